@@ -113,7 +113,7 @@ fn network() -> (PathBuf, Problem) {
         panic!("{} is a network", file.display());
     };
     let graph = imported.graph;
-    let liveness = Liveness::new(&graph, graph.file_order(), 16, Variables::Arena).expect("a right order");
+    let liveness = Liveness::new(&graph, graph.program_order(), 16, Variables::Arena).expect("a right order");
     (file, liveness.problem().clone())
 }
 

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant};
 
 use plimsoll::allocate::Greedy;
-use plimsoll::{Graph, Limits, Ordering, Planner, Sharing, TensorSpec};
+use plimsoll::{Graph, Limits, Planner, ScheduleMode, SharingLevel, TensorSpec};
 
 /// Upper ends of the bins of the histogram, in milliseconds.
 const BINS: [u64; 8] = [1, 2, 5, 10, 20, 50, 100, 1_000];
@@ -42,10 +42,10 @@ fn main() {
     for seed in 0..graphs {
         let mut random = fastrand::Rng::with_seed(!seed);
         let graph = graph(seed);
-        let sharing = [Sharing::None, Sharing::All][random.usize(..2)];
+        let sharing = [SharingLevel::None, SharingLevel::All][random.usize(..2)];
         let planner = || Planner::new().share(sharing);
         let arena = |strategy: Greedy, limits: Limits| {
-            let planner = planner().strategy(strategy).order(Ordering::File).limits(limits);
+            let planner = planner().strategy(strategy).order(ScheduleMode::Program).limits(limits);
             planner.plan(&graph).expect("a plan").arena_bytes
         };
         let least_of = |limits: fn() -> Limits| {

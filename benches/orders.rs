@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
 use plimsoll::import::{self, ImportOptions, Imported};
-use plimsoll::{ElementType, Graph, Ordering, Planner, Variables};
+use plimsoll::{ElementType, Graph, Planner, ScheduleMode, Variables};
 
 #[path = "../tests/support/networks.rs"]
 #[allow(dead_code)]
@@ -31,7 +31,7 @@ fn main() {
 }
 
 fn planner() -> Planner {
-    Planner::new().alignment(1).order(Ordering::Auto)
+    Planner::new().alignment(1).order(ScheduleMode::Auto)
 }
 
 fn family(name: &str, graphs: impl IntoIterator<Item = Graph>) {
@@ -41,7 +41,7 @@ fn family(name: &str, graphs: impl IntoIterator<Item = Graph>) {
         let start = ProcessTime::now();
         let schedule = planner().schedule(&graph).expect("a network");
         seconds.push(start.elapsed().as_secs_f64());
-        ratios += (schedule.file_peak as f64 / schedule.peak as f64).ln();
+        ratios += (schedule.program_peak as f64 / schedule.peak as f64).ln();
         nodes = nodes.max(schedule.nodes);
         proven += usize::from(schedule.is_optimal());
         operators = operators.max(schedule.order.len());
@@ -74,7 +74,7 @@ fn zoo() {
         options.floats_as = Some(ElementType::Int8);
         let Ok(Imported::Graph(imported)) = import::read(&path, &options) else { continue };
         let planner = planner().variables(Variables::Outside);
-        let file = planner.plan_in_order(&imported.graph, imported.graph.file_order()).expect("a plan");
+        let file = planner.plan_in_order(&imported.graph, imported.graph.program_order()).expect("a plan");
         let start = ProcessTime::now();
         let plan = planner.plan(&imported.graph).expect("a plan");
         let seconds = start.elapsed().as_secs_f64();

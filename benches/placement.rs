@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use cpu_time::ProcessTime;
 use plimsoll::import::{self, ImportOptions, Imported};
-use plimsoll::{ElementType, Graph, Loading, Planner, Pool, PoolPlan, Pools, Sharing, TensorSpec};
+use plimsoll::{ElementType, Graph, Loading, Planner, Pool, PoolPlan, Pools, SharingLevel, TensorSpec};
 
 const KIB: u64 = 1 << 10;
 const CAPACITIES: [u64; 3] = [2048 * KIB, 1024 * KIB, 512 * KIB];
@@ -64,7 +64,7 @@ impl Row {
 
     /// Bytes above the unavoidable cost, which no capacity would save.
     fn avoidable(&self, cost: u64) -> f64 {
-        cost.saturating_sub(self.plan.floor) as f64
+        cost.saturating_sub(self.plan.unavoidable_cost) as f64
     }
 }
 
@@ -86,7 +86,7 @@ fn table(networks: &[(String, Graph)], loading: Loading) {
                 capacity / KIB,
                 plan.cost,
                 plan.lower_bound,
-                plan.floor,
+                plan.unavoidable_cost,
                 row.seconds
             );
             fits += usize::from(plan.all_fits());
@@ -158,7 +158,7 @@ fn generated(count: u64) {
             "{count} operators, {loading:?}: cost {} bound {} floor {} gap {:.3} % nodes {} {seconds:.2} s",
             plan.cost,
             plan.lower_bound,
-            plan.floor,
+            plan.unavoidable_cost,
             plan.gap() * 100.0,
             plan.nodes
         );
@@ -170,7 +170,7 @@ fn pools(capacity: u64, loading: Loading) -> Pools {
 }
 
 fn planner() -> Planner {
-    Planner::new().alignment(1).share(Sharing::None)
+    Planner::new().alignment(1).share(SharingLevel::None)
 }
 
 fn import_int8(path: &Path) -> Graph {

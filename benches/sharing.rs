@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cpu_time::ProcessTime;
 use plimsoll::allocate::{self, Exact};
 use plimsoll::import::{self, ImportOptions, Imported};
-use plimsoll::{ElementType, Graph, Ordering, Plan, Planner, Sharing, Status, Variables};
+use plimsoll::{ElementType, Graph, Plan, Planner, ScheduleMode, SharingLevel, Status, Variables};
 
 #[path = "support/kernels.rs"]
 mod kernels;
@@ -45,10 +45,10 @@ fn main() {
     for path in &files {
         let graph = import_int8(path);
         let start = ProcessTime::now();
-        let shared = planner().share(Sharing::All).plan(&graph).expect("a plan");
+        let shared = planner().share(SharingLevel::All).plan(&graph).expect("a plan");
         let seconds = start.elapsed().as_secs_f64();
         let overlapping = kernels::channels_last(&graph, path);
-        let overlapping = planner().share(Sharing::All).plan(&overlapping).expect("a plan");
+        let overlapping = planner().share(SharingLevel::All).plan(&overlapping).expect("a plan");
         let arenas = arenas(&graph, &shared, overlapping.arena_bytes);
         for (level, &arena) in arenas.iter().enumerate() {
             fits[0][level] += usize::from(arena <= 2 * MIB);
@@ -88,21 +88,21 @@ fn planner() -> Planner {
 
 /// Arena by level of sharing. If a level is worse than the one before it, the better one counts.
 fn arenas(graph: &Graph, shared: &Plan, overlapping: u64) -> [u64; LEVELS.len()] {
-    let in_file_order = |name: &str| {
+    let in_program_order = |name: &str| {
         let strategy = allocate::by_name(name).expect("a known strategy");
-        let planner = planner().order(Ordering::File).strategy(strategy);
+        let planner = planner().order(ScheduleMode::Program).strategy(strategy);
         planner.plan(graph).expect("a plan").arena_bytes
     };
-    let sharing = |level: Sharing| planner().share(level).plan(graph).expect("a plan").arena_bytes;
-    let exact = planner().order(Ordering::File).strategy(Exact::new()).plan(graph).expect("a plan");
+    let sharing = |level: SharingLevel| planner().share(level).plan(graph).expect("a plan").arena_bytes;
+    let exact = planner().order(ScheduleMode::Program).strategy(Exact::new()).plan(graph).expect("a plan");
     let mut arenas = [
         exact.no_reuse_bytes(),
-        in_file_order("knapsack"),
-        in_file_order("merge"),
+        in_program_order("knapsack"),
+        in_program_order("merge"),
         exact.arena_bytes,
-        sharing(Sharing::None),
-        sharing(Sharing::Views),
-        sharing(Sharing::InPlace),
+        sharing(SharingLevel::None),
+        sharing(SharingLevel::Views),
+        sharing(SharingLevel::InPlace),
         shared.arena_bytes,
         overlapping,
     ];

@@ -26,14 +26,14 @@ fn plan(graph: &Graph, strategy: impl Strategy + 'static) -> Result<Plan> {
 }
 
 /// The tensors that lie inside others.
-fn insides(graph: &Graph, plan: &Plan) -> Vec<String> {
+fn nestings(graph: &Graph, plan: &Plan) -> Vec<String> {
     let name = |occupant: Occupant| match occupant {
         Occupant::Tensor(id) => graph.tensor(id).name().to_owned(),
         other => format!("{other:?}"),
     };
     let objects = plan.objects.as_ref().expect("a strategy of shared objects");
-    let insides = objects.inside.iter();
-    insides.map(|pair| format!("{} inside {} at {}", name(pair.guest), name(pair.host), pair.at)).collect()
+    let nestings = objects.nestings.iter();
+    nestings.map(|pair| format!("{} inside {} at {}", name(pair.guest), name(pair.host), pair.at)).collect()
 }
 
 pub fn main() -> Result<()> {
@@ -44,12 +44,12 @@ pub fn main() -> Result<()> {
     for plan in [&given, &whole, &merged] {
         println!("{:>16}  {:>9} bytes, {}", plan.strategy, plan.arena_bytes, plan.status);
     }
-    let insides = insides(&graph, &merged);
-    for line in &insides {
+    let nestings = nestings(&graph, &merged);
+    for line in &nestings {
         println!("{line}");
     }
     let heights = [&given, &whole, &merged].map(|plan| plan.arena_bytes);
     assert_eq!(heights, [1_500_000, 1_400_000, 1_000_000]);
-    assert_eq!(insides, ["right inside image at 400000"]);
+    assert_eq!(nestings, ["right inside image at 400000"]);
     Ok(())
 }

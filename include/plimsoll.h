@@ -146,7 +146,7 @@
 #define PLIMSOLL_VARIABLES_OUTSIDE 1
 
 // Order mode: program order.
-#define PLIMSOLL_ORDER_FILE 0
+#define PLIMSOLL_ORDER_PROGRAM 0
 
 // Order mode: the best order found quickly; for most networks it is proven optimal.
 #define PLIMSOLL_ORDER_AUTO 1
@@ -167,7 +167,7 @@
 #define PLIMSOLL_PERMIT_VIEW 0
 
 // Permission: an input is a part of the memory of the output, as for a concatenation.
-#define PLIMSOLL_PERMIT_PIECE 1
+#define PLIMSOLL_PERMIT_CONCAT_SLICE 1
 
 // Permission: the output may be written over an input, from the first byte on.
 #define PLIMSOLL_PERMIT_IN_PLACE 2
@@ -192,19 +192,19 @@
 #define PLIMSOLL_SHARING_ALL 3
 
 // Kind of sharing: a tensor is the whole of the other tensor.
-#define PLIMSOLL_SHARE_VIEW 0
+#define PLIMSOLL_ALIAS_VIEW 0
 
 // Kind of sharing: a tensor is a part of the other tensor.
-#define PLIMSOLL_SHARE_SLICE 1
+#define PLIMSOLL_ALIAS_SLICE 1
 
 // Kind of sharing: a tensor is written as a part of the other tensor, and need not be copied there.
-#define PLIMSOLL_SHARE_CONCAT 2
+#define PLIMSOLL_ALIAS_CONCAT 2
 
 // Kind of sharing: a tensor is written over the other tensor.
-#define PLIMSOLL_SHARE_IN_PLACE 3
+#define PLIMSOLL_ALIAS_IN_PLACE 3
 
 // Kind of sharing: a tensor starts within the other tensor, which lies below it.
-#define PLIMSOLL_SHARE_OVERLAP 4
+#define PLIMSOLL_ALIAS_OVERLAP 4
 
 // Contents of a pool (a bit): inputs, outputs, and intermediate tensors.
 #define PLIMSOLL_HOLDS_ACTIVATIONS 1
@@ -274,15 +274,11 @@
 #define PLIMSOLL_C_SOURCE 2
 
 // A token that stops searches from another thread. Any thread may use it at any time.
-typedef struct plimsoll_cancel plimsoll_cancel;
+typedef struct plimsoll_cancel_token plimsoll_cancel_token;
 
 // The choice of buffers to keep on chip where not all fit, with verified offsets. Immutable; any
 // number of threads may use it at the same time.
 typedef struct plimsoll_choice plimsoll_choice;
-
-// Tensors, buffers and scratch that cannot lie together within a capacity. Immutable; any number of
-// threads may use it at the same time.
-typedef struct plimsoll_core plimsoll_core;
 
 // A graph of operators and tensors. Add operators and tensors first, then build it once, then
 // plan it any number of times. Until it is built, only one thread at a time may use it; after
@@ -292,6 +288,10 @@ typedef struct plimsoll_graph plimsoll_graph;
 // Options of an import. No thread may change them while another uses them; otherwise any number
 // of threads may use them at the same time.
 typedef struct plimsoll_import_options plimsoll_import_options;
+
+// Tensors, buffers and scratch that cannot lie together within a capacity. Immutable; any number of
+// threads may use it at the same time.
+typedef struct plimsoll_infeasible_core plimsoll_infeasible_core;
 
 // Options of a planner. No thread may change them while another uses them; otherwise any number of
 // threads may use them at the same time, as far as their callbacks allow it: callbacks run on the
@@ -380,7 +380,7 @@ typedef struct plimsoll_schedule {
     // Peak of live bytes over all steps.
     uint64_t peak_bytes;
     // Peak of live bytes in program order.
-    uint64_t file_peak_bytes;
+    uint64_t program_peak_bytes;
     // Lower bound on the peak over all orders, in bytes.
     uint64_t lower_bound_bytes;
     // Search nodes used.
@@ -412,22 +412,22 @@ typedef struct plimsoll_occupant {
 } plimsoll_occupant;
 
 // A shared object: a fixed part of the arena that several tensors use in turn. Frozen: 16 bytes.
-typedef struct plimsoll_object {
+typedef struct plimsoll_shared_object {
     // Offset in bytes from the start of the arena.
     uint64_t offset;
     // Size in bytes.
     uint64_t bytes;
-} plimsoll_object;
+} plimsoll_shared_object;
 
 // A tensor or scratch inside the memory of a larger one, after merging. Frozen: 24 bytes.
-typedef struct plimsoll_inside {
+typedef struct plimsoll_nesting {
     // The smaller occupant.
     struct plimsoll_occupant guest;
     // The larger occupant, which is not live at the same time.
     struct plimsoll_occupant host;
     // Offset in bytes from the start of the larger occupant.
     uint64_t at;
-} plimsoll_inside;
+} plimsoll_nesting;
 
 // A convolution, depthwise convolution or pooling, as described to `plimsoll_safe_overlap`.
 // Triples are rows, columns and channels; pairs are rows and columns. Channels are innermost in
@@ -455,7 +455,7 @@ typedef struct plimsoll_windowed {
 } plimsoll_windowed;
 
 // Two tensors that share memory while both are live. Frozen: 24 bytes.
-typedef struct plimsoll_share {
+typedef struct plimsoll_alias {
     // Offset in bytes of `tensor` from the start of `of`.
     uint64_t at;
     // The tensor.
@@ -465,8 +465,8 @@ typedef struct plimsoll_share {
     // The operator that permits the sharing.
     uint32_t operator_;
     // `PLIMSOLL_SHARE_...`.
-    int32_t how;
-} plimsoll_share;
+    int32_t kind;
+} plimsoll_alias;
 
 // A memory. Costs are per byte, in a unit of the caller's choice. Frozen: 48 bytes.
 typedef struct plimsoll_pool {
@@ -497,7 +497,7 @@ typedef struct plimsoll_pool_figures {
     // Lower bound on the cost of any placement, for this order.
     uint64_t lower_bound;
     // Unavoidable cost: the cost that would remain if every pool had unlimited capacity.
-    uint64_t floor;
+    uint64_t unavoidable_cost;
     // Bytes of constants that are copied on chip before the first run.
     uint64_t preloaded;
     // Search nodes used.
@@ -520,7 +520,7 @@ typedef struct plimsoll_pool_traffic {
 
 // A residency interval: a tensor or scratch occupies memory of a pool for some steps. Frozen: 40
 // bytes.
-typedef struct plimsoll_stay {
+typedef struct plimsoll_residency {
     // Offset in bytes from the start of the pool.
     uint64_t offset;
     // Size in bytes.
@@ -537,7 +537,7 @@ typedef struct plimsoll_stay {
     uint32_t pool;
     // Always 0.
     uint32_t unused;
-} plimsoll_stay;
+} plimsoll_residency;
 
 // A transfer: a tensor is copied from one pool to another. Frozen: 48 bytes.
 typedef struct plimsoll_transfer {
@@ -593,16 +593,16 @@ const char *plimsoll_version(void);
 // `size` and returns PLIMSOLL_ERROR_TOO_SMALL, without a new message. Any thread may call it.
 int32_t plimsoll_last_error(char *text, size_t capacity, size_t *size);
 
-// Creates a token that is not cancelled. Free it with `plimsoll_cancel_free`, even while options
+// Creates a token that is not cancelled. Free it with `plimsoll_cancel_token_free`, even while options
 // that refer to it are in use.
-int32_t plimsoll_cancel_new(struct plimsoll_cancel **cancel);
+int32_t plimsoll_cancel_token_new(struct plimsoll_cancel_token **cancel);
 
 // Asks every search with this token to stop soon. Each search returns the best plan found, with
 // PLIMSOLL_STOP_CANCELLED.
-int32_t plimsoll_cancel_cancel(const struct plimsoll_cancel *cancel);
+int32_t plimsoll_cancel_token_cancel(const struct plimsoll_cancel_token *cancel);
 
 // Frees a token; NULL is allowed.
-void plimsoll_cancel_free(struct plimsoll_cancel *cancel);
+void plimsoll_cancel_token_free(struct plimsoll_cancel_token *cancel);
 
 // Creates an empty graph with a name. Free it with `plimsoll_graph_free`.
 int32_t plimsoll_graph_new(const char *name, struct plimsoll_graph **graph);
@@ -824,7 +824,7 @@ int32_t plimsoll_import_options_set_overwrite_inputs(struct plimsoll_import_opti
 // Sets a token that ends imports with PLIMSOLL_ERROR_CANCELLED soon after it is cancelled. The
 // options keep a reference to it; NULL for none.
 int32_t plimsoll_import_options_set_cancel(struct plimsoll_import_options *options,
-                                           const struct plimsoll_cancel *cancel);
+                                           const struct plimsoll_cancel_token *cancel);
 
 // Frees import options; NULL is allowed.
 void plimsoll_import_options_free(struct plimsoll_import_options *options);
@@ -893,7 +893,7 @@ int32_t plimsoll_options_set_custom_strategy(struct plimsoll_options *options,
 
 // Sets the maximum number of shared objects of strategy "knapsack", also where "merge" starts from
 // it; given objects included; 0 for no maximum.
-int32_t plimsoll_options_set_most_objects(struct plimsoll_options *options, size_t count);
+int32_t plimsoll_options_set_max_objects(struct plimsoll_options *options, size_t count);
 
 // Sets the sizes in bytes of existing shared objects for strategy "knapsack", also where "merge"
 // starts from it. The strategy fills them before it creates others.
@@ -922,7 +922,7 @@ int32_t plimsoll_options_set_time_limit(struct plimsoll_options *options, uint64
 // Sets a token that stops searches when it is cancelled. The options keep a reference to it; NULL
 // for none.
 int32_t plimsoll_options_set_cancel(struct plimsoll_options *options,
-                                    const struct plimsoll_cancel *cancel);
+                                    const struct plimsoll_cancel_token *cancel);
 
 // Sets the progress callback; NULL for none. It receives `userdata`, which must stay valid as long
 // as these options are used to plan.
@@ -1063,7 +1063,7 @@ int32_t plimsoll_plan_bound_causes(const struct plimsoll_plan *plan,
 // receives a lower bound on their total size under the rules of the strategy. `count` as for
 // `plimsoll_plan_placements`.
 int32_t plimsoll_plan_objects(const struct plimsoll_plan *plan,
-                              struct plimsoll_object *objects,
+                              struct plimsoll_shared_object *objects,
                               size_t capacity,
                               size_t *count,
                               uint64_t *least);
@@ -1077,10 +1077,10 @@ int32_t plimsoll_plan_object_of(const struct plimsoll_plan *plan,
 
 // Copies out the occupants that merging of shared objects put inside larger ones. `count` as for
 // `plimsoll_plan_placements`.
-int32_t plimsoll_plan_insides(const struct plimsoll_plan *plan,
-                              struct plimsoll_inside *insides,
-                              size_t capacity,
-                              size_t *count);
+int32_t plimsoll_plan_nestings(const struct plimsoll_plan *plan,
+                               struct plimsoll_nesting *nestings,
+                               size_t capacity,
+                               size_t *count);
 
 // Adds a permission: an input and an output of an operator may share memory. A plan need not use
 // it. `permit` is one of `PLIMSOLL_PERMIT_...`. `bytes` is, for VIEW, the position in the input of
@@ -1132,36 +1132,39 @@ int32_t plimsoll_options_set_sharing(struct plimsoll_options *options, int32_t s
 
 // Copies out the pairs of tensors that share memory while both are live: data that a program that
 // runs the plan need not copy. Copies at most `capacity` entries; `count` receives their number.
-int32_t plimsoll_plan_shares(const struct plimsoll_plan *plan,
-                             struct plimsoll_share *shares,
-                             size_t capacity,
-                             size_t *count);
+int32_t plimsoll_plan_aliases(const struct plimsoll_plan *plan,
+                              struct plimsoll_alias *aliases,
+                              size_t capacity,
+                              size_t *count);
 
 // Finds why a plan does not fit its capacity: tensors or buffers, and scratch, that cannot lie
 // together. Writes NULL if all fit, or if nothing could be proven within the limits of the options.
 // Only the limits of the options have an effect; NULL for the defaults. Free the result with
-// `plimsoll_core_free`.
+// `plimsoll_infeasible_core_free`.
 //
 // Runs at most one short search for each buffer.
 int32_t plimsoll_plan_explain(const struct plimsoll_plan *plan,
                               const struct plimsoll_options *options,
-                              struct plimsoll_core **core);
+                              struct plimsoll_infeasible_core **core);
 
 // Copies out the members of the core. `count` as for `plimsoll_plan_placements`.
-int32_t plimsoll_core_occupants(const struct plimsoll_core *core,
-                                struct plimsoll_occupant *occupants,
-                                size_t capacity,
-                                size_t *count);
+int32_t plimsoll_infeasible_core_occupants(const struct plimsoll_infeasible_core *core,
+                                           struct plimsoll_occupant *occupants,
+                                           size_t capacity,
+                                           size_t *count);
 
 // Writes the bytes that the members need at least, and the arena capacity, which is less.
-int32_t plimsoll_core_bytes(const struct plimsoll_core *core, uint64_t *needed, uint64_t *capacity);
+int32_t plimsoll_infeasible_core_bytes(const struct plimsoll_infeasible_core *core,
+                                       uint64_t *needed,
+                                       uint64_t *capacity);
 
 // Writes 1 if the members fit whenever any one of them is removed; 0 if some members could not be
 // tested within the limits.
-int32_t plimsoll_core_is_irreducible(const struct plimsoll_core *core, int32_t *irreducible);
+int32_t plimsoll_infeasible_core_is_irreducible(const struct plimsoll_infeasible_core *core,
+                                                int32_t *irreducible);
 
 // Frees a core; NULL is allowed.
-void plimsoll_core_free(struct plimsoll_core *core);
+void plimsoll_infeasible_core_free(struct plimsoll_infeasible_core *core);
 
 // Chooses the buffers to keep on chip, in shared objects whose total size is at most the capacity
 // of the options, so that the kept value is greatest. `values` has an entry for each of `count`
@@ -1254,10 +1257,10 @@ int32_t plimsoll_pool_plan_traffic(const struct plimsoll_pool_plan *plan,
 
 // Copies out all residency intervals: tensors by index, then scratch by operator, each by pool and
 // time. `count` as for `plimsoll_pool_plan_traffic`.
-int32_t plimsoll_pool_plan_stays(const struct plimsoll_pool_plan *plan,
-                                 struct plimsoll_stay *stays,
-                                 size_t capacity,
-                                 size_t *count);
+int32_t plimsoll_pool_plan_residencies(const struct plimsoll_pool_plan *plan,
+                                       struct plimsoll_residency *residencies,
+                                       size_t capacity,
+                                       size_t *count);
 
 // Copies out the transfers between pools in the order in which to make them: at the start of each
 // step, before its operator, those that are due at this step. `count` as for
@@ -1277,18 +1280,18 @@ int32_t plimsoll_pool_plan_uses(const struct plimsoll_pool_plan *plan,
 
 // Writes the residency interval at which the operator of a step accesses a tensor or its scratch.
 // `occupant` is `PLIMSOLL_OCCUPANT_...`. PLIMSOLL_ERROR_ARGUMENT if no pool holds it at this step.
-int32_t plimsoll_pool_plan_place_at(const struct plimsoll_pool_plan *plan,
-                                    uint32_t step,
-                                    int32_t occupant,
-                                    uint32_t index,
-                                    struct plimsoll_stay *stay);
+int32_t plimsoll_pool_plan_residency_at(const struct plimsoll_pool_plan *plan,
+                                        uint32_t step,
+                                        int32_t occupant,
+                                        uint32_t index,
+                                        struct plimsoll_residency *residency);
 
 // Copies out which tensors share memory while both are live, in all pools. `count` as for
 // `plimsoll_pool_plan_traffic`.
-int32_t plimsoll_pool_plan_shares(const struct plimsoll_pool_plan *plan,
-                                  struct plimsoll_share *shares,
-                                  size_t capacity,
-                                  size_t *count);
+int32_t plimsoll_pool_plan_aliases(const struct plimsoll_pool_plan *plan,
+                                   struct plimsoll_alias *aliases,
+                                   size_t capacity,
+                                   size_t *count);
 
 // Copies out the order of execution: indices of operators, without folded ones. `count` as for
 // `plimsoll_pool_plan_traffic`.
@@ -1499,12 +1502,12 @@ typedef char plimsoll_size_of_buffer[sizeof(plimsoll_buffer) == 32 ? 1 : -1];
 typedef char plimsoll_size_of_gap[sizeof(plimsoll_gap) == 12 ? 1 : -1];
 typedef char plimsoll_size_of_placement[sizeof(plimsoll_placement) == 32 ? 1 : -1];
 typedef char plimsoll_size_of_occupant[sizeof(plimsoll_occupant) == 8 ? 1 : -1];
-typedef char plimsoll_size_of_object[sizeof(plimsoll_object) == 16 ? 1 : -1];
-typedef char plimsoll_size_of_inside[sizeof(plimsoll_inside) == 24 ? 1 : -1];
-typedef char plimsoll_size_of_share[sizeof(plimsoll_share) == 24 ? 1 : -1];
+typedef char plimsoll_size_of_shared_object[sizeof(plimsoll_shared_object) == 16 ? 1 : -1];
+typedef char plimsoll_size_of_nesting[sizeof(plimsoll_nesting) == 24 ? 1 : -1];
+typedef char plimsoll_size_of_alias[sizeof(plimsoll_alias) == 24 ? 1 : -1];
 typedef char plimsoll_size_of_windowed[sizeof(plimsoll_windowed) == 136 ? 1 : -1];
 typedef char plimsoll_size_of_pool[sizeof(plimsoll_pool) == 48 ? 1 : -1];
-typedef char plimsoll_size_of_stay[sizeof(plimsoll_stay) == 40 ? 1 : -1];
+typedef char plimsoll_size_of_residency[sizeof(plimsoll_residency) == 40 ? 1 : -1];
 typedef char plimsoll_size_of_transfer[sizeof(plimsoll_transfer) == 48 ? 1 : -1];
 typedef char plimsoll_size_of_use[sizeof(plimsoll_use) == 16 ? 1 : -1];
 typedef char plimsoll_size_of_pool_traffic[sizeof(plimsoll_pool_traffic) == 24 ? 1 : -1];

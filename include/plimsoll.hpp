@@ -60,8 +60,8 @@ enum class Variables : std::int32_t {
     outside = PLIMSOLL_VARIABLES_OUTSIDE,
 };
 
-enum class Order : std::int32_t {
-    file = PLIMSOLL_ORDER_FILE,
+enum class ScheduleMode : std::int32_t {
+    program = PLIMSOLL_ORDER_PROGRAM,
     automatic = PLIMSOLL_ORDER_AUTO,
     optimal = PLIMSOLL_ORDER_OPTIMAL,
 };
@@ -76,13 +76,13 @@ enum class Effort : std::int32_t {
 // Permission of an operator: how an input and an output may share memory.
 enum class Permit : std::int32_t {
     view = PLIMSOLL_PERMIT_VIEW,
-    piece = PLIMSOLL_PERMIT_PIECE,
+    concat_slice = PLIMSOLL_PERMIT_CONCAT_SLICE,
     in_place = PLIMSOLL_PERMIT_IN_PLACE,
     overlap_input_below = PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW,
     overlap_output_below = PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW,
 };
 
-enum class Sharing : std::int32_t {
+enum class SharingLevel : std::int32_t {
     none = PLIMSOLL_SHARING_NONE,
     views = PLIMSOLL_SHARING_VIEWS,
     in_place = PLIMSOLL_SHARING_IN_PLACE,
@@ -126,14 +126,14 @@ enum class CodePart : std::int32_t {
 using Buffer = plimsoll_buffer;
 using Gap = plimsoll_gap;
 using Placement = plimsoll_placement;
-using Object = plimsoll_object;
-using Inside = plimsoll_inside;
-using Share = plimsoll_share;
+using Object = plimsoll_shared_object;
+using Nesting = plimsoll_nesting;
+using Alias = plimsoll_alias;
 using Windowed = plimsoll_windowed;
 using Pool = plimsoll_pool;
 using PoolTraffic = plimsoll_pool_traffic;
 using PoolFigures = plimsoll_pool_figures;
-using Stay = plimsoll_stay;
+using Residency = plimsoll_residency;
 using Transfer = plimsoll_transfer;
 using Use = plimsoll_use;
 
@@ -256,18 +256,18 @@ inline std::vector<std::string> strategies() {
 }
 
 // A token that stops searches from another thread.
-class Cancel {
+class CancelToken {
 public:
-    Cancel() {
-        plimsoll_cancel *made = nullptr;
-        detail::check(plimsoll_cancel_new(&made));
+    CancelToken() {
+        plimsoll_cancel_token *made = nullptr;
+        detail::check(plimsoll_cancel_token_new(&made));
         handle_.reset(made);
     }
-    void cancel() const { detail::check(plimsoll_cancel_cancel(handle_.get())); }
-    const plimsoll_cancel *get() const noexcept { return handle_.get(); }
+    void cancel() const { detail::check(plimsoll_cancel_token_cancel(handle_.get())); }
+    const plimsoll_cancel_token *get() const noexcept { return handle_.get(); }
 
 private:
-    detail::Handle<plimsoll_cancel, plimsoll_cancel_free> handle_;
+    detail::Handle<plimsoll_cancel_token, plimsoll_cancel_token_free> handle_;
 };
 
 // Options of a planner. Setters return the options, so that they can be chained.
@@ -292,7 +292,7 @@ public:
         return set(plimsoll_options_set_variables(handle_.get(), static_cast<std::int32_t>(location)));
     }
     // Order mode of `Graph::plan`.
-    Options &order(Order order) {
+    Options &order(ScheduleMode order) {
         return set(plimsoll_options_set_order(handle_.get(), static_cast<std::int32_t>(order)));
     }
     // Amount of work of searches without a limit.
@@ -300,7 +300,7 @@ public:
         return set(plimsoll_options_set_effort(handle_.get(), static_cast<std::int32_t>(effort)));
     }
     // Permissions of operators that a plan may use.
-    Options &sharing(Sharing sharing) {
+    Options &sharing(SharingLevel sharing) {
         return set(plimsoll_options_set_sharing(handle_.get(), static_cast<std::int32_t>(sharing)));
     }
     Options &capacity(std::optional<std::uint64_t> bytes) {
@@ -317,8 +317,8 @@ public:
         return set(plimsoll_options_set_custom_strategy(handle_.get(), name.c_str(), on_strategy,
                                                         callbacks_->strategies.back().get()));
     }
-    Options &most_objects(std::size_t count) {
-        return set(plimsoll_options_set_most_objects(handle_.get(), count));
+    Options &max_objects(std::size_t count) {
+        return set(plimsoll_options_set_max_objects(handle_.get(), count));
     }
     Options &given_objects(const std::vector<std::uint64_t> &sizes) {
         return set(plimsoll_options_set_given_objects(handle_.get(), sizes.data(), sizes.size()));
@@ -340,7 +340,7 @@ public:
         return set(plimsoll_options_set_time_limit(handle_.get(), milliseconds.value_or(PLIMSOLL_NONE)));
     }
     // The options keep a reference to the token.
-    Options &cancel(const Cancel &cancel) {
+    Options &cancel(const CancelToken &cancel) {
         return set(plimsoll_options_set_cancel(handle_.get(), cancel.get()));
     }
     // Sets the progress callback; an empty function for none.
@@ -430,7 +430,7 @@ struct Schedule {
 };
 
 // Occupants that cannot lie together within a capacity.
-struct Core {
+struct InfeasibleCore {
     std::vector<plimsoll_occupant> occupants;
     // Bytes that they need at least.
     std::uint64_t needed;
@@ -504,28 +504,28 @@ public:
         return object == PLIMSOLL_NO_INDEX ? std::nullopt : std::optional<std::uint32_t>(object);
     }
     // Why the plan does not fit; none if it fits, or if nothing could be proven within the limits.
-    std::optional<Core> explain(const Options &options = Options()) const {
-        plimsoll_core *made = nullptr;
+    std::optional<InfeasibleCore> explain(const Options &options = Options()) const {
+        plimsoll_infeasible_core *made = nullptr;
         const std::int32_t status = plimsoll_plan_explain(handle_.get(), options.get(), &made);
-        detail::Handle<plimsoll_core, plimsoll_core_free> core(made);
+        detail::Handle<plimsoll_infeasible_core, plimsoll_infeasible_core_free> core(made);
         detail::check_made(status, core);
         if (!core) {
             return std::nullopt;
         }
-        Core result{};
-        detail::check(plimsoll_core_bytes(core.get(), &result.needed, &result.capacity));
+        InfeasibleCore result{};
+        detail::check(plimsoll_infeasible_core_bytes(core.get(), &result.needed, &result.capacity));
         std::int32_t irreducible = 0;
-        detail::check(plimsoll_core_is_irreducible(core.get(), &irreducible));
+        detail::check(plimsoll_infeasible_core_is_irreducible(core.get(), &irreducible));
         result.irreducible = irreducible != 0;
         result.occupants = detail::copy_out<plimsoll_occupant>(
             [&](plimsoll_occupant *occupants, std::size_t capacity, std::size_t *count) {
-                return plimsoll_core_occupants(core.get(), occupants, capacity, count);
+                return plimsoll_infeasible_core_occupants(core.get(), occupants, capacity, count);
             });
         return result;
     }
     // Pairs of tensors that share memory while both are live, and how: `PLIMSOLL_SHARE_...`.
-    std::vector<Share> shares() const { return list<Share>(plimsoll_plan_shares); }
-    std::vector<Inside> insides() const { return list<Inside>(plimsoll_plan_insides); }
+    std::vector<Alias> aliases() const { return list<Alias>(plimsoll_plan_aliases); }
+    std::vector<Nesting> nestings() const { return list<Nesting>(plimsoll_plan_nestings); }
     void verify() const { detail::check(plimsoll_plan_verify(handle_.get())); }
     std::string exported(ExportFormat format) const {
         return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
@@ -727,17 +727,17 @@ public:
     // Traffic by pool.
     std::vector<PoolTraffic> traffic() const { return list<PoolTraffic>(plimsoll_pool_plan_traffic); }
     // Residency intervals: tensors by index, then scratch by operator, each by pool and time.
-    std::vector<Stay> stays() const { return list<Stay>(plimsoll_pool_plan_stays); }
+    std::vector<Residency> residencies() const { return list<Residency>(plimsoll_pool_plan_residencies); }
     // Transfers in the order in which to make them.
     std::vector<Transfer> transfers() const { return list<Transfer>(plimsoll_pool_plan_transfers); }
     std::vector<Use> uses() const { return list<Use>(plimsoll_pool_plan_uses); }
     // The residency interval at which the operator of a step accesses a tensor or its scratch.
-    Stay place_at(std::uint32_t step, Occupant occupant, std::uint32_t index) const {
-        return detail::get<Stay>([&](Stay *stay) {
-            return plimsoll_pool_plan_place_at(handle_.get(), step, static_cast<std::int32_t>(occupant), index, stay);
+    Residency residency_at(std::uint32_t step, Occupant occupant, std::uint32_t index) const {
+        return detail::get<Residency>([&](Residency *residency) {
+            return plimsoll_pool_plan_residency_at(handle_.get(), step, static_cast<std::int32_t>(occupant), index, residency);
         });
     }
-    std::vector<Share> shares() const { return list<Share>(plimsoll_pool_plan_shares); }
+    std::vector<Alias> aliases() const { return list<Alias>(plimsoll_pool_plan_aliases); }
     // Indices of operators, in the order of execution.
     std::vector<std::uint32_t> order() const { return list<std::uint32_t>(plimsoll_pool_plan_order); }
     void verify() const { detail::check(plimsoll_pool_plan_verify(handle_.get())); }
@@ -960,7 +960,7 @@ public:
         return *this;
     }
     // Imports end soon after the token is cancelled. The options keep a reference to it.
-    ImportOptions &cancel(const Cancel &cancel) {
+    ImportOptions &cancel(const CancelToken &cancel) {
         detail::check(plimsoll_import_options_set_cancel(handle_.get(), cancel.get()));
         return *this;
     }
@@ -1025,7 +1025,7 @@ public:
         });
     }
     // The same with the runtime's own plan; none if unknown.
-    std::optional<std::uint64_t> own_head_bytes() const {
+    std::optional<std::uint64_t> runtime_head_bytes() const {
         return detail::some(detail::get<std::uint64_t>([&](std::uint64_t *own) {
             return plimsoll_tflite_plan_head_bytes(handle_.get(), nullptr, own);
         }));

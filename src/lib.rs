@@ -106,18 +106,18 @@ pub use graph::{
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{
-    BodyPlan, Placement, Plan, PlanBound, PlanInside, PlanObjects, PoolPlan, Route, Share, SharedObject,
-    Stay, Traffic, Transfer, Use,
+    Alias, BodyPlan, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PoolPlan, Residency, Route,
+    SharedObject, Traffic, Transfer, Use,
 };
 pub use planner::Planner;
 #[doc(hidden)]
 pub use planner::withdrawn_bounds;
 pub use problem::{
-    Buffer, Choice, InfeasibleCore, Inside, LiveRange, LowerBound, Objects, Problem, Solution, Status,
+    Buffer, Choice, InfeasibleCore, LiveRange, LowerBound, Nesting, Objects, Problem, Solution, Status,
     lower_bound,
 };
-pub use schedule::{Ordering, Schedule};
-pub use sharing::{How, Sharing};
+pub use schedule::{Schedule, ScheduleMode};
+pub use sharing::{AliasKind, SharingLevel};
 pub use support::effort::Effort;
 pub use support::ids::{BufferId, OperatorId, PoolId, TensorId};
 pub use support::limits::{CancelToken, Limits, Progress, Stop};

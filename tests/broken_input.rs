@@ -17,7 +17,7 @@ use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported, ImportedGraph};
 use plimsoll::report::{html, svg, text, trace};
 use plimsoll::verify::{verify, verify_solution};
-use plimsoll::{Graph, Limits, Plan, Planner, Problem, Sharing, Stop, export};
+use plimsoll::{Graph, Limits, Plan, Planner, Problem, SharingLevel, Stop, export};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -147,7 +147,7 @@ fn planned_onnx() -> Vec<u8> {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models/squeezenet1_1.onnx");
     let (bytes, options) = (std::fs::read(model).unwrap(), ImportOptions::default());
     let graph = import::onnx_from_bytes("m", &bytes, &options).unwrap().graph;
-    let plan = Planner::new().share(Sharing::All).plan(&graph).unwrap();
+    let plan = Planner::new().share(SharingLevel::All).plan(&graph).unwrap();
     export::onnx::write("m", &bytes, &graph, &plan, &options).unwrap()
 }
 

@@ -308,7 +308,7 @@ fn python_plans_onnx() {
     else {
         panic!("a network");
     };
-    let planner = plimsoll::Planner::new().alignment(16).share(plimsoll::Sharing::All);
+    let planner = plimsoll::Planner::new().alignment(16).share(plimsoll::SharingLevel::All);
     let plan = planner.plan(&imported.graph).unwrap();
     let document = PlanDocument::of_graph(&imported.graph, &plan, &ImportOptions::default()).to_json();
     let file = tempfile::NamedTempFile::new().unwrap();

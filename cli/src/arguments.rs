@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use plimsoll::export::c_code::SymbolPrefix;
 use plimsoll::report::Colour;
-use plimsoll::{Ordering, Sharing, allocate};
+use plimsoll::{ScheduleMode, SharingLevel, allocate};
 
 use crate::memory::MemoryArguments;
 use crate::reading::ReadingArguments;
@@ -226,7 +226,7 @@ impl PlanArguments {
     }
 }
 
-impl From<ShareArgument> for Sharing {
+impl From<ShareArgument> for SharingLevel {
     fn from(argument: ShareArgument) -> Self {
         match argument {
             ShareArgument::None => Self::None,
@@ -264,10 +264,10 @@ pub enum OrderArgument {
     Optimal,
 }
 
-impl From<OrderArgument> for Ordering {
+impl From<OrderArgument> for ScheduleMode {
     fn from(argument: OrderArgument) -> Self {
         match argument {
-            OrderArgument::File => Self::File,
+            OrderArgument::File => Self::Program,
             OrderArgument::Auto => Self::Auto,
             OrderArgument::Optimal => Self::Optimal,
         }

@@ -96,14 +96,14 @@ static plimsoll_plan *planned(const plimsoll_graph *graph, uint64_t capacity) {
     check(plimsoll_graph_plan(graph, options, &plan), "plan");
     check(plimsoll_plan_status(plan, &status), "status");
     if (status == PLIMSOLL_STATUS_INFEASIBLE || status == PLIMSOLL_STATUS_UNKNOWN) {
-        plimsoll_core *core = NULL;
+        plimsoll_infeasible_core *core = NULL;
         uint64_t needed = 0, available = 0;
         check(plimsoll_plan_explain(plan, options, &core), "explain");
         if (core != NULL) {
-            check(plimsoll_core_bytes(core, &needed, &available), "core");
+            check(plimsoll_infeasible_core_bytes(core, &needed, &available), "core");
             printf("does not fit: %lu bytes are needed at once, the capacity is %lu\n", (unsigned long)needed, (unsigned long)available);
         }
-        plimsoll_core_free(core);
+        plimsoll_infeasible_core_free(core);
         plimsoll_plan_free(plan);
         plan = NULL;
     }
@@ -125,7 +125,7 @@ int main(void) {
     uint32_t tensors[VALUES], order[INSTRUCTIONS];
     plimsoll_graph *graph = lower(tensors);
     plimsoll_plan *plan = planned(graph, 16384);
-    plimsoll_share shares[8];
+    plimsoll_alias shares[8];
     uint64_t offset = 0, arena = 0;
     size_t count = 0, i;
     char *header, *source;
@@ -140,7 +140,7 @@ int main(void) {
         check(plimsoll_plan_offset(plan, tensors[instruction->writes], &offset), instruction->name);
         printf("%s writes %s at %lu\n", instruction->name, values[instruction->writes].name, (unsigned long)offset);
     }
-    check(plimsoll_plan_shares(plan, shares, 8, &count), "shares");
+    check(plimsoll_plan_aliases(plan, shares, 8, &count), "shares");
     for (i = 0; i < count; i++) {
         printf("%s is written over %s\n", values[shares[i].tensor].name, values[shares[i].of].name);
     }

@@ -18,7 +18,7 @@ int main(void) {
     plimsoll_plan *plan = NULL;
     plimsoll_choice *choice = NULL;
     uint64_t offsets[4], arena = 0, value = 0, bound = 0;
-    plimsoll_inside inside[4];
+    plimsoll_nesting inside[4];
     size_t count = 0, i;
 
     check(plimsoll_problem_new(buffers, 4, names, &problem), "problem");
@@ -37,7 +37,7 @@ int main(void) {
     check(plimsoll_options_set_strategy(options, "merge"), "strategy");
     check(plimsoll_options_set_merge_from(options, "objects-in-order"), "merge from");
     check(plimsoll_problem_plan(problem, options, &plan), "plan");
-    check(plimsoll_plan_insides(plan, inside, 4, &count), "insides");
+    check(plimsoll_plan_nestings(plan, inside, 4, &count), "insides");
     expect(count == 1, "one buffer was put into another");
     printf("%s lies inside %s at %lu\n", names[inside[0].guest.index], names[inside[0].host.index],
            (unsigned long)inside[0].at);

@@ -88,13 +88,13 @@ static void run_apart(uint8_t *result, uint8_t *state) {
 static uint8_t *pools[2];
 
 static uint8_t *find(const plimsoll_pool_plan *plan, uint32_t step, int32_t occupant, uint32_t index) {
-    plimsoll_stay stay;
-    check(plimsoll_pool_plan_place_at(plan, step, occupant, index, &stay), "place");
+    plimsoll_residency stay;
+    check(plimsoll_pool_plan_residency_at(plan, step, occupant, index, &stay), "place");
     return pools[stay.pool] + stay.offset;
 }
 
 /* Writes initial contents to DDR, and on chip to tensors that are resident there for the whole run. */
-static void fill(const plimsoll_stay *stays, size_t count, size_t steps) {
+static void fill(const plimsoll_residency *stays, size_t count, size_t steps) {
     size_t i;
     uint64_t at;
     for (i = 0; i < count; i++) {
@@ -119,12 +119,12 @@ static void do_transfers(const plimsoll_transfer *transfers, size_t count, size_
 
 static void run(const plimsoll_pool_plan *plan, uint8_t *result, uint8_t *state) {
     plimsoll_pool_traffic traffic[2];
-    plimsoll_stay stays[64];
+    plimsoll_residency stays[64];
     plimsoll_transfer transfers[64];
     uint32_t order[OPERATORS], step, i;
     size_t stay_count = 0, transfer_count = 0, steps = 0, count = 0, next = 0;
     check(plimsoll_pool_plan_traffic(plan, traffic, 2, &count), "traffic");
-    check(plimsoll_pool_plan_stays(plan, stays, 64, &stay_count), "stays");
+    check(plimsoll_pool_plan_residencies(plan, stays, 64, &stay_count), "stays");
     check(plimsoll_pool_plan_transfers(plan, transfers, 64, &transfer_count), "transfers");
     check(plimsoll_pool_plan_order(plan, order, OPERATORS, &steps), "order");
     for (i = 0; i < 2; i++) {
@@ -182,10 +182,10 @@ static void check_plan(const plimsoll_graph *graph, int32_t loading, uint32_t pr
     check(plimsoll_pool_plan_verify(plan), "verify");
     check(plimsoll_pool_plan_figures(plan, &figures), "figures");
     printf("cost %lu, lower bound %lu, unavoidable %lu; %lu bytes of weights are loaded once\n",
-           (unsigned long)figures.cost, (unsigned long)figures.lower_bound, (unsigned long)figures.floor,
+           (unsigned long)figures.cost, (unsigned long)figures.lower_bound, (unsigned long)figures.unavoidable_cost,
            (unsigned long)figures.preloaded);
-    expect(figures.floor <= figures.lower_bound && figures.lower_bound <= figures.cost, "the bounds are in order");
-    expect(figures.pools == 2 && figures.floor < figures.cost, "not everything fits");
+    expect(figures.unavoidable_cost <= figures.lower_bound && figures.lower_bound <= figures.cost, "the bounds are in order");
+    expect(figures.pools == 2 && figures.unavoidable_cost < figures.cost, "not everything fits");
     expect(loading == PLIMSOLL_LOADING_ONCE || figures.preloaded == 0, "no weights are preloaded");
     run_apart(expected, expected_state);
     run(plan, result, state);

@@ -18,7 +18,7 @@ static int32_t watch(void *userdata, const plimsoll_progress *progress) {
 }
 
 static void *cancel_it(void *cancel) {
-    check(plimsoll_cancel_cancel(cancel), "cancel");
+    check(plimsoll_cancel_token_cancel(cancel), "cancel");
     return NULL;
 }
 
@@ -57,7 +57,7 @@ static int32_t stop_of(const plimsoll_problem *problem, const plimsoll_options *
 int main(void) {
     plimsoll_problem *problem = hard_problem();
     plimsoll_options *options = NULL;
-    plimsoll_cancel *cancel = NULL;
+    plimsoll_cancel_token *cancel = NULL;
     plimsoll_plan *plan = NULL;
     uint64_t node_limit = 20000;
     pthread_t thread;
@@ -80,7 +80,7 @@ int main(void) {
     expect(stop_of(problem, options) == PLIMSOLL_STOP_DEADLINE, "the time limit stopped the search");
     check(plimsoll_options_set_time_limit(options, PLIMSOLL_NONE), "no time limit");
 
-    check(plimsoll_cancel_new(&cancel), "token");
+    check(plimsoll_cancel_token_new(&cancel), "token");
     check(plimsoll_options_set_cancel(options, cancel), "token");
     expect(pthread_create(&thread, NULL, cancel_it, cancel) == 0, "a thread");
     expect(pthread_join(thread, NULL) == 0, "the thread ends");
@@ -88,7 +88,7 @@ int main(void) {
            "cancelled before a plan existed");
     expect(lines == 7, "two lines for each plan, one for the cancelled call");
 
-    plimsoll_cancel_free(cancel);
+    plimsoll_cancel_token_free(cancel);
     plimsoll_options_free(options);
     plimsoll_problem_free(problem);
     return 0;

@@ -24,7 +24,7 @@ static void permit(plimsoll_graph *graph, const network *net, int index) {
             check(plimsoll_graph_permit(graph, layer_index, PLIMSOLL_PERMIT_IN_PLACE, input, output, 0), "in place");
         }
         if (l->kind == STACK && (i == 0 || l->inputs[i] != l->inputs[0])) {
-            check(plimsoll_graph_permit(graph, layer_index, PLIMSOLL_PERMIT_PIECE, input, output, at), "piece");
+            check(plimsoll_graph_permit(graph, layer_index, PLIMSOLL_PERMIT_CONCAT_SLICE, input, output, at), "piece");
         }
         at += tensor_bytes(&net->tensors[l->inputs[i]]);
     }
@@ -220,7 +220,7 @@ static plimsoll_plan *planned(const plimsoll_graph *graph, plimsoll_options *opt
     plimsoll_schedule figures;
     uint32_t order[MOST_LAYERS];
 
-    check(plimsoll_options_set_order(options, choice == PROGRAM_ORDER ? PLIMSOLL_ORDER_FILE : PLIMSOLL_ORDER_OPTIMAL), "order");
+    check(plimsoll_options_set_order(options, choice == PROGRAM_ORDER ? PLIMSOLL_ORDER_PROGRAM : PLIMSOLL_ORDER_OPTIMAL), "order");
     switch (choice) {
     case GIVEN_ORDER:
         check(plimsoll_graph_plan_in_order(graph, given, count, options, &plan), "plan in order");
@@ -228,7 +228,7 @@ static plimsoll_plan *planned(const plimsoll_graph *graph, plimsoll_options *opt
     case SCHEDULED_ORDER:
         check(plimsoll_graph_schedule(graph, options, order, MOST_LAYERS, &count, &figures), "schedule");
         expect(figures.lower_bound_bytes == figures.peak_bytes, "no order has a lower peak");
-        expect(figures.peak_bytes <= figures.file_peak_bytes, "no peak above that of program order");
+        expect(figures.peak_bytes <= figures.program_peak_bytes, "no peak above that of program order");
         check(plimsoll_graph_plan_in_order(graph, order, count, options, &plan), "plan in order");
         break;
     default: check(plimsoll_graph_plan(graph, options, &plan), "plan"); break;
@@ -246,14 +246,14 @@ static void share(const network *net, const memory *apart, int *plans, int *shar
     for (choice = PROGRAM_ORDER; choice <= PLANNED_ORDER; choice++) {
         uint64_t before = UINT64_MAX;
         for (level = PLIMSOLL_SHARING_NONE; level <= PLIMSOLL_SHARING_ALL; level++) {
-            plimsoll_share shares[MOST_LAYERS * MOST_INPUTS];
+            plimsoll_alias shares[MOST_LAYERS * MOST_INPUTS];
             plimsoll_plan *plan = NULL;
             program p;
             size_t count = 0, i;
             check(plimsoll_options_set_sharing(options, level), "sharing");
             plan = planned(graph, options, NULL, 0, (enum order_choice)choice);
             check(plimsoll_plan_verify(plan), "verify");
-            check(plimsoll_plan_shares(plan, shares, MOST_LAYERS * MOST_INPUTS, &count), "shares");
+            check(plimsoll_plan_aliases(plan, shares, MOST_LAYERS * MOST_INPUTS, &count), "shares");
             for (i = 0; i < count; i++) {
                 shared[shares[i].how]++;
             }
@@ -308,16 +308,16 @@ static void check_network(uint64_t seed, int *plans, int *tried, int *changed, i
 /* Argument: the number of networks to draw, 20 by default. */
 int main(int argc, char **argv) {
     const long networks = argc > 1 ? strtol(argv[1], NULL, 10) : 20;
-    int plans = 0, tried = 0, changed = 0, shared[PLIMSOLL_SHARE_OVERLAP + 1] = {0};
+    int plans = 0, tried = 0, changed = 0, shared[PLIMSOLL_ALIAS_OVERLAP + 1] = {0};
     uint64_t seed;
     for (seed = 1; seed <= (uint64_t)networks; seed++) {
         check_network(seed, &plans, &tried, &changed, shared);
     }
     printf("%ld networks, %d plans: bit-identical\n", networks, plans);
-    printf("shared: %d views, %d slices, %d pieces, %d in place\n", shared[PLIMSOLL_SHARE_VIEW],
-           shared[PLIMSOLL_SHARE_SLICE], shared[PLIMSOLL_SHARE_CONCAT], shared[PLIMSOLL_SHARE_IN_PLACE]);
-    expect(shared[PLIMSOLL_SHARE_VIEW] > 0 && shared[PLIMSOLL_SHARE_SLICE] > 0 && shared[PLIMSOLL_SHARE_CONCAT] > 0 &&
-               shared[PLIMSOLL_SHARE_IN_PLACE] > 0,
+    printf("shared: %d views, %d slices, %d pieces, %d in place\n", shared[PLIMSOLL_ALIAS_VIEW],
+           shared[PLIMSOLL_ALIAS_SLICE], shared[PLIMSOLL_ALIAS_CONCAT], shared[PLIMSOLL_ALIAS_IN_PLACE]);
+    expect(shared[PLIMSOLL_ALIAS_VIEW] > 0 && shared[PLIMSOLL_ALIAS_SLICE] > 0 && shared[PLIMSOLL_ALIAS_CONCAT] > 0 &&
+               shared[PLIMSOLL_ALIAS_IN_PLACE] > 0,
            "every kind of sharing occurs");
     printf("%d wrong plans: all refused, %d change results\n", tried, changed);
     return 0;

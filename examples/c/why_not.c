@@ -18,7 +18,7 @@ int main(void) {
     plimsoll_problem *problem = NULL;
     plimsoll_options *options = NULL;
     plimsoll_plan *plan = NULL;
-    plimsoll_core *core = NULL;
+    plimsoll_infeasible_core *core = NULL;
     plimsoll_occupant occupants[3];
     uint64_t offsets[3], arena = 0, needed = 0, capacity = 0;
     int32_t status = 0, irreducible = 0;
@@ -54,9 +54,9 @@ int main(void) {
     expect(status == PLIMSOLL_STATUS_INFEASIBLE, "it does not fit");
     check(plimsoll_plan_explain(plan, options, &core), "explain");
     expect(core != NULL, "there is a proof");
-    check(plimsoll_core_occupants(core, occupants, 3, &count), "occupants");
-    check(plimsoll_core_bytes(core, &needed, &capacity), "bytes");
-    check(plimsoll_core_is_irreducible(core, &irreducible), "irreducible");
+    check(plimsoll_infeasible_core_occupants(core, occupants, 3, &count), "occupants");
+    check(plimsoll_infeasible_core_bytes(core, &needed, &capacity), "bytes");
+    check(plimsoll_infeasible_core_is_irreducible(core, &irreducible), "irreducible");
     printf("%lu bytes are missing for these %lu:", (unsigned long)(needed - capacity), (unsigned long)count);
     for (i = 0; i < count; i++) {
         printf(" %s", names[occupants[i].index]);
@@ -64,7 +64,7 @@ int main(void) {
     printf("\n");
     expect(count == 2 && needed == 1050 && capacity == 1049 && irreducible, "both meet, and one byte is missing");
 
-    plimsoll_core_free(core);
+    plimsoll_infeasible_core_free(core);
     plimsoll_plan_free(plan);
     plimsoll_options_free(options);
     plimsoll_problem_free(problem);

@@ -28,7 +28,7 @@ static void stop_by_progress(const plimsoll::Problem &problem) {
 }
 
 static void stop_from_a_thread(const plimsoll::Problem &problem) {
-    plimsoll::Cancel cancel;
+    plimsoll::CancelToken cancel;
     plimsoll::Options options;
     options.strategy("merge").cancel(cancel);
     std::thread other([&] { cancel.cancel(); });

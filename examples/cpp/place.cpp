@@ -36,16 +36,16 @@ int main() {
     expect(figures.cost == figures.lower_bound, "the plan is optimal");
     expect(figures.preloaded == 4096, "the weights stay on chip between runs");
     expect(figures.cost == (1 << 20) + 3072 + 1024, "the table, the image and the result go through DDR");
-    for (const plimsoll::Stay &stay : plan.stays()) {
-        const bool is_tensor = stay.occupant == PLIMSOLL_OCCUPANT_TENSOR;
-        const std::string name = is_tensor ? graph.tensor_name(stay.index) : "scratch of " + graph.operator_name(stay.index);
-        std::cout << name << " in " << NAMES[stay.pool] << " at " << stay.offset << ", steps " << stay.start << " to "
-                  << stay.end << "\n";
+    for (const plimsoll::Residency &residency : plan.residencies()) {
+        const bool is_tensor = residency.occupant == PLIMSOLL_OCCUPANT_TENSOR;
+        const std::string name = is_tensor ? graph.tensor_name(residency.index) : "scratch of " + graph.operator_name(residency.index);
+        std::cout << name << " in " << NAMES[residency.pool] << " at " << residency.offset << ", steps " << residency.start << " to "
+                  << residency.end << "\n";
     }
-    expect(plan.place_at(1, plimsoll::Occupant::tensor, table).pool == 2, "too large for the chip");
-    expect(plan.place_at(0, plimsoll::Occupant::scratch, 0).pool == 0, "scratch is in the first memory");
+    expect(plan.residency_at(1, plimsoll::Occupant::tensor, table).pool == 2, "too large for the chip");
+    expect(plan.residency_at(0, plimsoll::Occupant::scratch, 0).pool == 0, "scratch is in the first memory");
     expect(plan.traffic().size() == 3 && plan.traffic()[1].used <= 16 << 10, "it fits");
-    expect(plan.uses().empty() && plan.shares().empty(), "there are no unusual accesses and no shares");
+    expect(plan.uses().empty() && plan.aliases().empty(), "there are no unusual accesses and no aliases");
     const plimsoll::PoolPlan again = graph.place_in_order(plan.order(), pools, options);
     expect(again.transfers().size() == plan.transfers().size(), "the same plan for the same order");
 
@@ -65,7 +65,7 @@ int main() {
         std::cout << "expected error: " << error.what() << "\n";
     }
     try {
-        plan.place_at(0, plimsoll::Occupant::tensor, result);
+        plan.residency_at(0, plimsoll::Occupant::tensor, result);
         expect(false, "the result is not written yet");
     } catch (const plimsoll::Error &error) {
         expect(error.status() == PLIMSOLL_ERROR_ARGUMENT, "it is in no memory");

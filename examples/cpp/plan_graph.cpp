@@ -47,7 +47,7 @@ int main() {
     expect(plan.order() == std::vector<std::uint32_t>{0, 1, 2}, "the order is program order");
     expect(plan.certified_bytes() == plan.lower_bound_bytes(), "the causes certify the whole bound");
     expect(plan.bound_over_orders() == plan.lower_bound_bytes(), "no other order needs less");
-    const plimsoll::Schedule schedule = graph.schedule(options.order(plimsoll::Order::optimal));
+    const plimsoll::Schedule schedule = graph.schedule(options.order(plimsoll::ScheduleMode::optimal));
     expect(schedule.order == plan.order() && schedule.figures.peak_bytes == plan.arena_bytes(), "order alone");
     expect(!graph.plan_in_order(schedule.order, options).bound_over_orders(), "only this order was examined");
     plan.verify();

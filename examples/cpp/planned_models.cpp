@@ -38,7 +38,7 @@ void same_in_file(const std::vector<std::uint8_t> &model, Write write) {
 void onnx() {
     const std::string model = read_file("examples/models/squeezenet1_1.onnx");
     const auto imported = plimsoll::Imported::memory(model.data(), model.size(), plimsoll::ImportFormat::onnx, "squeezenet");
-    const plimsoll::Plan plan = imported.graph->plan(plimsoll::Options().sharing(plimsoll::Sharing::all));
+    const plimsoll::Plan plan = imported.graph->plan(plimsoll::Options().sharing(plimsoll::SharingLevel::all));
     std::vector<std::uint8_t> planned = plan.onnx(model.data(), model.size());
     plimsoll::verify_onnx(planned.data(), planned.size());
     same_in_file(planned, [&](const std::string &path) { plan.write_onnx(model.data(), model.size(), path); });
@@ -108,7 +108,7 @@ void onnx_with_input_shapes() {
 void tflite() {
     const std::string model = read_file("examples/models/nas_cell_irregular_int8.tflite");
     const plimsoll::TflitePlan planned(model.data(), model.size(), "nas_cell");
-    expect(planned.head_bytes() == 86016 && planned.own_head_bytes() == 122880, "as docs/tflm.md counts");
+    expect(planned.head_bytes() == 86016 && planned.runtime_head_bytes() == 122880, "as docs/tflm.md counts");
     expect(planned.main().arena_bytes() == 86016 && planned.notes().empty(), "the plan of the only subgraph");
     expect(planned.order().size() == 118 && planned.offsets().size() > 118, "every operator is in the order");
     const std::vector<std::uint8_t> file = planned.model();

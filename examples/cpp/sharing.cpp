@@ -41,8 +41,8 @@ int main() {
     const plimsoll::Plan without = graph.plan(options);
     expect(without.offset(relu) == without.offset(depthwise), "relu has the offset of its input");
     expect(without.arena_bytes() == 2 * SIZE, "two feature maps");
-    const plimsoll::Plan plan = graph.plan(options.sharing(plimsoll::Sharing::all));
-    expect(plan.shares().size() == 2, "both permissions are used");
+    const plimsoll::Plan plan = graph.plan(options.sharing(plimsoll::SharingLevel::all));
+    expect(plan.aliases().size() == 2, "both permissions are used");
     expect(plan.arena_bytes() == 2 * SIZE - overlap, "the overlap is saved");
     plan.verify();
     std::cout << "the convolution overlaps " << overlap << " of " << SIZE << " bytes\n";

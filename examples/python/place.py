@@ -15,7 +15,7 @@ graph.output(result)
 # Each byte read or written in DDR, the backing store, costs 1.
 pools = plimsoll.Pools().add("l2", 6000).add("ddr", cost=1)
 plan = graph.place(pools)
-for stay in plan.stays:
+for stay in plan.residencies:
     print(f"{names[stay.index]} in {pools.names[stay.pool]} at {stay.offset}")
 figures = plan.figures
 print(f"cost {figures.cost}, at least {figures.lower_bound}; {figures.preloaded} bytes stay on chip")

@@ -106,7 +106,7 @@ def main(library, path, expected=None):
         if plan.offsets[index] is not None:
             print(f"{plan.offsets[index]:>10} {name}")
     print(f"{len(plan.order())} operators to run, {folded} folded")
-    print(f"arena {unshared.arena_bytes} bytes ({unshared.status}); {plan.arena_bytes} with {len(plan.shares())} "
+    print(f"arena {unshared.arena_bytes} bytes ({unshared.status}); {plan.arena_bytes} with {len(plan.aliases())} "
           f"tensors that share memory ({plan.status})")
     if expected:
         with open(expected) as file:

@@ -38,9 +38,9 @@ def _record(name, longs, ints):
 
 Buffer = _record("Buffer", "size alignment fixed_offset", "start end")
 Placement = _record("Placement", "offset bytes", "start end index occupant")
-Share = _record("Share", "at", "tensor of operator how")
+Alias = _record("Alias", "at", "tensor of operator kind")
 Pool = _record("Pool", "capacity alignment largest", "holds read_cost write_cost copy_from_cost copy_to_cost unused")
-Stay = _record("Stay", "offset bytes", "start end index occupant pool unused")
+Residency = _record("Residency", "offset bytes", "start end index occupant pool unused")
 Figures = _record("Figures", "cost lower_bound floor preloaded nodes", "stop pools")
 
 
@@ -192,8 +192,8 @@ class Plan(_Object):
     def placements(self):
         return _list(Placement, "plan_placements", self._handle)
 
-    def shares(self):
-        return _list(Share, "plan_shares", self._handle)
+    def aliases(self):
+        return _list(Alias, "plan_aliases", self._handle)
 
     def verify(self):
         call("plan_verify", self._handle)
@@ -217,4 +217,4 @@ class PoolPlan(_Object):
     def __init__(self, handle):
         super().__init__("pool_plan", handle)
         self.figures = _output(Figures, "pool_plan_figures", self._handle)
-        self.stays = _list(Stay, "pool_plan_stays", self._handle)
+        self.residencies = _list(Residency, "pool_plan_residencies", self._handle)

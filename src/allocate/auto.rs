@@ -8,7 +8,7 @@ use super::{Allocation, Exact, Strategy, height};
 use crate::error::Result;
 use crate::problem::Problem;
 use crate::support::effort::Effort;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 
 /// The best of first fit, greedy placements and the exact search within a budget.
 ///
@@ -123,7 +123,7 @@ const MOST_PROGRESS: u64 = 4;
 
 impl Auto {
     /// Nodes and work without progress, at an effort.
-    fn budget(effort: Effort, buffers: u64) -> (u64, u64) {
+    fn quota(effort: Effort, buffers: u64) -> (u64, u64) {
         let (search, each) = (SEARCH[effort as usize], SEARCH_EACH[effort as usize]);
         (search.0 + each.0 * buffers, search.1 + each.1 * buffers)
     }
@@ -131,13 +131,13 @@ impl Auto {
     /// Nodes, work, and both without progress. An explicit node limit is spent in full, with
     /// work in proportion to [`Effort::Thorough`].
     fn budgets(&self, buffers: u64, limits: &Limits) -> (u64, u64, (u64, u64)) {
-        let (usual, work) = Self::budget(Effort::Thorough, buffers);
+        let (usual, work) = Self::quota(Effort::Thorough, buffers);
         let named = limits.most_nodes(u64::MAX);
         if named < u64::MAX || self.effort == Effort::Thorough {
             let nodes = limits.most_nodes(usual);
             return (nodes, work.saturating_mul(1 + nodes / (usual + 1)), (u64::MAX, u64::MAX));
         }
-        let patience = Self::budget(self.effort, buffers);
+        let patience = Self::quota(self.effort, buffers);
         (MOST_PROGRESS * patience.0, MOST_PROGRESS * patience.1, patience)
     }
 
@@ -164,7 +164,7 @@ impl Auto {
             return Some(spent);
         }
         let left = target.after(allocation.nodes - nodes, spent);
-        let (nodes, work) = Self::budget(Effort::Quick, part.buffers().len() as u64);
+        let (nodes, work) = Self::quota(Effort::Quick, part.buffers().len() as u64);
         let lower = PackingTarget { nodes: nodes.min(left.nodes), work: work.min(left.work), ..left };
         spent += self.exact.improve(part, allocation, limits, lower).unwrap_or(0);
         if allocation.stop == Stop::Nodes && nodes < left.nodes {
@@ -227,9 +227,9 @@ fn is_too_large(problem: &Problem) -> bool {
 /// Improves offsets by sweeps through time, forwards and backwards.
 fn best_sweep(problem: &Problem, limits: &Limits, target: PackingTarget, allocation: &mut Allocation) {
     let limits = limits.clone().without_nodes();
-    let mut meter = Meter::new(&limits, target.nodes);
+    let mut budget = Budget::new(&limits, target.nodes);
     for backwards in [false, true] {
-        match sweep(problem, backwards, &mut meter) {
+        match sweep(problem, backwards, &mut budget) {
             Ok(offsets) if height(problem, &offsets) < height(problem, &allocation.offsets) => {
                 allocation.offsets = offsets;
             }
@@ -240,7 +240,7 @@ fn best_sweep(problem: &Problem, limits: &Limits, target: PackingTarget, allocat
             }
         }
     }
-    allocation.nodes += meter.nodes();
+    allocation.nodes += budget.nodes();
 }
 
 /// Improves offsets by greedy placement in the given orders. After `visits` visited blocks, only
@@ -260,10 +260,10 @@ fn best_of(
     // An order that ties with first fit replaces it, so that the offsets do not depend on it.
     let mut best = first.saturating_add(1);
     let (limited, unlimited) = (limits.clone().without_nodes(), limits.clone().cancel_only());
-    let mut meter = Meter::new(&limited, target.nodes);
-    let mut certain = Meter::new(&unlimited, u64::MAX);
-    (meter.best, meter.bound, certain.best, certain.bound) = (first, target.bound, first, target.bound);
-    allocation.stop = meter.charge(0).err().unwrap_or(allocation.stop);
+    let mut budget = Budget::new(&limited, target.nodes);
+    let mut certain = Budget::new(&unlimited, u64::MAX);
+    (budget.best, budget.bound, certain.best, certain.bound) = (first, target.bound, first, target.bound);
+    allocation.stop = budget.charge(0).err().unwrap_or(allocation.stop);
     let sorted = Orders::new(problem);
     let mut placer = Placer::new(problem, &sorted);
     // For a large problem, greedy by size comes first, so that it runs if limits allow only one.
@@ -278,20 +278,20 @@ fn best_of(
         if !must && (allocation.stop != Stop::Finished || (placer.visits() > visits && !by_size)) {
             continue;
         }
-        let meter = if must { &mut certain } else { &mut meter };
+        let budget = if must { &mut certain } else { &mut budget };
         // An order in progress may exceed the limit, by a factor of four at most.
         let allowed = if by_size { u64::MAX } else { visits.saturating_mul(4) };
-        match placer.place(order, fit, (best, allowed), meter) {
+        match placer.place(order, fit, (best, allowed), budget) {
             Ok(None) => {}
             Ok(Some(height)) => {
                 best = height;
-                meter.best = best;
+                budget.best = best;
                 allocation.offsets.clone_from(&placer.offsets);
             }
             Err(reason) => allocation.stop = allocation.stop.max(reason),
         }
     }
-    allocation.nodes += meter.nodes() + certain.nodes();
+    allocation.nodes += budget.nodes() + certain.nodes();
     if best.min(first) <= sufficient && allocation.stop != Stop::Cancelled {
         // The height is optimal or sufficient, so no limit made a difference.
         allocation.stop = Stop::Finished;

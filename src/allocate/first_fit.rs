@@ -6,7 +6,7 @@ use super::occupancy::{Fit, Occupancy, Request};
 use super::timeline::Timeline;
 use crate::problem::Problem;
 use crate::support::ids::BufferId;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::{in_time, sort_by_keys};
 
 /// Work per buffer in steps of inner loops, to decide when to poll for cancellation.
@@ -27,13 +27,13 @@ const WORK_EACH: usize = 256;
 /// [`Stop::Cancelled`].
 pub(crate) fn first_fit(problem: &Problem, limits: &Limits) -> Result<Vec<u64>, Stop> {
     let limits = limits.clone().cancel_only();
-    let mut meter = Meter::new(&limits, u64::MAX);
-    meter.work(0)?;
-    let mut sweep = Sweep::new(problem, &mut meter)?;
+    let mut budget = Budget::new(&limits, u64::MAX);
+    budget.work(0)?;
+    let mut sweep = Sweep::new(problem, &mut budget)?;
     for id in births(problem) {
         sweep.advance(problem.buffer(id).live().start);
         sweep.place(id);
-        meter.work(WORK_EACH)?;
+        budget.work(WORK_EACH)?;
     }
     Ok(sweep.offsets)
 }
@@ -98,7 +98,7 @@ struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    fn new(problem: &'a Problem, meter: &mut Meter<'_>) -> Result<Self, Stop> {
+    fn new(problem: &'a Problem, budget: &mut Budget<'_>) -> Result<Self, Stop> {
         let takes_room = |id: &BufferId| problem.buffer(*id).size() > 0;
         let is_fixed = |id: BufferId| problem.buffer(id).fixed_offset().is_some();
         let pieces = || {
@@ -110,7 +110,7 @@ impl<'a> Sweep<'a> {
         let mut holes = Holes::new(problem.buffers().iter().map(crate::problem::Buffer::alignment));
         for range in problem.reserved() {
             holes.take(range.start, range.end - range.start);
-            meter.work(WORK_EACH)?;
+            budget.work(WORK_EACH)?;
         }
         let mut sweep = Self {
             problem,
@@ -120,12 +120,12 @@ impl<'a> Sweep<'a> {
             later: None,
             offsets: problem.buffers().iter().map(|buffer| buffer.fixed_offset().unwrap_or(0)).collect(),
         };
-        sweep.keep_for_later(meter)?;
+        sweep.keep_for_later(budget)?;
         Ok(sweep)
     }
 
     /// Prepares `later`, unless all fixed buffers start at the first step.
-    fn keep_for_later(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn keep_for_later(&mut self, budget: &mut Budget<'_>) -> Result<(), Stop> {
         let problem = self.problem;
         let first = problem.buffers().iter().map(|buffer| buffer.live().start).min().unwrap_or(0);
         if !self.known.moments.iter().any(|&(start, _)| start > first) {
@@ -135,7 +135,7 @@ impl<'a> Sweep<'a> {
         for id in problem.ids().filter(|&id| problem.buffer(id).size() > 0) {
             if problem.buffer(id).fixed_offset().is_some() {
                 self.add_later(id);
-                meter.work(WORK_EACH)?;
+                budget.work(WORK_EACH)?;
             }
         }
         Ok(())
@@ -240,7 +240,7 @@ pub(super) mod tests {
             let orders = Orders::new(&whole);
             let mut placer = Placer::new(&whole, &orders);
             let (order, fit) = Greedy::first_fit().choices();
-            placer.place(order, fit, (u64::MAX, u64::MAX), &mut Meter::new(&limits, u64::MAX)).unwrap();
+            placer.place(order, fit, (u64::MAX, u64::MAX), &mut Budget::new(&limits, u64::MAX)).unwrap();
             let offsets = first_fit(&problem, &limits).unwrap();
             assert_eq!(offsets[..], placer.offsets[..offsets.len()], "case {case}: {problem:?}");
         }

@@ -8,7 +8,7 @@ use super::{Allocation, Strategy};
 use crate::error::Result;
 use crate::problem::Problem;
 use crate::support::ids::BufferId;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 
 /// Places buffers in a fixed order, each in a hole between those placed before. The constructors
 /// give the orders known in the literature.
@@ -83,9 +83,9 @@ impl Strategy for Greedy {
         }
         let orders = Orders::new(problem);
         let mut placer = Placer::new(problem, &orders);
-        let mut meter = Meter::new(limits, u64::MAX);
-        let result = placer.place(self.order, self.fit, (u64::MAX, u64::MAX), &mut meter);
-        let nodes = meter.nodes();
+        let mut budget = Budget::new(limits, u64::MAX);
+        let result = placer.place(self.order, self.fit, (u64::MAX, u64::MAX), &mut budget);
+        let nodes = budget.nodes();
         Ok(match result {
             Ok(_) => Allocation { nodes, ..Allocation::new(placer.offsets) },
             Err(stop) => Allocation { nodes, stop, ..first },
@@ -134,12 +134,12 @@ impl<'a> Placer<'a> {
         order: Order,
         fit: Fit,
         (limit, most_visits): (u64, u64),
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Option<u64>, Stop> {
         self.occupancy.clear();
         self.tree.iter_mut().for_each(SectionTree::clear);
         let by_tree = fit == Fit::Lowest && self.tree.is_some();
-        let mut height = self.place_fixed(by_tree, meter)?;
+        let mut height = self.place_fixed(by_tree, budget)?;
         for id in self.orders.sorted(order) {
             let before = self.visits();
             let buffer = self.problem.buffer(id);
@@ -150,7 +150,7 @@ impl<'a> Placer<'a> {
                 _ => self.occupancy.find(request, fit),
             };
             height = height.max(self.put(id, offset, by_tree));
-            meter.charge((STEPS_OF_A_VISIT * (1 + self.visits() - before)) as usize)?;
+            budget.charge((STEPS_OF_A_VISIT * (1 + self.visits() - before)) as usize)?;
             if height >= limit || before > most_visits {
                 return Ok(None);
             }
@@ -158,13 +158,13 @@ impl<'a> Placer<'a> {
         Ok(Some(height))
     }
 
-    fn place_fixed(&mut self, by_tree: bool, meter: &mut Meter<'_>) -> Result<u64, Stop> {
+    fn place_fixed(&mut self, by_tree: bool, budget: &mut Budget<'_>) -> Result<u64, Stop> {
         let mut height = 0;
         for (id, buffer) in self.problem.ids().zip(self.problem.buffers()) {
             let Some(offset) = buffer.fixed_offset() else { continue };
             let before = self.visits();
             height = height.max(self.put(id, offset, by_tree));
-            meter.charge((STEPS_OF_A_VISIT * (1 + self.visits() - before)) as usize)?;
+            budget.charge((STEPS_OF_A_VISIT * (1 + self.visits() - before)) as usize)?;
         }
         Ok(height)
     }
@@ -214,7 +214,7 @@ mod tests {
                     let tree = SectionTree::new(orders.timeline.section_count(), smallest);
                     placer.tree = by_tree.then_some(tree);
                     placer
-                        .place(order, Fit::Lowest, (u64::MAX, u64::MAX), &mut Meter::new(&limits, u64::MAX))
+                        .place(order, Fit::Lowest, (u64::MAX, u64::MAX), &mut Budget::new(&limits, u64::MAX))
                         .unwrap();
                     placer.offsets
                 });

@@ -8,7 +8,7 @@ use super::sharing::{ObjectInterval, ObjectProblem, ObjectSharing};
 use super::{Allocation, Strategy};
 use crate::error;
 use crate::problem::Problem;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::sort_by_keys;
 
 /// Greedy assignment of tensors to shared objects, as in runtimes with a few fixed buffers. A
@@ -47,18 +47,19 @@ impl Strategy for GreedyObjects {
     fn allocate(&self, problem: &Problem, limits: &Limits) -> error::Result<Allocation> {
         let shared = ObjectProblem::new(self.name, problem)?;
         let intervals = &shared.intervals;
-        let mut meter = Meter::new(limits, u64::MAX);
-        let by_size = self.by_size.then(|| by_size(intervals, &[], ObjectChoice::Closest, false, &mut meter));
+        let mut budget = Budget::new(limits, u64::MAX);
+        let by_size =
+            self.by_size.then(|| by_size(intervals, &[], ObjectChoice::Closest, false, &mut budget));
         let stop = match by_size {
             Some(Ok(sharing)) => {
-                return Ok(Allocation { nodes: meter.nodes(), ..shared.lay_out(&sharing) });
+                return Ok(Allocation { nodes: budget.nodes(), ..shared.lay_out(&sharing) });
             }
             Some(Err(stop)) => stop,
             None => Stop::Finished,
         };
-        let (sharing, cancelled) = in_order(intervals, &[], &meter);
+        let (sharing, cancelled) = in_order(intervals, &[], &budget);
         let stop = cancelled.err().map_or(stop, |cancelled| cancelled.max(stop));
-        Ok(Allocation { nodes: meter.nodes(), stop, ..shared.lay_out(&sharing) })
+        Ok(Allocation { nodes: budget.nodes(), stop, ..shared.lay_out(&sharing) })
     }
 }
 
@@ -66,9 +67,9 @@ impl Strategy for GreedyObjects {
 pub(super) fn in_order(
     intervals: &[ObjectInterval],
     given: &[u64],
-    meter: &Meter<'_>,
+    budget: &Budget<'_>,
 ) -> (ObjectSharing, Result<(), Stop>) {
-    match by_start(intervals, given, true, &mut meter.cancel_only()) {
+    match by_start(intervals, given, true, &mut budget.cancel_only()) {
         Ok(sharing) => (sharing, Ok(())),
         Err(stop) => (each_alone(intervals, given), Err(stop)),
     }
@@ -97,7 +98,7 @@ pub(super) fn by_size(
     given: &[u64],
     choice: ObjectChoice,
     longest_first: bool,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<ObjectSharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
     sort_by_keys(&mut order, |&i| {
@@ -111,7 +112,7 @@ pub(super) fn by_size(
     let mut looks = LOOKS_A_NODE;
     for i in order {
         looks += sizes.len() as u64;
-        meter.spend_on(looks / LOOKS_A_NODE, WORK_A_LOOK * sizes.len() as u64)?;
+        budget.spend_on(looks / LOOKS_A_NODE, WORK_A_LOOK * sizes.len() as u64)?;
         looks %= LOOKS_A_NODE;
         let interval = &intervals[i];
         let free = (0..sizes.len())
@@ -140,7 +141,7 @@ pub(super) fn by_size(
 /// k is the byte at offset k, and a tensor takes the lowest free byte.
 pub(super) fn by_size_quickly(
     intervals: &[ObjectInterval],
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<ObjectSharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
     sort_by_keys(&mut order, |&i| [!intervals[i].size, intervals[i].first.into()]);
@@ -157,7 +158,7 @@ pub(super) fn by_size_quickly(
             sizes.push(interval.size);
         }
         object[i] = k as u32;
-        meter.charge(64 * (1 + occupancy.visits() - before) as usize)?;
+        budget.charge(64 * (1 + occupancy.visits() - before) as usize)?;
     }
     Ok(ObjectSharing { object, sizes })
 }
@@ -181,7 +182,7 @@ pub(super) fn by_start(
     intervals: &[ObjectInterval],
     given: &[u64],
     grow: bool,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<ObjectSharing, Stop> {
     let mut order: Vec<usize> = (0..intervals.len()).collect();
     sort_by_keys(&mut order, |&i| [intervals[i].first.into(), !intervals[i].size]);
@@ -210,7 +211,7 @@ pub(super) fn by_start(
         sizes[k] = sizes[k].max(interval.size);
         busy.push(Reverse((interval.end, k)));
         object[i] = k as u32;
-        meter.charge(16)?;
+        budget.charge(16)?;
     }
     Ok(ObjectSharing { object, sizes })
 }
@@ -237,9 +238,9 @@ mod tests {
                 })
                 .collect();
             let limits = Limits::new();
-            let mut meter = Meter::new(&limits, u64::MAX);
-            let plain = by_size(&intervals, &[], ObjectChoice::First, false, &mut meter).unwrap();
-            let quick = by_size_quickly(&intervals, &mut meter).unwrap();
+            let mut budget = Budget::new(&limits, u64::MAX);
+            let plain = by_size(&intervals, &[], ObjectChoice::First, false, &mut budget).unwrap();
+            let quick = by_size_quickly(&intervals, &mut budget).unwrap();
             assert_eq!((quick.object, quick.sizes), (plain.object, plain.sizes));
         }
     }

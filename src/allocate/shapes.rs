@@ -6,7 +6,7 @@
 
 use crate::problem::{LiveRange, Problem};
 use crate::support::ids::BufferId;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::{Keys, Random};
 use crate::support::sorting::{sort_by_keys, sort_keyed};
 
@@ -98,7 +98,7 @@ impl<'a> Shapes<'a> {
         frames: &'a Problem,
         pieces: &[Piece],
         reaches: &[Reach],
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Option<Self>, Stop> {
         let sizes =
             frames.buffers().iter().map(|frame| u128::from(frame.size()) + u128::from(frame.alignment()));
@@ -124,7 +124,7 @@ impl<'a> Shapes<'a> {
             if tested > MAX_TESTED_PAIRS {
                 return Ok(None);
             }
-            meter.work(WORK_OF_A_PAIR * (1 + live.len()))?;
+            budget.work(WORK_OF_A_PAIR * (1 + live.len()))?;
             live.retain(|&other| pieces[other as usize].live.end > piece.live.start);
             for &other in &live {
                 let other = &pieces[other as usize];
@@ -152,7 +152,7 @@ impl<'a> Shapes<'a> {
         }
         let (mut starts, mut conflicts) = (vec![0], Vec::new());
         for mut row in rows {
-            meter.work(WORK_OF_A_CONFLICT * (1 + row.len()))?;
+            budget.work(WORK_OF_A_CONFLICT * (1 + row.len()))?;
             sort_by_keys(&mut row, |range| [range.other.into(), (range.above + (1 << 62)).cast_unsigned()]);
             // Overlapping intervals of one pair of shapes are joined, so a row has disjoint intervals
             // in order.
@@ -219,7 +219,7 @@ impl<'a> Shapes<'a> {
         order: &[u32],
         offsets: &mut [Option<u64>],
         blocked: &mut Vec<(i64, i64)>,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<u64, Stop> {
         offsets.fill(None);
         let is_fixed =
@@ -227,7 +227,7 @@ impl<'a> Shapes<'a> {
         let mut height = 0;
         for fixed in [true, false] {
             for &shape in order.iter().filter(|&&shape| is_fixed(shape) == fixed) {
-                meter.work(WORK_OF_A_CONFLICT * (1 + self.row(shape).len()))?;
+                budget.work(WORK_OF_A_CONFLICT * (1 + self.row(shape).len()))?;
                 let offset = self.lowest(shape, 0, offsets, blocked);
                 offsets[shape as usize] = Some(offset);
                 height = height.max(offset + self.frames.buffer(BufferId::new(shape as usize)).size());
@@ -242,26 +242,26 @@ impl<'a> Shapes<'a> {
         initial: &[u64],
         sufficient: u64,
         effort: PackingEffort,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Packed {
         let mut best = Packed::stopped(initial, self.frames, Stop::Finished);
         // Phase 1: greedy placement in four orders, then local search over orders. Phase 2: with few
         // shapes, an exhaustive search with a node limit of its own.
-        let before = meter.nodes();
-        if let Err(stop) = self.improve(&mut best, sufficient, effort.work, meter) {
+        let before = budget.nodes();
+        if let Err(stop) = self.improve(&mut best, sufficient, effort.work, budget) {
             best.stop = stop;
         } else if best.height > sufficient && self.count() <= MAX_EXHAUSTIVE {
-            let mut search_meter = meter.of_question(effort.nodes);
-            match Exhaustive::new(self, &mut best).run(&mut search_meter) {
+            let mut search_budget = budget.of_question(effort.nodes);
+            match Exhaustive::new(self, &mut best).run(&mut search_budget) {
                 Ok(done) => best.is_least = done,
                 // Only the node limit of this search was reached, not that of the caller.
-                Err(Stop::Nodes) if search_meter.nodes() < meter.remaining() => {}
+                Err(Stop::Nodes) if search_budget.nodes() < budget.remaining() => {}
                 Err(stop) => best.stop = stop,
             }
-            meter.start_at(meter.nodes() + search_meter.nodes());
+            budget.start_at(budget.nodes() + search_budget.nodes());
         }
         best.is_least |= best.height <= sufficient;
-        best.nodes = meter.nodes() - before;
+        best.nodes = budget.nodes() - before;
         best
     }
 
@@ -270,10 +270,14 @@ impl<'a> Shapes<'a> {
     ///
     /// # Errors
     /// The reason to stop, if a limit was reached.
-    pub(crate) fn below(&self, height: u64, meter: &mut Meter<'_>) -> Result<(Option<Vec<u64>>, bool), Stop> {
+    pub(crate) fn below(
+        &self,
+        height: u64,
+        budget: &mut Budget<'_>,
+    ) -> Result<(Option<Vec<u64>>, bool), Stop> {
         let mut best =
             Packed { offsets: Vec::new(), height, is_least: false, nodes: 0, stop: Stop::Finished };
-        let done = Exhaustive::new(self, &mut best).run(meter)?;
+        let done = Exhaustive::new(self, &mut best).run(budget)?;
         Ok(((best.height < height).then_some(best.offsets), done))
     }
 
@@ -282,15 +286,15 @@ impl<'a> Shapes<'a> {
         best: &mut Packed,
         sufficient: u64,
         mut left: u64,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         let (mut offsets, mut blocked) = (vec![None; self.count()], Vec::new());
         let cost = self.conflicts.len() as u64 + 8 * self.count() as u64;
         let mut current: Option<(u64, Vec<u32>)> = None;
         for order in self.orders(&best.offsets) {
-            meter.spend(1)?;
+            budget.spend(1)?;
             left = left.saturating_sub(cost);
-            let height = self.place(&order, &mut offsets, &mut blocked, meter)?;
+            let height = self.place(&order, &mut offsets, &mut blocked, budget)?;
             best.offer(height, &offsets);
             if best.height <= sufficient {
                 return Ok(());
@@ -305,10 +309,10 @@ impl<'a> Shapes<'a> {
         let mut random = Random::new(self.count() as u64);
         let mut highest: Vec<u32> = Vec::new();
         while left >= cost && order.len() > 1 {
-            meter.spend(1)?;
+            budget.spend(1)?;
             left -= cost;
             // The offsets may belong to an order that was rejected, so they are computed again.
-            self.place(&order, &mut offsets, &mut blocked, meter)?;
+            self.place(&order, &mut offsets, &mut blocked, budget)?;
             highest.clear();
             highest.extend(order.iter().copied().filter(|&shape| {
                 let size = self.frames.buffer(BufferId::new(shape as usize)).size();
@@ -326,9 +330,9 @@ impl<'a> Shapes<'a> {
                 let position = order.iter().position(|&shape| shape == moved).unwrap_or(0);
                 let to = random.below(position + 1);
                 order[to..=position].rotate_right(1);
-                meter.spend(1)?;
+                budget.spend(1)?;
                 left = left.saturating_sub(cost);
-                let new_height = self.place(&order, &mut offsets, &mut blocked, meter)?;
+                let new_height = self.place(&order, &mut offsets, &mut blocked, budget)?;
                 if new_height <= height {
                     height = new_height;
                     best.offer(height, &offsets);
@@ -447,10 +451,10 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
     }
 
     /// Runs the search. Returns true if the best packing is proven minimal.
-    fn run(&mut self, meter: &mut Meter<'_>) -> Result<bool, Stop> {
+    fn run(&mut self, budget: &mut Budget<'_>) -> Result<bool, Stop> {
         let fixed = self.offsets.iter().zip(self.shapes.frames.buffers());
         let top = fixed.filter_map(|(offset, frame)| Some((*offset)? + frame.size())).max().unwrap_or(0);
-        self.descend(0, top, meter)?;
+        self.descend(0, top, budget)?;
         let alignments = || self.shapes.frames.buffers().iter().map(crate::problem::Buffer::alignment);
         let coarsest = alignments().max().unwrap_or(1);
         let finest = alignments().min().unwrap_or(1);
@@ -462,12 +466,12 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         }
         self.span = coarsest;
         self.visited = Keys::default();
-        self.descend(0, top, meter)?;
+        self.descend(0, top, budget)?;
         Ok(true)
     }
 
-    fn descend(&mut self, key: u128, top: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
-        meter.spend_on(1, 64 * self.offsets.len() as u64)?;
+    fn descend(&mut self, key: u128, top: u64, budget: &mut Budget<'_>) -> Result<(), Stop> {
+        budget.spend_on(1, 64 * self.offsets.len() as u64)?;
         // Branch and bound: the height never falls as shapes are added.
         if top >= self.best.height {
             return Ok(());
@@ -490,7 +494,7 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
                 let next = key ^ mark;
                 if end < self.best.height && self.visited.insert(next) {
                     self.offsets[shape as usize] = Some(offset);
-                    let done = self.descend(next, top.max(end), meter);
+                    let done = self.descend(next, top.max(end), budget);
                     self.offsets[shape as usize] = None;
                     done?;
                 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::occupancy::align_up;
 use crate::problem::{LiveRange, Problem};
 use crate::support::ids::BufferId;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::sort_by_keys;
 
 /// Allocates each buffer when it becomes live, in the smallest hole that fits (of equal ones, the
@@ -17,7 +17,7 @@ use crate::support::sorting::sort_by_keys;
 ///
 /// # Errors
 /// The reason to stop, if a limit was reached.
-pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -> Result<Vec<u64>, Stop> {
+pub(super) fn sweep(problem: &Problem, backwards: bool, budget: &mut Budget<'_>) -> Result<Vec<u64>, Stop> {
     let live = |id: BufferId| match problem.buffer(id).live() {
         LiveRange { start, end } if backwards => (u32::MAX - end, u32::MAX - start),
         LiveRange { start, end } => (start, end),
@@ -41,7 +41,7 @@ pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -
             holes.give_back(offsets[dead.index()], problem.buffer(dead).size());
         }
         offsets[id.index()] = holes.take(buffer.size(), buffer.alignment());
-        meter.charge(256)?;
+        budget.charge(256)?;
     }
     Ok(offsets)
 }

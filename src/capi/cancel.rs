@@ -4,17 +4,17 @@ use super::boundary::{Outcome, free, give, guard, mutable, reference};
 use crate::CancelToken;
 
 /// A token that stops searches from another thread. Any thread may use it at any time.
-pub struct plimsoll_cancel {
+pub struct plimsoll_cancel_token {
     pub(super) token: CancelToken,
 }
 
-/// Creates a token that is not cancelled. Free it with `plimsoll_cancel_free`, even while options
+/// Creates a token that is not cancelled. Free it with `plimsoll_cancel_token_free`, even while options
 /// that refer to it are in use.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_cancel_new(cancel: *mut *mut plimsoll_cancel) -> i32 {
+pub unsafe extern "C" fn plimsoll_cancel_token_new(cancel: *mut *mut plimsoll_cancel_token) -> i32 {
     guard(|| {
         let out = unsafe { mutable(cancel, "cancel") }?;
-        give(out, plimsoll_cancel { token: CancelToken::new() });
+        give(out, plimsoll_cancel_token { token: CancelToken::new() });
         Ok(())
     })
 }
@@ -22,7 +22,7 @@ pub unsafe extern "C" fn plimsoll_cancel_new(cancel: *mut *mut plimsoll_cancel) 
 /// Asks every search with this token to stop soon. Each search returns the best plan found, with
 /// PLIMSOLL_STOP_CANCELLED.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_cancel_cancel(cancel: *const plimsoll_cancel) -> i32 {
+pub unsafe extern "C" fn plimsoll_cancel_token_cancel(cancel: *const plimsoll_cancel_token) -> i32 {
     guard(|| -> Outcome {
         unsafe { reference(cancel, "cancel") }?.token.cancel();
         Ok(())
@@ -31,6 +31,6 @@ pub unsafe extern "C" fn plimsoll_cancel_cancel(cancel: *const plimsoll_cancel) 
 
 /// Frees a token; NULL is allowed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_cancel_free(cancel: *mut plimsoll_cancel) {
+pub unsafe extern "C" fn plimsoll_cancel_token_free(cancel: *mut plimsoll_cancel_token) {
     unsafe { free(cancel) };
 }

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::path::Path;
 
 use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
-use super::cancel::plimsoll_cancel;
+use super::cancel::plimsoll_cancel_token;
 use super::graph::{element_type, plimsoll_graph};
 use super::problem::plimsoll_problem;
 use super::status::{
@@ -198,7 +198,7 @@ pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_cancel(
     options: *mut plimsoll_import_options,
-    cancel: *const plimsoll_cancel,
+    cancel: *const plimsoll_cancel_token,
 ) -> i32 {
     guard(|| {
         let options = &mut unsafe { mutable(options, "options") }?.options;

@@ -9,21 +9,21 @@ use crate::InfeasibleCore;
 
 /// Tensors, buffers and scratch that cannot lie together within a capacity. Immutable; any number of
 /// threads may use it at the same time.
-pub struct plimsoll_core {
+pub struct plimsoll_infeasible_core {
     core: InfeasibleCore<plimsoll_occupant>,
 }
 
 /// Finds why a plan does not fit its capacity: tensors or buffers, and scratch, that cannot lie
 /// together. Writes NULL if all fit, or if nothing could be proven within the limits of the options.
 /// Only the limits of the options have an effect; NULL for the defaults. Free the result with
-/// `plimsoll_core_free`.
+/// `plimsoll_infeasible_core_free`.
 ///
 /// Runs at most one short search for each buffer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_explain(
     plan: *const plimsoll_plan,
     options: *const plimsoll_options,
-    core: *mut *mut plimsoll_core,
+    core: *mut *mut plimsoll_infeasible_core,
 ) -> i32 {
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn plimsoll_plan_explain(
             }
         };
         match core {
-            Some(core) => give(out, plimsoll_core { core }),
+            Some(core) => give(out, plimsoll_infeasible_core { core }),
             None => *out = std::ptr::null_mut(),
         }
         Ok(())
@@ -48,8 +48,8 @@ pub unsafe extern "C" fn plimsoll_plan_explain(
 
 /// Copies out the members of the core. `count` as for `plimsoll_plan_placements`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_core_occupants(
-    core: *const plimsoll_core,
+pub unsafe extern "C" fn plimsoll_infeasible_core_occupants(
+    core: *const plimsoll_infeasible_core,
     occupants: *mut plimsoll_occupant,
     capacity: usize,
     count: *mut usize,
@@ -62,8 +62,8 @@ pub unsafe extern "C" fn plimsoll_core_occupants(
 
 /// Writes the bytes that the members need at least, and the arena capacity, which is less.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_core_bytes(
-    core: *const plimsoll_core,
+pub unsafe extern "C" fn plimsoll_infeasible_core_bytes(
+    core: *const plimsoll_infeasible_core,
     needed: *mut u64,
     capacity: *mut u64,
 ) -> i32 {
@@ -79,8 +79,8 @@ pub unsafe extern "C" fn plimsoll_core_bytes(
 /// Writes 1 if the members fit whenever any one of them is removed; 0 if some members could not be
 /// tested within the limits.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_core_is_irreducible(
-    core: *const plimsoll_core,
+pub unsafe extern "C" fn plimsoll_infeasible_core_is_irreducible(
+    core: *const plimsoll_infeasible_core,
     irreducible: *mut i32,
 ) -> i32 {
     guard(|| {
@@ -92,6 +92,6 @@ pub unsafe extern "C" fn plimsoll_core_is_irreducible(
 
 /// Frees a core; NULL is allowed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_core_free(core: *mut plimsoll_core) {
+pub unsafe extern "C" fn plimsoll_infeasible_core_free(core: *mut plimsoll_infeasible_core) {
     unsafe { free(core) };
 }

@@ -9,14 +9,14 @@ use super::callbacks::{
     Callback, CallbackStrategy, LogFunction, ProgressFunction, StrategyFunction, plimsoll_log_fn,
     plimsoll_progress_fn, plimsoll_strategy_fn,
 };
-use super::cancel::plimsoll_cancel;
+use super::cancel::plimsoll_cancel_token;
 use super::status::{
     PLIMSOLL_EFFORT_DEFAULT, PLIMSOLL_EFFORT_QUICK, PLIMSOLL_EFFORT_THOROUGH, PLIMSOLL_NONE,
-    PLIMSOLL_ORDER_AUTO, PLIMSOLL_ORDER_FILE, PLIMSOLL_ORDER_OPTIMAL, PLIMSOLL_VARIABLES_ARENA,
+    PLIMSOLL_ORDER_AUTO, PLIMSOLL_ORDER_OPTIMAL, PLIMSOLL_ORDER_PROGRAM, PLIMSOLL_VARIABLES_ARENA,
     PLIMSOLL_VARIABLES_OUTSIDE,
 };
 use crate::allocate::{self, Knapsack, Merge, Settings, Strategy};
-use crate::{CancelToken, Effort, Limits, Ordering, Planner, Sharing, Variables};
+use crate::{CancelToken, Effort, Limits, Planner, ScheduleMode, SharingLevel, Variables};
 
 const MAX_THREADS: u32 = 1024;
 
@@ -26,8 +26,8 @@ const MAX_THREADS: u32 = 1024;
 pub struct plimsoll_options {
     alignment: u64,
     variables: Variables,
-    ordering: Ordering,
-    pub(super) sharing: Sharing,
+    schedule_mode: ScheduleMode,
+    pub(super) sharing: SharingLevel,
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
     effort: Effort,
@@ -56,8 +56,8 @@ impl Default for plimsoll_options {
         Self {
             alignment: 16,
             variables: Variables::Arena,
-            ordering: Ordering::default(),
-            sharing: Sharing::default(),
+            schedule_mode: ScheduleMode::default(),
+            sharing: SharingLevel::default(),
             capacity: None,
             reserved: Vec::new(),
             effort: Effort::default(),
@@ -85,7 +85,7 @@ impl plimsoll_options {
         let planner = Planner::new()
             .alignment(self.alignment)
             .variables(self.variables)
-            .order(self.ordering)
+            .order(self.schedule_mode)
             .share(self.sharing)
             .effort(self.effort);
         let planner = planner.limits(self.limits()).strategy(self.strategy()?);
@@ -148,7 +148,7 @@ impl plimsoll_options {
     fn knapsack(&self) -> Knapsack {
         let knapsack = Knapsack::new().given(self.given_objects.iter().copied());
         match self.max_objects {
-            Some(count) => knapsack.most_objects(count),
+            Some(count) => knapsack.max_objects(count),
             None => knapsack,
         }
     }
@@ -228,10 +228,10 @@ pub unsafe extern "C" fn plimsoll_options_set_variables(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_order(options: *mut plimsoll_options, order: i32) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
-        options.ordering = match order {
-            PLIMSOLL_ORDER_FILE => Ordering::File,
-            PLIMSOLL_ORDER_AUTO => Ordering::Auto,
-            PLIMSOLL_ORDER_OPTIMAL => Ordering::Optimal,
+        options.schedule_mode = match order {
+            PLIMSOLL_ORDER_PROGRAM => ScheduleMode::Program,
+            PLIMSOLL_ORDER_AUTO => ScheduleMode::Auto,
+            PLIMSOLL_ORDER_OPTIMAL => ScheduleMode::Optimal,
             _ => {
                 return Err(Failure::argument(format!("unknown order mode {order}; use PLIMSOLL_ORDER_...")));
             }
@@ -333,7 +333,7 @@ pub unsafe extern "C" fn plimsoll_options_set_custom_strategy(
 /// Sets the maximum number of shared objects of strategy "knapsack", also where "merge" starts from
 /// it; given objects included; 0 for no maximum.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_options_set_most_objects(
+pub unsafe extern "C" fn plimsoll_options_set_max_objects(
     options: *mut plimsoll_options,
     count: usize,
 ) -> i32 {
@@ -430,7 +430,7 @@ pub unsafe extern "C" fn plimsoll_options_set_time_limit(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_cancel(
     options: *mut plimsoll_options,
-    cancel: *const plimsoll_cancel,
+    cancel: *const plimsoll_cancel_token,
 ) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
         options.cancel =

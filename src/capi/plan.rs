@@ -82,7 +82,7 @@ pub unsafe extern "C" fn plimsoll_graph_schedule(
         if !figures.is_null() {
             *unsafe { mutable(figures, "figures") }? = plimsoll_schedule {
                 peak_bytes: schedule.peak,
-                file_peak_bytes: schedule.file_peak,
+                program_peak_bytes: schedule.program_peak,
                 lower_bound_bytes: schedule.lower_bound,
                 nodes: schedule.nodes,
             };
@@ -128,7 +128,7 @@ unsafe fn plan_graph(
     let name = graph.name();
     options.log(&format!(
         "planning `{name}`: {} operators, {} tensors",
-        graph.file_order().len(),
+        graph.program_order().len(),
         graph.tensors().len()
     ));
     let planner = options.planner()?;

@@ -8,7 +8,7 @@ use super::options::plimsoll_options;
 use super::plan::{body_of, operator_ids, options_or_default, planning_failure, plimsoll_plan};
 use super::pools::plimsoll_pools;
 use super::records::{
-    plimsoll_occupant, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_share, plimsoll_stay,
+    plimsoll_alias, plimsoll_occupant, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_residency,
     plimsoll_transfer, plimsoll_use,
 };
 use super::results::stop_number;
@@ -17,7 +17,7 @@ use super::status::{
     PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE, PLIMSOLL_OCCUPANT_SCRATCH, PLIMSOLL_OCCUPANT_TENSOR,
 };
 use crate::verify::verify_pools;
-use crate::{Graph, Occupant, OperatorId, PoolPlan, Stay, TensorId};
+use crate::{Graph, Occupant, OperatorId, PoolPlan, Residency, TensorId};
 
 /// A verified plan for several memories: residency intervals of tensors and scratch, and transfers.
 /// Immutable; any number of threads may use it at the same time.
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_figures(
         *unsafe { mutable(figures, "figures") }? = plimsoll_pool_figures {
             cost: plan.cost,
             lower_bound: plan.lower_bound,
-            floor: plan.floor,
+            unavoidable_cost: plan.unavoidable_cost,
             preloaded: plan.preloaded,
             nodes: plan.nodes,
             stop: stop_number(plan.stop),
@@ -138,28 +138,29 @@ pub unsafe extern "C" fn plimsoll_pool_plan_traffic(
 /// Copies out all residency intervals: tensors by index, then scratch by operator, each by pool and
 /// time. `count` as for `plimsoll_pool_plan_traffic`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_pool_plan_stays(
+pub unsafe extern "C" fn plimsoll_pool_plan_residencies(
     plan: *const plimsoll_pool_plan,
-    stays: *mut plimsoll_stay,
+    residencies: *mut plimsoll_residency,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let records: Vec<plimsoll_stay> = unsafe { plan_of(plan) }?.stays.iter().map(stay).collect();
-        unsafe { copy_out(&records, stays, capacity, count) }
+        let records: Vec<plimsoll_residency> =
+            unsafe { plan_of(plan) }?.residencies.iter().map(residency).collect();
+        unsafe { copy_out(&records, residencies, capacity, count) }
     })
 }
 
-fn stay(stay: &Stay) -> plimsoll_stay {
-    let plimsoll_occupant { index, occupant } = stay.occupant.into();
-    plimsoll_stay {
-        offset: stay.offset,
-        bytes: stay.bytes,
-        start: stay.live.start,
-        end: stay.live.end,
+fn residency(residency: &Residency) -> plimsoll_residency {
+    let plimsoll_occupant { index, occupant } = residency.occupant.into();
+    plimsoll_residency {
+        offset: residency.offset,
+        bytes: residency.bytes,
+        start: residency.live.start,
+        end: residency.live.end,
         index,
         occupant,
-        pool: stay.pool.index() as u32,
+        pool: residency.pool.index() as u32,
         unused: 0,
     }
 }
@@ -213,16 +214,16 @@ pub unsafe extern "C" fn plimsoll_pool_plan_uses(
 /// Writes the residency interval at which the operator of a step accesses a tensor or its scratch.
 /// `occupant` is `PLIMSOLL_OCCUPANT_...`. PLIMSOLL_ERROR_ARGUMENT if no pool holds it at this step.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_pool_plan_place_at(
+pub unsafe extern "C" fn plimsoll_pool_plan_residency_at(
     plan: *const plimsoll_pool_plan,
     step: u32,
     occupant: i32,
     index: u32,
-    stay: *mut plimsoll_stay,
+    residency: *mut plimsoll_residency,
 ) -> i32 {
     guard(|| {
         let planned = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(stay, "stay") }?;
+        let out = unsafe { mutable(residency, "residency") }?;
         let (graph, number) = (&planned.graph, index as usize);
         let occupant_id = match occupant {
             PLIMSOLL_OCCUPANT_TENSOR if number < graph.tensors().len() => {
@@ -233,11 +234,11 @@ pub unsafe extern "C" fn plimsoll_pool_plan_place_at(
             }
             _ => None,
         };
-        let residency = occupant_id.and_then(|id| planned.plan.place_at(step, id));
+        let residency = occupant_id.and_then(|id| planned.plan.residency_at(step, id));
         let missing = || {
             Failure::argument(format!("occupant {occupant} of index {index} is in no pool at step {step}"))
         };
-        *out = self::stay(residency.ok_or_else(missing)?);
+        *out = self::residency(residency.ok_or_else(missing)?);
         Ok(())
     })
 }
@@ -245,15 +246,15 @@ pub unsafe extern "C" fn plimsoll_pool_plan_place_at(
 /// Copies out which tensors share memory while both are live, in all pools. `count` as for
 /// `plimsoll_pool_plan_traffic`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_pool_plan_shares(
+pub unsafe extern "C" fn plimsoll_pool_plan_aliases(
     plan: *const plimsoll_pool_plan,
-    shares: *mut plimsoll_share,
+    aliases: *mut plimsoll_alias,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let records: Vec<plimsoll_share> = unsafe { plan_of(plan) }?.shares.iter().map(record).collect();
-        unsafe { copy_out(&records, shares, capacity, count) }
+        let records: Vec<plimsoll_alias> = unsafe { plan_of(plan) }?.aliases.iter().map(record).collect();
+        unsafe { copy_out(&records, aliases, capacity, count) }
     })
 }
 

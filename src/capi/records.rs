@@ -23,7 +23,7 @@ pub struct plimsoll_schedule {
     /// Peak of live bytes over all steps.
     pub peak_bytes: u64,
     /// Peak of live bytes in program order.
-    pub file_peak_bytes: u64,
+    pub program_peak_bytes: u64,
     /// Lower bound on the peak over all orders, in bytes.
     pub lower_bound_bytes: u64,
     /// Search nodes used.
@@ -73,7 +73,7 @@ pub struct plimsoll_occupant {
 /// A shared object: a fixed part of the arena that several tensors use in turn. Frozen: 16 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct plimsoll_object {
+pub struct plimsoll_shared_object {
     /// Offset in bytes from the start of the arena.
     pub offset: u64,
     /// Size in bytes.
@@ -83,7 +83,7 @@ pub struct plimsoll_object {
 /// A tensor or scratch inside the memory of a larger one, after merging. Frozen: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct plimsoll_inside {
+pub struct plimsoll_nesting {
     /// The smaller occupant.
     pub guest: plimsoll_occupant,
     /// The larger occupant, which is not live at the same time.
@@ -95,7 +95,7 @@ pub struct plimsoll_inside {
 /// Two tensors that share memory while both are live. Frozen: 24 bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct plimsoll_share {
+pub struct plimsoll_alias {
     /// Offset in bytes of `tensor` from the start of `of`.
     pub at: u64,
     /// The tensor.
@@ -105,7 +105,7 @@ pub struct plimsoll_share {
     /// The operator that permits the sharing.
     pub operator_: u32,
     /// `PLIMSOLL_SHARE_...`.
-    pub how: i32,
+    pub kind: i32,
 }
 
 /// A convolution, depthwise convolution or pooling, as described to `plimsoll_safe_overlap`.
@@ -163,7 +163,7 @@ pub struct plimsoll_pool {
 /// bytes.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct plimsoll_stay {
+pub struct plimsoll_residency {
     /// Offset in bytes from the start of the pool.
     pub offset: u64,
     /// Size in bytes.
@@ -242,7 +242,7 @@ pub struct plimsoll_pool_figures {
     /// Lower bound on the cost of any placement, for this order.
     pub lower_bound: u64,
     /// Unavoidable cost: the cost that would remain if every pool had unlimited capacity.
-    pub floor: u64,
+    pub unavoidable_cost: u64,
     /// Bytes of constants that are copied on chip before the first run.
     pub preloaded: u64,
     /// Search nodes used.
@@ -270,12 +270,12 @@ const _: () = {
     assert!(size_of::<plimsoll_gap>() == 12);
     assert!(size_of::<plimsoll_placement>() == 32);
     assert!(size_of::<plimsoll_occupant>() == 8);
-    assert!(size_of::<plimsoll_object>() == 16);
-    assert!(size_of::<plimsoll_inside>() == 24);
-    assert!(size_of::<plimsoll_share>() == 24);
+    assert!(size_of::<plimsoll_shared_object>() == 16);
+    assert!(size_of::<plimsoll_nesting>() == 24);
+    assert!(size_of::<plimsoll_alias>() == 24);
     assert!(size_of::<plimsoll_windowed>() == 136);
     assert!(size_of::<plimsoll_pool>() == 48);
-    assert!(size_of::<plimsoll_stay>() == 40);
+    assert!(size_of::<plimsoll_residency>() == 40);
     assert!(size_of::<plimsoll_transfer>() == 48);
     assert!(size_of::<plimsoll_use>() == 16);
     assert!(size_of::<plimsoll_pool_traffic>() == 24);

@@ -2,7 +2,7 @@
 
 use super::boundary::{Failure, copy_out, guard, mutable, reference};
 use super::plan::{PlanContents, plimsoll_plan};
-use super::records::{plimsoll_inside, plimsoll_object, plimsoll_occupant, plimsoll_placement};
+use super::records::{plimsoll_nesting, plimsoll_occupant, plimsoll_placement, plimsoll_shared_object};
 use super::status::{
     PLIMSOLL_NO_INDEX, PLIMSOLL_NONE, PLIMSOLL_OCCUPANT_SCRATCH, PLIMSOLL_OCCUPANT_TENSOR,
     PLIMSOLL_STATUS_FEASIBLE, PLIMSOLL_STATUS_INFEASIBLE, PLIMSOLL_STATUS_OPTIMAL, PLIMSOLL_STATUS_UNKNOWN,
@@ -316,27 +316,27 @@ pub unsafe extern "C" fn plimsoll_plan_bound_causes(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_objects(
     plan: *const plimsoll_plan,
-    objects: *mut plimsoll_object,
+    objects: *mut plimsoll_shared_object,
     capacity: usize,
     count: *mut usize,
     least: *mut u64,
 ) -> i32 {
     guard(|| {
-        let (records, bound): (Vec<plimsoll_object>, u64) = match &unsafe { reference(plan, "plan") }?
-            .contents
-        {
-            PlanContents::Graph(_, plan) => {
-                let list = plan.objects.iter().flat_map(|objects| &objects.list);
-                let list = list.map(|object| plimsoll_object { offset: object.offset, bytes: object.bytes });
-                (list.collect(), plan.objects.as_ref().map_or(0, |objects| objects.lower_bound))
-            }
-            PlanContents::Problem(_, solution) => {
-                let objects = solution.objects.iter();
-                let list = objects.flat_map(|objects| objects.offsets.iter().zip(&objects.sizes));
-                let list = list.map(|(&offset, &bytes)| plimsoll_object { offset, bytes });
-                (list.collect(), solution.objects.as_ref().map_or(0, |objects| objects.lower_bound))
-            }
-        };
+        let (records, bound): (Vec<plimsoll_shared_object>, u64) =
+            match &unsafe { reference(plan, "plan") }?.contents {
+                PlanContents::Graph(_, plan) => {
+                    let list = plan.objects.iter().flat_map(|objects| &objects.list);
+                    let list = list
+                        .map(|object| plimsoll_shared_object { offset: object.offset, bytes: object.bytes });
+                    (list.collect(), plan.objects.as_ref().map_or(0, |objects| objects.lower_bound))
+                }
+                PlanContents::Problem(_, solution) => {
+                    let objects = solution.objects.iter();
+                    let list = objects.flat_map(|objects| objects.offsets.iter().zip(&objects.sizes));
+                    let list = list.map(|(&offset, &bytes)| plimsoll_shared_object { offset, bytes });
+                    (list.collect(), solution.objects.as_ref().map_or(0, |objects| objects.lower_bound))
+                }
+            };
         *unsafe { mutable(least, "least") }? = bound;
         unsafe { copy_out(&records, objects, capacity, count) }
     })
@@ -381,17 +381,17 @@ pub unsafe extern "C" fn plimsoll_plan_object_of(
 /// Copies out the occupants that merging of shared objects put inside larger ones. `count` as for
 /// `plimsoll_plan_placements`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_plan_insides(
+pub unsafe extern "C" fn plimsoll_plan_nestings(
     plan: *const plimsoll_plan,
-    insides: *mut plimsoll_inside,
+    nestings: *mut plimsoll_nesting,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let records: Vec<plimsoll_inside> = match &unsafe { reference(plan, "plan") }?.contents {
+        let records: Vec<plimsoll_nesting> = match &unsafe { reference(plan, "plan") }?.contents {
             PlanContents::Graph(_, plan) => {
-                let list = plan.objects.iter().flat_map(|objects| &objects.inside);
-                let record = |pair: &crate::PlanInside| plimsoll_inside {
+                let list = plan.objects.iter().flat_map(|objects| &objects.nestings);
+                let record = |pair: &crate::PlanNesting| plimsoll_nesting {
                     guest: pair.guest.into(),
                     host: pair.host.into(),
                     at: pair.at,
@@ -399,8 +399,8 @@ pub unsafe extern "C" fn plimsoll_plan_insides(
                 list.map(record).collect()
             }
             PlanContents::Problem(_, solution) => {
-                let list = solution.objects.iter().flat_map(|objects| &objects.inside);
-                let record = |pair: &crate::Inside| plimsoll_inside {
+                let list = solution.objects.iter().flat_map(|objects| &objects.nestings);
+                let record = |pair: &crate::Nesting| plimsoll_nesting {
                     guest: tensor(pair.guest.index()),
                     host: tensor(pair.host.index()),
                     at: pair.at,
@@ -408,6 +408,6 @@ pub unsafe extern "C" fn plimsoll_plan_insides(
                 list.map(record).collect()
             }
         };
-        unsafe { copy_out(&records, insides, capacity, count) }
+        unsafe { copy_out(&records, nestings, capacity, count) }
     })
 }

@@ -4,14 +4,14 @@ use super::boundary::{Failure, copy_out, guard, mutable, reference};
 use super::graph::plimsoll_graph;
 use super::options::{plimsoll_options, set};
 use super::plan::{PlanContents, plimsoll_plan};
-use super::records::{plimsoll_share, plimsoll_windowed};
+use super::records::{plimsoll_alias, plimsoll_windowed};
 use super::status::{
-    PLIMSOLL_PERMIT_IN_PLACE, PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW, PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW,
-    PLIMSOLL_PERMIT_PIECE, PLIMSOLL_PERMIT_VIEW, PLIMSOLL_SHARE_CONCAT, PLIMSOLL_SHARE_IN_PLACE,
-    PLIMSOLL_SHARE_OVERLAP, PLIMSOLL_SHARE_SLICE, PLIMSOLL_SHARE_VIEW, PLIMSOLL_SHARING_ALL,
-    PLIMSOLL_SHARING_IN_PLACE, PLIMSOLL_SHARING_NONE, PLIMSOLL_SHARING_VIEWS,
+    PLIMSOLL_ALIAS_CONCAT, PLIMSOLL_ALIAS_IN_PLACE, PLIMSOLL_ALIAS_OVERLAP, PLIMSOLL_ALIAS_SLICE,
+    PLIMSOLL_ALIAS_VIEW, PLIMSOLL_PERMIT_CONCAT_SLICE, PLIMSOLL_PERMIT_IN_PLACE,
+    PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW, PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW, PLIMSOLL_PERMIT_VIEW,
+    PLIMSOLL_SHARING_ALL, PLIMSOLL_SHARING_IN_PLACE, PLIMSOLL_SHARING_NONE, PLIMSOLL_SHARING_VIEWS,
 };
-use crate::{How, Permit, Sharing, Side, TensorId, Windowed};
+use crate::{AliasKind, Permit, SharingLevel, Side, TensorId, Windowed};
 
 /// Adds a permission: an input and an output of an operator may share memory. A plan need not use
 /// it. `permit` is one of `PLIMSOLL_PERMIT_...`. `bytes` is, for VIEW, the position in the input of
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn plimsoll_graph_permit(
 fn permit(number: i32, input: TensorId, output: TensorId, bytes: u64) -> Result<Permit, Failure> {
     Ok(match number {
         PLIMSOLL_PERMIT_VIEW => Permit::View { input, output, at: bytes },
-        PLIMSOLL_PERMIT_PIECE => Permit::Piece { input, output, at: bytes },
+        PLIMSOLL_PERMIT_CONCAT_SLICE => Permit::ConcatSlice { input, output, at: bytes },
         PLIMSOLL_PERMIT_IN_PLACE => Permit::InPlace { input, output },
         PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW => Permit::Overlap { input, output, bytes, lower: Side::Input },
         PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW => Permit::Overlap { input, output, bytes, lower: Side::Output },
@@ -142,10 +142,10 @@ pub unsafe extern "C" fn plimsoll_safe_overlap(kernel: *const plimsoll_windowed,
 pub unsafe extern "C" fn plimsoll_options_set_sharing(options: *mut plimsoll_options, sharing: i32) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
         options.sharing = match sharing {
-            PLIMSOLL_SHARING_NONE => Sharing::None,
-            PLIMSOLL_SHARING_VIEWS => Sharing::Views,
-            PLIMSOLL_SHARING_IN_PLACE => Sharing::InPlace,
-            PLIMSOLL_SHARING_ALL => Sharing::All,
+            PLIMSOLL_SHARING_NONE => SharingLevel::None,
+            PLIMSOLL_SHARING_VIEWS => SharingLevel::Views,
+            PLIMSOLL_SHARING_IN_PLACE => SharingLevel::InPlace,
+            PLIMSOLL_SHARING_ALL => SharingLevel::All,
             _ => {
                 return Err(Failure::argument(format!(
                     "unknown sharing level {sharing}; use PLIMSOLL_SHARING_..."
@@ -160,34 +160,34 @@ pub unsafe extern "C" fn plimsoll_options_set_sharing(options: *mut plimsoll_opt
 /// Copies out the pairs of tensors that share memory while both are live: data that a program that
 /// runs the plan need not copy. Copies at most `capacity` entries; `count` receives their number.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_plan_shares(
+pub unsafe extern "C" fn plimsoll_plan_aliases(
     plan: *const plimsoll_plan,
-    shares: *mut plimsoll_share,
+    aliases: *mut plimsoll_alias,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let records: Vec<plimsoll_share> = match &unsafe { reference(plan, "plan") }?.contents {
-            PlanContents::Graph(_, plan) => plan.shares.iter().map(record).collect(),
+        let records: Vec<plimsoll_alias> = match &unsafe { reference(plan, "plan") }?.contents {
+            PlanContents::Graph(_, plan) => plan.aliases.iter().map(record).collect(),
             PlanContents::Problem(..) => Vec::new(),
         };
-        unsafe { copy_out(&records, shares, capacity, count) }
+        unsafe { copy_out(&records, aliases, capacity, count) }
     })
 }
 
-pub(super) fn record(share: &crate::Share) -> plimsoll_share {
-    let how = match share.how {
-        How::View => PLIMSOLL_SHARE_VIEW,
-        How::Slice => PLIMSOLL_SHARE_SLICE,
-        How::Concat => PLIMSOLL_SHARE_CONCAT,
-        How::InPlace => PLIMSOLL_SHARE_IN_PLACE,
-        How::Overlap => PLIMSOLL_SHARE_OVERLAP,
+pub(super) fn record(alias: &crate::Alias) -> plimsoll_alias {
+    let kind = match alias.kind {
+        AliasKind::View => PLIMSOLL_ALIAS_VIEW,
+        AliasKind::Slice => PLIMSOLL_ALIAS_SLICE,
+        AliasKind::Concat => PLIMSOLL_ALIAS_CONCAT,
+        AliasKind::InPlace => PLIMSOLL_ALIAS_IN_PLACE,
+        AliasKind::Overlap => PLIMSOLL_ALIAS_OVERLAP,
     };
-    plimsoll_share {
-        at: share.at,
-        tensor: share.tensor.index() as u32,
-        of: share.of.index() as u32,
-        operator_: share.operator.index() as u32,
-        how,
+    plimsoll_alias {
+        at: alias.at,
+        tensor: alias.tensor.index() as u32,
+        of: alias.of.index() as u32,
+        operator_: alias.operator.index() as u32,
+        kind,
     }
 }

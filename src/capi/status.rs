@@ -80,7 +80,7 @@ pub const PLIMSOLL_VARIABLES_ARENA: i32 = 0;
 pub const PLIMSOLL_VARIABLES_OUTSIDE: i32 = 1;
 
 /// Order mode: program order.
-pub const PLIMSOLL_ORDER_FILE: i32 = 0;
+pub const PLIMSOLL_ORDER_PROGRAM: i32 = 0;
 /// Order mode: the best order found quickly; for most networks it is proven optimal.
 pub const PLIMSOLL_ORDER_AUTO: i32 = 1;
 /// Order mode: an order of minimum peak with proof, as far as limits and memory allow.
@@ -96,7 +96,7 @@ pub const PLIMSOLL_EFFORT_THOROUGH: i32 = 2;
 /// Permission: the output is a part of the memory of an input.
 pub const PLIMSOLL_PERMIT_VIEW: i32 = 0;
 /// Permission: an input is a part of the memory of the output, as for a concatenation.
-pub const PLIMSOLL_PERMIT_PIECE: i32 = 1;
+pub const PLIMSOLL_PERMIT_CONCAT_SLICE: i32 = 1;
 /// Permission: the output may be written over an input, from the first byte on.
 pub const PLIMSOLL_PERMIT_IN_PLACE: i32 = 2;
 /// Permission: the end of the input may be the start of the output.
@@ -115,15 +115,15 @@ pub const PLIMSOLL_SHARING_IN_PLACE: i32 = 2;
 pub const PLIMSOLL_SHARING_ALL: i32 = 3;
 
 /// Kind of sharing: a tensor is the whole of the other tensor.
-pub const PLIMSOLL_SHARE_VIEW: i32 = 0;
+pub const PLIMSOLL_ALIAS_VIEW: i32 = 0;
 /// Kind of sharing: a tensor is a part of the other tensor.
-pub const PLIMSOLL_SHARE_SLICE: i32 = 1;
+pub const PLIMSOLL_ALIAS_SLICE: i32 = 1;
 /// Kind of sharing: a tensor is written as a part of the other tensor, and need not be copied there.
-pub const PLIMSOLL_SHARE_CONCAT: i32 = 2;
+pub const PLIMSOLL_ALIAS_CONCAT: i32 = 2;
 /// Kind of sharing: a tensor is written over the other tensor.
-pub const PLIMSOLL_SHARE_IN_PLACE: i32 = 3;
+pub const PLIMSOLL_ALIAS_IN_PLACE: i32 = 3;
 /// Kind of sharing: a tensor starts within the other tensor, which lies below it.
-pub const PLIMSOLL_SHARE_OVERLAP: i32 = 4;
+pub const PLIMSOLL_ALIAS_OVERLAP: i32 = 4;
 
 /// Contents of a pool (a bit): inputs, outputs, and intermediate tensors.
 pub const PLIMSOLL_HOLDS_ACTIVATIONS: u32 = 1;

@@ -133,7 +133,8 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_head_bytes(
             *unsafe { mutable(head, "head") }? = planned.head_bytes();
         }
         if !own_head.is_null() {
-            *unsafe { mutable(own_head, "own_head") }? = planned.own_head_bytes().unwrap_or(PLIMSOLL_NONE);
+            *unsafe { mutable(own_head, "own_head") }? =
+                planned.runtime_head_bytes().unwrap_or(PLIMSOLL_NONE);
         }
         Ok(())
     })
@@ -282,8 +283,8 @@ mod supported {
             self.0.head_bytes
         }
 
-        pub(super) fn own_head_bytes(&self) -> Option<u64> {
-            self.0.own_head_bytes
+        pub(super) fn runtime_head_bytes(&self) -> Option<u64> {
+            self.0.runtime_head_bytes
         }
 
         pub(super) fn notes(&self) -> String {
@@ -379,7 +380,7 @@ mod supported {
             match *self {}
         }
 
-        pub(super) fn own_head_bytes(&self) -> Option<u64> {
+        pub(super) fn runtime_head_bytes(&self) -> Option<u64> {
             match *self {}
         }
 

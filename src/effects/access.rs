@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::level::{How, Share};
+use super::level::{Alias, AliasKind};
 use crate::graph::{Graph, Occupant};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -26,9 +26,9 @@ pub struct Access {
 /// bytes that no alias provides. In-place and overlap aliases have no effect, nor do aliases of
 /// other operators. O(n log n) for n inputs, outputs and aliases.
 #[must_use]
-pub fn accesses(graph: &Graph, operator: OperatorId, shares: &[Share]) -> Vec<Access> {
+pub fn accesses(graph: &Graph, operator: OperatorId, aliases: &[Alias]) -> Vec<Access> {
     let node = graph.operator(operator);
-    let aliases = OutputAliases::new(graph, operator, shares);
+    let aliases = OutputAliases::new(graph, operator, aliases);
     let mut accesses = Vec::new();
     for input in each_once(node.inputs()) {
         if aliases.reads(input) {
@@ -74,20 +74,20 @@ struct OutputAliases {
 }
 
 impl OutputAliases {
-    fn new(graph: &Graph, operator: OperatorId, shares: &[Share]) -> Self {
+    fn new(graph: &Graph, operator: OperatorId, aliases: &[Alias]) -> Self {
         let (mut views, mut pieces, mut filled) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        for share in shares.iter().filter(|share| share.operator == operator) {
-            match share.how {
-                How::View | How::Slice => {
-                    views.insert(share.tensor, share.of);
+        for alias in aliases.iter().filter(|alias| alias.operator == operator) {
+            match alias.kind {
+                AliasKind::View | AliasKind::Slice => {
+                    views.insert(alias.tensor, alias.of);
                 }
-                How::Concat => {
-                    let end = share.at.saturating_add(graph.tensor(share.tensor).bytes());
-                    *pieces.entry(share.tensor).or_insert(0isize) += 1;
-                    let ranges: &mut Vec<(u64, u64)> = filled.entry(share.of).or_default();
-                    ranges.push((share.at, end));
+                AliasKind::Concat => {
+                    let end = alias.at.saturating_add(graph.tensor(alias.tensor).bytes());
+                    *pieces.entry(alias.tensor).or_insert(0isize) += 1;
+                    let ranges: &mut Vec<(u64, u64)> = filled.entry(alias.of).or_default();
+                    ranges.push((alias.at, end));
                 }
-                How::InPlace | How::Overlap => {}
+                AliasKind::InPlace | AliasKind::Overlap => {}
             }
         }
         if !pieces.is_empty() {

@@ -7,7 +7,7 @@ use crate::support::ids::{OperatorId, TensorId};
 /// live. Each level includes the lower ones. At every level, an alias needs the permission of an
 /// operator ([`Permit`](crate::Permit)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sharing {
+pub enum SharingLevel {
     /// No sharing.
     #[default]
     None,
@@ -21,7 +21,7 @@ pub enum Sharing {
 
 /// The kind of an alias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum How {
+pub enum AliasKind {
     /// The tensor is a view of the whole other tensor.
     View,
     /// The tensor is a view of a part of the other tensor.
@@ -38,7 +38,7 @@ pub enum How {
 
 /// An alias: a tensor that shares memory with another tensor while both are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Share {
+pub struct Alias {
     /// The operator that permits the alias.
     pub operator: OperatorId,
     /// The tensor that is placed within the other one.
@@ -48,25 +48,25 @@ pub struct Share {
     /// Offset of the tensor from the start of the other one, in bytes.
     pub at: u64,
     /// The kind of the alias.
-    pub how: How,
+    pub kind: AliasKind,
 }
 
 /// Returns the lowest level of sharing that uses a permission.
-pub(crate) fn level(permit: &Permit) -> Sharing {
+pub(crate) fn level(permit: &Permit) -> SharingLevel {
     match permit {
-        Permit::View { .. } => Sharing::Views,
-        Permit::InPlace { .. } => Sharing::InPlace,
-        Permit::Piece { .. } | Permit::Overlap { .. } => Sharing::All,
+        Permit::View { .. } => SharingLevel::Views,
+        Permit::InPlace { .. } => SharingLevel::InPlace,
+        Permit::ConcatSlice { .. } | Permit::Overlap { .. } => SharingLevel::All,
     }
 }
 
 /// Returns true if a permission is in force: the level of sharing uses it, or relative placement
 /// demands it at any level.
-pub(crate) fn in_force(graph: &Graph, permit: &Permit, sharing: Sharing) -> bool {
+pub(crate) fn in_force(graph: &Graph, permit: &Permit, sharing: SharingLevel) -> bool {
     sharing >= level(permit) || graph.is_forced(permit)
 }
 
 /// Returns true if a plan of this graph may contain aliases.
-pub(crate) fn concerns(graph: &Graph, sharing: Sharing) -> bool {
-    sharing > Sharing::None || !graph.relative_placements().is_empty()
+pub(crate) fn concerns(graph: &Graph, sharing: SharingLevel) -> bool {
+    sharing > SharingLevel::None || !graph.relative_placements().is_empty()
 }

@@ -15,7 +15,7 @@ mod reuse;
 mod saving;
 
 pub use access::{Access, accesses};
-pub use level::{How, Share, Sharing};
+pub use level::{Alias, AliasKind, SharingLevel};
 pub(crate) use level::{concerns, in_force, level};
 pub(crate) use reuse::{Reuse, reuses};
 pub(crate) use saving::{RelativeStart, ReusePair, max_saved_bytes, positions_by_input};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::level::{Sharing, in_force};
+use super::level::{SharingLevel, in_force};
 use super::saving::RelativeStart;
 use crate::graph::{Graph, Permit, Side};
 use crate::support::ids::{OperatorId, TensorId};
@@ -27,14 +27,14 @@ pub(crate) struct Reuse {
 pub(crate) fn reuses(
     graph: &Graph,
     operator: OperatorId,
-    sharing: Sharing,
+    sharing: SharingLevel,
 ) -> impl Iterator<Item = Reuse> + '_ {
     graph.operator(operator).permits().iter().filter_map(move |permit| reuse_of(graph, permit, sharing))
 }
 
 /// Returns the reuse of one permission; none if the permission is not in force, is not one to
 /// overwrite, or leaves no byte to share.
-fn reuse_of(graph: &Graph, permit: &Permit, sharing: Sharing) -> Option<Reuse> {
+fn reuse_of(graph: &Graph, permit: &Permit, sharing: SharingLevel) -> Option<Reuse> {
     let (input, output) = (permit.input(), permit.output());
     let [room, written] = [input, output].map(|id| graph.tensor(id).bytes());
     let (region, start) = match *permit {

@@ -28,7 +28,7 @@ mod text;
 mod write;
 
 use super::items::{self, Item};
-use crate::{Graph, OperatorId, Plan, Problem, Share, Solution};
+use crate::{Alias, Graph, OperatorId, Plan, Problem, Solution};
 pub use prefix::{SymbolPrefix, SymbolPrefixError};
 use text::{identifiers, string};
 pub use write::can_include;
@@ -93,7 +93,7 @@ impl CCode {
         code.places("", &tensors);
         code.places("SCRATCH_", &scratch);
         code.tables.extend([tensor_table(&tensors), scratch_table(&scratch)]);
-        code.tables.extend([share_table(&plan.shares), order_table(&plan.order)]);
+        code.tables.extend([alias_table(&plan.aliases), order_table(&plan.order)]);
         code
     }
 
@@ -209,14 +209,14 @@ fn scratch_table(scratch: &[Item]) -> CTable {
 }
 
 /// The table of shares: copies that operators can omit, and input bytes that they may overwrite.
-fn share_table(shares: &[Share]) -> CTable {
-    let row = |Share { operator, tensor, of, at, how }: &Share| {
-        format!("{{{tensor}U, {of}U, {operator}U, {}U, {at}ULL}}", text::number_of(*how))
+fn alias_table(aliases: &[Alias]) -> CTable {
+    let row = |Alias { operator, tensor, of, at, kind }: &Alias| {
+        format!("{{{tensor}U, {of}U, {operator}U, {}U, {at}ULL}}", text::number_of(*kind))
     };
     CTable {
         comment: "Tensors that share memory while both are live: `index` starts `at` bytes after the start\n * of `of`, as `operator_index` permits. `how`: 0 it is the whole of `of`, 1 it is a part of it,\n * 2 it is written as a part of it and need not be copied there, 3 it is written over it, 4 it\n * starts within it.",
         count: "SHARE_COUNT",
-        rows: shares.iter().map(row).collect(),
+        rows: aliases.iter().map(row).collect(),
         structure: Some((
             "share",
             &["uint32_t index", "uint32_t of", "uint32_t operator_index", "uint32_t how", "uint64_t at"],

@@ -30,10 +30,11 @@ pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
     let scratch =
         scratch.into_iter().map(|item| ResidencyItem { name: format!("scratch of {}", item.name), ..item });
     let header = ["tensor", "pool", "offset", "bytes", "start", "end"].map(String::from);
-    let rows = tensors.into_iter().chain(scratch).map(|ResidencyItem { name, stay, .. }| {
-        let numbers = [stay.offset, stay.bytes, stay.live.start.into(), stay.live.end.into()];
+    let rows = tensors.into_iter().chain(scratch).map(|ResidencyItem { name, residency, .. }| {
+        let numbers =
+            [residency.offset, residency.bytes, residency.live.start.into(), residency.live.end.into()];
         let [offset, bytes, start, end] = numbers.map(|number: u64| number.to_string());
-        [name, items::pool_name(plan, stay.pool), offset, bytes, start, end]
+        [name, items::pool_name(plan, residency.pool), offset, bytes, start, end]
     });
     written([header].into_iter().chain(rows))
 }

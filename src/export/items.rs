@@ -2,7 +2,7 @@
 
 use super::names::unique_names;
 use crate::{
-    Graph, LiveRange, Occupant, OperatorId, Placement, Plan, PoolId, PoolPlan, Problem, Solution, Stay,
+    Graph, LiveRange, Occupant, OperatorId, Placement, Plan, PoolId, PoolPlan, Problem, Residency, Solution,
     TensorId,
 };
 
@@ -80,20 +80,22 @@ pub(super) struct ResidencyItem {
     pub index: usize,
     /// Name of the tensor or of the operator.
     pub name: String,
-    pub stay: Stay,
+    pub residency: Residency,
 }
 
 /// The residency intervals of tensors, then of scratch, for all occupants that the graph has.
 pub(super) fn residency(graph: &Graph, plan: &PoolPlan) -> (Vec<ResidencyItem>, Vec<ResidencyItem>) {
     let names = [tensor_names(graph), unique_names(graph.operators().iter().map(crate::Operator::name))];
     let (mut tensors, mut scratch) = (Vec::new(), Vec::new());
-    for &stay in plan.stays.iter().filter(|stay| stay.pool.index() < plan.pools.list().len()) {
-        let (kind, index, list) = match stay.occupant {
+    for &residency in
+        plan.residencies.iter().filter(|residency| residency.pool.index() < plan.pools.list().len())
+    {
+        let (kind, index, list) = match residency.occupant {
             Occupant::Tensor(id) => (0, id.index(), &mut tensors),
             Occupant::Scratch(id) => (1, id.index(), &mut scratch),
         };
         if let Some(name) = names[kind].get(index) {
-            list.push(ResidencyItem { index, name: name.clone(), stay });
+            list.push(ResidencyItem { index, name: name.clone(), residency });
         }
     }
     (tensors, scratch)

@@ -87,7 +87,7 @@ fn permit(reads: &[TensorId], writes: &[TensorId], bytes: &mut FuzzBytes) -> Opt
     Some(match bytes.below(5) {
         0 => Permit::InPlace { input, output },
         1 => Permit::View { input, output, at: bytes.size() },
-        2 => Permit::Piece { input, output, at: bytes.size() },
+        2 => Permit::ConcatSlice { input, output, at: bytes.size() },
         3 => Permit::Overlap { input, output, bytes: bytes.size(), lower: Side::Input },
         _ => Permit::Overlap { input, output, bytes: bytes.size(), lower: Side::Output },
     })

@@ -14,7 +14,7 @@ pub use planner::planner;
 use crate::export::json::{PlanDocument, PoolPlanDocument};
 use crate::import::{self, ImportError, ImportOptions, ImportedGraph};
 use crate::verify::{verify, verify_pools, verify_solution};
-use crate::{Graph, Limits, Plan, Planner, Pool, PoolPlan, Pools, Problem, Sharing};
+use crate::{Graph, Limits, Plan, Planner, Pool, PoolPlan, Pools, Problem, SharingLevel};
 
 /// Larger graphs are imported but not planned.
 const MAX_OPERATORS: usize = 64;
@@ -106,7 +106,7 @@ fn check_message(text: &str) {
 
 /// Plans a graph. Errors are allowed for total sizes beyond 64 bits and for unsatisfiable constraints.
 fn check_graph(graph: &Graph) {
-    for sharing in [Sharing::None, Sharing::All] {
+    for sharing in [SharingLevel::None, SharingLevel::All] {
         let planner = Planner::new().share(sharing).limits(Limits::new().nodes(NODES));
         if let Some(plan) = accepted(planner.plan(graph)) {
             verify(graph, &plan).expect("a plan is verified before it is returned");

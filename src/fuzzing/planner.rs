@@ -4,8 +4,8 @@ use super::bytes::FuzzBytes;
 use super::{accepted, check_document, check_pool_document, drawn};
 use crate::verify::{verify, verify_pools};
 use crate::{
-    Buffer, Graph, Limits, Liveness, OperatorId, Ordering, Planner, Pool, Pools, Problem, Sharing, Status,
-    Variables,
+    Buffer, Graph, Limits, Liveness, OperatorId, Planner, Pool, Pools, Problem, ScheduleMode, SharingLevel,
+    Status, Variables,
 };
 
 /// Draws a graph and options. Every plan verifies, no lower bound exceeds the arena of a plan, and
@@ -14,7 +14,7 @@ pub fn planner(bytes: &[u8]) {
     let mut bytes = FuzzBytes(bytes);
     let alignment = 1 << bytes.below(6);
     let nodes = [0, 1, 10, 100, 1000, 10_000][bytes.below(6)];
-    let order = [Ordering::File, Ordering::Auto, Ordering::Optimal][bytes.below(3)];
+    let order = [ScheduleMode::Program, ScheduleMode::Auto, ScheduleMode::Optimal][bytes.below(3)];
     let capacity = bytes.one_in(4).then(|| bytes.size());
     let Some(graph) = drawn::graph(&mut bytes) else { return };
     let settings = |order, sharing| {
@@ -22,10 +22,10 @@ pub fn planner(bytes: &[u8]) {
         let planner = planner.limits(Limits::new().nodes(nodes));
         if let Some(capacity) = capacity { planner.capacity(capacity) } else { planner }
     };
-    let levels = [Sharing::None, Sharing::Views, Sharing::InPlace, Sharing::All];
+    let levels = [SharingLevel::None, SharingLevel::Views, SharingLevel::InPlace, SharingLevel::All];
     let mut plans = Vec::new();
     for (level, sharing) in levels.into_iter().enumerate() {
-        for order in [order, Ordering::File] {
+        for order in [order, ScheduleMode::Program] {
             let Some(plan) = accepted(settings(order, sharing).plan(&graph)) else { continue };
             verify(&graph, &plan).expect("a plan is verified before it is returned");
             check_document(&graph, &plan);
@@ -35,7 +35,8 @@ pub fn planner(bytes: &[u8]) {
     for (level, order, plan) in &plans {
         let is_optimal = plan.status == Status::Optimal && capacity.is_none();
         for (other_level, other_order, other) in &plans {
-            let comparable = other_level <= level && (*order != Ordering::File || order == other_order);
+            let comparable =
+                other_level <= level && (*order != ScheduleMode::Program || order == other_order);
             let over_orders = plan.bound_over_orders.filter(|_| other_level <= level);
             assert!(
                 over_orders.is_none_or(|bound| bound <= other.arena_bytes),
@@ -46,7 +47,8 @@ pub fn planner(bytes: &[u8]) {
         }
     }
     if let Some(minimum) = minimum_arena(&graph, alignment) {
-        let unshared = plans.iter().filter(|(level, order, _)| *level == 0 && *order != Ordering::File);
+        let unshared =
+            plans.iter().filter(|(level, order, _)| *level == 0 && *order != ScheduleMode::Program);
         for (_, _, plan) in unshared {
             assert!(plan.bound_over_orders.is_none_or(|bound| bound <= minimum), "above {minimum}: {plan:?}");
             let wrong = plan.status == Status::Optimal && capacity.is_none() && plan.arena_bytes > minimum;
@@ -62,7 +64,7 @@ fn check_placement(graph: &Graph, alignment: u64, nodes: u64, bytes: &mut FuzzBy
     }
     let chip = Pool::on_chip("chip", bytes.size()).alignment(1 << bytes.below(5));
     let Ok(pools) = Pools::new([chip, Pool::off_chip("ddr")]) else { return };
-    for sharing in [Sharing::None, Sharing::All] {
+    for sharing in [SharingLevel::None, SharingLevel::All] {
         let planner = Planner::new().alignment(alignment).share(sharing).limits(Limits::new().nodes(nodes));
         if let Some(plan) = accepted(planner.place(graph, &pools)) {
             verify_pools(graph, &plan).expect("a plan is verified before it is returned");

@@ -286,9 +286,9 @@ impl OperatorBuilder<'_> {
         self.permits([Permit::View { input, output, at }])
     }
 
-    /// Adds [`Permit::Piece`]: the output contains the input's bytes from `at` on.
-    pub fn piece(self, input: TensorId, output: TensorId, at: u64) -> Self {
-        self.permits([Permit::Piece { input, output, at }])
+    /// Adds [`Permit::ConcatSlice`]: the output contains the input's bytes from `at` on.
+    pub fn concat_slice(self, input: TensorId, output: TensorId, at: u64) -> Self {
+        self.permits([Permit::ConcatSlice { input, output, at }])
     }
 
     /// Adds [`Permit::Overlap`]: up to `bytes` bytes at the end of the tensor with the lower offset

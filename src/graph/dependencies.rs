@@ -17,7 +17,7 @@ use crate::support::ids::OperatorId;
 #[derive(Clone, Debug)]
 pub(super) struct Dependencies {
     edges: DiGraph<(), (), u32>,
-    pub(super) file_order: Vec<OperatorId>,
+    pub(super) program_order: Vec<OperatorId>,
 }
 
 impl Dependencies {
@@ -48,16 +48,16 @@ impl Dependencies {
                 edges.add_edge(node(before), NodeIndex::new(after), ());
             }
         }
-        let mut file_order = lowest_id_first(&edges).map_err(|cycle| name_cycle(&cycle, operators))?;
-        if chain_variables(&mut edges, &file_order, operators, tensors) {
+        let mut program_order = lowest_id_first(&edges).map_err(|cycle| name_cycle(&cycle, operators))?;
+        if chain_variables(&mut edges, &program_order, operators, tensors) {
             // Every new edge follows the order just found, so no cycle can arise.
-            file_order = lowest_id_first(&edges).map_err(|cycle| name_cycle(&cycle, operators))?;
+            program_order = lowest_id_first(&edges).map_err(|cycle| name_cycle(&cycle, operators))?;
         }
         // These edges follow the order as well, and leave it valid.
-        for (before, after) in constraints.order_pairs(&file_order, operators.len(), tensors) {
+        for (before, after) in constraints.order_pairs(&program_order, operators.len(), tensors) {
             edges.add_edge(node(before), node(after), ());
         }
-        Ok(Self { edges, file_order })
+        Ok(Self { edges, program_order })
     }
 
     /// All dependencies as pairs (before, after).
@@ -68,7 +68,7 @@ impl Dependencies {
 
     /// Removes folded operators from the order, and their edges from the graph.
     pub(super) fn remove_folded(&mut self, operators: &[Operator]) {
-        self.file_order.retain(|id| !operators[id.index()].folded);
+        self.program_order.retain(|id| !operators[id.index()].folded);
         self.edges.retain_edges(|edges, edge| {
             let ends = edges.edge_endpoints(edge);
             ends.is_some_and(|(from, to)| !operators[from.index()].folded && !operators[to.index()].folded)

@@ -7,7 +7,7 @@ use super::{Operator, Tensor, TensorKind};
 /// outputs into constants. Returns the number of folded operators. O(operators + edges).
 pub(super) fn fold(operators: &mut [Operator], tensors: &mut [Tensor], dependencies: &Dependencies) -> usize {
     let mut folded = 0;
-    for id in &dependencies.file_order {
+    for id in &dependencies.program_order {
         let operator = &mut operators[id.index()];
         let is_constant = |tensor: &Tensor| tensor.kind == TensorKind::Constant;
         let has_constant_inputs = operator.inputs.iter().all(|input| is_constant(&tensors[input.index()]));

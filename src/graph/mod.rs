@@ -104,8 +104,8 @@ impl Graph {
     /// It is the order in which operators were added, if that order is valid. Otherwise, it is the
     /// topological order that always runs the ready operator with the lowest id.
     #[must_use]
-    pub fn file_order(&self) -> &[OperatorId] {
-        &self.dependencies.file_order
+    pub fn program_order(&self) -> &[OperatorId] {
+        &self.dependencies.program_order
     }
 
     /// The dependencies as pairs (before, after) that every order must respect: producers before
@@ -361,7 +361,7 @@ impl Graph {
             }
             step_of[id.index()] = step as u32;
         }
-        if let Some(&missing) = self.file_order().iter().find(|id| step_of[id.index()] == u32::MAX) {
+        if let Some(&missing) = self.program_order().iter().find(|id| step_of[id.index()] == u32::MAX) {
             return Err(Error::Order(format!("operator `{}` is missing", self.operator(missing).name)));
         }
         for (before, after) in self.dependencies() {

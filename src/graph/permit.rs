@@ -7,7 +7,7 @@ use crate::support::ids::TensorId;
 /// A permission for an input and an output of one operator to share memory.
 ///
 /// A plan may leave a permission unused, for example because sizes, alignments or other aliases
-/// rule it out. [`Plan::shares`](crate::Plan::shares) lists the aliases that a plan uses.
+/// rule it out. [`Plan::aliases`](crate::Plan::aliases) lists the aliases that a plan uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Permit {
@@ -31,7 +31,7 @@ pub enum Permit {
     },
     /// The input is a part of the output, so that the operator need not copy it if its producer
     /// writes it there: each input of a concatenation.
-    Piece {
+    ConcatSlice {
         /// The input.
         input: TensorId,
         /// The output.
@@ -80,7 +80,7 @@ impl Permit {
         match self {
             Self::InPlace { input, output }
             | Self::View { input, output, .. }
-            | Self::Piece { input, output, .. }
+            | Self::ConcatSlice { input, output, .. }
             | Self::Overlap { input, output, .. } => (input, output),
         }
     }
@@ -92,7 +92,7 @@ impl Permit {
         Some(match self {
             Self::InPlace { .. } => self,
             Self::View { input, output, at } => Self::View { input, output, at: scale(at)? },
-            Self::Piece { input, output, at } => Self::Piece { input, output, at: scale(at)? },
+            Self::ConcatSlice { input, output, at } => Self::ConcatSlice { input, output, at: scale(at)? },
             Self::Overlap { input, output, bytes, lower } => {
                 Self::Overlap { input, output, bytes: scale(bytes)?, lower }
             }
@@ -163,7 +163,7 @@ fn problem(
     }
     let (inner, outer, at) = match permit {
         Permit::View { at, .. } => (output, input, at),
-        Permit::Piece { at, .. } => (input, output, at),
+        Permit::ConcatSlice { at, .. } => (input, output, at),
         Permit::InPlace { .. } | Permit::Overlap { .. } => return None,
     };
     let (bytes, room) = (tensors[inner.index()].bytes, tensors[outer.index()].bytes);

@@ -199,7 +199,7 @@ pub enum Loading {
 /// use plimsoll::{Pool, Pools};
 ///
 /// let pools = Pools::new([Pool::on_chip("l2", 2 << 20).alignment(64), Pool::off_chip("ddr")])?;
-/// assert_eq!(pools.home().name(), "ddr");
+/// assert_eq!(pools.backing_store().name(), "ddr");
 /// # Ok::<(), plimsoll::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,7 +225,7 @@ impl Pools {
     pub fn new(pools: impl IntoIterator<Item = Pool>) -> Result<Self> {
         let list: Vec<Pool> = pools.into_iter().collect();
         let invalid = |text: String| Err(Error::Pools(text));
-        let Some(home) = list.last() else {
+        let Some(backing_store) = list.last() else {
             return invalid("no pool is given; give at least one".to_owned());
         };
         if list.len() > Self::MAX_COUNT {
@@ -241,14 +241,16 @@ impl Pools {
                 return Err(Error::Alignment { place, alignment });
             }
         }
-        if home.largest.is_some() || Content::ALL.iter().any(|content| !home.holds.contains(content)) {
+        if backing_store.largest.is_some()
+            || Content::ALL.iter().any(|content| !backing_store.holds.contains(content))
+        {
             return invalid(format!(
                 "the last pool, `{}`, must accept every kind and size of content",
-                home.name
+                backing_store.name
             ));
         }
-        let home = PoolId::new(list.len() - 1);
-        Ok(Self { list, inputs: home, outputs: home, loading: Loading::Once, prefetch: 0 })
+        let backing_store = PoolId::new(list.len() - 1);
+        Ok(Self { list, inputs: backing_store, outputs: backing_store, loading: Loading::Once, prefetch: 0 })
     }
 
     /// Sets the pool where the caller writes inputs.
@@ -301,13 +303,13 @@ impl Pools {
 
     /// The backing store: the last pool.
     #[must_use]
-    pub fn home(&self) -> &Pool {
-        self.pool(self.home_id())
+    pub fn backing_store(&self) -> &Pool {
+        self.pool(self.backing_store_id())
     }
 
     /// The id of the backing store.
     #[must_use]
-    pub fn home_id(&self) -> PoolId {
+    pub fn backing_store_id(&self) -> PoolId {
         PoolId::new(self.list.len() - 1)
     }
 

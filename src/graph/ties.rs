@@ -11,7 +11,7 @@ use crate::support::sorting::sort_by_keys;
 /// The constraint does not permit sharing by itself. If the two have bytes in common, either the
 /// live range of one must end before that of the other begins, or an operator must
 /// [permit](Permit) the alias. A plan uses such a permission at any level of
-/// [`Sharing`](crate::Sharing).
+/// [`SharingLevel`](crate::SharingLevel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RelativePlacement {
     /// The tensor that is placed.
@@ -114,7 +114,7 @@ impl PlacementConstraints {
         match *permit {
             Permit::InPlace { .. } => after == 0,
             Permit::View { at, .. } => after == i128::from(at),
-            Permit::Piece { at, .. } => after == -i128::from(at),
+            Permit::ConcatSlice { at, .. } => after == -i128::from(at),
             Permit::Overlap { input, output, bytes, lower } => {
                 let (lower, up) = if lower == Side::Input { (input, after) } else { (output, -after) };
                 let end = i128::from(tensors[lower.index()].bytes);

@@ -13,7 +13,7 @@
 /// ```
 /// use plimsoll::{Side, Windowed};
 ///
-/// // A depthwise convolution of 3 by 3, "same" padding: one row and one column stay.
+/// // A depthwise convolution of 3 by 3, "same" padding: one row and one column residency.
 /// let depthwise = Windowed {
 ///     input: [8, 8, 4], output: [8, 8, 4], window: [3, 3], stride: [1, 1],
 ///     padding: [1, 1], dilation: [1, 1], by_channel: true, descending: false,

@@ -36,7 +36,7 @@ pub fn from_bytes(_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<
     let (mut buffers, mut names) = (Vec::new(), Vec::new());
     let mut fields = StringRecord::new();
     while reader.read_record(&mut fields).map_err(malformed)? {
-        options.go_on()?;
+        options.check_cancelled()?;
         let line = fields.position().map_or(0, |position| line_of_row(bytes, position));
         let row = CsvRow { columns: &columns, fields: &fields, line };
         row.check_shape()?;

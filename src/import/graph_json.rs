@@ -203,7 +203,7 @@ fn add_tensors(
     let mut holds = Vec::with_capacity(tensors.len());
     let mut unshaped = Vec::new();
     for tensor in tensors {
-        options.go_on()?;
+        options.check_cancelled()?;
         let element_type = element_type(tensor)?;
         holds.push(match (tensor.kind, element_type) {
             (JsonKind::Variable, _) => Holds::State,
@@ -263,7 +263,7 @@ fn add_operators(
     options: &ImportOptions,
 ) -> Result<(), ImportError> {
     for operator in &json.ops {
-        options.go_on()?;
+        options.check_cancelled()?;
         let JsonOperator { name, op_type, inputs, outputs, scratch, after, .. } = operator;
         let subject = format!("operator `{name}`");
         let inputs = tensor_ids(inputs, json.tensors.len(), &subject)?;
@@ -292,7 +292,7 @@ fn permit(permit: &JsonPermit, count: usize, subject: &str) -> Result<Permit, Im
     Ok(match permit.how {
         JsonPermitKind::InPlace => Permit::InPlace { input, output },
         JsonPermitKind::View => Permit::View { input, output, at },
-        JsonPermitKind::Piece => Permit::Piece { input, output, at },
+        JsonPermitKind::Piece => Permit::ConcatSlice { input, output, at },
         JsonPermitKind::Overlap => {
             let lower = match permit.lower {
                 Some(JsonSide::Input) => Side::Input,

@@ -67,7 +67,7 @@ impl ImportOptions {
     /// # Errors
     /// [`Error::Cancelled`].
     #[allow(dead_code)] // unused without importers
-    fn go_on(&self) -> Result<(), ImportError> {
+    fn check_cancelled(&self) -> Result<(), ImportError> {
         let is_cancelled = self.cancel.as_ref().is_some_and(CancelToken::is_cancelled);
         if is_cancelled { Err(Error::Cancelled.into()) } else { Ok(()) }
     }
@@ -270,9 +270,9 @@ fn finish(
     notes: Vec<String>,
     options: &ImportOptions,
 ) -> Result<ImportedGraph, ImportError> {
-    options.go_on()?;
+    options.check_cancelled()?;
     let mut graph = builder.build()?;
-    options.go_on()?;
+    options.check_cancelled()?;
     if options.fold == Fold::Constants {
         graph.fold_constants();
     }

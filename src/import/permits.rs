@@ -202,7 +202,7 @@ fn concatenation(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     };
     let free = |input: TensorId| graph.tensor(input).kind().is_activation();
     let pieces = parts.filter(|&(input, _)| once(input) && free(input) && is_data(graph.tensor(output)));
-    pieces.map(|(input, at)| Permit::Piece { input, output, at }).collect()
+    pieces.map(|(input, at)| Permit::ConcatSlice { input, output, at }).collect()
 }
 
 fn split(graph: &Graph, operator: &Operator) -> Vec<Permit> {

@@ -19,7 +19,7 @@ use super::pack::{OffsetMethod, conflict, pack};
 use super::split::{LoadOptimum, optimum_by_load};
 use super::state::{PathAssignment, PlacementState};
 use crate::error::Result;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::random::{Keys, Random};
 
 /// A constraint of a node: the item does not lie in the pool at one point, or is not resident there.
@@ -45,7 +45,7 @@ const MAX_BRANCHES: usize = 400;
 impl PlacementSearch<'_> {
     /// Raises the bound above assignments that fit by load and have no offsets, and searches for the
     /// cheapest placement with offsets.
-    pub(super) fn cut_off(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
+    pub(super) fn cut_off(&mut self, budget: &mut Budget<'_>, limits: &Limits) -> Result<Stop> {
         if self.instance.prefetch > 0 || self.instance.is_large() {
             return Ok(Stop::Finished);
         }
@@ -59,12 +59,12 @@ impl PlacementSearch<'_> {
                 tree.open.push(node);
                 break;
             }
-            if let Err(reason) = meter.spend(1) {
+            if let Err(reason) = budget.spend(1) {
                 tree.open.push(node);
                 stop = reason;
                 break;
             }
-            if let Some(reason) = self.branch(node, &mut tree, meter, limits)? {
+            if let Some(reason) = self.branch(node, &mut tree, budget, limits)? {
                 stop = reason;
                 break;
             }
@@ -94,13 +94,13 @@ impl PlacementSearch<'_> {
         &mut self,
         mut node: CutNode,
         tree: &mut CutTree,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
         limits: &Limits,
     ) -> Result<Option<Stop>> {
         let best = if let Some(best) = node.best.take() {
             best
         } else {
-            match self.solve(&mut node, meter) {
+            match self.solve(&mut node, budget) {
                 Ok(Some(best)) => best,
                 Ok(None) => {
                     // The exact search found nothing better but did not prove it: the bound stays open.
@@ -121,7 +121,7 @@ impl PlacementSearch<'_> {
             tree.open.push(node);
             return Ok(Some(stop));
         }
-        if let Err(stop) = meter.spend(nodes) {
+        if let Err(stop) = budget.spend(nodes) {
             tree.open.push(node);
             return Ok(Some(stop));
         }
@@ -146,12 +146,12 @@ impl PlacementSearch<'_> {
 
     /// Computes the optimum by load of a node, if it can improve the incumbent, and raises the bound of the
     /// node.
-    fn solve(&self, node: &mut CutNode, meter: &mut Meter<'_>) -> Result<Option<PathAssignment>, Stop> {
+    fn solve(&self, node: &mut CutNode, budget: &mut Budget<'_>) -> Result<Option<PathAssignment>, Stop> {
         let instance = restricted(self.instance, &node.cuts);
         let upper_bound = self.target() + 1.0 - self.tolerance();
         let upper_bound = if upper_bound < f64::INFINITY { upper_bound } else { 2.0 * self.magnitude + 2.0 };
         let (LoadOptimum { bound, best }, result) =
-            optimum_by_load(&instance, &self.rates, (upper_bound, self.minor), meter);
+            optimum_by_load(&instance, &self.rates, (upper_bound, self.minor), budget);
         node.bound = node.bound.max(bound);
         let Some((_, paths)) = best else { return result.map(|()| None) };
         let mut state = PlacementState::new(self.instance);

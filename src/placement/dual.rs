@@ -13,7 +13,7 @@
 use super::instance::Instance;
 use super::path::{AllowedPools, PathFinder, Prices};
 use super::way::ResidencyPath;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 
 /// Below this number of rounds, prices rise in long steps from the first round on.
 const FEW_ROUNDS: u32 = 100;
@@ -124,7 +124,7 @@ impl<'a> LagrangianRelaxation<'a> {
         &mut self,
         best: &mut DualSolution,
         limits: AscentLimits,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
         mut observe: impl FnMut(&mut Self, f64, &mut f64),
     ) -> Result<(), Stop> {
         let work = self.instance.accesses.len() + self.instance.steps as usize;
@@ -139,7 +139,7 @@ impl<'a> LagrangianRelaxation<'a> {
             if best.bound >= limits.sufficient || best.bound == f64::INFINITY {
                 break;
             }
-            meter.spend_on(1, 8 * work as u64)?;
+            budget.spend_on(1, 8 * work as u64)?;
             // A price of 0 cannot fall, so a negative component there adds no length to the step.
             let mut length = 0.0;
             for (mean, price) in mean.iter().zip(&best.prices) {

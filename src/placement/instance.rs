@@ -148,7 +148,7 @@ impl Instance {
 
     /// Returns true once the call is cancelled: the rest of a phase would be wasted work.
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.limits.go_on().is_err()
+        self.limits.check_cancelled().is_err()
     }
 
     /// The cost of all items if capacities are ignored: no placement costs less.

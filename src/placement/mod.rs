@@ -51,7 +51,7 @@ pub(crate) use way::{ResidencyInterval, ResidencyPath};
 
 use crate::error::Result;
 use crate::support::ids::PoolId;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::random::Random;
 use dual::{AscentLimits, DualSolution, LagrangianRelaxation};
 use pack::{OffsetMethod, pack};
@@ -103,10 +103,10 @@ pub(crate) fn solve(instance: &Instance, cutoff: u64, limits: &Limits) -> Result
         return Ok(Some(all_in_backing_store(instance)));
     }
     let free = Prices::none(instance.store(), instance.steps);
-    let mut meter = Meter::new(limits, if instance.is_large() { LARGE_NODES } else { NODES });
+    let mut budget = Budget::new(limits, if instance.is_large() { LARGE_NODES } else { NODES });
     let mut search = PlacementSearch::new(instance, free, cutoff);
-    let stop = search.run(&mut meter, limits)?;
-    Ok(search.finish(meter.nodes(), stop))
+    let stop = search.run(&mut budget, limits)?;
+    Ok(search.finish(budget.nodes(), stop))
 }
 
 /// The only placement of an instance without pools on chip.
@@ -275,10 +275,10 @@ impl<'a> PlacementSearch<'a> {
     }
 
     /// Runs all phases. Returns the reason why the last one ended.
-    fn run(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
+    fn run(&mut self, budget: &mut Budget<'_>, limits: &Limits) -> Result<Stop> {
         // The assignment with everything in the backing store gets offsets first: whatever limit ends the
         // search later, a placement exists.
-        let _ = self.assign_offsets(meter, limits)?;
+        let _ = self.assign_offsets(budget, limits)?;
         if self.instance.is_cancelled() {
             return Ok(Stop::Cancelled);
         }
@@ -287,13 +287,13 @@ impl<'a> PlacementSearch<'a> {
         self.state.rebuild(&order, &free);
         self.update_incumbent();
         // The offsets of the result need nodes as well.
-        let node_limit = meter.hold_back(8);
+        let node_limit = budget.hold_back(8);
         let searched = if self.load_incumbent.cost > self.instance.total_min_cost() {
-            self.search(meter)
+            self.search(budget)
         } else {
             Ok(())
         };
-        meter.allow(node_limit);
+        budget.allow(node_limit);
         self.reduce_copies();
         if self.bound >= self.cutoff as f64 {
             return Ok(searched.err().unwrap_or(Stop::Finished));
@@ -301,23 +301,23 @@ impl<'a> PlacementSearch<'a> {
         if self.instance.is_cancelled() && self.incumbent.is_some() {
             return Ok(Stop::Cancelled);
         }
-        let end = self.assign_offsets(meter, limits)?;
+        let end = self.assign_offsets(budget, limits)?;
         if let Err(stop) = searched {
             return Ok(stop);
         }
         match end {
-            Stop::Finished => self.cut_off(meter, limits),
+            Stop::Finished => self.cut_off(budget, limits),
             stop => Ok(stop),
         }
     }
 
     /// Searches by load: the dual bound with greedy runs at its prices, descent and local search, and the
     /// exact search. Updates the incumbent by load and the bound, also if a limit ends it.
-    fn search(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn search(&mut self, budget: &mut Budget<'_>) -> Result<(), Stop> {
         let instance = self.instance;
         let free = self.free.clone();
         let order = by_priority(&self.instance.priority(&self.store_costs));
-        self.state.descend(&order, &free, meter)?;
+        self.state.descend(&order, &free, budget)?;
         self.update_incumbent();
         let mut relaxation = LagrangianRelaxation::new(instance, &self.store_costs);
         let mut dual =
@@ -330,7 +330,7 @@ impl<'a> PlacementSearch<'a> {
         let ascent = AscentLimits { rounds, target: upper_bound, sufficient: upper_bound - 0.5 };
         // The prices change little from round to round, so only some of them get a greedy run.
         let (mut round, every) = (0, if is_large { rounds } else { 50 });
-        let outcome = relaxation.ascend(&mut dual, ascent, meter, |relaxation, _, target| {
+        let outcome = relaxation.ascend(&mut dual, ascent, budget, |relaxation, _, target| {
             round += 1;
             if round % every == 0 {
                 let priority = self.priority(&relaxation.costs);
@@ -347,7 +347,7 @@ impl<'a> PlacementSearch<'a> {
         self.state.adopt(&best.paths);
         relaxation.evaluate(&dual.prices);
         let priority = self.priority(&relaxation.costs);
-        self.state.descend(&by_priority(&priority), &free, meter)?;
+        self.state.descend(&by_priority(&priority), &free, budget)?;
         self.update_incumbent();
         let mut random = Random::new(1);
         for _ in 0..if is_large { 0 } else { 6 } {
@@ -355,14 +355,14 @@ impl<'a> PlacementSearch<'a> {
                 break;
             }
             let times = (LOCAL_SEARCH_WORK / instance.items.len()).min(1000);
-            self.state.local_search(times, &free, &priority, &mut random, meter)?;
+            self.state.local_search(times, &free, &priority, &mut random, budget)?;
             self.update_incumbent();
         }
         // The exact search expands every access for each of its states, so it needs about this many nodes
         // at its first beam width.
         let min_nodes = (instance.accesses.len() * split::BEAM_WIDTHS.0 / 64) as u64;
-        if !self.is_proven() && instance.prefetch == 0 && min_nodes < meter.remaining() {
-            self.solve_exactly(&priority, meter)?;
+        if !self.is_proven() && instance.prefetch == 0 && min_nodes < budget.remaining() {
+            self.solve_exactly(&priority, budget)?;
         }
         Ok(())
     }
@@ -370,32 +370,32 @@ impl<'a> PlacementSearch<'a> {
     /// Computes the optimum by load. A first attempt treats minor items exactly, within a quarter of the
     /// remaining nodes. If the bound stays open, a second one leaves them in the backing store and lowers
     /// the bound by the cost that this can hide.
-    fn solve_exactly(&mut self, priority: &[f64], meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn solve_exactly(&mut self, priority: &[f64], budget: &mut Budget<'_>) -> Result<(), Stop> {
         if self.split.minor > 0 {
-            let mut first = meter.of_question(meter.remaining() / 4);
+            let mut first = budget.of_question(budget.remaining() / 4);
             let _ = self.solve_by_load(MinorItems::Exact, &mut first);
-            meter.spend(first.nodes())?;
+            budget.spend(first.nodes())?;
             if self.is_proven() {
                 return Ok(());
             }
             self.minor = MinorItems::BackingStore;
         }
-        let result = self.solve_by_load(self.minor, meter);
+        let result = self.solve_by_load(self.minor, budget);
         if self.minor == MinorItems::BackingStore {
             // Minor items that were left in the backing store may still fit on chip.
             let best = self.load_incumbent.clone();
             self.state.adopt(&best.paths);
-            self.state.descend(&by_priority(priority), &self.free, meter)?;
+            self.state.descend(&by_priority(priority), &self.free, budget)?;
             self.update_incumbent();
         }
         result
     }
 
     /// Runs the exact search by load; updates the bound and the incumbent by load.
-    fn solve_by_load(&mut self, minor: MinorItems, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn solve_by_load(&mut self, minor: MinorItems, budget: &mut Budget<'_>) -> Result<(), Stop> {
         let upper_bound = self.load_incumbent.cost.min(self.cutoff) as f64;
         let (optimum, outcome) =
-            split::optimum_by_load(self.instance, &self.rates, (upper_bound, minor), meter);
+            split::optimum_by_load(self.instance, &self.rates, (upper_bound, minor), budget);
         self.bound = self.bound.max(optimum.bound);
         if let Some((cost, paths)) = optimum.best {
             self.state.adopt(&paths);
@@ -459,7 +459,7 @@ impl<'a> PlacementSearch<'a> {
     /// again. If too many remain, or after [`MAX_EVICTIONS`], `refit` chooses paths together with offsets.
     /// Every assignment tried fits by load, so its cost is an upper bound once it has offsets. Each attempt
     /// costs one packing search of at most [`OFFSET_NODES`] nodes.
-    fn assign_offsets(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {
+    fn assign_offsets(&mut self, budget: &mut Budget<'_>, limits: &Limits) -> Result<Stop> {
         let quick = limits.clone().at_most(OFFSET_NODES);
         let mut method =
             if self.instance.is_large() { OffsetMethod::BestFit } else { OffsetMethod::Search(&quick) };
@@ -492,7 +492,7 @@ impl<'a> PlacementSearch<'a> {
                 break;
             } else if packed.overflowing.is_empty() || ends_evictions {
                 self.state.allow_all();
-                self.refit(&packed.placed, meter);
+                self.refit(&packed.placed, budget);
                 break;
             } else if !self.shrink_resident(packed.needed) && !self.evict(&packed.overflowing) {
                 break;
@@ -504,7 +504,7 @@ impl<'a> PlacementSearch<'a> {
 
     /// Starts an offset search from the given offsets, or from offsets by size if that start is cheaper,
     /// and updates the incumbent.
-    fn refit(&mut self, placed: &[PlacedInterval], meter: &mut Meter<'_>) {
+    fn refit(&mut self, placed: &[PlacedInterval], budget: &mut Budget<'_>) {
         let target_cost = self.load_incumbent.cost.min((self.bound + 1.0) as u64);
         let paths = self.state.assignment.paths.clone();
         let costs = (&self.free, self.store_costs.as_slice());
@@ -519,7 +519,7 @@ impl<'a> PlacementSearch<'a> {
         }
         let Some(mut refit) = refit else { return };
         // The caller polls the limits next and returns the reason to stop.
-        let _ = refit.improve(target_cost, meter);
+        let _ = refit.improve(target_cost, budget);
         let placed = refit.all_placed();
         if self.incumbent.as_ref().is_none_or(|incumbent| self.state.assignment.cost < incumbent.0.cost) {
             self.incumbent = Some((self.state.assignment.clone(), placed));

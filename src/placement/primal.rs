@@ -6,7 +6,7 @@
 
 use super::path::Prices;
 use super::state::PlacementState;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;
 
@@ -45,7 +45,7 @@ impl PlacementState<'_> {
         &mut self,
         order: &[usize],
         free: &Prices,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         // With very many items, the first rounds gain most.
         let rounds = (DESCENT_WORK / order.len().max(1)).max(2);
@@ -53,7 +53,7 @@ impl PlacementState<'_> {
             let before = self.assignment.cost;
             for &item in order {
                 if self.assignment.costs[item] > self.instance.min_costs[item] {
-                    meter.work(32 * self.instance.points_of(item).len())?;
+                    budget.work(32 * self.instance.points_of(item).len())?;
                     self.replace(item, free);
                 }
             }
@@ -77,7 +77,7 @@ impl PlacementState<'_> {
         free: &Prices,
         priority: &[f64],
         random: &mut Random,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         let instance = self.instance;
         let open: Vec<usize> = (0..instance.items.len())
@@ -97,7 +97,7 @@ impl PlacementState<'_> {
             if costly.is_empty() {
                 return Ok(());
             }
-            meter.spend_on(1, 4 * open.len() as u64)?;
+            budget.spend_on(1, 4 * open.len() as u64)?;
             // An item that could save cost, and the items that occupy a random pool at one of its
             // accesses.
             let target = costly[random.below(costly.len())];
@@ -122,7 +122,7 @@ impl PlacementState<'_> {
             removed.push(target);
             // The limit is polled before the removal, so that a stop never leaves items without a path.
             let points: usize = removed.iter().map(|&item| instance.points_of(item).len()).sum();
-            meter.work(64 * points)?;
+            budget.work(64 * points)?;
             for &item in &removed {
                 saved.extend_from_slice(&self.assignment.paths[instance.points_of(item)]);
                 self.remove(item);

@@ -21,7 +21,7 @@ use super::path::Prices;
 use super::shelf::PoolOccupancy;
 use super::state::PlacementState;
 use super::way::ResidencyInterval;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::{sort_by_keys, sort_keyed};
 
@@ -136,11 +136,11 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
     }
 
     /// Charges the work since the last call to a meter.
-    fn charge(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn charge(&mut self, budget: &mut Budget<'_>) -> Result<(), Stop> {
         let work = self.work();
         let steps = 4 * (work - self.charged) as usize;
         self.charged = work;
-        meter.work(ITEM_WORK + steps)
+        budget.work(ITEM_WORK + steps)
     }
 
     pub(super) fn cost(&self) -> u64 {
@@ -231,7 +231,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
     ///
     /// # Errors
     /// The reason to stop; all intervals have offsets then.
-    pub(super) fn improve(&mut self, sufficient: u64, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    pub(super) fn improve(&mut self, sufficient: u64, budget: &mut Budget<'_>) -> Result<(), Stop> {
         let random = &mut Random::new(1);
         let (mut moves, mut idle) = (0, 0);
         self.max_work = self.work() + if self.instance.is_large() { LARGE_WORK } else { MAX_WORK };
@@ -246,7 +246,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
             moves += targets.len();
             for item in targets {
                 if self.work() < self.max_work && self.is_improvable(item) {
-                    self.try_improve(item, random, meter)?;
+                    self.try_improve(item, random, budget)?;
                 }
             }
             idle = if self.cost() < before { 0 } else { idle + 1 };
@@ -269,11 +269,16 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
 
     /// One move: gives an item a cheaper path, displaces the items that occupy its offsets, and undoes
     /// everything if the cost rises.
-    fn try_improve(&mut self, target: usize, random: &mut Random, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn try_improve(
+        &mut self,
+        target: usize,
+        random: &mut Random,
+        budget: &mut Budget<'_>,
+    ) -> Result<(), Stop> {
         let before = self.cost();
         let mut out = vec![self.remove(target)];
         let is_better = match self.best_displacement(target, before, random) {
-            Some(placement) => self.displace(target, placement, (&mut out, before), random, meter),
+            Some(placement) => self.displace(target, placement, (&mut out, before), random, budget),
             None => Ok(false),
         };
         if is_better != Ok(true) {
@@ -282,7 +287,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
             }
         }
         is_better?;
-        self.charge(meter)
+        self.charge(budget)
     }
 
     /// Places a removed item at its target offsets and inserts the displaced items elsewhere. Returns true
@@ -295,10 +300,10 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         (intervals, mut displaced): (TargetIntervals, Displaced),
         (out, before): (&mut Vec<RemovedItem>, u64),
         random: &mut Random,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<bool, Stop> {
         for &item in &displaced {
-            self.charge(meter)?;
+            self.charge(budget)?;
             if self.work() >= self.max_work {
                 return Ok(false);
             }
@@ -312,7 +317,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         self.by_priority(&mut displaced, random);
         let (mut inserted, mut is_inserted) = (0, Ok(true));
         while inserted < displaced.len() && is_inserted == Ok(true) {
-            let goes_on = self.charge(meter).map(|()| self.work() < self.max_work);
+            let goes_on = self.charge(budget).map(|()| self.work() < self.max_work);
             is_inserted = goes_on.map(|goes_on| goes_on && self.insert(displaced[inserted]));
             inserted += usize::from(is_inserted == Ok(true));
         }

@@ -26,7 +26,7 @@ use super::residents::{KnapsackBound, ResidentItems};
 use super::state::PlacementState;
 use super::sweep::{SweepProblem, SweepSolution, sweep};
 use super::way::ResidencyPath;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::sort_by_keys;
 
 /// The partition of the items for the exact search: the resident knapsack, the items that the sweep
@@ -123,7 +123,7 @@ pub(crate) fn optimum_by_load(
     instance: &Instance,
     rates: &[f64],
     (upper_bound, minor): (f64, MinorItems),
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> (LoadOptimum, Result<(), Stop>) {
     let paths = PlacementState::all_in_store(instance);
     let cost = |item| ResidencyPath { instance, item, path: &paths[instance.points_of(item)] }.cost();
@@ -146,9 +146,9 @@ pub(crate) fn optimum_by_load(
             tolerance,
             saved,
         }
-        .search(meter)
+        .search(budget)
     } else {
-        sweep_all(instance, &split, rates, (upper_bound, tolerance, BEAM_WIDTHS.1), meter)
+        sweep_all(instance, &split, rates, (upper_bound, tolerance, BEAM_WIDTHS.1), budget)
     };
     let best = result.best.map(|(cost, others, resident)| {
         let mut paths = paths;
@@ -217,7 +217,7 @@ struct CapacityPartition<'a> {
 impl CapacityPartition<'_> {
     /// Branches on intervals of bytes, the lowest bound first. Returns the result so far with the reason to
     /// stop.
-    fn search(&self, meter: &mut Meter<'_>) -> (PartitionResult, Result<(), Stop>) {
+    fn search(&self, budget: &mut Budget<'_>) -> (PartitionResult, Result<(), Stop>) {
         let capacity = self.instance.pools[0].capacity;
         let fixed = self.split.fixed as f64;
         let mut upper_bound = self.upper_bound;
@@ -236,7 +236,7 @@ impl CapacityPartition<'_> {
         let mut undecided = f64::INFINITY;
         while let Some(index) = lowest(&open) {
             let steps = self.split.resident.take_steps();
-            if let Err(stop) = meter.spend_on(steps / 128, 4 * steps) {
+            if let Err(stop) = budget.spend_on(steps / 128, 4 * steps) {
                 let left = open.iter().map(|interval| interval.bound).fold(undecided, f64::min);
                 return (PartitionResult { bound: left.min(upper_bound), best }, Err(stop));
             }
@@ -275,7 +275,7 @@ impl CapacityPartition<'_> {
             let cutoff = improving - fixed + max_saved;
             let (instance, items, rates) = (self.instance, &self.split.others, self.rates);
             let problem = SweepProblem { instance, items, capacities: &[max_bytes], rates, cutoff, width };
-            let answer = match sweep(&problem, meter) {
+            let answer = match sweep(&problem, budget) {
                 Ok(answer) => answer,
                 Err(stop) => {
                     let left =
@@ -377,7 +377,7 @@ fn sweep_all(
     split: &ItemSplit,
     rates: &[f64],
     (upper_bound, tolerance, width): (f64, f64, usize),
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> (PartitionResult, Result<(), Stop>) {
     let mut capacities = [0; MAX_POOLS];
     for (capacity, spec) in capacities.iter_mut().zip(&instance.pools[..instance.store()]) {
@@ -387,7 +387,7 @@ fn sweep_all(
     let cutoff = upper_bound - 1.0 + tolerance - fixed;
     let capacities = &capacities[..instance.store()];
     let problem = SweepProblem { instance, items: &split.others, capacities, rates, cutoff, width };
-    match sweep(&problem, meter) {
+    match sweep(&problem, budget) {
         Ok(answer) => {
             let better = |solution: SweepSolution| {
                 ((solution.cost + fixed).round() as u64, solution.paths, Vec::new())

@@ -2,9 +2,9 @@
 
 mod pools;
 
-pub use crate::effects::Share;
+pub use crate::effects::Alias;
 pub(crate) use pools::key;
-pub use pools::{PoolPlan, Route, Stay, Traffic, Transfer, Use};
+pub use pools::{PoolPlan, Residency, Route, Traffic, Transfer, Use};
 
 use std::ops::Range;
 
@@ -58,7 +58,7 @@ pub struct SharedObject {
 
 /// A tensor or scratch buffer within the memory of a larger one that is not live at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PlanInside {
+pub struct PlanNesting {
     /// The smaller tensor or scratch buffer.
     pub guest: Occupant,
     /// The larger tensor or scratch buffer.
@@ -77,7 +77,7 @@ pub struct PlanObjects {
     /// Index of the object of each scratch buffer, by operator id.
     pub of_scratch: Vec<Option<u32>>,
     /// Merged objects: which occupants lie within which larger ones.
-    pub inside: Vec<PlanInside>,
+    pub nestings: Vec<PlanNesting>,
     /// The strategy's lower bound on the sum of object sizes. The verifier does not check it.
     pub lower_bound: u64,
 }
@@ -145,7 +145,7 @@ pub struct Plan {
     /// Shared objects, if the strategy assigns them.
     pub objects: Option<PlanObjects>,
     /// The aliases: tensors that share memory while both are live, sorted by tensor.
-    pub shares: Vec<Share>,
+    pub aliases: Vec<Alias>,
     /// Plans of the bodies of operators that run, sorted by operator and position. The arenas of an
     /// operator's bodies overlap each other at the start of the operator's scratch buffer; the memory
     /// that the operator itself needs comes after them.
@@ -161,7 +161,7 @@ impl Plan {
     #[must_use]
     pub fn unplaced(graph: &Graph) -> Self {
         Self {
-            order: graph.file_order().to_vec(),
+            order: graph.program_order().to_vec(),
             tensors: vec![None; graph.tensors().len()],
             scratch: vec![None; graph.operators().len()],
             arena_bytes: 0,
@@ -174,7 +174,7 @@ impl Plan {
             status: Status::Feasible,
             strategy: String::new(),
             objects: None,
-            shares: Vec::new(),
+            aliases: Vec::new(),
             bodies: Vec::new(),
             nodes: 0,
             stop: Stop::Finished,

@@ -1,7 +1,7 @@
 //! Plans for several memories, in terms of the graph.
 
 use crate::graph::{Graph, Occupant, Pools, Variables};
-use crate::plan::{BodyPlan, Plan, Share, bodies_of};
+use crate::plan::{Alias, BodyPlan, Plan, bodies_of};
 use crate::problem::LiveRange;
 use crate::support::ids::{OperatorId, PoolId, TensorId};
 use crate::support::limits::Stop;
@@ -9,7 +9,7 @@ use crate::support::sorting::sort_by_keys;
 
 /// A residency interval: a tensor or scratch buffer occupies bytes of a pool for some steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stay {
+pub struct Residency {
     /// The tensor or scratch buffer.
     pub occupant: Occupant,
     /// The pool.
@@ -22,7 +22,7 @@ pub struct Stay {
     pub live: LiveRange,
 }
 
-impl Stay {
+impl Residency {
     /// The offset of the first byte after it.
     #[must_use]
     pub fn end(&self) -> u64 {
@@ -96,14 +96,14 @@ pub struct PoolPlan {
     /// The location of variables: in the pools, or outside of the plan.
     pub variables: Variables,
     /// Residency intervals: tensors by id, then scratch buffers, each sorted by pool and time.
-    pub stays: Vec<Stay>,
+    pub residencies: Vec<Residency>,
     /// Copies, sorted by the step at which they are due.
     pub transfers: Vec<Transfer>,
     /// The pools in which operators access tensors and scratch buffers. An access is listed only if it
     /// does not use the first pool in which the occupant is resident at the step.
     pub uses: Vec<Use>,
     /// The aliases: tensors that share memory while both are live, in any pool; sorted by tensor.
-    pub shares: Vec<Share>,
+    pub aliases: Vec<Alias>,
     /// Plans of the bodies of operators that run, as in [`Plan::bodies`](crate::Plan::bodies). A
     /// body is in one pool, that of the operator's scratch buffer.
     pub bodies: Vec<BodyPlan>,
@@ -118,7 +118,7 @@ pub struct PoolPlan {
     /// A lower bound on the cost over all residency choices, for this order and these aliases.
     pub lower_bound: u64,
     /// The unavoidable cost: the cost with pools of unlimited capacity.
-    pub floor: u64,
+    pub unavoidable_cost: u64,
     /// Number of search nodes spent.
     pub nodes: u64,
     /// The reason why the search stopped.
@@ -135,14 +135,17 @@ impl PoolPlan {
     /// Returns true if larger pools would not reduce the cost.
     #[must_use]
     pub fn all_fits(&self) -> bool {
-        self.cost == self.floor
+        self.cost == self.unavoidable_cost
     }
 
     /// The distance of the cost from the lower bound, relative to the avoidable part of the lower
     /// bound (the part that larger pools would save): 0.01 is one percent.
     #[must_use]
     pub fn gap(&self) -> f64 {
-        match (self.cost.saturating_sub(self.lower_bound), self.lower_bound.saturating_sub(self.floor)) {
+        match (
+            self.cost.saturating_sub(self.lower_bound),
+            self.lower_bound.saturating_sub(self.unavoidable_cost),
+        ) {
             (0, _) => 0.0,
             (_, 0) => f64::INFINITY,
             (above, avoidable) => above as f64 / avoidable as f64,
@@ -155,35 +158,35 @@ impl PoolPlan {
     }
 
     /// The residency intervals of a tensor or scratch buffer, sorted by pool and time.
-    pub fn stays_of(&self, occupant: Occupant) -> impl Iterator<Item = &Stay> + '_ {
+    pub fn residencies_of(&self, occupant: Occupant) -> impl Iterator<Item = &Residency> + '_ {
         let key = key(occupant);
-        let from = self.stays.partition_point(|stay| self::key(stay.occupant) < key);
-        self.stays[from..].iter().take_while(move |stay| stay.occupant == occupant)
+        let from = self.residencies.partition_point(|residency| self::key(residency.occupant) < key);
+        self.residencies[from..].iter().take_while(move |residency| residency.occupant == occupant)
     }
 
     /// The residency interval that the operator of a step accesses.
     #[must_use]
-    pub fn place_at(&self, step: u32, occupant: Occupant) -> Option<&Stay> {
+    pub fn residency_at(&self, step: u32, occupant: Occupant) -> Option<&Residency> {
         let listed = self.uses.iter().find(|access| access.step == step && access.occupant == occupant);
-        let mut resident = self.stays_of(occupant).filter(|stay| stay.live.contains(step));
+        let mut resident = self.residencies_of(occupant).filter(|residency| residency.live.contains(step));
         match listed {
-            Some(listed) => resident.find(|stay| stay.pool == listed.pool),
-            None => resident.min_by_key(|stay| stay.pool),
+            Some(listed) => resident.find(|residency| residency.pool == listed.pool),
+            None => resident.min_by_key(|residency| residency.pool),
         }
     }
 
     /// The only pool in which a tensor is resident; none if it has several pools or none.
     #[must_use]
     pub fn pool_of(&self, tensor: TensorId) -> Option<PoolId> {
-        let mut pools = self.stays_of(Occupant::Tensor(tensor)).map(|stay| stay.pool);
+        let mut pools = self.residencies_of(Occupant::Tensor(tensor)).map(|residency| residency.pool);
         let first = pools.next()?;
         pools.all(|pool| pool == first).then_some(first)
     }
 
     /// The bytes that a run reads from and writes to the backing store.
     #[must_use]
-    pub fn home_traffic(&self) -> Traffic {
-        self.traffic[self.pools.home_id().index()]
+    pub fn backing_store_traffic(&self) -> Traffic {
+        self.traffic[self.pools.backing_store_id().index()]
     }
 
     /// Creates a plan in program order without residency intervals.
@@ -191,21 +194,21 @@ impl PoolPlan {
     pub fn unplaced(graph: &Graph, pools: &Pools) -> Self {
         let count = pools.list().len();
         Self {
-            order: graph.file_order().to_vec(),
+            order: graph.program_order().to_vec(),
             pools: pools.clone(),
             alignment: 1,
             variables: Variables::default(),
-            stays: Vec::new(),
+            residencies: Vec::new(),
             transfers: Vec::new(),
             uses: Vec::new(),
-            shares: Vec::new(),
+            aliases: Vec::new(),
             bodies: Vec::new(),
             used: vec![0; count],
             traffic: vec![Traffic::default(); count],
             preloaded: 0,
             cost: 0,
             lower_bound: 0,
-            floor: 0,
+            unavoidable_cost: 0,
             nodes: 0,
             stop: Stop::Finished,
         }
@@ -241,8 +244,8 @@ impl PoolPlan {
     fn route(&self, transfer: &Transfer) -> Route {
         let &Transfer { step, due, from, to, .. } = transfer;
         let interval = |pool: PoolId, step: u32| {
-            let mut stays = self.stays_of(Occupant::Tensor(transfer.tensor));
-            stays.find(|stay| stay.pool == pool && stay.live.contains(step)).copied()
+            let mut residencies = self.residencies_of(Occupant::Tensor(transfer.tensor));
+            residencies.find(|residency| residency.pool == pool && residency.live.contains(step)).copied()
         };
         let last = due.saturating_sub(1);
         let (from, to, is_late) = if step < due {
@@ -250,10 +253,10 @@ impl PoolPlan {
         } else {
             let is_after = due >= self.order.len().max(1) as u32;
             let to = interval(to, if is_after { last } else { due });
-            let is_late = to.is_some_and(|stay| stay.live.start == due);
+            let is_late = to.is_some_and(|residency| residency.live.start == due);
             (interval(from, if is_late { due } else { last }), to, is_late)
         };
-        let offset = |stay: Option<Stay>| stay.map(|stay| stay.offset);
+        let offset = |residency: Option<Residency>| residency.map(|residency| residency.offset);
         Route { transfer: *transfer, from_offset: offset(from), to_offset: offset(to), is_late }
     }
 }

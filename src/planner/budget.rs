@@ -1,6 +1,6 @@
 //! The budget of one planning call, split among its stages.
 
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 
 /// Search nodes that the stages of a call have spent, and the most severe reason why a stage
 /// stopped.
@@ -8,13 +8,13 @@ use crate::support::limits::{Limits, Meter, Stop};
 /// No stage starts with a fresh limit: each gets the caller's nodes minus those spent by earlier
 /// stages, and the caller's deadline and cancellation token. If the caller sets no node limit,
 /// each stage has its own default.
-pub(super) struct Budget<'a> {
+pub(super) struct CallBudget<'a> {
     limits: &'a Limits,
     spent: u64,
     stop: Stop,
 }
 
-impl<'a> Budget<'a> {
+impl<'a> CallBudget<'a> {
     pub(super) fn new(limits: &'a Limits) -> Self {
         Self { limits, spent: 0, stop: Stop::Finished }
     }
@@ -39,7 +39,7 @@ impl<'a> Budget<'a> {
     /// has used up its own default does not count.
     pub(super) fn is_met(&mut self) -> bool {
         let left = self.left();
-        let met = Meter::new(&left, u64::MAX).work(0);
+        let met = Budget::new(&left, u64::MAX).work(0);
         self.stop = self.stop.max(met.err().unwrap_or(Stop::Finished));
         met.is_err()
     }
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn stages_share_one_limit_of_nodes() {
         let limits = Limits::new().nodes(10);
-        let mut budget = Budget::new(&limits);
+        let mut budget = CallBudget::new(&limits);
         assert!(!budget.is_met());
         budget.charge(7, Stop::Nodes);
         assert!(!budget.is_met(), "three nodes are left");

@@ -53,9 +53,9 @@ impl<'a> Evaluation<'a> {
         over_orders: Option<u64>,
     ) -> Result<Self> {
         let graph = scheduler.graph();
-        planner.limits.go_on()?;
+        planner.limits.check_cancelled()?;
         let liveness = Liveness::new(graph, order, planner.alignment, planner.variables)?;
-        planner.limits.go_on()?;
+        planner.limits.check_cancelled()?;
         let problem = planner.equipped(liveness.problem())?;
         Ok(Self { planner, graph, scheduler, order, liveness, problem, over_orders })
     }
@@ -138,7 +138,7 @@ impl<'a> Evaluation<'a> {
                 .map(|(always, &cell)| always.with(&set, cell).bound(&self.problem, cell));
             heights.max().unwrap_or(0)
         };
-        let bound = self.graph.file_order().iter().map(height).max().unwrap_or(0);
+        let bound = self.graph.program_order().iter().map(height).max().unwrap_or(0);
         bound.max(self.bound_of(0))
     }
 

@@ -14,14 +14,14 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Permit};
 use crate::liveness::Liveness;
 use crate::plan::Plan;
-use crate::schedule::{Ordering, Scheduler};
+use crate::schedule::{ScheduleMode, Scheduler};
 use crate::sharing::{
-    Alias, AliasBuilder, AliasLayout, ContentAliases, Interrupted, RigidGroups, Sharing, in_force,
+    Alias, AliasBuilder, AliasLayout, ContentAliases, Interrupted, RigidGroups, SharingLevel, in_force,
     live_ranges,
 };
 use crate::support::effort::Effort;
 use crate::support::ids::{OperatorId, TensorId};
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::sort_by_keys;
 
 /// Graphs with more operators are not searched.
@@ -90,14 +90,14 @@ impl Planner {
     ) -> Result<ExhaustiveResult> {
         let graph = scheduler.graph();
         let skipped = ExhaustiveResult { plan: None, over_orders: None, nodes: 0, stop: Stop::Finished };
-        if graph.file_order().len() > MAX_OPERATORS || !self.reserved.is_empty() {
+        if graph.program_order().len() > MAX_OPERATORS || !self.reserved.is_empty() {
             return Ok(skipped);
         }
-        let is_thorough = self.ordering == Ordering::Optimal || self.effort == Effort::Thorough;
-        let mut meter = Meter::new(limits, if is_thorough { NODES_FOR_PROOF } else { NODES });
-        let contents = match ContentAliases::new(graph, self.alignment, self.sharing, &mut meter) {
+        let is_thorough = self.schedule_mode == ScheduleMode::Optimal || self.effort == Effort::Thorough;
+        let mut budget = Budget::new(limits, if is_thorough { NODES_FOR_PROOF } else { NODES });
+        let contents = match ContentAliases::new(graph, self.alignment, self.sharing, &mut budget) {
             Ok(contents) => contents,
-            Err(stop) => return Ok(ExhaustiveResult { stop, nodes: meter.nodes(), ..skipped }),
+            Err(stop) => return Ok(ExhaustiveResult { stop, nodes: budget.nodes(), ..skipped }),
         };
         let choices = self.choices(graph, &contents);
         if choices.len() > MAX_CHOICES {
@@ -117,9 +117,9 @@ impl Planner {
             is_proven: true,
         };
         let outcome =
-            scheduler.all_orders(height, &mut meter, &mut |order, meter| search.try_order(order, meter));
+            scheduler.all_orders(height, &mut budget, &mut |order, budget| search.try_order(order, budget));
         let JointSearch { improved: plan, is_proven, height, .. } = search;
-        let result = ExhaustiveResult { plan, nodes: meter.nodes(), ..skipped };
+        let result = ExhaustiveResult { plan, nodes: budget.nodes(), ..skipped };
         match outcome {
             Ok(()) if is_proven => Ok(ExhaustiveResult { over_orders: Some(height), ..result }),
             Ok(()) => Ok(result),
@@ -134,10 +134,10 @@ impl Planner {
         aliases.extend(&contents.dropped);
         // In program order, the source of the bytes of an alias is decided before its users.
         let mut step = vec![0u64; graph.operators().len()];
-        (0..).zip(graph.file_order()).for_each(|(position, id)| step[id.index()] = position);
+        (0..).zip(graph.program_order()).for_each(|(position, id)| step[id.index()] = position);
         sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()], 0]);
         let mut choices: Vec<AliasChoice> = aliases.into_iter().map(AliasChoice::Content).collect();
-        for &operator in graph.file_order() {
+        for &operator in graph.program_order() {
             for permit in graph.operator(operator).permits() {
                 if let Permit::InPlace { input, output } = *permit
                     && in_force(graph, permit, self.sharing)
@@ -171,15 +171,15 @@ impl JointSearch<'_> {
     fn try_order(
         &mut self,
         order: &[OperatorId],
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> std::result::Result<u64, SearchEnd> {
         let planner = self.planner;
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
         let builder =
-            AliasBuilder::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, meter)?;
+            AliasBuilder::new(self.graph, self.contents, &live, planner.alignment, planner.sharing, budget)?;
         let order = OrderPlanner::new(planner, self.scheduler, order, &liveness, self.over_orders)?;
-        self.choose(builder, 0, &order, meter)?;
+        self.choose(builder, 0, &order, budget)?;
         Ok(self.height)
     }
 
@@ -189,23 +189,23 @@ impl JointSearch<'_> {
         mut builder: AliasBuilder<'_>,
         next: usize,
         order: &OrderPlanner<'_>,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> std::result::Result<(), SearchEnd> {
         let Some(&choice) = self.choices.get(next) else {
-            if self.planner.sharing >= Sharing::All {
-                builder.collect_overlaps(order.operators, meter)?;
+            if self.planner.sharing >= SharingLevel::All {
+                builder.collect_overlaps(order.operators, budget)?;
             }
-            return self.pack(&builder.finish(), order, meter);
+            return self.pack(&builder.finish(), order, budget);
         };
         let mut with = builder.clone();
         let is_permitted = match choice {
-            AliasChoice::Content(alias) => with.try_add(&[alias], meter)?,
-            AliasChoice::InPlace { input, output } => with.try_write_in_place(input, output, meter)?,
+            AliasChoice::Content(alias) => with.try_add(&[alias], budget)?,
+            AliasChoice::InPlace { input, output } => with.try_write_in_place(input, output, budget)?,
         };
         if is_permitted {
-            self.choose(with, next + 1, order, meter)?;
+            self.choose(with, next + 1, order, budget)?;
         }
-        self.choose(builder, next + 1, order, meter)
+        self.choose(builder, next + 1, order, budget)
     }
 
     /// Searches for offsets below the incumbent for one order and set of aliases.
@@ -213,9 +213,9 @@ impl JointSearch<'_> {
         &mut self,
         layout: &AliasLayout,
         order: &OrderPlanner<'_>,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> std::result::Result<(), SearchEnd> {
-        meter.spend(1)?;
+        budget.spend(1)?;
         // Fixed tensors may be too close for the bounding boxes of these groups. The packing of their exact
         // shapes starts from the boxes, so this set of aliases is skipped.
         let Ok(groups) = RigidGroups::new(order.liveness, layout) else {
@@ -226,11 +226,11 @@ impl JointSearch<'_> {
             return Ok(());
         }
         let problem = self.planner.equipped(&groups.problem)?;
-        let Some(shapes) = order.shapes(layout, &groups, &problem, meter)? else {
+        let Some(shapes) = order.shapes(layout, &groups, &problem, budget)? else {
             self.is_proven = false;
             return Ok(());
         };
-        let (offsets, is_complete) = shapes.below(self.height, meter)?;
+        let (offsets, is_complete) = shapes.below(self.height, budget)?;
         self.is_proven &= is_complete;
         if let Some(offsets) = offsets {
             let plan = order.plan_of(layout, &groups, &offsets);

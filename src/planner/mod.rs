@@ -19,10 +19,10 @@ use crate::allocate::{
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Occupant, Variables};
 use crate::liveness::Liveness;
-use crate::plan::{Placement, Plan, PlanInside, PlanObjects, SharedObject};
-use crate::problem::{Choice, InfeasibleCore, Inside, Objects, Problem, Solution, Status, lower_bound};
-use crate::schedule::{Ordering, Schedule, Scheduler};
-use crate::sharing::{Sharing, concerns};
+use crate::plan::{Placement, Plan, PlanNesting, PlanObjects, SharedObject};
+use crate::problem::{Choice, InfeasibleCore, Nesting, Objects, Problem, Solution, Status, lower_bound};
+use crate::schedule::{Schedule, ScheduleMode, Scheduler};
+use crate::sharing::{SharingLevel, concerns};
 use crate::support::effort::Effort;
 use crate::support::ids::{BufferId, OperatorId};
 use crate::support::limits::{Limits, Stop};
@@ -48,8 +48,8 @@ pub struct Planner {
     variables: Variables,
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
-    ordering: Ordering,
-    sharing: Sharing,
+    schedule_mode: ScheduleMode,
+    sharing: SharingLevel,
     effort: Effort,
     strategy: Arc<dyn Strategy>,
     /// Set if the caller chose the strategy; then [`effort`](Planner::effort) leaves it alone.
@@ -64,8 +64,8 @@ impl Default for Planner {
             variables: Variables::default(),
             capacity: None,
             reserved: Vec::new(),
-            ordering: Ordering::default(),
-            sharing: Sharing::default(),
+            schedule_mode: ScheduleMode::default(),
+            sharing: SharingLevel::default(),
             effort: Effort::default(),
             strategy: Arc::new(Auto::new()),
             is_chosen: false,
@@ -81,7 +81,7 @@ impl fmt::Debug for Planner {
             .field("variables", &self.variables)
             .field("capacity", &self.capacity)
             .field("reserved", &self.reserved)
-            .field("ordering", &self.ordering)
+            .field("ordering", &self.schedule_mode)
             .field("sharing", &self.sharing)
             .field("effort", &self.effort)
             .field("strategy", &self.strategy.name())
@@ -133,15 +133,15 @@ impl Planner {
 
     /// Selects how the operator order is chosen.
     #[must_use]
-    pub fn order(mut self, ordering: Ordering) -> Self {
-        self.ordering = ordering;
+    pub fn order(mut self, mode: ScheduleMode) -> Self {
+        self.schedule_mode = mode;
         self
     }
 
     /// Selects which permissions of the operators are used to let live tensors share memory.
-    /// [`Plan::shares`] lists the sharing that a plan relies on.
+    /// [`Plan::aliases`] lists the sharing that a plan relies on.
     #[must_use]
-    pub fn share(mut self, sharing: Sharing) -> Self {
+    pub fn share(mut self, sharing: SharingLevel) -> Self {
         self.sharing = sharing;
         self
     }
@@ -195,8 +195,8 @@ impl Planner {
     /// # Errors
     /// As [`plan_in_order`](Self::plan_in_order).
     pub fn plan(&self, graph: &Graph) -> Result<Plan> {
-        if self.ordering == Ordering::File {
-            return self.plan_in_order(graph, graph.file_order());
+        if self.schedule_mode == ScheduleMode::Program {
+            return self.plan_in_order(graph, graph.program_order());
         }
         if graph.has_bodies() {
             return bodies::plan(self, graph, Self::plan);
@@ -210,11 +210,11 @@ impl Planner {
     /// Errors of [`Liveness::new`] about sizes and alignments; [`Error::Cancelled`].
     pub fn schedule(&self, graph: &Graph) -> Result<Schedule> {
         let graph = &*self.flatten(graph)?;
-        Liveness::new(graph, graph.file_order(), self.alignment, self.variables)?;
-        Ok(self.scheduler(graph, self.sharing).schedule(self.ordering, &self.limits)?)
+        Liveness::new(graph, graph.program_order(), self.alignment, self.variables)?;
+        Ok(self.scheduler(graph, self.sharing).schedule(self.schedule_mode, &self.limits)?)
     }
 
-    fn scheduler<'a>(&self, graph: &'a Graph, sharing: Sharing) -> Scheduler<'a> {
+    fn scheduler<'a>(&self, graph: &'a Graph, sharing: SharingLevel) -> Scheduler<'a> {
         Scheduler::new(graph, self.alignment, self.variables, sharing, &self.limits)
     }
 
@@ -276,7 +276,7 @@ impl Planner {
     /// let problem = Problem::new(buffers)?;
     /// let choice = Planner::new().capacity(100).choose(&problem, None)?;
     /// assert_eq!((choice.value, choice.is_optimal()), (100, true));
-    /// assert_eq!(choice.offsets[1], None); // 60 and 40 bytes share one object
+    /// assert_eq!(choice.offsets[1], None); // 60 and 40 bytes alias one object
     /// # Ok::<(), plimsoll::Error>(())
     /// ```
     pub fn choose(&self, problem: &Problem, values: Option<&[u64]>) -> Result<Choice> {
@@ -321,7 +321,7 @@ impl Planner {
     /// Errors of [`plan_in_order`](Self::plan_in_order) about the order and the reserved ranges of
     /// the plan.
     pub fn explain_plan(&self, graph: &Graph, plan: &Plan) -> Result<Option<InfeasibleCore<Occupant>>> {
-        if concerns(graph, self.sharing) || !plan.shares.is_empty() {
+        if concerns(graph, self.sharing) || !plan.aliases.is_empty() {
             return Ok(None);
         }
         let graph = &bodies::least(graph, plan);
@@ -476,13 +476,13 @@ pub fn withdrawn_bounds() -> u64 {
 fn objects_in_graph_terms(graph: &Graph, objects: &Objects, liveness: &Liveness) -> PlanObjects {
     let list = objects.offsets.iter().zip(&objects.sizes);
     let occupant = |id: BufferId| liveness.occupants()[id.index()];
-    let inside = objects.inside.iter();
+    let nestings = objects.nestings.iter();
     let mut in_graph = PlanObjects {
         list: list.map(|(&offset, &bytes)| SharedObject { offset, bytes }).collect(),
         of_tensor: vec![None; graph.tensors().len()],
         of_scratch: vec![None; graph.operators().len()],
-        inside: inside
-            .map(|&Inside { guest, host, at }| PlanInside {
+        nestings: nestings
+            .map(|&Nesting { guest, host, at }| PlanNesting {
                 guest: occupant(guest),
                 host: occupant(host),
                 at,

@@ -12,7 +12,7 @@
 //! A candidate replaces the best plan if it is smaller and passes the verifier. A stage begins
 //! only while the best plan is above the bound and no limit is met.
 
-use super::budget::Budget;
+use super::budget::CallBudget;
 use super::evaluate::{Evaluation, Packing};
 use super::{Planner, checked};
 use crate::allocate::{Greedy, PackingEffort};
@@ -21,7 +21,7 @@ use crate::graph::Graph;
 use crate::plan::Plan;
 use crate::problem::Status;
 use crate::schedule::{AlternativeOrders, Schedule, Scheduler};
-use crate::sharing::{Sharing, concerns};
+use crate::sharing::{SharingLevel, concerns};
 use crate::support::effort::Effort;
 use crate::support::ids::OperatorId;
 use crate::support::limits::Stop;
@@ -38,7 +38,7 @@ const OTHERS: u64 = 5;
 
 /// Plans a graph over the orders that the planner's mode allows.
 pub(super) fn plan(planner: &Planner, graph: &Graph) -> Result<Plan> {
-    let order = graph.file_order();
+    let order = graph.program_order();
     let scheduler = planner.scheduler(graph, planner.sharing);
     let mut pipeline = Pipeline::start(planner, &scheduler, order, Mode::AllOrders)?;
     match pipeline.improve(order) {
@@ -72,7 +72,7 @@ struct Pipeline<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     scheduler: &'a Scheduler<'a>,
-    budget: Budget<'a>,
+    budget: CallBudget<'a>,
     /// Liveness and problem of the order that the pipeline starts with.
     first_order: Evaluation<'a>,
     /// Lower bound on the arena over all orders, in bytes; none until it is computed.
@@ -97,7 +97,7 @@ impl<'a> Pipeline<'a> {
         order: &'a [OperatorId],
         mode: Mode,
     ) -> Result<Self> {
-        let (graph, budget) = (scheduler.graph(), Budget::new(&planner.limits));
+        let (graph, budget) = (scheduler.graph(), CallBudget::new(&planner.limits));
         let limits = budget.cancel_only();
         let evaluation = Evaluation::new(planner, scheduler, order, None)?;
         let first = evaluation.plan(&Greedy::first_fit(), Packing::FirstFrames, &limits)?;
@@ -196,7 +196,7 @@ impl<'a> Pipeline<'a> {
 
     /// Searches an order of low peak and a bound over orders.
     fn schedule(&mut self) -> Result<Schedule> {
-        let schedule = self.scheduler.schedule(self.planner.ordering, &self.budget.left())?;
+        let schedule = self.scheduler.schedule(self.planner.schedule_mode, &self.budget.left())?;
         self.budget
             .charge(schedule.nodes, if schedule.is_optimal() { Stop::Finished } else { schedule.stop });
         let mut bound = self.first_order.bound_of(schedule.lower_bound);
@@ -210,9 +210,10 @@ impl<'a> Pipeline<'a> {
 
     /// Plans further orders, the most promising first.
     fn candidates(&mut self, schedule: &Schedule) -> Result<()> {
-        let program_order = self.graph.file_order();
+        let program_order = self.graph.program_order();
         self.candidate(&schedule.order, PackingEffort::QUICK)?;
-        if schedule.file_peak < self.best.arena_bytes && schedule.order != program_order && self.is_open() {
+        if schedule.program_peak < self.best.arena_bytes && schedule.order != program_order && self.is_open()
+        {
             // For a large graph this is the only candidate in program order. It gets full effort so
             // that the plan is never larger than that of program order alone.
             let is_last = self.first_order.is_large();
@@ -224,7 +225,7 @@ impl<'a> Pipeline<'a> {
         }
         self.other_orders(schedule)?;
         let shares = concerns(self.graph, self.planner.sharing);
-        if self.planner.sharing > Sharing::None && self.is_open() {
+        if self.planner.sharing > SharingLevel::None && self.is_open() {
             // If only a part of the tensors can share, the best order without sharing may be better.
             let plain = self.order_without_sharing()?;
             self.candidate(&plain, PackingEffort::QUICK)?;
@@ -233,7 +234,7 @@ impl<'a> Pipeline<'a> {
             let order = self.best.order.clone();
             self.candidate(&order, self.planner.packing_effort())?;
             // The plan is never larger than that of program order alone.
-            if order != program_order && schedule.file_peak < self.best.arena_bytes && self.is_open() {
+            if order != program_order && schedule.program_peak < self.best.arena_bytes && self.is_open() {
                 self.candidate(program_order, self.planner.packing_effort())?;
             }
         }
@@ -271,8 +272,8 @@ impl<'a> Pipeline<'a> {
     }
 
     fn order_without_sharing(&mut self) -> Result<Vec<OperatorId>> {
-        let scheduler = self.planner.scheduler(self.graph, Sharing::None);
-        let plain = scheduler.schedule(self.planner.ordering, &self.budget.left())?;
+        let scheduler = self.planner.scheduler(self.graph, SharingLevel::None);
+        let plain = scheduler.schedule(self.planner.schedule_mode, &self.budget.left())?;
         self.budget.charge(plain.nodes, Stop::Finished);
         Ok(plain.order)
     }

@@ -7,14 +7,14 @@ use crate::allocate::{Allocation, Packed, PackingEffort, Piece, Reach, Shapes, S
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Occupant};
 use crate::liveness::Liveness;
-use crate::plan::{Plan, PlanBound, Share};
+use crate::plan::{Alias, Plan, PlanBound};
 use crate::problem::{Buffer, Objects, Problem, Status, bound_of_load};
 use crate::schedule::Scheduler;
 use crate::sharing::{
-    AliasLayout, ContentAliases, How, OverlapAllowance, RigidGroups, SharingPolicy, live_ranges,
+    AliasKind, AliasLayout, ContentAliases, OverlapAllowance, RigidGroups, SharingPolicy, live_ranges,
 };
 use crate::support::ids::{BufferId, OperatorId};
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::verify::verify_offsets;
 
 /// The data that all plans of an order share.
@@ -80,13 +80,13 @@ impl<'a> OrderPlanner<'a> {
             Aliases::All => &wishes[..],
         };
         let mut best: Option<Plan> = None;
-        let mut tried: Vec<Vec<Share>> = Vec::new();
+        let mut tried: Vec<Vec<Alias>> = Vec::new();
         let mut fixed_overlap = None;
         for &wish in wishes {
             let (layout, stop) =
                 AliasLayout::within(limits, graph, &contents, &live, alignment, (self.operators, wish))?;
             stopped = stopped.max(stop);
-            if tried.contains(&layout.shares) {
+            if tried.contains(&layout.aliases) {
                 continue;
             }
             let spent = best.as_ref().map_or(0, |plan| plan.nodes);
@@ -105,7 +105,7 @@ impl<'a> OrderPlanner<'a> {
                 Err(error @ Error::FixedOverlap { .. }) => fixed_overlap = Some(error),
                 Err(error) => return Err(error),
             }
-            tried.push(layout.shares);
+            tried.push(layout.aliases);
             let is_final = |plan: &Plan| plan.arena_bytes <= plan.bound() || plan.stop > Stop::Nodes;
             if best.as_ref().is_some_and(is_final) {
                 break;
@@ -122,9 +122,9 @@ impl<'a> OrderPlanner<'a> {
         effort: Option<PackingEffort>,
         limits: &Limits,
     ) -> Result<Plan> {
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let groups = RigidGroups::new(self.liveness, layout)?;
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let problem = self.planner.equipped(&groups.problem)?;
         let Allocation { mut offsets, objects, mut nodes, mut stop, .. } =
             allocate_around(&problem, strategy, limits)?;
@@ -141,7 +141,7 @@ impl<'a> OrderPlanner<'a> {
                 nodes += packed.nodes;
             }
         }
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let mut plan = self.plan_of(layout, &groups, &offsets);
         strategy.name().clone_into(&mut plan.strategy);
         (plan.nodes, plan.stop) = (nodes, stop);
@@ -162,18 +162,18 @@ impl<'a> OrderPlanner<'a> {
         plan.reserved.clone_from(&self.reserved);
         planner.strategy.name().clone_into(&mut plan.strategy);
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
-        plan.shares.clone_from(&layout.shares);
+        plan.aliases.clone_from(&layout.aliases);
         for allowance in &layout.allowances {
             // Several permissions of one pair of tensors may yield the same alias; those of one operator
             // are adjacent.
-            let Some(share) = overlap(&plan, allowance) else { continue };
+            let Some(alias) = overlap(&plan, allowance) else { continue };
             let mut of_operator =
-                plan.shares.iter().rev().take_while(|other| other.operator == share.operator);
-            if !of_operator.any(|other| *other == share) {
-                plan.shares.push(share);
+                plan.aliases.iter().rev().take_while(|other| other.operator == alias.operator);
+            if !of_operator.any(|other| *other == alias) {
+                plan.aliases.push(alias);
             }
         }
-        plan.shares.sort_by_key(|share| share.tensor);
+        plan.aliases.sort_by_key(|alias| alias.tensor);
         plan
     }
 
@@ -193,9 +193,9 @@ impl<'a> OrderPlanner<'a> {
         if ends.max().unwrap_or(0) <= sufficient || are_plain {
             return None;
         }
-        let mut meter = Meter::new(limits, u64::MAX);
-        match self.shapes(layout, groups, problem, &mut meter) {
-            Ok(shapes) => Some(shapes?.pack(offsets, sufficient, effort, &mut meter)),
+        let mut budget = Budget::new(limits, u64::MAX);
+        match self.shapes(layout, groups, problem, &mut budget) {
+            Ok(shapes) => Some(shapes?.pack(offsets, sufficient, effort, &mut budget)),
             Err(stop) => Some(Packed::stopped(offsets, problem, stop)),
         }
     }
@@ -209,7 +209,7 @@ impl<'a> OrderPlanner<'a> {
         layout: &AliasLayout,
         groups: &RigidGroups,
         problem: &'p Problem,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> std::result::Result<Option<Shapes<'p>>, Stop> {
         let mut buffer_of = vec![None; self.graph.tensors().len()];
         for (id, occupant) in self.liveness.problem().ids().zip(self.liveness.occupants()) {
@@ -222,21 +222,21 @@ impl<'a> OrderPlanner<'a> {
             Some(Reach { lower, upper, bytes: allowance.reach })
         };
         let reaches: Vec<Reach> = layout.allowances.iter().filter_map(reach).collect();
-        Shapes::new(problem, &pieces(self.liveness, groups), &reaches, meter)
+        Shapes::new(problem, &pieces(self.liveness, groups), &reaches, budget)
     }
 }
 
 /// The alias of two tensors that overlap in part, if they do and this allowance permits it; another
 /// allowance of the same pair may reach further.
-fn overlap(plan: &Plan, allowance: &OverlapAllowance) -> Option<Share> {
+fn overlap(plan: &Plan, allowance: &OverlapAllowance) -> Option<Alias> {
     let placement = |id| plan.placement(Occupant::Tensor(id));
     let (lower, upper) = (placement(allowance.lower)?, placement(allowance.upper)?);
     let meet = lower.offset < upper.end() && upper.offset < lower.end();
     let is_permitted =
         lower.offset <= upper.offset && lower.end().saturating_sub(upper.offset) <= allowance.reach;
     let OverlapAllowance { operator, lower: of, upper: tensor, .. } = *allowance;
-    let share = || Share { operator, tensor, of, at: upper.offset - lower.offset, how: How::Overlap };
-    (meet && is_permitted).then(share)
+    let alias = || Alias { operator, tensor, of, at: upper.offset - lower.offset, kind: AliasKind::Overlap };
+    (meet && is_permitted).then(alias)
 }
 
 /// The buffers as pieces of the exact shapes of their groups.
@@ -260,8 +260,12 @@ fn member_objects(objects: &Objects, groups: &RigidGroups) -> Objects {
         &[only] => Some(only),
         _ => None,
     };
-    let inside = objects.inside.iter().filter_map(|nested| {
-        Some(crate::problem::Inside { guest: alone(nested.guest)?, host: alone(nested.host)?, at: nested.at })
+    let nestings = objects.nestings.iter().filter_map(|nested| {
+        Some(crate::problem::Nesting {
+            guest: alone(nested.guest)?,
+            host: alone(nested.host)?,
+            at: nested.at,
+        })
     });
-    Objects { of_buffer: of_buffer.collect(), inside: inside.collect(), ..objects.clone() }
+    Objects { of_buffer: of_buffer.collect(), nestings: nestings.collect(), ..objects.clone() }
 }

@@ -11,7 +11,7 @@ pub use bound::{LowerBound, lower_bound};
 pub(crate) use bound::{bound_of_cells, bound_of_load};
 pub use choice::Choice;
 pub use infeasible::InfeasibleCore;
-pub use objects::{Inside, Objects};
+pub use objects::{Nesting, Objects};
 pub use solution::Solution;
 pub use status::Status;
 pub(crate) use status::gap;

@@ -14,14 +14,14 @@ pub struct Objects {
     /// Start of each object in bytes from the start of the arena.
     pub offsets: Vec<u64>,
     /// Pairs of buffers of which one was merged into the other.
-    pub inside: Vec<Inside>,
+    pub nestings: Vec<Nesting>,
     /// Lower bound on the sum of sizes under the rules of the strategy.
     pub lower_bound: u64,
 }
 
 /// A buffer in the memory of a larger one that is not live at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Inside {
+pub struct Nesting {
     /// The smaller buffer.
     pub guest: BufferId,
     /// The larger buffer.
@@ -34,7 +34,7 @@ impl Objects {
     /// Creates objects without merged buffers and with lower bound 0.
     #[must_use]
     pub fn new(of_buffer: Vec<Option<u32>>, sizes: Vec<u64>, offsets: Vec<u64>) -> Self {
-        Self { of_buffer, sizes, offsets, inside: Vec::new(), lower_bound: 0 }
+        Self { of_buffer, sizes, offsets, nestings: Vec::new(), lower_bound: 0 }
     }
 
     /// Sum of the sizes in bytes.

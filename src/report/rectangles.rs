@@ -1,6 +1,6 @@
 //! The occupants of an arena as rectangles over time: the input of every report.
 
-use crate::{Graph, Occupant, OperatorId, Placement, Plan, Problem, Solution, Stay, TensorKind};
+use crate::{Graph, Occupant, OperatorId, Placement, Plan, Problem, Residency, Solution, TensorKind};
 
 /// The kind of a rectangle; each kind has a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,13 +65,13 @@ pub(super) fn of_plan(graph: &Graph, plan: &Plan) -> (Vec<Rectangle>, Vec<Occupa
 }
 
 /// The rectangle of a residency interval; `None` if the graph has no such occupant.
-pub(super) fn of_stay(graph: &Graph, stay: &Stay) -> Option<Rectangle> {
-    let (name, kind) = name_and_kind(graph, stay.occupant)?;
+pub(super) fn of_residency(graph: &Graph, residency: &Residency) -> Option<Rectangle> {
+    let (name, kind) = name_and_kind(graph, residency.occupant)?;
     let is_constant =
-        matches!(stay.occupant, Occupant::Tensor(id) if graph.tensor(id).kind() == TensorKind::Constant);
+        matches!(residency.occupant, Occupant::Tensor(id) if graph.tensor(id).kind() == TensorKind::Constant);
     let kind = if is_constant { BufferKind::Constant } else { kind };
-    let place = Placement { offset: stay.offset, bytes: stay.bytes, live: stay.live };
-    let operator = match stay.occupant {
+    let place = Placement { offset: residency.offset, bytes: residency.bytes, live: residency.live };
+    let operator = match residency.occupant {
         Occupant::Tensor(id) => graph.tensor(id).producer(),
         Occupant::Scratch(id) => Some(id),
     };

@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use super::rectangles::{self, Rectangle};
-use crate::{Graph, How, LiveRange, Occupant, OperatorId, Placement, Plan, Problem, Solution, Status};
+use crate::{AliasKind, Graph, LiveRange, Occupant, OperatorId, Placement, Plan, Problem, Solution, Status};
 
 pub(super) struct Scene<'a> {
     pub model: &'a str,
     /// Source of names and types of operators.
     pub graph: Option<&'a Graph>,
     pub rectangles: Vec<Rectangle>,
-    pub shared: Vec<SceneShare>,
+    pub shared: Vec<SceneAlias>,
     /// Rectangles that cause the lower bound.
     pub causes: Vec<u32>,
     /// Number of buffers; one with gaps counts once.
@@ -30,10 +30,10 @@ pub(super) struct Scene<'a> {
 }
 
 /// Two rectangles that share memory while both are live.
-pub(super) struct SceneShare {
+pub(super) struct SceneAlias {
     pub tensor: u32,
     pub of: u32,
-    pub how: How,
+    pub kind: AliasKind,
     pub operator: OperatorId,
     /// The bytes and steps that both cover.
     pub common: Placement,
@@ -128,19 +128,19 @@ impl<'a> Scene<'a> {
 }
 
 /// A kind of sharing, as text between the names of the two tensors.
-pub(super) fn how_text(how: How) -> &'static str {
-    match how {
-        How::View => "is a view of",
-        How::Slice => "is a slice of",
-        How::Concat => "is written in place into",
-        How::InPlace => "is written over",
-        How::Overlap => "overlaps the end of",
+pub(super) fn alias_text(kind: AliasKind) -> &'static str {
+    match kind {
+        AliasKind::View => "is a view of",
+        AliasKind::Slice => "is a slice of",
+        AliasKind::Concat => "is written in place into",
+        AliasKind::InPlace => "is written over",
+        AliasKind::Overlap => "overlaps the end of",
     }
 }
 
 /// Returns whether both tensors hold the same bytes; otherwise one is written over the other.
-pub(super) fn same_bytes(how: How) -> bool {
-    matches!(how, How::View | How::Slice | How::Concat)
+pub(super) fn same_bytes(kind: AliasKind) -> bool {
+    matches!(kind, AliasKind::View | AliasKind::Slice | AliasKind::Concat)
 }
 
 /// The rectangle of each occupant.
@@ -173,14 +173,14 @@ impl OccupantRows {
 }
 
 /// The shares between drawn tensors.
-fn shared(plan: &Plan, rectangles: &[Rectangle], rows: &OccupantRows) -> Vec<SceneShare> {
-    let shares = plan.shares.iter().filter_map(|share| {
-        let tensor = rows.of(Occupant::Tensor(share.tensor))?;
-        let of = rows.of(Occupant::Tensor(share.of))?;
+fn shared(plan: &Plan, rectangles: &[Rectangle], rows: &OccupantRows) -> Vec<SceneAlias> {
+    let aliases = plan.aliases.iter().filter_map(|alias| {
+        let tensor = rows.of(Occupant::Tensor(alias.tensor))?;
+        let of = rows.of(Occupant::Tensor(alias.of))?;
         let common = common(rectangles[tensor as usize].place, rectangles[of as usize].place);
-        Some(SceneShare { tensor, of, how: share.how, operator: share.operator, common })
+        Some(SceneAlias { tensor, of, kind: alias.kind, operator: alias.operator, common })
     });
-    shares.collect()
+    aliases.collect()
 }
 
 fn common(first: Placement, second: Placement) -> Placement {

@@ -32,11 +32,11 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
     let graph = &*plan.flattened(graph);
     let scene = Scene::of_plan(graph, plan);
     let mut events = of_scene(&scene);
-    if plan.order != graph.file_order()
-        && let Ok(live) = Liveness::new(graph, graph.file_order(), plan.alignment, plan.variables)
+    if plan.order != graph.program_order()
+        && let Ok(live) = Liveness::new(graph, graph.program_order(), plan.alignment, plan.variables)
     {
         events.extend(named(FILE, "file order"));
-        events.extend(slices(Some(graph), graph.file_order(), FILE));
+        events.extend(slices(Some(graph), graph.program_order(), FILE));
         let mut last = None;
         for (step, bytes) in (0..).zip(live.live_bytes().into_iter().chain([0])) {
             if last.replace(bytes) != Some(bytes) {

@@ -2,7 +2,7 @@
 
 use super::merged::MergedOperator;
 use super::network::Network;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::unique;
 
 /// Merges operators into their only predecessor if running right after it costs nothing in any
@@ -22,24 +22,24 @@ use crate::support::sorting::unique;
 ///
 /// # Errors
 /// The reason for stopping.
-pub(super) fn absorb(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<MergedOperator>, Stop> {
+pub(super) fn absorb(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<MergedOperator>, Stop> {
     let count = network.operator_count();
     let mut parts: Vec<MergedOperator> = Vec::with_capacity(count as usize);
     for operator in 0..count {
         // Listing the tensors of an operator takes about a microsecond.
-        meter.work(512)?;
+        budget.work(512)?;
         parts.push(MergedOperator::single(network, operator));
     }
     let mut into: Vec<u32> = (0..count).collect();
     for operator in 0..count {
         // The predecessor may itself have moved into an earlier host.
         let &[before] = network.before.row(operator) else { continue };
-        meter.work(64)?;
+        budget.work(64)?;
         let host = into[before as usize];
         let host_part = &parts[host as usize];
         let dies_here = |tensor: u32| {
             network.readers.row(tensor) == [operator]
-                && !network.stays[tensor as usize]
+                && !network.residencies[tensor as usize]
                 && host_part.writes.binary_search(&tensor).is_ok()
         };
         // The host must not overwrite a tensor that the operator still reads.

@@ -4,10 +4,10 @@ use super::Scheduler;
 use super::cursor::ExecutionState;
 use crate::graph::Graph;
 use crate::support::ids::OperatorId;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 
 /// Callback for each order. Returns the height below which further orders must stay.
-type OrderVisitor<'v, E> = &'v mut dyn FnMut(&[OperatorId], &mut Meter<'_>) -> Result<u64, E>;
+type OrderVisitor<'v, E> = &'v mut dyn FnMut(&[OperatorId], &mut Budget<'_>) -> Result<u64, E>;
 
 impl Scheduler<'_> {
     /// Visits all orders in which every step takes less than `height` bytes. The callback may lower
@@ -21,11 +21,11 @@ impl Scheduler<'_> {
     pub(crate) fn all_orders<E: From<Stop>>(
         &self,
         height: u64,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
         visit: OrderVisitor<'_, E>,
     ) -> Result<(), E> {
         let state = ExecutionState::new(self.network()?);
-        OrderEnumeration { graph: self.graph, state, order: Vec::new(), height, visit }.descend(meter)
+        OrderEnumeration { graph: self.graph, state, order: Vec::new(), height, visit }.descend(budget)
     }
 }
 
@@ -38,19 +38,19 @@ struct OrderEnumeration<'a, E> {
 }
 
 impl<E: From<Stop>> OrderEnumeration<'_, E> {
-    fn descend(&mut self, meter: &mut Meter<'_>) -> Result<(), E> {
-        meter.spend(1)?;
+    fn descend(&mut self, budget: &mut Budget<'_>) -> Result<(), E> {
+        budget.spend(1)?;
         let count = self.state.network.operator_count();
         if self.order.len() == count as usize {
-            self.height = (self.visit)(&self.order, meter)?;
+            self.height = (self.visit)(&self.order, budget)?;
             return Ok(());
         }
         for operator in 0..count {
             // Depth first, in ascending order of operators. Toggling twice restores the state.
             if self.state.is_ready(operator) && self.state.step(operator).bytes < self.height {
                 self.state.toggle(operator, |_| {});
-                self.order.push(self.graph.file_order()[operator as usize]);
-                self.descend(meter)?;
+                self.order.push(self.graph.program_order()[operator as usize]);
+                self.descend(budget)?;
                 self.order.pop();
                 self.state.toggle(operator, |_| {});
             }

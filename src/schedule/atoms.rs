@@ -9,9 +9,9 @@ use super::Result;
 use super::rows::Rows;
 use crate::effects::{Reuse, reuses};
 use crate::graph::Graph;
-use crate::sharing::{ContentAliases, Sharing, SourceRange, SourceRanges, concerns};
+use crate::sharing::{ContentAliases, SharingLevel, SourceRange, SourceRanges, concerns};
 use crate::support::ids::TensorId;
-use crate::support::limits::{Limits, Meter};
+use crate::support::limits::{Budget, Limits};
 
 /// A range of bytes of one source tensor that the same tensors hold.
 #[derive(Clone, Debug)]
@@ -47,12 +47,12 @@ impl Atoms {
     pub(super) fn new(
         graph: &Graph,
         default_alignment: u64,
-        (sharing, limits): (Sharing, &Limits),
+        (sharing, limits): (SharingLevel, &Limits),
         unit: u64,
     ) -> Result<Self> {
         let contents = |limits: &Limits| {
-            let meter = &mut Meter::new(limits, u64::MAX);
-            ContentAliases::new(graph, default_alignment, sharing, meter)
+            let budget = &mut Budget::new(limits, u64::MAX);
+            ContentAliases::new(graph, default_alignment, sharing, budget)
         };
         // Without sharing, every tensor is a single atom.
         let contents = if concerns(graph, sharing) { Some(contents(limits)?) } else { None };
@@ -73,14 +73,14 @@ impl Atoms {
                 source_cuts.insert(position, cut);
             }
         };
-        limits.go_on()?;
+        limits.check_cancelled()?;
         for range in of_tensor.iter().copied().flatten() {
             // Cut at both ends of each range that several tensors share: within an atom, all bytes belong
             // to the same tensors.
             insert(range.source, start(range));
             insert(range.source, end(range));
         }
-        limits.go_on()?;
+        limits.check_cancelled()?;
         for Reuse { input, region, .. } in graph.operator_ids().flat_map(|id| reuses(graph, id, sharing)) {
             // The region of a reuse begins or ends with the input.
             let cut = if region.start > 0 { region.start } else { region.end };
@@ -94,7 +94,7 @@ impl Atoms {
             insert(tensor, up(from));
             insert(tensor, up(end));
         }
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let mut list = Vec::new();
         let mut first = Vec::with_capacity(cuts.len());
         for (source, cuts) in graph.tensor_ids().zip(&cuts) {
@@ -114,7 +114,7 @@ impl Atoms {
                 |cut: u64| first[source] + cuts[source].partition_point(|&other| other < cut) as u32;
             atom_at(start(range))..atom_at(end(range)).min(first[source] + cuts[source].len() as u32 - 1)
         };
-        limits.go_on()?;
+        limits.check_cancelled()?;
         for (tensor, tensor_ranges) in graph.tensors().iter().zip(&of_tensor) {
             let runs = |id: &crate::support::ids::OperatorId| !graph.operator(*id).is_folded();
             let is_read = tensor.readers().iter().any(runs);

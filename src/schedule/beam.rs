@@ -3,7 +3,7 @@
 use super::charge_nodes;
 use super::network::Network;
 use super::walk::{ReadyCursor, zobrist_keys};
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::Keys;
 use crate::support::sorting::{Keyed, sort_keyed};
 
@@ -48,7 +48,7 @@ pub(super) fn beam(
     width: usize,
     above: u64,
     seed: u64,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<Option<(u64, Vec<u32>)>, Stop> {
     let zobrist = zobrist_keys(network.operator_count());
     let mut walk = ReadyCursor::new(network);
@@ -62,9 +62,9 @@ pub(super) fn beam(
     // Sort keys: peak, live bytes, and a random number to break ties, with the index of the
     // candidate in the low 32 bits.
     let mut ranks: Vec<Keyed> = vec![([0, 0], 0)];
-    let pace = Pace { from: meter.nodes(), budget: meter.remaining() };
+    let pace = Pace { from: budget.nodes(), quota: budget.remaining() };
     loop {
-        pace.check(&walk, meter.nodes())?;
+        pace.check(&walk, budget.nodes())?;
         // Build the next level from the best candidates. `go_to` toggles only the operators in which
         // two sets differ.
         let (mut next_level, mut next_sets) = (Vec::new(), Vec::new());
@@ -83,9 +83,9 @@ pub(super) fn beam(
                 let work = walk.go_to(&sets[first..first + words]);
                 walk.toggle(candidate.operator);
                 ran.push(candidate.operator);
-                charge_nodes(meter, 1, work)?;
+                charge_nodes(budget, 1, work)?;
             }
-            walk.run_free_operators(below - 1, meter, |operator, bytes| {
+            walk.run_free_operators(below - 1, budget, |operator, bytes| {
                 ran.push(operator);
                 state.peak = state.peak.max(bytes);
                 state.key ^= zobrist[operator as usize];
@@ -124,7 +124,7 @@ pub(super) fn beam(
                 candidates.push(BeamCandidate { peak, state: number as u32, operator, key });
             }
             // The candidates are sorted as well, which the factor accounts for.
-            charge_nodes(meter, 0, work + 4 * walk.ready_work)?;
+            charge_nodes(budget, 0, work + 4 * walk.ready_work)?;
         }
         sort_keyed(&mut ranks);
     }
@@ -136,7 +136,7 @@ struct Pace {
     /// Nodes spent before the beam search.
     from: u64,
     /// Nodes that the beam search may spend.
-    budget: u64,
+    quota: u64,
 }
 
 impl Pace {
@@ -149,7 +149,7 @@ impl Pace {
         let spent = nodes - self.from;
         let (done, all) = (walk.state.done_count, walk.state.network.operator_count());
         let needed = u128::from(spent) * u128::from(all);
-        let is_hopeless = spent > self.budget / 8 && needed > 2 * u128::from(self.budget) * u128::from(done);
+        let is_hopeless = spent > self.quota / 8 && needed > 2 * u128::from(self.quota) * u128::from(done);
         if is_hopeless { Err(Stop::Nodes) } else { Ok(()) }
     }
 }

@@ -76,7 +76,7 @@ impl<'a> ExecutionState<'a> {
     }
 
     fn is_live(&self, tensor: usize) -> bool {
-        self.written[tensor] && (self.readers_left[tensor] > 0 || self.network.stays[tensor])
+        self.written[tensor] && (self.readers_left[tensor] > 0 || self.network.residencies[tensor])
     }
 
     /// Counts a tensor as live from now on.
@@ -161,8 +161,9 @@ impl<'a> ExecutionState<'a> {
         let network = self.network;
         let written: u64 =
             network.writes.row(operator).iter().map(|&tensor| network.sizes[tensor as usize]).sum();
-        let dies =
-            |&&tensor: &&u32| self.readers_left[tensor as usize] == 1 && !network.stays[tensor as usize];
+        let dies = |&&tensor: &&u32| {
+            self.readers_left[tensor as usize] == 1 && !network.residencies[tensor as usize]
+        };
         let dying =
             |row: &[u32]| row.iter().filter(dies).map(|&tensor| network.sizes[tensor as usize]).sum::<u64>();
         let freed = dying(network.reads.row(operator));

@@ -2,7 +2,7 @@
 
 use super::cursor::step_bytes;
 use super::network::Network;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::sort_by_keys;
 
 /// An infinite capacity: more than any sum of sizes.
@@ -44,7 +44,7 @@ const WORK_AT_ONCE: u64 = 1 << 17;
 pub(super) fn cut_bound(
     network: &Network,
     goal: CutGoal<'_>,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<(u64, u64), Stop> {
     // A capacity that might be mistaken for an infinite one would make the cut meaningless.
     let total = network.sizes.iter().copied().fold(0, u64::saturating_add);
@@ -53,21 +53,21 @@ pub(super) fn cut_bound(
     }
     // About half a microsecond for each operator and pass.
     let work = 256 * network.operator_count() as usize;
-    meter.work(work)?;
+    budget.work(work)?;
     let mut flow = CutNetwork::new(network, goal.max_work);
-    meter.work(work)?;
+    budget.work(work)?;
     let steps = step_bytes(network, goal.order);
-    meter.work(work)?;
+    budget.work(work)?;
     let mut operators = goal.order.to_vec();
     sort_by_keys(&mut operators, |&operator| [!steps[operator as usize], operator.into()]);
     let mut best = 0;
-    meter.charge(flow.to.len())?;
+    budget.charge(flow.to.len())?;
     for operator in operators {
         // Operators come in descending order of their steps, so all others are below the bound, too.
         if flow.work > goal.max_work || best >= goal.enough.min(steps[operator as usize]) {
             break;
         }
-        let live = flow.min_live_bytes(network, operator, meter)?;
+        let live = flow.min_live_bytes(network, operator, budget)?;
         // The inputs of the operator are live before it, so the cut contains them already.
         let (added, _) = network.step_bytes(operator);
         best = best.max((added + live).saturating_sub(network.padding_at(operator)));
@@ -150,12 +150,12 @@ impl CutNetwork {
         for operator in 0..operators {
             edges.extend(network.before.row(operator).iter().map(|&before| (operator, before, UNBOUNDED)));
             for &tensor in network.writes.row(operator) {
-                let end = if network.stays[tensor as usize] { sink } else { operators + tensor };
+                let end = if network.residencies[tensor as usize] { sink } else { operators + tensor };
                 edges.push((operator, end, network.sizes[tensor as usize]));
             }
         }
         for &tensor in &network.present {
-            let end = if network.stays[tensor as usize] { sink } else { operators + tensor };
+            let end = if network.residencies[tensor as usize] { sink } else { operators + tensor };
             edges.push((source, end, network.sizes[tensor as usize]));
         }
         for tensor in 0..tensors {
@@ -180,7 +180,7 @@ impl CutNetwork {
         &mut self,
         network: &Network,
         operator: u32,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<u64, Stop> {
         self.capacity.clone_from(&self.clean);
         self.work += (self.clean.len() + self.node_count()) as u64;
@@ -204,7 +204,7 @@ impl CutNetwork {
         }
         let source = network.operator_count() + network.tensor_count();
         let (mut total, mut counted) = (0, self.work);
-        meter.charge(self.clean.len())?;
+        budget.charge(self.clean.len())?;
         // Each phase computes a blocking flow, after which the distance to the sink has grown. So the
         // number of phases is at most the number of nodes.
         while self.work <= self.max_work && self.find_levels(source) {
@@ -212,7 +212,7 @@ impl CutNetwork {
             loop {
                 let (pushed, is_done) = self.push(source);
                 total += pushed;
-                meter.charge((self.work - counted) as usize)?;
+                budget.charge((self.work - counted) as usize)?;
                 counted = self.work;
                 if is_done || self.work > self.max_work {
                     break;

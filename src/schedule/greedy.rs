@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cursor::ExecutionState;
 use super::network::Network;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 
 /// The rule that selects the next operator among those that are ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl GreedyRule {
     ///
     /// # Errors
     /// The reason for stopping.
-    pub(super) fn order(self, network: &Network, meter: &mut Meter<'_>) -> Result<Vec<u32>, Stop> {
+    pub(super) fn order(self, network: &Network, budget: &mut Budget<'_>) -> Result<Vec<u32>, Stop> {
         let mut state = ExecutionState::new(network);
         let count = network.operator_count();
         let mut keys: Vec<Option<(i128, i128)>> = vec![None; count as usize];
@@ -47,7 +47,7 @@ impl GreedyRule {
                     queue.insert((first, then, operator));
                 }
             }
-            meter.charge(work as usize)?;
+            budget.charge(work as usize)?;
             let Some((.., operator)) = queue.pop_first() else { break };
             keys[operator as usize] = None;
             order.push(operator);

@@ -46,18 +46,18 @@ use segments::independent_ranges;
 use std::cell::OnceCell;
 
 use crate::graph::{Graph, Variables};
-use crate::sharing::Sharing;
+use crate::sharing::SharingLevel;
 use crate::support::ids::OperatorId;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 
 /// The result of a phase that may be stopped.
 type Result<T> = std::result::Result<T, Stop>;
 
 /// The mode in which a [`Planner`](crate::Planner) chooses the order of a graph's operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Ordering {
+pub enum ScheduleMode {
     /// Program order: the order of the source model.
-    File,
+    Program,
     /// The best order that a short search finds; for most networks it is proven optimal.
     #[default]
     Auto,
@@ -77,7 +77,7 @@ pub struct Schedule {
     /// The peak in bytes.
     pub peak: u64,
     /// The peak of program order in bytes.
-    pub file_peak: u64,
+    pub program_peak: u64,
     /// A lower bound in bytes on the peak of every order, and so on the arena of every order.
     pub lower_bound: u64,
     /// Search nodes spent. An expanded set of operators is a node; sets that take long count as
@@ -117,10 +117,10 @@ impl ScheduleEffort {
     }
 }
 
-impl Ordering {
+impl ScheduleMode {
     fn effort(self) -> ScheduleEffort {
         match self {
-            Self::File => ScheduleEffort { nodes: 0, widths: &[], cuts: 0, bounds_only: false },
+            Self::Program => ScheduleEffort { nodes: 0, widths: &[], cuts: 0, bounds_only: false },
             Self::Auto => {
                 ScheduleEffort { nodes: 400_000, widths: &[4, 32], cuts: 40_000_000, bounds_only: false }
             }
@@ -147,8 +147,8 @@ const WORK_OF_A_NODE: u64 = 1024;
 
 /// Charges nodes and work to the budget. In few networks does a set take more work than a node
 /// includes: if thousands of operators are ready at once, or have thousands of tensors.
-fn charge_nodes(meter: &mut Meter<'_>, nodes: u64, work: u64) -> Result<()> {
-    meter.spend_on(nodes + work / WORK_OF_A_NODE, work)
+fn charge_nodes(budget: &mut Budget<'_>, nodes: u64, work: u64) -> Result<()> {
+    budget.spend_on(nodes + work / WORK_OF_A_NODE, work)
 }
 
 /// Searches for orders of one graph at one level of sharing.
@@ -156,7 +156,7 @@ pub(crate) struct Scheduler<'a> {
     graph: &'a Graph,
     default_alignment: u64,
     variables: Variables,
-    sharing: Sharing,
+    sharing: SharingLevel,
     /// Limits on building the network; only cancellation applies.
     limits: Limits,
     /// The network, built on first use.
@@ -168,7 +168,7 @@ impl<'a> Scheduler<'a> {
         graph: &'a Graph,
         default_alignment: u64,
         variables: Variables,
-        sharing: Sharing,
+        sharing: SharingLevel,
         limits: &Limits,
     ) -> Self {
         let limits = limits.clone().cancel_only();
@@ -207,13 +207,13 @@ impl<'a> Scheduler<'a> {
     ///
     /// # Errors
     /// [`Stop::Cancelled`] if the call is cancelled before it has found any order.
-    pub(crate) fn schedule(&self, ordering: Ordering, limits: &Limits) -> Result<Schedule> {
+    pub(crate) fn schedule(&self, mode: ScheduleMode, limits: &Limits) -> Result<Schedule> {
         let network = self.network()?;
-        let effort = ordering.effort();
-        let mut meter = Meter::new(limits, 4 * effort.nodes);
+        let effort = mode.effort();
+        let mut budget = Budget::new(limits, 4 * effort.nodes);
         // First on rounded sizes, which the arena of aligned tensors needs.
         let mut parts = Subproblems::new(network, &self.limits)?;
-        let mut stop = parts.improve(effort, &mut meter).err().unwrap_or(Stop::Finished);
+        let mut stop = parts.improve(effort, &mut budget).err().unwrap_or(Stop::Finished);
         let mut bound = parts.bound();
         if parts.highest().is_some()
             && let Some(plain) = self.plain_network()?
@@ -228,11 +228,11 @@ impl<'a> Scheduler<'a> {
                     plain.adopt(&parts);
                 }
                 let effort = ScheduleEffort { bounds_only: is_large, ..effort };
-                stop = stop.max(plain.improve(effort, &mut meter).err().unwrap_or(Stop::Finished));
+                stop = stop.max(plain.improve(effort, &mut budget).err().unwrap_or(Stop::Finished));
             }
             bound = bound.max(plain.bound());
         }
-        self.go_on_if_large(network)?;
+        self.check_cancelled_if_large(network)?;
         let order: Vec<u32> = parts
             .list
             .iter()
@@ -240,31 +240,31 @@ impl<'a> Scheduler<'a> {
             .collect();
         let file: Vec<u32> = (0..network.operator_count()).collect();
         let peak = peak(network, &order);
-        self.go_on_if_large(network)?;
-        let file_peak = cursor::peak(network, &file);
-        self.go_on_if_large(network)?;
-        debug_assert!(peak <= file_peak);
+        self.check_cancelled_if_large(network)?;
+        let program_peak = cursor::peak(network, &file);
+        self.check_cancelled_if_large(network)?;
+        debug_assert!(peak <= program_peak);
         Ok(Schedule {
-            order: order.into_iter().map(|operator| self.graph.file_order()[operator as usize]).collect(),
+            order: order.into_iter().map(|operator| self.graph.program_order()[operator as usize]).collect(),
             peak,
-            file_peak,
+            program_peak,
             lower_bound: bound.min(peak),
-            nodes: meter.nodes(),
+            nodes: budget.nodes(),
             stop: if bound >= peak { Stop::Finished } else { stop },
             is_only_order: parts.list.iter().all(|part| part.order.len() < 2),
         })
     }
 
     /// Stops a cancelled call: computing the peak of a large network would delay it too much.
-    fn go_on_if_large(&self, network: &Network) -> Result<()> {
-        if network.operator_count() > MAX_IN_SEVERAL_BEAMS { self.limits.go_on() } else { Ok(()) }
+    fn check_cancelled_if_large(&self, network: &Network) -> Result<()> {
+        if network.operator_count() > MAX_IN_SEVERAL_BEAMS { self.limits.check_cancelled() } else { Ok(()) }
     }
 
     /// Computes the peak of an order, as in [`Schedule::peak`]: a lower bound on the arena for this
     /// order under any choice of aliases. Linear in the graph.
     pub(crate) fn load(&self, order: &[OperatorId]) -> Result<u64> {
         let mut number = vec![0; self.graph.operators().len()];
-        for (position, id) in (0..).zip(self.graph.file_order()) {
+        for (position, id) in (0..).zip(self.graph.program_order()) {
             number[id.index()] = position;
         }
         Ok(peak(self.network()?, &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>()))
@@ -303,7 +303,7 @@ impl Subproblems {
         let mut builder = SubproblemBuilder::new(network);
         let part = |(from, to)| {
             let network = builder.subproblem(from, to, limits)?;
-            limits.go_on()?;
+            limits.check_cancelled()?;
             let order: Vec<u32> = (0..to - from).collect();
             let peak = peak(&network, &order);
             // A single operator has a single order.
@@ -338,11 +338,11 @@ impl Subproblems {
     /// Lowers the peak and raises the bound until they meet or the budget is spent. Each round
     /// improves the subproblem with the highest peak until its peak is at most the bound of the
     /// whole: a lower peak would not lower the maximum over all subproblems.
-    fn improve(&mut self, mut effort: ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
+    fn improve(&mut self, mut effort: ScheduleEffort, budget: &mut Budget<'_>) -> Result<()> {
         if effort.widths.is_empty() {
             return Ok(());
         }
-        meter.work(0)?;
+        budget.work(0)?;
         if self.list.iter().any(|part| part.network.operator_count() > MAX_SEARCHED) {
             // Edges of a large network do not fit the cache, so a visit takes several times longer.
             effort.cuts /= 4;
@@ -351,7 +351,7 @@ impl Subproblems {
         while let Some(highest) = self.highest().filter(|&highest| !settled[highest]) {
             let bound = self.bound();
             settled[highest] = true;
-            self.list[highest].improve(bound, &mut effort, meter)?;
+            self.list[highest].improve(bound, &mut effort, budget)?;
         }
         Ok(())
     }
@@ -359,13 +359,13 @@ impl Subproblems {
 
 impl ScheduleSubproblem {
     /// Improves the subproblem until its peak is at most `enough` or is proven optimal.
-    fn improve(&mut self, enough: u64, effort: &mut ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
+    fn improve(&mut self, enough: u64, effort: &mut ScheduleEffort, budget: &mut Budget<'_>) -> Result<()> {
         if effort.bounds_only {
-            return self.only_raise_by_cuts(effort, meter);
+            return self.only_raise_by_cuts(effort, budget);
         }
         // 1. Cheap incumbents. If one of them meets the bound, no search is needed.
         for greedy in GreedyRule::ALL {
-            let order = greedy.order(&self.network, meter)?;
+            let order = greedy.order(&self.network, budget)?;
             self.offer(peak(&self.network, &order), order);
             if self.peak <= enough {
                 return Ok(());
@@ -373,9 +373,9 @@ impl ScheduleSubproblem {
         }
         // 2. Reductions. The searches run on the reduced network; orders are expanded before they are
         // compared, because peaks of the reduced network may be higher.
-        let reduced = ReducedNetwork::new(&self.network, meter)?;
+        let reduced = ReducedNetwork::new(&self.network, budget)?;
         if reduced.network.operator_count() > MAX_SEARCHED {
-            return self.only_raise_by_cuts(effort, meter);
+            return self.only_raise_by_cuts(effort, budget);
         }
         let mut stop = Stop::Finished;
         let is_large = reduced.network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
@@ -384,14 +384,14 @@ impl ScheduleSubproblem {
         // 3. Searches: the narrow beam, then the exact search with its incumbent, then wider beams if the
         // exact search has run out of nodes.
         for (turn, &width) in effort.widths[..beams].iter().enumerate() {
-            meter.best = self.peak;
+            budget.best = self.peak;
             let found = if is_large {
-                let mut sub_meter = meter.of_question(nodes);
-                let found = beam(&reduced.network, width, self.peak, 0, &mut sub_meter);
-                meter.start_at(meter.nodes() + sub_meter.nodes());
+                let mut sub_budget = budget.of_question(nodes);
+                let found = beam(&reduced.network, width, self.peak, 0, &mut sub_budget);
+                budget.start_at(budget.nodes() + sub_budget.nodes());
                 found
             } else {
-                beam(&reduced.network, width, self.peak, 0, meter)
+                beam(&reduced.network, width, self.peak, 0, budget)
             };
             match found {
                 Ok(Some((_, order))) => {
@@ -409,9 +409,9 @@ impl ScheduleSubproblem {
                 // The exact search of a large network either dives straight to a proven optimum or
                 // does not finish, so more nodes than operators are of no use.
                 let node_limit = if is_large { reduced.network.operator_count().into() } else { nodes };
-                let mut sub_meter = meter.of_question(node_limit.min(meter.remaining() / 4 * 3));
-                let searched = search(&reduced.network, self.bound.max(enough), self.peak, &mut sub_meter);
-                meter.start_at(meter.nodes() + sub_meter.nodes());
+                let mut sub_budget = budget.of_question(node_limit.min(budget.remaining() / 4 * 3));
+                let searched = search(&reduced.network, self.bound.max(enough), self.peak, &mut sub_budget);
+                budget.start_at(budget.nodes() + sub_budget.nodes());
                 if searched.bound > enough {
                     self.bound = self.bound.max(searched.bound.min(self.peak));
                 }
@@ -426,23 +426,23 @@ impl ScheduleSubproblem {
                 if stop != Stop::Nodes {
                     return Err(stop);
                 }
-                self.raise_by_cuts(effort, meter)?;
+                self.raise_by_cuts(effort, budget)?;
             }
         }
         if stop == Stop::Finished { Ok(()) } else { Err(stop) }
     }
 
     /// Raises the bound by minimum cuts, without a search for orders.
-    fn only_raise_by_cuts(&mut self, effort: &mut ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
-        self.raise_by_cuts(effort, meter)?;
+    fn only_raise_by_cuts(&mut self, effort: &mut ScheduleEffort, budget: &mut Budget<'_>) -> Result<()> {
+        self.raise_by_cuts(effort, budget)?;
         if self.peak <= self.bound { Ok(()) } else { Err(Stop::Nodes) }
     }
 
     /// Raises the bound by minimum cuts within the remaining edge visits.
-    fn raise_by_cuts(&mut self, effort: &mut ScheduleEffort, meter: &mut Meter<'_>) -> Result<()> {
+    fn raise_by_cuts(&mut self, effort: &mut ScheduleEffort, budget: &mut Budget<'_>) -> Result<()> {
         // A bound above the incumbent peak is impossible, so the peak is the goal.
         let goal = CutGoal { order: &self.order, enough: self.peak, max_work: effort.cuts };
-        let (bound, work) = cut_bound(&self.network, goal, meter)?;
+        let (bound, work) = cut_bound(&self.network, goal, budget)?;
         effort.cuts = effort.cuts.saturating_sub(work);
         self.bound = self.bound.max(bound.min(self.peak));
         Ok(())
@@ -506,13 +506,14 @@ mod tests {
         for seed in 1..=300 {
             let graph = random_graph(seed);
             for alignment in [1, 8] {
-                let mut meter = Meter::new(&limits, u64::MAX);
-                let scheduler = Scheduler::new(&graph, alignment, Variables::Arena, Sharing::None, &limits);
+                let mut budget = Budget::new(&limits, u64::MAX);
+                let scheduler =
+                    Scheduler::new(&graph, alignment, Variables::Arena, SharingLevel::None, &limits);
                 let network = scheduler.network().expect("no limit").clone();
-                let best = scheduler.schedule(Ordering::Optimal, &limits).expect("no limit");
+                let best = scheduler.schedule(ScheduleMode::Optimal, &limits).expect("no limit");
                 let order: Vec<u32> = (0..network.operator_count()).collect();
                 let goal = CutGoal { order: &order, enough: u64::MAX, max_work: 200_000_000 };
-                let (bound, _) = cut_bound(&network, goal, &mut meter).expect("no limit");
+                let (bound, _) = cut_bound(&network, goal, &mut budget).expect("no limit");
                 assert!(best.is_optimal());
                 assert!(bound <= best.peak, "seed {seed}: {bound} above {}", best.peak);
                 let step = largest_step(&network);
@@ -530,15 +531,15 @@ mod tests {
         let mut raised = 0;
         for seed in 1..=100 {
             let graph = random_graph(seed);
-            let scheduler = Scheduler::new(&graph, 8, Variables::Arena, Sharing::None, &limits);
-            let best = scheduler.schedule(Ordering::Optimal, &limits).expect("no limit");
+            let scheduler = Scheduler::new(&graph, 8, Variables::Arena, SharingLevel::None, &limits);
+            let best = scheduler.schedule(ScheduleMode::Optimal, &limits).expect("no limit");
             let mut parts =
                 Subproblems::new(scheduler.network().expect("no limit"), &limits).expect("no limit");
             let orders: Vec<Vec<u32>> = parts.list.iter().map(|part| part.order.clone()).collect();
             let before = parts.bound();
-            let effort = ScheduleEffort { bounds_only: true, ..Ordering::Auto.effort() };
+            let effort = ScheduleEffort { bounds_only: true, ..ScheduleMode::Auto.effort() };
             // Stopped for want of nodes, as it searches no orders, unless the bound is reached.
-            let _ = parts.improve(effort, &mut Meter::new(&limits, u64::MAX));
+            let _ = parts.improve(effort, &mut Budget::new(&limits, u64::MAX));
             assert!(parts.list.iter().map(|part| &part.order).eq(&orders), "seed {seed}");
             assert!(parts.bound() <= best.peak, "seed {seed}: {} above {}", parts.bound(), best.peak);
             raised += usize::from(parts.bound() > before);
@@ -567,12 +568,12 @@ mod tests {
     fn a_beam_gives_up_early_where_its_nodes_are_too_few() {
         let limits = Limits::new();
         let graph = chains(20, 10);
-        let scheduler = Scheduler::new(&graph, 1, Variables::Arena, Sharing::None, &limits);
+        let scheduler = Scheduler::new(&graph, 1, Variables::Arena, SharingLevel::None, &limits);
         let network = scheduler.network().expect("no limit");
         let run = |nodes: u64| {
-            let mut meter = Meter::new(&limits, nodes);
-            let found = beam(network, 8, u64::MAX, 0, &mut meter);
-            (found, meter.nodes())
+            let mut budget = Budget::new(&limits, nodes);
+            let found = beam(network, 8, u64::MAX, 0, &mut budget);
+            (found, budget.nodes())
         };
         let (found, all) = run(u64::MAX);
         let found = found.expect("no limit").expect("an order");

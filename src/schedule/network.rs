@@ -8,7 +8,7 @@ use super::rows::Rows;
 use super::saves::{Saving, SavingTable};
 use crate::effects::{Reuse, ReusePair, reuses};
 use crate::graph::{Graph, Tensor, TensorKind, Variables};
-use crate::sharing::{Sharing, concerns};
+use crate::sharing::{SharingLevel, concerns};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::Limits;
 use crate::support::sorting::{sort_by_keys, unique};
@@ -39,7 +39,7 @@ pub(super) struct Network {
     /// By tensor: its rounded size in bytes.
     pub(super) sizes: Vec<u64>,
     /// By tensor: true if it is live to the end of the run (outputs).
-    pub(super) stays: Vec<bool>,
+    pub(super) residencies: Vec<bool>,
     /// Tensors that are live when the first operator runs (inputs).
     pub(super) present: Vec<u32>,
     /// By operator: bytes live at its step only: the scratch buffer, and outputs without a reader.
@@ -103,7 +103,7 @@ impl Network {
         graph: &Graph,
         default_alignment: u64,
         variables: Variables,
-        sharing: Sharing,
+        sharing: SharingLevel,
         limits: &Limits,
     ) -> Result<Self> {
         let unit = unit(graph, default_alignment, variables, sharing);
@@ -117,9 +117,9 @@ impl Network {
         unit: u64,
         default_alignment: u64,
         variables: Variables,
-        (sharing, limits): (Sharing, &Limits),
+        (sharing, limits): (SharingLevel, &Limits),
     ) -> Result<Self> {
-        let order = graph.file_order();
+        let order = graph.program_order();
         let mut number = vec![u32::MAX; graph.operators().len()];
         // Operators get dense numbers in program order, without folded operators.
         for (position, id) in order.iter().enumerate() {
@@ -144,12 +144,12 @@ impl Network {
         let first_written = |position| operator(position).outputs().iter().flat_map(|&id| atoms.first_in(id));
         let writes = |position| unique(first_written(position).filter_map(number_of).collect());
         // Poll between passes that are linear in the graph.
-        limits.go_on()?;
+        limits.check_cancelled()?;
         network.reads = Rows::new((0..order.len()).map(reads));
-        limits.go_on()?;
+        limits.check_cancelled()?;
         network.writes = Rows::new((0..order.len()).map(writes));
         network.readers = network.reads.transposed(network.sizes.len());
-        limits.go_on()?;
+        limits.check_cancelled()?;
         for position in 0..order.len() {
             let unread =
                 first_written(position).filter(|&atom| matches!(roles[atom as usize], AtomRole::Transient));
@@ -160,15 +160,15 @@ impl Network {
                 unit,
             );
         }
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let savings = |&id: &OperatorId| {
-            limits.go_on()?;
+            limits.check_cancelled()?;
             Ok(savings(graph, id, sharing, unit, &atoms, number_of))
         };
         let savings = order.iter().map(savings).collect::<Result<Vec<_>>>()?;
         network.savings = SavingTable::new(savings.into_iter());
         let dependencies = graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()]));
-        limits.go_on()?;
+        limits.check_cancelled()?;
         network.set_dependencies(dependencies.collect());
         network.paddings.settle();
         Ok(network)
@@ -185,7 +185,7 @@ impl Network {
             writes: Rows::default(),
             readers: Rows::default(),
             sizes: Vec::new(),
-            stays: Vec::new(),
+            residencies: Vec::new(),
             present: Vec::new(),
             transient: vec![0; operators],
             base: 0,
@@ -226,7 +226,7 @@ impl Network {
             }
             AtomRole::Numbered(number) => {
                 self.sizes.push(size);
-                self.stays.push(atom.is_output);
+                self.residencies.push(atom.is_output);
                 self.paddings.tensors.push(padding);
                 if source.kind() == TensorKind::Input {
                     self.present.push(number);
@@ -328,7 +328,7 @@ impl Network {
 /// The smallest alignment of tensors and scratch buffers in the arena. Returns 1 if tensors may share
 /// memory and alignments differ: then parts of a tensor need not start at a multiple of its
 /// alignment, and rounding them would not be sound.
-fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sharing) -> u64 {
+fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: SharingLevel) -> u64 {
     let in_arena = |tensor: &&Tensor| match tensor.kind() {
         TensorKind::Constant => false,
         TensorKind::Variable => variables == Variables::Arena && tensor.bytes() > 0,
@@ -338,7 +338,7 @@ fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sh
     let tensors = graph.tensors().iter().filter(in_arena);
     let alignments = tensors.map(|tensor| tensor.alignment().unwrap_or(default_alignment));
     let has_scratch = |id: &&OperatorId| graph.operator(**id).scratch_bytes() > 0;
-    let scratch = graph.file_order().iter().find(has_scratch).map(|_| default_alignment);
+    let scratch = graph.program_order().iter().find(has_scratch).map(|_| default_alignment);
     let (mut min, mut max) = (u64::MAX, 1);
     for alignment in alignments.chain(scratch) {
         (min, max) = (min.min(alignment), max.max(alignment));
@@ -351,7 +351,7 @@ fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: Sh
 fn savings(
     graph: &Graph,
     id: OperatorId,
-    sharing: Sharing,
+    sharing: SharingLevel,
     unit: u64,
     atoms: &Atoms,
     number_of: impl Fn(u32) -> Option<u32>,

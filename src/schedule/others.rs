@@ -7,7 +7,7 @@ use super::segments::independent_ranges;
 use super::{MAX_SEARCHED, Schedule, Scheduler};
 use crate::graph::Graph;
 use crate::support::ids::OperatorId;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 
 /// Width of the beam.
 const WIDTH: usize = 8;
@@ -41,23 +41,23 @@ impl<'a> AlternativeOrders<'a> {
     /// Searches for an order with at most the same peak by a beam search with random ties. Returns
     /// the order, if one is found, the nodes spent and the reason for stopping.
     pub(crate) fn drawn(&self, seed: u64, limits: &Limits) -> (Option<Vec<OperatorId>>, u64, Stop) {
-        let mut meter = Meter::new(limits, NODES);
-        let (order, stop) = match self.draw(seed, &mut meter) {
+        let mut budget = Budget::new(limits, NODES);
+        let (order, stop) = match self.draw(seed, &mut budget) {
             Ok(order) => (order, Stop::Finished),
             Err(stop) => (None, stop),
         };
-        (order, meter.nodes(), stop)
+        (order, budget.nodes(), stop)
     }
 
-    fn draw(&self, seed: u64, meter: &mut Meter<'_>) -> Result<Option<Vec<OperatorId>>, Stop> {
-        let mut order: Vec<OperatorId> = Vec::with_capacity(self.graph.file_order().len());
+    fn draw(&self, seed: u64, budget: &mut Budget<'_>) -> Result<Option<Vec<OperatorId>>, Stop> {
+        let mut order: Vec<OperatorId> = Vec::with_capacity(self.graph.program_order().len());
         for (from, part) in &self.parts {
             if part.operator_count() > MAX_SEARCHED {
                 return Ok(None);
             }
-            let Some((_, found)) = beam(part, WIDTH, self.peak + 1, seed, meter)? else { return Ok(None) };
+            let Some((_, found)) = beam(part, WIDTH, self.peak + 1, seed, budget)? else { return Ok(None) };
             let found = found.into_iter().map(|operator| (from + operator) as usize);
-            order.extend(found.map(|operator| self.graph.file_order()[operator]));
+            order.extend(found.map(|operator| self.graph.program_order()[operator]));
         }
         Ok(Some(order))
     }

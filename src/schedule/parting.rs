@@ -58,7 +58,7 @@ impl<'a> SubproblemBuilder<'a> {
     /// [`Stop::Cancelled`](crate::Stop::Cancelled). Each pass over a large range takes milliseconds,
     /// so the limits are polled in between.
     pub(super) fn subproblem(&mut self, from: u32, to: u32, limits: &Limits) -> Result<Network> {
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let network = self.network;
         let mut part = Network::empty((to - from) as usize);
         part.transient = network.transient[from as usize..to as usize].to_vec();
@@ -74,12 +74,12 @@ impl<'a> SubproblemBuilder<'a> {
             .copied()
             .collect();
         let touched = unique(touched);
-        limits.go_on()?;
+        limits.check_cancelled()?;
         for &tensor in &touched {
             self.number_tensor(&mut part, tensor, from, to);
         }
         part.paddings.base = self.padding_of_spanning_tensors(&touched, from, to);
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let local =
             |row: &[u32]| -> Vec<u32> { row.iter().map(|&tensor| self.numbers[tensor as usize]).collect() };
         let rows = |rows: &Rows| {
@@ -87,10 +87,10 @@ impl<'a> SubproblemBuilder<'a> {
             Rows::new((from..to).map(row))
         };
         part.reads = rows(&network.reads);
-        limits.go_on()?;
+        limits.check_cancelled()?;
         part.writes = rows(&network.writes);
         part.readers = part.reads.transposed(part.sizes.len());
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let savings = |operator| {
             let mut savings = network.savings.of(operator);
             for saving in &mut savings {
@@ -103,13 +103,13 @@ impl<'a> SubproblemBuilder<'a> {
             savings
         };
         part.savings = SavingTable::new((from..to).map(savings));
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let inner = |operator: u32| {
             let row = network.before.row(operator).iter().filter(|&&other| other >= from);
             row.map(|&other| (operator - from, other - from)).collect::<Vec<_>>()
         };
         let dependencies: Vec<(u32, u32)> = (from..to).flat_map(inner).collect();
-        limits.go_on()?;
+        limits.check_cancelled()?;
         part.set_dependencies(dependencies);
         part.paddings.settle();
         for tensor in touched {
@@ -122,7 +122,7 @@ impl<'a> SubproblemBuilder<'a> {
     fn spans(&self, tensor: u32, from: u32, to: u32) -> (bool, bool) {
         let network = self.network;
         let later =
-            network.stays[tensor as usize] || self.last[tensor as usize].is_some_and(|last| last >= to);
+            network.residencies[tensor as usize] || self.last[tensor as usize].is_some_and(|last| last >= to);
         (self.writer[tensor as usize].is_none_or(|writer| writer < from), later)
     }
 
@@ -140,7 +140,7 @@ impl<'a> SubproblemBuilder<'a> {
         }
         self.numbers[tensor as usize] = number;
         part.sizes.push(size);
-        part.stays.push(later);
+        part.residencies.push(later);
         part.paddings.tensors.push(network.paddings.tensors[tensor as usize]);
     }
 

@@ -2,7 +2,7 @@
 
 use super::merged::MergedOperator;
 use super::network::Network;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::unique;
 
 /// Merges operators into their only successor if running right before it costs nothing in any order.
@@ -25,7 +25,7 @@ use crate::support::sorting::unique;
 ///
 /// # Errors
 /// The reason for stopping.
-pub(super) fn postpone(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<MergedOperator>, Stop> {
+pub(super) fn postpone(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<MergedOperator>, Stop> {
     let count = network.operator_count();
     let mut parts: Vec<MergedOperator> =
         (0..count).map(|operator| MergedOperator::single(network, operator)).collect();
@@ -33,7 +33,7 @@ pub(super) fn postpone(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<M
         let &[next] = network.after.row(operator) else { continue };
         let (moved, target) = (&parts[operator as usize], &parts[next as usize]);
         let Some(freed) = freed_by(network, (moved, operator), (target, next)) else { continue };
-        meter.work(64 + moved.reads.len() + target.reads.len() + target.early.len())?;
+        budget.work(64 + moved.reads.len() + target.reads.len() + target.early.len())?;
         let (written, max_freed) = (network.bytes(&moved.writes), network.bytes(&freed));
         // A lower bound on what the successor adds at its step: its outputs and transient bytes, less
         // tensors that die before the fullest moment and less all possible savings.
@@ -75,7 +75,7 @@ fn freed_by(
         paddings.transient[operator as usize] > 0
             || row.map(|&tensor| paddings.tensors[tensor as usize]).any(|padding| padding > 0)
     };
-    let stays = |tensor: u32| network.stays[tensor as usize];
+    let residencies = |tensor: u32| network.residencies[tensor as usize];
     // The successor must be the only reader of the operator's outputs.
     let read_by_others = |&tensor: &u32| network.readers.row(tensor) != [next];
     let overwrites =
@@ -84,12 +84,12 @@ fn freed_by(
         || network.writes.row(operator).iter().any(overwrites)
         || network.writes.row(operator).iter().any(read_by_others)
         || (network.paddings.any && (has_padding(operator) || has_padding(next)))
-        || network.writes.row(operator).iter().any(|&tensor| stays(tensor))
+        || network.writes.row(operator).iter().any(|&tensor| residencies(tensor))
     {
         return None;
     }
     // `target.reads` lists all tensors that the operators merged into `next` read and do not write
     // themselves.
     let read_by_next = |tensor: u32| target.reads.binary_search(&tensor).is_ok();
-    Some(part.reads.iter().copied().filter(|&tensor| !stays(tensor) && !read_by_next(tensor)).collect())
+    Some(part.reads.iter().copied().filter(|&tensor| !residencies(tensor) && !read_by_next(tensor)).collect())
 }

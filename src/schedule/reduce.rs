@@ -9,7 +9,7 @@ use super::rows::Rows;
 use super::saves::SavingTable;
 use super::trees::{Segment, trees};
 use super::twins::order_twins;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 
 /// A reduced network, and the operators of the original network that each of its operators stands
 /// for, in the order in which they run.
@@ -33,23 +33,23 @@ impl ReducedNetwork {
     ///
     /// # Errors
     /// The reason for stopping.
-    pub(super) fn new(network: &Network, meter: &mut Meter<'_>) -> Result<Self, Stop> {
+    pub(super) fn new(network: &Network, budget: &mut Budget<'_>) -> Result<Self, Stop> {
         // Each reduction takes about a microsecond for each operator.
         let steps = 512 * network.operator_count() as usize;
-        meter.work(steps)?;
-        let network = without_redundant(network, meter)?;
-        meter.work(steps)?;
-        let absorbed = absorb(&network, meter)?;
-        meter.work(steps)?;
+        budget.work(steps)?;
+        let network = without_redundant(network, budget)?;
+        budget.work(steps)?;
+        let absorbed = absorb(&network, budget)?;
+        budget.work(steps)?;
         let mut reduced = assemble(&network, &absorbed);
-        meter.work(steps)?;
-        reduced = reduced.then(merge_trees(&reduced.network, meter)?);
-        meter.work(steps)?;
-        let parts = postpone(&reduced.network, meter)?;
+        budget.work(steps)?;
+        reduced = reduced.then(merge_trees(&reduced.network, budget)?);
+        budget.work(steps)?;
+        let parts = postpone(&reduced.network, budget)?;
         reduced = reduced.then(assemble(&reduced.network, &parts));
-        meter.work(steps)?;
+        budget.work(steps)?;
         order_twins(&mut reduced.network);
-        meter.work(steps)?;
+        budget.work(steps)?;
         Ok(reduced)
     }
 
@@ -67,11 +67,11 @@ impl ReducedNetwork {
 
 /// Removes dependencies that follow from others by transitivity. The tensors that operators read do
 /// not change, so all orders and their steps stay the same. O(dependencies * operators / 64).
-fn without_redundant(network: &Network, meter: &mut Meter<'_>) -> Result<Network, Stop> {
+fn without_redundant(network: &Network, budget: &mut Budget<'_>) -> Result<Network, Stop> {
     let mut smaller = network.clone();
     if network.operator_count() <= MAX_CLOSURE {
         let later = descendants(network);
-        meter.work(network.before.len() * network.operator_count() as usize / 64)?;
+        budget.work(network.before.len() * network.operator_count() as usize / 64)?;
         let follows = |&(operator, before): &(u32, u32)| {
             // Later predecessors have more ancestors, so they are tried first.
             let others = network.before.row(operator).iter().rev();
@@ -84,10 +84,10 @@ fn without_redundant(network: &Network, meter: &mut Meter<'_>) -> Result<Network
 
 /// Replaces each segment of a tree's optimal order by one operator that depends on the previous
 /// segment.
-fn merge_trees(network: &Network, meter: &mut Meter<'_>) -> Result<ReducedNetwork, Stop> {
+fn merge_trees(network: &Network, budget: &mut Budget<'_>) -> Result<ReducedNetwork, Stop> {
     let mut by_root: Vec<Option<Vec<Segment>>> = (0..network.operator_count()).map(|_| None).collect();
     let mut inner = vec![false; by_root.len()];
-    for tree in trees(network, meter)? {
+    for tree in trees(network, budget)? {
         let members = tree.iter().flat_map(|segment| &segment.operators);
         members.for_each(|&operator| inner[operator as usize] = true);
         // The root is the last operator of the tree in any order, so the segments take its place.

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::charge_nodes;
 use super::network::Network;
 use super::walk::{ReadyCursor, zobrist_keys};
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::random::Keys;
 use crate::support::sorting::{Keyed, sort_keyed};
 
@@ -59,10 +59,10 @@ pub(super) fn search(
     network: &Network,
     bound: u64,
     above: u64,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> ScheduleSearchResult {
     let mut search = ScheduleSearch::new(network, bound.max(network.base), above);
-    let stop = match search.run(meter) {
+    let stop = match search.run(budget) {
         Ok(()) => Stop::Finished,
         Err(stop) => stop,
     };
@@ -108,14 +108,17 @@ impl<'a> ScheduleSearch<'a> {
         }
     }
 
-    fn run(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn run(&mut self, budget: &mut Budget<'_>) -> Result<(), Stop> {
         self.seen.insert(0);
-        self.expand(ScheduleState { parent: u32::MAX, operator: u32::MAX, peak: self.bound, key: 0 }, meter)?;
+        self.expand(
+            ScheduleState { parent: u32::MAX, operator: u32::MAX, peak: self.bound, key: 0 },
+            budget,
+        )?;
         // The first complete order has the lowest peak, as no queue entry has a lower one.
         while self.end.is_none() {
             let Some((Reverse(peak), _, parent, operator)) = self.queue.pop() else { break };
             self.bound = self.bound.max(peak);
-            meter.bound = self.bound;
+            budget.bound = self.bound;
             // The queue holds operators, not sets, so that a set is built only when it is expanded. The key
             // tells whether another path has reached the set by then.
             let key = self.states[parent as usize].key ^ self.zobrist[operator as usize];
@@ -127,19 +130,19 @@ impl<'a> ScheduleSearch<'a> {
             }
             let first = parent as usize * self.words;
             let work = self.walk.go_to(&self.sets[first..first + self.words]);
-            charge_nodes(meter, 0, work)?;
+            charge_nodes(budget, 0, work)?;
             self.walk.toggle(operator);
-            self.expand(ScheduleState { parent, operator, peak, key }, meter)?;
+            self.expand(ScheduleState { parent, operator, peak, key }, budget)?;
         }
         Ok(())
     }
 
     /// Expands the current set: runs free operators, stores the state, and queues its successors.
-    fn expand(&mut self, mut state: ScheduleState, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn expand(&mut self, mut state: ScheduleState, budget: &mut Budget<'_>) -> Result<(), Stop> {
         let (zobrist, before) = (&self.zobrist, state.key);
         let key = &mut state.key;
-        self.walk.run_free_operators(state.peak, meter, |operator, _| *key ^= zobrist[operator as usize])?;
-        charge_nodes(meter, 1, self.walk.ready_work)?;
+        self.walk.run_free_operators(state.peak, budget, |operator, _| *key ^= zobrist[operator as usize])?;
+        charge_nodes(budget, 1, self.walk.ready_work)?;
         // Free operators may lead to a set that was expanded before.
         if state.key != before && !self.seen.insert(state.key) {
             return Ok(());
@@ -171,7 +174,7 @@ impl<'a> ScheduleSearch<'a> {
     /// Reconstructs the order that leads to a state by replaying the free operators of each set.
     fn order(&self, end: u32) -> Vec<u32> {
         let limits = Limits::new();
-        let meter = &mut Meter::new(&limits, u64::MAX);
+        let budget = &mut Budget::new(&limits, u64::MAX);
         let mut path = Vec::new();
         let mut state = end;
         while state < u32::MAX {
@@ -185,7 +188,7 @@ impl<'a> ScheduleSearch<'a> {
                 walk.toggle(operator);
                 order.push(operator);
             }
-            let ran = walk.run_free_operators(peak, meter, |operator, _| order.push(operator));
+            let ran = walk.run_free_operators(peak, budget, |operator, _| order.push(operator));
             ran.expect("without limits, nothing stops it");
         }
         order

@@ -1,7 +1,7 @@
 //! Reduction: optimal orders of trees of operators, in polynomial time (Liu, 1987).
 
 use super::network::Network;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::sort_by_keys;
 
 /// A segment of a tree's order. Running other operators within a segment gains nothing.
@@ -36,7 +36,7 @@ impl Segment {
 ///
 /// # Errors
 /// The reason for stopping.
-pub(super) fn trees(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Vec<Segment>>, Stop> {
+pub(super) fn trees(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<Vec<Segment>>, Stop> {
     let count = network.operator_count();
     if network.first > 0 || network.paddings.any {
         return Ok(Vec::new());
@@ -60,7 +60,7 @@ pub(super) fn trees(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Vec<
         }
         let mut merged: Vec<Segment> =
             below.iter().flat_map(|&child| orders[child as usize].take().unwrap_or_default()).collect();
-        meter.work(64 * merged.len())?;
+        budget.work(64 * merged.len())?;
         // The sort is stable, so the segments of one child keep their order: their descents do not
         // increase.
         let mut positions: Vec<usize> = (0..merged.len()).collect();
@@ -69,13 +69,13 @@ pub(super) fn trees(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Vec<
             positions.into_iter().map(|position| std::mem::take(&mut merged[position])).collect();
         let written = network.bytes(network.writes.row(operator));
         // The root of a tree is the only reader of its inputs, so all of them die at its step.
-        let added = network.added_bytes(operator, written, |tensor| !network.stays[tensor as usize]);
+        let added = network.added_bytes(operator, written, |tensor| !network.residencies[tensor as usize]);
         merged.push(Segment {
             operators: vec![operator],
             hill: added.into(),
             net: i128::from(written) - i128::from(network.bytes(network.reads.row(operator))),
         });
-        orders[operator as usize] = Some(cut_into_segments(&merged, meter)?);
+        orders[operator as usize] = Some(cut_into_segments(&merged, budget)?);
     }
     // Subtrees were taken by the trees that contain them.
     let complete = orders.into_iter().flatten();
@@ -87,16 +87,17 @@ pub(super) fn trees(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<Vec<
 /// Returns true if an operator is the only reader of all outputs of its child, and none of them is
 /// a graph output.
 fn reads_all(network: &Network, operator: u32, child: u32) -> bool {
-    let reads = |tensor: &u32| network.readers.row(*tensor) == [operator] && !network.stays[*tensor as usize];
+    let reads =
+        |tensor: &u32| network.readers.row(*tensor) == [operator] && !network.residencies[*tensor as usize];
     network.writes.row(child).iter().all(reads)
 }
 
 /// Cuts an order into segments: each ends at the lowest point after the highest peak of the rest.
-fn cut_into_segments(steps: &[Segment], meter: &mut Meter<'_>) -> Result<Vec<Segment>, Stop> {
+fn cut_into_segments(steps: &[Segment], budget: &mut Budget<'_>) -> Result<Vec<Segment>, Stop> {
     let mut cut = Vec::new();
     let mut rest = steps;
     while !rest.is_empty() {
-        meter.work(4 * rest.len())?;
+        budget.work(4 * rest.len())?;
         let (mut level, mut highest, mut lowest, mut end) = (0, i128::MIN, i128::MAX, 0);
         for (index, step) in rest.iter().enumerate() {
             // Of equal peaks the last one counts, so that the lowest point is sought after it.

@@ -3,7 +3,7 @@
 use super::charge_nodes;
 use super::cursor::ExecutionState;
 use super::network::Network;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 
 /// An execution state that keeps the list of ready operators up to date.
@@ -102,7 +102,7 @@ impl<'a> ReadyCursor<'a> {
     pub(super) fn run_free_operators(
         &mut self,
         peak: u64,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
         mut ran: impl FnMut(u32, u64),
     ) -> Result<(), Stop> {
         loop {
@@ -116,7 +116,7 @@ impl<'a> ReadyCursor<'a> {
             // The operator with the lowest number, so that the result does not depend on the order of
             // `ready`.
             let next = self.ready.iter().filter_map(free).min();
-            charge_nodes(meter, 0, self.ready_work)?;
+            charge_nodes(budget, 0, self.ready_work)?;
             let Some((operator, bytes)) = next else { return Ok(()) };
             self.toggle(operator);
             ran(operator, bytes);

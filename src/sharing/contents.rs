@@ -11,11 +11,11 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::{Alignment, How, Sharing, in_force};
+use super::{AliasKind, Alignment, SharingLevel, in_force};
 use crate::error::Error;
 use crate::graph::{Graph, Permit};
 use crate::support::ids::{OperatorId, TensorId};
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::places::OffsetUnionFind;
 use crate::support::sorting::sort_by_keys;
 
@@ -31,7 +31,7 @@ pub(crate) struct SourceRange {
 }
 
 /// An alias: `tensor` may start `at` bytes after the start of `of`.
-pub(crate) use crate::effects::Share as Alias;
+pub(crate) use crate::effects::Alias;
 
 /// The content aliases of a graph that can hold at the same time.
 ///
@@ -51,7 +51,7 @@ pub(crate) struct ContentAliases {
     pub(crate) free: Vec<(TensorId, u64, u64)>,
     /// Permissions in force to overwrite an input, sorted by output, then input.
     overwrites: Vec<Permit>,
-    pub(super) sharing: Sharing,
+    pub(super) sharing: SharingLevel,
     alignment: Alignment,
     positions: OffsetUnionFind,
     /// Number of source ranges that may still be stored.
@@ -76,17 +76,17 @@ impl ContentAliases {
         limits: &Limits,
         graph: &Graph,
         alignment: Alignment,
-        sharing: Sharing,
+        sharing: SharingLevel,
     ) -> Result<(Self, Stop), Error> {
-        match Self::new(graph, alignment, sharing, &mut Meter::new(limits, u64::MAX)) {
+        match Self::new(graph, alignment, sharing, &mut Budget::new(limits, u64::MAX)) {
             Ok(contents) => Ok((contents, Stop::Finished)),
             Err(Stop::Cancelled) => Err(Error::Cancelled),
-            Err(stop) => Ok((Self::unlimited(graph, alignment, Sharing::None), stop)),
+            Err(stop) => Ok((Self::unlimited(graph, alignment, SharingLevel::None), stop)),
         }
     }
 
-    pub(crate) fn unlimited(graph: &Graph, alignment: impl Into<Alignment>, sharing: Sharing) -> Self {
-        let contents = Self::new(graph, alignment, sharing, &mut Meter::new(&Limits::new(), u64::MAX));
+    pub(crate) fn unlimited(graph: &Graph, alignment: impl Into<Alignment>, sharing: SharingLevel) -> Self {
+        let contents = Self::new(graph, alignment, sharing, &mut Budget::new(&Limits::new(), u64::MAX));
         contents.expect("without limits, nothing stops it")
     }
 
@@ -97,16 +97,16 @@ impl ContentAliases {
     pub(crate) fn new(
         graph: &Graph,
         alignment: impl Into<Alignment>,
-        sharing: Sharing,
-        meter: &mut Meter<'_>,
+        sharing: SharingLevel,
+        budget: &mut Budget<'_>,
     ) -> Result<Self, Stop> {
         let count = graph.tensors().len();
         // Poll between the passes: each pass over a million tensors takes milliseconds.
-        meter.work(WORK_PER_TENSOR * count)?;
+        budget.work(WORK_PER_TENSOR * count)?;
         let source_ranges = SourceRanges::new(graph);
-        meter.work(WORK_PER_TENSOR * count)?;
+        budget.work(WORK_PER_TENSOR * count)?;
         let overwrites = overwrites(graph, sharing);
-        meter.work(WORK_PER_TENSOR * count)?;
+        budget.work(WORK_PER_TENSOR * count)?;
         let mut contents = Self {
             source_ranges,
             aliases: Vec::new(),
@@ -125,13 +125,13 @@ impl ContentAliases {
         for placement in graph.relative_placements() {
             contents.positions.tie(placement.tensor, placement.of, placement.at);
         }
-        for &id in graph.file_order() {
+        for &id in graph.program_order() {
             let first = [contents.aliases.len(), contents.dropped.len()];
             let room = contents.room;
             contents.add(graph, id, sharing);
             let operator = graph.operator(id);
             let source_ranges = room - contents.room;
-            meter.charge(1 + operator.outputs().len() + 8 * operator.permits().len() + source_ranges)?;
+            budget.charge(1 + operator.outputs().len() + 8 * operator.permits().len() + source_ranges)?;
             let end = [contents.aliases.len(), contents.dropped.len()];
             contents.of_operator[id.index()] = [first[0]..end[0], first[1]..end[1]];
         }
@@ -155,7 +155,7 @@ impl ContentAliases {
     }
 
     /// Accepts or drops the content aliases that an operator permits.
-    fn add(&mut self, graph: &Graph, operator: OperatorId, sharing: Sharing) {
+    fn add(&mut self, graph: &Graph, operator: OperatorId, sharing: SharingLevel) {
         let permits = graph.operator(operator).permits().iter();
         let mut permits: Vec<&Permit> = permits.filter(|permit| in_force(graph, permit, sharing)).collect();
         // Sorted by output. Within an output, aliases that relative placement demands come first,
@@ -211,7 +211,7 @@ impl ContentAliases {
 
     /// Stores the source ranges of an output. Returns false if they exceed the remaining room.
     fn list(&mut self, graph: &Graph, output: TensorId, disjoint: &DisjointAliases) -> bool {
-        let is_view = |alias: &Alias| alias.how != How::Concat;
+        let is_view = |alias: &Alias| alias.kind != AliasKind::Concat;
         let listed = match disjoint.from(0).next() {
             None => return true,
             Some(view) if is_view(view) => self.source_ranges.view(graph, output, view.of, view.at),
@@ -252,7 +252,7 @@ impl ContentAliases {
 }
 
 /// Returns the permissions in force to overwrite an input, sorted by output, then input.
-fn overwrites(graph: &Graph, sharing: Sharing) -> Vec<Permit> {
+fn overwrites(graph: &Graph, sharing: SharingLevel) -> Vec<Permit> {
     let permits = graph.operators().iter().flat_map(crate::graph::Operator::permits);
     let concerned = |permit: &&Permit| {
         matches!(permit, Permit::InPlace { .. } | Permit::Overlap { .. }) && in_force(graph, permit, sharing)
@@ -267,30 +267,30 @@ fn overwrites(graph: &Graph, sharing: Sharing) -> Vec<Permit> {
 fn content_alias(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option<Alias> {
     let (tensor, of, at) = match *permit {
         Permit::View { input, output, at } => (output, input, at),
-        Permit::Piece { input, output, at } => (input, output, at),
+        Permit::ConcatSlice { input, output, at } => (input, output, at),
         Permit::InPlace { .. } | Permit::Overlap { .. } => return None,
     };
     let [bytes, room] = [tensor, of].map(|id| graph.tensor(id).bytes());
     let fits = bytes > 0 && at.checked_add(bytes).is_some_and(|end| end <= room);
     // Constants are outside of the arena, and variables change between reads.
     let both = [tensor, of].iter().all(|&id| graph.tensor(id).kind().is_activation());
-    let how = match permit {
-        Permit::Piece { .. } => How::Concat,
-        _ if bytes == room => How::View,
-        _ => How::Slice,
+    let kind = match permit {
+        Permit::ConcatSlice { .. } => AliasKind::Concat,
+        _ if bytes == room => AliasKind::View,
+        _ => AliasKind::Slice,
     };
-    (fits && both).then_some(Alias { operator, tensor, of, at, how })
+    (fits && both).then_some(Alias { operator, tensor, of, at, kind })
 }
 
 /// Returns the byte range of the output that an alias defines.
 fn range(graph: &Graph, alias: &Alias) -> (u64, u64) {
-    let from = if alias.how == How::Concat { alias.at } else { 0 };
+    let from = if alias.kind == AliasKind::Concat { alias.at } else { 0 };
     (from, from + graph.tensor(alias.tensor).bytes())
 }
 
 /// Returns the tensor whose bytes an alias defines: the concatenation, or the view.
 pub(super) fn output(alias: &Alias) -> TensorId {
-    if alias.how == How::Concat { alias.of } else { alias.tensor }
+    if alias.kind == AliasKind::Concat { alias.of } else { alias.tensor }
 }
 
 /// Aliases that define disjoint byte ranges of one output: a map from the start of each range to

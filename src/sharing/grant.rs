@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use super::contents::{Alias, output};
 use super::layout::{AliasBuilder, OverlapAllowance, WORK_OF_A_TIE};
 use super::policy::SharingPolicy;
-use super::{How, Sharing};
+use super::{AliasKind, SharingLevel};
 use crate::graph::{Permit, Side};
 use crate::support::ids::{OperatorId, TensorId};
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::sort_by_keys;
 
 /// Aliases of one output whose tensors are in one rigid group. Their distances are fixed already,
@@ -35,7 +35,7 @@ impl AliasBuilder<'_> {
         &mut self,
         order: &[OperatorId],
         policy: SharingPolicy,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         // Phase 1: content aliases. They determine which bytes an operator writes and which inputs must
         // survive. In-place aliases depend on both, so they come later.
@@ -43,11 +43,11 @@ impl AliasBuilder<'_> {
         for (number, id) in (0..).zip(order) {
             step[id.index()] = number;
         }
-        let is_wanted = |alias: &&Alias| match alias.how {
-            How::View => policy.sharing >= Sharing::Views,
-            How::Slice => policy.slices && policy.sharing >= Sharing::Views,
-            How::Concat => policy.sharing >= Sharing::All,
-            How::InPlace | How::Overlap => false,
+        let is_wanted = |alias: &&Alias| match alias.kind {
+            AliasKind::View => policy.sharing >= SharingLevel::Views,
+            AliasKind::Slice => policy.slices && policy.sharing >= SharingLevel::Views,
+            AliasKind::Concat => policy.sharing >= SharingLevel::All,
+            AliasKind::InPlace | AliasKind::Overlap => false,
         };
         let mut aliases: Vec<Alias> = self.contents.aliases.iter().filter(is_wanted).copied().collect();
         sort_by_keys(&mut aliases, |alias| [u64::from(step[alias.operator.index()]), 0]);
@@ -57,26 +57,26 @@ impl AliasBuilder<'_> {
             // `try_add_units`. Relative placement makes the result depend on the order of the aliases,
             // so aliases are then added one by one.
             if let [only] = aliases {
-                self.try_add(&[*only], meter)?;
+                self.try_add(&[*only], budget)?;
             } else if self.has_forced() {
                 for &alias in aliases {
-                    self.try_add(&[alias], meter)?;
+                    self.try_add(&[alias], budget)?;
                 }
             } else {
                 let units = self.units(aliases);
-                self.try_add_units(&units, meter)?;
+                self.try_add_units(&units, budget)?;
             }
         }
         // Phase 2: in-place outputs. All content aliases are fixed now, so it is known which bytes an
         // operator writes and which inputs must survive.
         if policy.in_place {
             for &id in order {
-                self.write_in_place(id, policy.last_input, meter)?;
+                self.write_in_place(id, policy.last_input, budget)?;
             }
         }
         // Phase 3: partial overlaps between groups.
-        if policy.sharing >= Sharing::All {
-            self.collect_overlaps(order, meter)?;
+        if policy.sharing >= SharingLevel::All {
+            self.collect_overlaps(order, budget)?;
         }
         Ok(())
     }
@@ -112,13 +112,13 @@ impl AliasBuilder<'_> {
     /// The result equals that of adding the units one after the other: a conflict is between two
     /// units or between a unit and the rest, so a set without a conflict can be added whole. With
     /// `c` conflicting units out of `k`, this takes O(c log k) attempts instead of k.
-    fn try_add_units(&mut self, units: &[AliasUnit], meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn try_add_units(&mut self, units: &[AliasUnit], budget: &mut Budget<'_>) -> Result<(), Stop> {
         let all = |of: fn(&AliasUnit) -> &Vec<Alias>| units.iter().flat_map(of).copied().collect::<Vec<_>>();
-        let is_tied = self.try_add_with(&all(|unit| &unit.wanted), &all(|unit| &unit.companions), meter)?;
+        let is_tied = self.try_add_with(&all(|unit| &unit.wanted), &all(|unit| &unit.companions), budget)?;
         if !is_tied && units.len() > 1 {
             let (first, rest) = units.split_at(units.len() / 2);
-            self.try_add_units(first, meter)?;
-            self.try_add_units(rest, meter)?;
+            self.try_add_units(first, budget)?;
+            self.try_add_units(rest, budget)?;
         }
         Ok(())
     }
@@ -128,7 +128,7 @@ impl AliasBuilder<'_> {
         &mut self,
         operator: OperatorId,
         last_input: bool,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         let operator = self.graph.operator(operator);
         let in_place = |permit: &Permit| match *permit {
@@ -140,12 +140,12 @@ impl AliasBuilder<'_> {
             pairs.reverse();
         }
         sort_by_keys(&mut pairs, |(output, _)| [output.index() as u64, 0]);
-        meter.charge(8 * (1 + operator.permits().len()))?;
-        meter.work(WORK_OF_A_TIE)?;
+        budget.charge(8 * (1 + operator.permits().len()))?;
+        budget.work(WORK_OF_A_TIE)?;
         for &output in operator.outputs() {
             let from = pairs.partition_point(|pair| pair.0 < output);
             for &(_, input) in pairs[from..].iter().take_while(|pair| pair.0 == output) {
-                if self.try_write_in_place(input, output, meter)? {
+                if self.try_write_in_place(input, output, budget)? {
                     break;
                 }
             }
@@ -162,15 +162,15 @@ impl AliasBuilder<'_> {
         &mut self,
         input: TensorId,
         output: TensorId,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<bool, Stop> {
         if self.live[input.index()].is_none() || self.live[output.index()].is_none() {
             return Ok(false);
         }
         // An earlier merge may have used this alias already, if it moved the two tensors together.
         match self.in_place(input, output) {
-            Some(alias) if self.shares[alias.operator.index()].contains(&alias) => Ok(true),
-            Some(alias) => self.try_add(&[alias], meter),
+            Some(alias) if self.aliases[alias.operator.index()].contains(&alias) => Ok(true),
+            Some(alias) => self.try_add(&[alias], budget),
             None => Ok(false),
         }
     }
@@ -183,13 +183,13 @@ impl AliasBuilder<'_> {
     pub(crate) fn collect_overlaps(
         &mut self,
         order: &[OperatorId],
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         let graph = self.graph;
         let permits = |&id: &OperatorId| graph.operator(id).permits().iter().map(move |permit| (id, permit));
         for (operator, permit) in order.iter().flat_map(permits) {
-            meter.charge(8)?;
-            meter.work(WORK_OF_A_TIE / 4)?;
+            budget.charge(8)?;
+            budget.work(WORK_OF_A_TIE / 4)?;
             let Permit::Overlap { input, output, bytes, lower } = *permit else { continue };
             let (Some(read), Some(written)) = (self.live[input.index()], self.live[output.index()]) else {
                 continue;

@@ -7,14 +7,14 @@
 //! others are looked up in it, so a tensor is moved O(log n) times over all merges. Members of one
 //! class (views of one tensor) are skipped, as they hold the same contents.
 
-use super::How;
+use super::AliasKind;
 use super::contents::Alias;
 use super::layout::AliasBuilder;
 use super::merge::{GroupMerge, MergeConflict, bytes};
 use super::rigid::{Member, RigidGroup};
 use crate::graph::{Permit, Side};
 use crate::support::ids::TensorId;
-use crate::support::limits::Meter;
+use crate::support::limits::Budget;
 use crate::support::sorting::sort_by_keys;
 
 impl AliasBuilder<'_> {
@@ -63,7 +63,7 @@ impl AliasBuilder<'_> {
     ///
     /// Costs O(log^2 n) for each member of the groups but the largest, and for each pair of
     /// members of different classes that overlap.
-    pub(super) fn merge(&mut self, merge: &GroupMerge, meter: &mut Meter<'_>) -> Result<(), MergeConflict> {
+    pub(super) fn merge(&mut self, merge: &GroupMerge, budget: &mut Budget<'_>) -> Result<(), MergeConflict> {
         let GroupMerge { of, outer, ref moved, .. } = *merge;
         if moved.is_empty() {
             return Ok(());
@@ -79,7 +79,7 @@ impl AliasBuilder<'_> {
         let mut host = self.groups[root].take();
         host.shift(distance);
         let mut written_over = Vec::new();
-        let moved_group = match self.check_members(&host, &parts[1..], merge, &mut written_over, meter) {
+        let moved_group = match self.check_members(&host, &parts[1..], merge, &mut written_over, budget) {
             Ok(moved_group) => moved_group,
             Err(conflict) => {
                 host.shift(-distance);
@@ -112,7 +112,7 @@ impl AliasBuilder<'_> {
         parts: &[(usize, i128)],
         merge: &GroupMerge,
         written_over: &mut Vec<Alias>,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<RigidGroup, MergeConflict> {
         let mut moved_group = RigidGroup::empty();
         for &(root, distance) in parts {
@@ -127,10 +127,10 @@ impl AliasBuilder<'_> {
                     group.for_each_overlapping(&member, &mut work, |other| {
                         written_over.extend(self.resolve_overlap(member, other)?);
                         let work = 8 + std::mem::take(&mut self.origins.work);
-                        meter.charge(work as usize).map_err(MergeConflict::Stopped)
+                        budget.charge(work as usize).map_err(MergeConflict::Stopped)
                     })?;
                 }
-                meter.charge(work as usize)?;
+                budget.charge(work as usize)?;
                 self.check_kept_apart(member, merge)?;
             }
             for member in part {
@@ -196,7 +196,7 @@ impl AliasBuilder<'_> {
                 && 0 < bytes
                 && bytes <= self.graph.tensor(input).bytes()
                 && self.may_overwrite(input);
-        is_permitted.then_some(Alias { operator, tensor: output, of: input, at: 0, how: How::InPlace })
+        is_permitted.then_some(Alias { operator, tensor: output, of: input, at: 0, kind: AliasKind::InPlace })
     }
 
     /// Returns the partial overlap of a read and a written member if a permission covers their
@@ -210,7 +210,7 @@ impl AliasBuilder<'_> {
             let (tensor, of) = (above.id, below.id);
             let at = u64::try_from(above.from - below.from).ok()?;
             let is_permitted = self.graph.tensor(of).bytes().saturating_sub(at) <= bytes;
-            is_permitted.then_some(Alias { operator, tensor, of, at, how: How::Overlap })
+            is_permitted.then_some(Alias { operator, tensor, of, at, kind: AliasKind::Overlap })
         };
         let alias = self.contents.overwrites(input, output).iter().find_map(alias);
         alias.filter(|_| self.origins.has_own_bytes(self.graph, output) && self.may_overwrite(input))

@@ -15,12 +15,12 @@ use super::merge::{GroupMerge, MergeConflict, bytes};
 use super::origins::Origins;
 use super::policy::SharingPolicy;
 use super::rigid::{Member, RigidGroup};
-use super::{Alignment, How, Interrupted, Sharing};
+use super::{AliasKind, Alignment, Interrupted, SharingLevel};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::problem::LiveRange;
 use crate::support::ids::{OperatorId, TensorId};
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::places::OffsetUnionFind;
 
 /// A permission for two tensors of different rigid groups to overlap in part.
@@ -41,7 +41,7 @@ pub(crate) struct AliasLayout {
     /// By tensor: its group, and its offset from the start of the group.
     pub(crate) position: Vec<Option<(u32, u64)>>,
     /// The aliases in use.
-    pub(crate) shares: Vec<Alias>,
+    pub(crate) aliases: Vec<Alias>,
     /// Permitted overlaps of different groups, whose distances the strategy chooses.
     pub(crate) allowances: Vec<OverlapAllowance>,
     pub(crate) group_count: u32,
@@ -68,11 +68,11 @@ impl AliasLayout {
         (order, policy): (&[OperatorId], SharingPolicy),
     ) -> Result<(Self, Stop), Error> {
         let build = |limits: &Limits, policy: Option<SharingPolicy>| -> Result<Self, Interrupted> {
-            let mut meter = Meter::new(limits, u64::MAX);
+            let mut budget = Budget::new(limits, u64::MAX);
             let mut builder =
-                AliasBuilder::new(graph, contents, live, alignment, contents.sharing, &mut meter)?;
+                AliasBuilder::new(graph, contents, live, alignment, contents.sharing, &mut budget)?;
             if let Some(policy) = policy {
-                builder.apply_policy(order, policy, &mut meter)?;
+                builder.apply_policy(order, policy, &mut budget)?;
             }
             Ok(builder.finish())
         };
@@ -103,13 +103,13 @@ pub(crate) struct AliasBuilder<'a> {
     pub(super) live: &'a [Option<LiveRange>],
     /// The offset of each tensor from the root of its rigid group.
     pub(super) positions: OffsetUnionFind,
-    pub(super) sharing: Sharing,
+    pub(super) sharing: SharingLevel,
     /// The content aliases in use, for the comparison of contents.
     pub(super) origins: Origins,
     /// By root of the union-find: the group's members. Empty for tensors that are no roots.
     pub(super) groups: Vec<RigidGroup>,
     /// By operator: the aliases in use.
-    pub(super) shares: Vec<Vec<Alias>>,
+    pub(super) aliases: Vec<Vec<Alias>>,
     /// The aliases in use that overwrite an input.
     overwriting: Vec<Alias>,
     /// By tensor: tensors that must not alias it.
@@ -128,8 +128,8 @@ impl<'a> AliasBuilder<'a> {
         contents: &'a ContentAliases,
         live: &'a [Option<LiveRange>],
         alignment: impl Into<Alignment>,
-        sharing: Sharing,
-        meter: &mut Meter<'_>,
+        sharing: SharingLevel,
+        budget: &mut Budget<'_>,
     ) -> Result<Self, Interrupted> {
         let alignment = alignment.into();
         // Tensors without bytes or outside of the arena have a group, so that distances to them are
@@ -139,7 +139,7 @@ impl<'a> AliasBuilder<'a> {
             let member = live[id.index()].filter(|_| tensor.bytes() > 0).map(member);
             RigidGroup::new(member, alignment.of(tensor), tensor.fixed_offset())
         };
-        meter.charge(8 * graph.tensors().len())?;
+        budget.charge(8 * graph.tensors().len())?;
         let mut kept_apart: BTreeMap<TensorId, Vec<TensorId>> = BTreeMap::new();
         for &[first, second] in graph.kept_apart() {
             kept_apart.entry(first).or_default().push(second);
@@ -153,7 +153,7 @@ impl<'a> AliasBuilder<'a> {
             sharing,
             origins: Origins::new(graph),
             groups: graph.tensor_ids().zip(graph.tensors()).map(group).collect(),
-            shares: vec![Vec::new(); graph.operators().len()],
+            aliases: vec![Vec::new(); graph.operators().len()],
             overwriting: Vec::new(),
             kept_apart,
             allowances: Vec::new(),
@@ -164,12 +164,12 @@ impl<'a> AliasBuilder<'a> {
         }
         let mut with_views = builder.clone();
         let is_forced = |alias: &Alias| graph.distance(alias.tensor, alias.of) == Some(alias.at.into());
-        match builder.satisfy_placements(is_forced, meter) {
+        match builder.satisfy_placements(is_forced, budget) {
             Ok(()) => Ok(builder),
             // Two tensors may satisfy their placements only because both are views of a third one.
             // So try again with all content aliases.
             Err(Interrupted::Invalid(_)) => {
-                with_views.satisfy_placements(|_| true, meter).map(|()| with_views)
+                with_views.satisfy_placements(|_| true, budget).map(|()| with_views)
             }
             Err(stopped) => Err(stopped),
         }
@@ -180,11 +180,11 @@ impl<'a> AliasBuilder<'a> {
     fn satisfy_placements(
         &mut self,
         is_forced: impl Fn(&Alias) -> bool,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<(), Interrupted> {
         let graph = self.graph;
         for &alias in self.contents.aliases.iter().filter(|alias| is_forced(alias)) {
-            self.try_add(&[alias], meter)?;
+            self.try_add(&[alias], budget)?;
         }
         for placement in graph.relative_placements() {
             if [placement.tensor, placement.of].iter().any(|id| self.live[id.index()].is_none()) {
@@ -192,7 +192,7 @@ impl<'a> AliasBuilder<'a> {
             }
             let merged = self
                 .plan_merge(placement.of, vec![(placement.tensor, placement.at)])
-                .and_then(|merge| self.merge(&merge, meter));
+                .and_then(|merge| self.merge(&merge, budget));
             merged.map_err(|conflict| match conflict {
                 MergeConflict::Stopped(stop) => Interrupted::Stopped(stop),
                 MergeConflict::Offsets => self.unsatisfied(placement, None),
@@ -221,13 +221,13 @@ impl<'a> AliasBuilder<'a> {
     ///
     /// # Errors
     /// The reason for stopping.
-    pub(crate) fn try_add(&mut self, aliases: &[Alias], meter: &mut Meter<'_>) -> Result<bool, Stop> {
+    pub(crate) fn try_add(&mut self, aliases: &[Alias], budget: &mut Budget<'_>) -> Result<bool, Stop> {
         let contents = self.contents;
-        if aliases[0].how == How::Concat && !self.has_forced() {
+        if aliases[0].kind == AliasKind::Concat && !self.has_forced() {
             let companions = contents.of(aliases[0].operator).concat();
-            return self.try_add_with(aliases, &companions, meter);
+            return self.try_add_with(aliases, &companions, budget);
         }
-        self.try_add_with(aliases, &[], meter)
+        self.try_add_with(aliases, &[], budget)
     }
 
     /// Like [`tie`](Self::try_add), but also uses the companions whose distances hold after the merge.
@@ -235,13 +235,13 @@ impl<'a> AliasBuilder<'a> {
         &mut self,
         aliases: &[Alias],
         companions: &[Alias],
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<bool, Stop> {
         // Claims come before the merge, because the merge compares contents under them.
-        meter.charge(8 * (aliases.len() + companions.len()))?;
-        meter.work(WORK_OF_A_TIE)?;
+        budget.charge(8 * (aliases.len() + companions.len()))?;
+        budget.work(WORK_OF_A_TIE)?;
         let mut added = Vec::new();
-        let is_tied = self.try_claim_and_merge(aliases, companions, &mut added, meter)?;
+        let is_tied = self.try_claim_and_merge(aliases, companions, &mut added, budget)?;
         for alias in added {
             if is_tied {
                 self.share(alias);
@@ -257,10 +257,10 @@ impl<'a> AliasBuilder<'a> {
         aliases: &[Alias],
         companions: &[Alias],
         added: &mut Vec<Alias>,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<bool, Stop> {
         // 1. No other alias may define the same bytes. An alias that is in use already is kept.
-        let is_content_alias = |alias: &&Alias| alias.how != How::InPlace;
+        let is_content_alias = |alias: &&Alias| alias.kind != AliasKind::InPlace;
         for alias in aliases.iter().filter(is_content_alias) {
             match self.origins.overlapping(self.graph, alias) {
                 Some(claimed) if claimed == alias => {}
@@ -276,16 +276,16 @@ impl<'a> AliasBuilder<'a> {
         // hold. They are claimed before members are compared, so that these members count as equal.
         let Ok(merge) = self.plan_merge(aliases[0].of, tensors) else { return Ok(false) };
         if self.has_forced() {
-            let companions = self.candidate_companions(&merge, meter)?;
+            let companions = self.candidate_companions(&merge, budget)?;
             self.claim_companions(&companions, &merge, added);
         } else {
             self.claim_companions(companions, &merge, added);
         }
-        if !added.is_empty() && !self.overwrites_still_permitted(meter)? {
+        if !added.is_empty() && !self.overwrites_still_permitted(budget)? {
             return Ok(false);
         }
         // 3. Members of the merged groups must not conflict. `try_add_with` retracts all claims on failure.
-        match self.merge(&merge, meter) {
+        match self.merge(&merge, budget) {
             Ok(()) => Ok(true),
             Err(MergeConflict::Stopped(stop)) => Err(stop),
             Err(MergeConflict::Members(..) | MergeConflict::Offsets) => Ok(false),
@@ -302,7 +302,7 @@ impl<'a> AliasBuilder<'a> {
     /// relative placement, any of these aliases may hold after the merge. Aliases within the
     /// largest group need no look: both tensors are live when the operator runs, so such an alias
     /// is claimed already or would be a conflict.
-    fn candidate_companions(&self, merge: &GroupMerge, meter: &mut Meter<'_>) -> Result<Vec<Alias>, Stop> {
+    fn candidate_companions(&self, merge: &GroupMerge, budget: &mut Budget<'_>) -> Result<Vec<Alias>, Stop> {
         let graph = self.graph;
         let mut roots: Vec<usize> = merge.moved.iter().map(|&(root, _)| root).chain([merge.outer]).collect();
         // Leaving out the largest group keeps the total work near-linear, as in `merge`.
@@ -317,7 +317,7 @@ impl<'a> AliasBuilder<'a> {
         operators.dedup();
         let aliases: Vec<Alias> =
             operators.iter().flat_map(|&id| self.contents.of(id).into_iter().flatten()).copied().collect();
-        meter.charge(8 * (operators.len() + aliases.len()))?;
+        budget.charge(8 * (operators.len() + aliases.len()))?;
         Ok(aliases)
     }
 
@@ -341,16 +341,16 @@ impl<'a> AliasBuilder<'a> {
 
     /// Returns true if all overwriting aliases in use are still permitted. A new content alias may
     /// revoke the permission: the overwritten tensor may now hold bytes that are needed later.
-    fn overwrites_still_permitted(&mut self, meter: &mut Meter<'_>) -> Result<bool, Stop> {
+    fn overwrites_still_permitted(&mut self, budget: &mut Budget<'_>) -> Result<bool, Stop> {
         if !self.has_forced() {
             return Ok(true);
         }
-        meter.charge(8 * self.overwriting.len())?;
+        budget.charge(8 * self.overwriting.len())?;
         let overwriting = self.overwriting.clone();
-        Ok(overwriting.iter().all(|share| {
-            let (output, input) = match self.graph.tensor(share.tensor).producer() {
-                Some(producer) if producer == share.operator => (share.tensor, share.of),
-                _ => (share.of, share.tensor),
+        Ok(overwriting.iter().all(|alias| {
+            let (output, input) = match self.graph.tensor(alias.tensor).producer() {
+                Some(producer) if producer == alias.operator => (alias.tensor, alias.of),
+                _ => (alias.of, alias.tensor),
             };
             self.origins.has_own_bytes(self.graph, output) && self.may_overwrite(input)
         }))
@@ -358,8 +358,8 @@ impl<'a> AliasBuilder<'a> {
 
     /// Records an alias as used.
     pub(super) fn share(&mut self, alias: Alias) {
-        self.shares[alias.operator.index()].push(alias);
-        if matches!(alias.how, How::InPlace | How::Overlap) {
+        self.aliases[alias.operator.index()].push(alias);
+        if matches!(alias.kind, AliasKind::InPlace | AliasKind::Overlap) {
             self.overwriting.push(alias);
         }
     }
@@ -402,8 +402,8 @@ impl<'a> AliasBuilder<'a> {
             Some((number, bytes(from - start)))
         });
         let position = position.collect();
-        let shares = self.shares.into_iter().flatten().collect();
-        AliasLayout { position, shares, allowances: self.allowances, group_count }
+        let aliases = self.aliases.into_iter().flatten().collect();
+        AliasLayout { position, aliases, allowances: self.allowances, group_count }
     }
 }
 

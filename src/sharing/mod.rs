@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::graph::Tensor;
 use crate::support::limits::Stop;
 
-pub use crate::effects::{How, Sharing};
+pub use crate::effects::{AliasKind, SharingLevel};
 pub(crate) use crate::effects::{concerns, in_force, level};
 pub(crate) use contents::{Alias, ContentAliases, SourceRange, SourceRanges};
 pub(crate) use groups::{RigidGroups, live_ranges};

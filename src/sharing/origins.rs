@@ -7,7 +7,7 @@
 //! earlier in program order. So replacing the later of two tensors by its origins terminates, and
 //! reaches the common origin if there is one.
 
-use super::How;
+use super::AliasKind;
 use super::contents::{Alias, DisjointAliases, output};
 use crate::graph::{Graph, TensorKind};
 use crate::support::ids::TensorId;
@@ -41,7 +41,7 @@ impl Origins {
     pub(super) fn new(graph: &Graph) -> Self {
         let count = graph.tensors().len();
         let mut rank = vec![0; count];
-        for (position, &id) in (1..).zip(graph.file_order()) {
+        for (position, &id) in (1..).zip(graph.program_order()) {
             graph.operator(id).outputs().iter().for_each(|output| rank[output.index()] = position);
         }
         Self {
@@ -63,7 +63,7 @@ impl Origins {
     /// Adds an alias. No other alias may define the same bytes.
     pub(super) fn add(&mut self, graph: &Graph, alias: Alias) {
         let output = output(&alias).index();
-        if alias.how != How::Concat {
+        if alias.kind != AliasKind::Concat {
             let bytes = graph.tensor(alias.tensor).bytes();
             self.views[output] = Some(self.resolved(graph, (alias.of, alias.at, bytes)));
         }

@@ -1,11 +1,11 @@
 //! Policies: which of the permitted aliases a plan uses.
 
-use super::Sharing;
+use super::SharingLevel;
 
 /// The kinds of aliases that a plan uses, out of those that operators permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SharingPolicy {
-    pub(super) sharing: Sharing,
+    pub(super) sharing: SharingLevel,
     /// Use views of a part of a tensor.
     pub(super) slices: bool,
     /// Write outputs in place of inputs.
@@ -16,17 +16,18 @@ pub(crate) struct SharingPolicy {
 
 impl SharingPolicy {
     /// The policies to try at a level of sharing, from the most aliases to the fewest.
-    pub(crate) fn variants(sharing: Sharing) -> [Self; 8] {
-        let all = Self { sharing, slices: true, in_place: sharing >= Sharing::InPlace, last_input: false };
+    pub(crate) fn variants(sharing: SharingLevel) -> [Self; 8] {
+        let all =
+            Self { sharing, slices: true, in_place: sharing >= SharingLevel::InPlace, last_input: false };
         [
             all,
             Self { last_input: true, ..all },
             Self { slices: false, ..all },
-            Self { sharing: sharing.min(Sharing::InPlace), ..all },
-            Self { sharing: sharing.min(Sharing::InPlace), slices: false, ..all },
+            Self { sharing: sharing.min(SharingLevel::InPlace), ..all },
+            Self { sharing: sharing.min(SharingLevel::InPlace), slices: false, ..all },
             Self { in_place: false, ..all },
-            Self { sharing: sharing.min(Sharing::Views), in_place: false, ..all },
-            Self { sharing: Sharing::None, in_place: false, ..all },
+            Self { sharing: sharing.min(SharingLevel::Views), in_place: false, ..all },
+            Self { sharing: SharingLevel::None, in_place: false, ..all },
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use super::layout::AliasBuilder;
 use super::rigid::Member;
-use super::{Sharing, in_force, level};
+use super::{SharingLevel, in_force, level};
 use crate::graph::{Graph, Permit, RelativePlacement, Side, TensorKind};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -84,7 +84,7 @@ impl AliasBuilder<'_> {
         if fitting.iter().any(|permit| in_force(graph, permit, self.sharing)) {
             return None;
         }
-        let lowest = fitting.iter().map(|permit| level(permit)).min().unwrap_or(Sharing::All);
+        let lowest = fitting.iter().map(|permit| level(permit)).min().unwrap_or(SharingLevel::All);
         let text =
             format!("{operator} permits it only at the sharing level `{}` or above", level_name(lowest));
         Some(format!("{text}, and this is `{}`; raise the level", level_name(self.sharing)))
@@ -188,7 +188,7 @@ fn fits(graph: &Graph, permit: &Permit, distance: i128) -> bool {
     match *permit {
         Permit::InPlace { input, output } => distance == 0 && bytes(output) <= bytes(input),
         Permit::View { at, .. } => distance == i128::from(at),
-        Permit::Piece { at, .. } => -distance == i128::from(at),
+        Permit::ConcatSlice { at, .. } => -distance == i128::from(at),
         Permit::Overlap { input, output, bytes: max_bytes, lower } => {
             let (lower_tensor, distance_up) =
                 if lower == Side::Input { (input, distance) } else { (output, -distance) };
@@ -206,7 +206,7 @@ fn allowed(graph: &Graph, permit: &Permit) -> String {
         }
         Permit::InPlace { .. } => "at 0 bytes".to_owned(),
         Permit::View { at, .. } => format!("at {at} bytes"),
-        Permit::Piece { at, .. } => format!("at -{at} bytes"),
+        Permit::ConcatSlice { at, .. } => format!("at -{at} bytes"),
         Permit::Overlap { bytes, lower: Side::Input, .. } => format!("over the last {bytes} bytes"),
         Permit::Overlap { bytes, lower: Side::Output, .. } => {
             format!("with its last {bytes} bytes over the first")
@@ -215,11 +215,11 @@ fn allowed(graph: &Graph, permit: &Permit) -> String {
 }
 
 /// The name of a level on the command line.
-fn level_name(level: Sharing) -> &'static str {
+fn level_name(level: SharingLevel) -> &'static str {
     match level {
-        Sharing::None => "none",
-        Sharing::Views => "views",
-        Sharing::InPlace => "inplace",
-        Sharing::All => "all",
+        SharingLevel::None => "none",
+        SharingLevel::Views => "views",
+        SharingLevel::InPlace => "inplace",
+        SharingLevel::All => "all",
     }
 }

@@ -102,7 +102,7 @@ impl Limits {
     /// # Errors
     /// [`Stop::Cancelled`].
     #[inline]
-    pub(crate) fn go_on(&self) -> Result<(), Stop> {
+    pub(crate) fn check_cancelled(&self) -> Result<(), Stop> {
         let is_cancelled = self.cancel.as_ref().is_some_and(CancelToken::is_cancelled);
         if is_cancelled { Err(Stop::Cancelled) } else { Ok(()) }
     }
@@ -215,7 +215,7 @@ impl fmt::Display for Stop {
 /// A limit is reported by every call from then on, so a caller that finishes its current step is
 /// asked to stop again on the next call.
 #[derive(Debug)]
-pub(crate) struct Meter<'a> {
+pub(crate) struct Budget<'a> {
     limits: &'a Limits,
     most_nodes: u64,
     nodes: u64,
@@ -243,7 +243,7 @@ const POLL_WORK: u64 = 1 << 19;
 /// of the exact search, a few microseconds.
 pub(crate) const STEPS_OF_A_NODE: u64 = 2048;
 
-impl<'a> Meter<'a> {
+impl<'a> Budget<'a> {
     /// Creates a budget; `default_nodes` is the node limit if `limits` has none.
     pub(crate) fn new(limits: &'a Limits, default_nodes: u64) -> Self {
         let most_nodes = limits.nodes.unwrap_or(default_nodes);
@@ -393,7 +393,7 @@ pub(crate) mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Instant;
 
-    use super::{CancelToken, Limits, Meter, Stop};
+    use super::{Budget, CancelToken, Limits, Stop};
 
     thread_local! {
         /// Steps since the last poll, and the maximum between two polls.
@@ -445,8 +445,8 @@ pub(crate) mod tests {
             ),
         ];
         for (limits, stop) in limits {
-            let mut meter = Meter::new(&limits, u64::MAX);
-            assert_eq!([1, 1, 0].map(|nodes| meter.spend(nodes)), [Err(stop); 3]);
+            let mut budget = Budget::new(&limits, u64::MAX);
+            assert_eq!([1, 1, 0].map(|nodes| budget.spend(nodes)), [Err(stop); 3]);
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1);
     }

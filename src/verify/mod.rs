@@ -130,7 +130,7 @@ fn check(graph: &Graph, plan: &Plan, violations: &mut ViolationCollector) {
     let extent = ArenaExtent { bytes: plan.arena_bytes, reserved: &plan.reserved };
     let name = |occupant| needs::name(graph, occupant);
     geometry::check_addresses(&rectangles, &extent, &name, violations);
-    if plan.shares.is_empty() {
+    if plan.aliases.is_empty() {
         geometry::check_disjoint(&rectangles, &name, violations);
     } else if violations.is_empty() {
         replay::check(graph, plan, violations);
@@ -369,9 +369,9 @@ fn check_objects(
     let name = |id| name(problem, id);
     let members: Vec<_> = problem.ids().filter_map(member).collect();
     objects::check(&list, &members, &name, violations);
-    for inside in &objects.inside {
-        let (guest, host) = (member(inside.guest), member(inside.host));
-        objects::check_guest(guest.as_ref(), host.as_ref(), inside.at, &name, violations);
+    for nesting in &objects.nestings {
+        let (guest, host) = (member(nesting.guest), member(nesting.host));
+        objects::check_guest(guest.as_ref(), host.as_ref(), nesting.at, &name, violations);
     }
 }
 

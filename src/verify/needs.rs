@@ -40,7 +40,7 @@ use super::{Rule, ViolationCollector, form};
 use crate::graph::{Graph, Occupant, TensorKind, Variables};
 use crate::plan::{Placement, Plan, PlanObjects};
 use crate::problem::LiveRange;
-use crate::sharing::How;
+use crate::sharing::AliasKind;
 use crate::support::ids::{OperatorId, TensorId};
 
 /// A plan and its graph, with the step of each operator.
@@ -150,7 +150,7 @@ impl Requirements<'_> {
             Occupant::Scratch(id) => (1, id.index()),
         });
         members.dedup();
-        if !self.plan.shares.is_empty() {
+        if !self.plan.aliases.is_empty() {
             members = self.disjoint(&members, step);
         }
         let member = |occupant: Occupant| {
@@ -172,8 +172,8 @@ impl Requirements<'_> {
         let mut by_size: Vec<Occupant> = members.to_vec();
         by_size.sort_by_key(|member| Reverse(size(member)));
         let mut overlapping: BTreeMap<Occupant, Vec<Occupant>> = BTreeMap::new();
-        for share in self.plan.shares.iter().filter(|share| share.how == How::Overlap) {
-            let (tensor, of) = (Occupant::Tensor(share.tensor), Occupant::Tensor(share.of));
+        for alias in self.plan.aliases.iter().filter(|alias| alias.kind == AliasKind::Overlap) {
+            let (tensor, of) = (Occupant::Tensor(alias.tensor), Occupant::Tensor(alias.of));
             overlapping.entry(tensor).or_default().push(of);
             overlapping.entry(of).or_default().push(tensor);
         }
@@ -204,9 +204,9 @@ impl Requirements<'_> {
         let name = |occupant| name(self.graph, occupant);
         let members: Vec<_> = self.plan.placements().filter_map(|(occupant, _)| member(occupant)).collect();
         objects::check(&list, &members, &name, violations);
-        for inside in &objects.inside {
-            let (guest, host) = (member(inside.guest), member(inside.host));
-            objects::check_guest(guest.as_ref(), host.as_ref(), inside.at, &name, violations);
+        for nesting in &objects.nestings {
+            let (guest, host) = (member(nesting.guest), member(nesting.host));
+            objects::check_guest(guest.as_ref(), host.as_ref(), nesting.at, &name, violations);
         }
     }
 

@@ -129,7 +129,7 @@ fn check_variables(
     violations: &mut ViolationCollector,
 ) {
     let mut program_position = vec![0; graph.operators().len()];
-    for (index, id) in graph.file_order().iter().enumerate() {
+    for (index, id) in graph.program_order().iter().enumerate() {
         program_position[id.index()] = index;
     }
     let position = |id: &OperatorId| program_position[id.index()];

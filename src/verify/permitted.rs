@@ -22,8 +22,8 @@
 
 use super::{Rule, ViolationCollector};
 use crate::graph::{Graph, Occupant, Permit, Side};
-use crate::plan::Share;
-use crate::sharing::How;
+use crate::plan::Alias;
+use crate::sharing::AliasKind;
 use crate::support::ids::{OperatorId, TensorId};
 
 /// The permitted aliases of one operator. An operator may have as many aliases as tensors, so the aliases
@@ -31,9 +31,9 @@ use crate::support::ids::{OperatorId, TensorId};
 #[derive(Clone, Default)]
 pub(super) struct OperatorAliases {
     /// By `tensor`.
-    by_tensor: Vec<Share>,
+    by_tensor: Vec<Alias>,
     /// Concat slices, by `of`.
-    concat_slices: Vec<Share>,
+    concat_slices: Vec<Alias>,
 }
 
 impl OperatorAliases {
@@ -41,55 +41,55 @@ impl OperatorAliases {
     /// another distance. Returns the aliases that satisfy both rules, by operator.
     pub(super) fn by_operator(
         graph: &Graph,
-        shares: &[Share],
-        misplaced: impl Fn(&Share) -> Option<String>,
+        aliases: &[Alias],
+        misplaced: impl Fn(&Alias) -> Option<String>,
         violations: &mut ViolationCollector,
     ) -> Vec<Self> {
-        let permits = PermitIndex::new(graph, shares);
+        let permits = PermitIndex::new(graph, aliases);
         let mut of_operator: Vec<Self> = vec![Self::default(); graph.operators().len()];
-        for share in shares {
-            if let Some(message) = permits.refusal(share) {
+        for alias in aliases {
+            if let Some(message) = permits.refusal(alias) {
                 violations.add(Rule::AliasPermitted, message);
-            } else if let Some(message) = misplaced(share) {
+            } else if let Some(message) = misplaced(alias) {
                 violations.add(Rule::AliasDistance, message);
             } else {
-                of_operator[share.operator.index()].by_tensor.push(*share);
+                of_operator[alias.operator.index()].by_tensor.push(*alias);
             }
         }
         for aliases in &mut of_operator {
-            aliases.by_tensor.sort_by_key(|share| share.tensor);
-            let is_concat = |share: &Share| share.how == How::Concat;
+            aliases.by_tensor.sort_by_key(|alias| alias.tensor);
+            let is_concat = |alias: &Alias| alias.kind == AliasKind::Concat;
             aliases.concat_slices = aliases.by_tensor.iter().copied().filter(is_concat).collect();
-            aliases.concat_slices.sort_by_key(|share| share.of);
+            aliases.concat_slices.sort_by_key(|alias| alias.of);
         }
         of_operator
     }
 
-    pub(super) fn all(&self) -> &[Share] {
+    pub(super) fn all(&self) -> &[Alias] {
         &self.by_tensor
     }
 
     /// The aliases whose `tensor` is this one.
-    pub(super) fn of_tensor(&self, tensor: TensorId) -> &[Share] {
-        let from = self.by_tensor.partition_point(|share| share.tensor < tensor);
-        let end = self.by_tensor.partition_point(|share| share.tensor <= tensor);
+    pub(super) fn of_tensor(&self, tensor: TensorId) -> &[Alias] {
+        let from = self.by_tensor.partition_point(|alias| alias.tensor < tensor);
+        let end = self.by_tensor.partition_point(|alias| alias.tensor <= tensor);
         &self.by_tensor[from..end]
     }
 
     /// The aliases that make an output a view or a slice of an input.
-    pub(super) fn views(&self, output: TensorId) -> impl Iterator<Item = &Share> {
-        self.of_tensor(output).iter().filter(|share| matches!(share.how, How::View | How::Slice))
+    pub(super) fn views(&self, output: TensorId) -> impl Iterator<Item = &Alias> {
+        self.of_tensor(output).iter().filter(|alias| matches!(alias.kind, AliasKind::View | AliasKind::Slice))
     }
 
     /// The first of [`views`](Self::views).
-    pub(super) fn view(&self, output: TensorId) -> Option<&Share> {
+    pub(super) fn view(&self, output: TensorId) -> Option<&Alias> {
         self.views(output).next()
     }
 
     /// The aliases that make inputs concat slices of an output.
-    pub(super) fn slices_of(&self, output: TensorId) -> &[Share] {
-        let from = self.concat_slices.partition_point(|share| share.of < output);
-        let end = self.concat_slices.partition_point(|share| share.of <= output);
+    pub(super) fn slices_of(&self, output: TensorId) -> &[Alias] {
+        let from = self.concat_slices.partition_point(|alias| alias.of < output);
+        let end = self.concat_slices.partition_point(|alias| alias.of <= output);
         &self.concat_slices[from..end]
     }
 
@@ -106,11 +106,12 @@ impl OperatorAliases {
         if output == input {
             return true;
         }
-        let has_alias = |tensor: TensorId, of: TensorId, kinds: &[How]| {
-            self.of_tensor(tensor).iter().any(|share| share.of == of && kinds.contains(&share.how))
+        let has_alias = |tensor: TensorId, of: TensorId, kinds: &[AliasKind]| {
+            self.of_tensor(tensor).iter().any(|alias| alias.of == of && kinds.contains(&alias.kind))
         };
         // In a partial overlap, either of the two may be the lower tensor.
-        (has_alias(output, input, &[How::InPlace, How::Overlap]) || has_alias(input, output, &[How::Overlap]))
+        (has_alias(output, input, &[AliasKind::InPlace, AliasKind::Overlap])
+            || has_alias(input, output, &[AliasKind::Overlap]))
             && may_overwrite()
     }
 }
@@ -123,8 +124,8 @@ struct PermitIndex<'a> {
 
 impl<'a> PermitIndex<'a> {
     /// Permissions of the operators that aliases name.
-    fn new(graph: &'a Graph, shares: &[Share]) -> Self {
-        let mut operators: Vec<OperatorId> = shares.iter().map(|share| share.operator).collect();
+    fn new(graph: &'a Graph, aliases: &[Alias]) -> Self {
+        let mut operators: Vec<OperatorId> = aliases.iter().map(|alias| alias.operator).collect();
         operators.retain(|id| id.index() < graph.operators().len());
         operators.sort_unstable();
         operators.dedup();
@@ -146,8 +147,8 @@ impl<'a> PermitIndex<'a> {
     }
 
     /// The message of S1, if no permission fits the alias.
-    fn refusal(&self, share: &Share) -> Option<String> {
-        let Share { operator, tensor, of, at, .. } = *share;
+    fn refusal(&self, alias: &Alias) -> Option<String> {
+        let Alias { operator, tensor, of, at, .. } = *alias;
         let graph = self.graph;
         let exists = |id: TensorId| id.index() < graph.tensors().len();
         if operator.index() >= graph.operators().len() || !exists(tensor) || !exists(of) {
@@ -156,7 +157,7 @@ impl<'a> PermitIndex<'a> {
         // The kind of the permission decides which of the two tensors is the input.
         let mut permits = self.of(operator, of, tensor).chain(self.of(operator, tensor, of));
         let is_permitted =
-            !graph.operator(operator).is_folded() && permits.any(|permit| self.fits(permit, share));
+            !graph.operator(operator).is_folded() && permits.any(|permit| self.fits(permit, alias));
         (!is_permitted).then(|| {
             let [tensor, of] = [tensor, of].map(|id| graph.tensor(id).name());
             let operator = graph.operator(operator).name();
@@ -165,21 +166,21 @@ impl<'a> PermitIndex<'a> {
     }
 
     /// The table of rule S1.
-    fn fits(&self, permit: &Permit, share: &Share) -> bool {
-        let Share { tensor, of, at, how, .. } = *share;
+    fn fits(&self, permit: &Permit, alias: &Alias) -> bool {
+        let Alias { tensor, of, at, kind, .. } = *alias;
         let bytes = |id: TensorId| self.graph.tensor(id).bytes();
-        match (*permit, how) {
-            (Permit::View { input, output, at: start }, How::View | How::Slice) => {
+        match (*permit, kind) {
+            (Permit::View { input, output, at: start }, AliasKind::View | AliasKind::Slice) => {
                 let is_whole = bytes(tensor) == bytes(of);
-                (input, output, start) == (of, tensor, at) && is_whole == (how == How::View)
+                (input, output, start) == (of, tensor, at) && is_whole == (kind == AliasKind::View)
             }
-            (Permit::Piece { input, output, at: start }, How::Concat) => {
+            (Permit::ConcatSlice { input, output, at: start }, AliasKind::Concat) => {
                 (input, output, start) == (tensor, of, at)
             }
-            (Permit::InPlace { input, output }, How::InPlace) => {
+            (Permit::InPlace { input, output }, AliasKind::InPlace) => {
                 (input, output, 0) == (of, tensor, at) && bytes(tensor) <= bytes(of)
             }
-            (Permit::Overlap { input, output, bytes: limit, lower }, How::Overlap) => {
+            (Permit::Overlap { input, output, bytes: limit, lower }, AliasKind::Overlap) => {
                 let (below, above) = if lower == Side::Input { (input, output) } else { (output, input) };
                 (below, above) == (of, tensor) && bytes(of).saturating_sub(at) <= limit
             }

@@ -44,15 +44,15 @@ use super::memory::{self, ContentMap};
 use super::permitted::{OperatorAliases, RangeIndex};
 use super::{Rule, ViolationCollector};
 use crate::graph::{Graph, Occupant, TensorKind};
-use crate::plan::{Plan, Share};
+use crate::plan::{Alias, Plan};
 use crate::support::ids::{OperatorId, TensorId};
 
 type ContentSegment = memory::ContentSegment<TensorId>;
 
 /// Checks S1 to S3 and M1 to M4.
 pub(super) fn check(graph: &Graph, plan: &Plan, violations: &mut ViolationCollector) {
-    let misplaced = |share: &Share| misplaced(graph, plan, share);
-    let aliases = OperatorAliases::by_operator(graph, &plan.shares, misplaced, violations);
+    let misplaced = |alias: &Alias| misplaced(graph, plan, alias);
+    let aliases = OperatorAliases::by_operator(graph, &plan.aliases, misplaced, violations);
     let values = vec![Vec::new(); graph.tensors().len()];
     let unread = graph.tensors().iter().map(|tensor| tensor.readers().len()).collect();
     let mut replay = ArenaReplay { graph, plan, memory: ContentMap::default(), values, unread, violations };
@@ -67,8 +67,8 @@ pub(super) fn check(graph: &Graph, plan: &Plan, violations: &mut ViolationCollec
 }
 
 /// The message of S2, if the tensors of an alias do not lie at its distance.
-fn misplaced(graph: &Graph, plan: &Plan, share: &Share) -> Option<String> {
-    let Share { tensor, of, at, .. } = *share;
+fn misplaced(graph: &Graph, plan: &Plan, alias: &Alias) -> Option<String> {
+    let Alias { tensor, of, at, .. } = *alias;
     let name = |id: TensorId| format!("tensor `{}`", graph.tensor(id).name());
     let offset = |id: TensorId| Some(plan.placement(Occupant::Tensor(id))?.offset);
     let (Some(start), Some(reference)) = (offset(tensor), offset(of)) else {
@@ -203,12 +203,12 @@ impl ArenaReplay<'_> {
     /// `V(t)` of an output: part 1 of the transition.
     fn value_of_output(&self, output: TensorId, aliases: &OperatorAliases) -> Vec<ContentSegment> {
         let bytes = self.graph.tensor(output).bytes();
-        if let Some(&Share { of, at, .. }) = aliases.view(output) {
+        if let Some(&Alias { of, at, .. }) = aliases.view(output) {
             return memory::slice(&self.values[of.index()], at, bytes);
         }
         let mut slices = aliases.slices_of(output).to_vec();
-        slices.sort_by_key(|share| share.at);
-        let slices = slices.iter().map(|share| (share.at, self.values[share.tensor.index()].clone()));
+        slices.sort_by_key(|alias| alias.at);
+        let slices = slices.iter().map(|alias| (alias.at, self.values[alias.tensor.index()].clone()));
         memory::with_pieces(self.computed(output), slices)
     }
 
@@ -219,7 +219,7 @@ impl ArenaReplay<'_> {
             return Vec::new();
         }
         let slices = aliases.slices_of(output).iter();
-        let mut present: Vec<(u64, u64)> = slices.filter_map(|share| self.range(share.tensor)).collect();
+        let mut present: Vec<(u64, u64)> = slices.filter_map(|alias| self.range(alias.tensor)).collect();
         present.sort_unstable();
         let (mut ranges, mut next) = (Vec::new(), from);
         for (start, stop) in present.into_iter().chain([(end, end)]) {

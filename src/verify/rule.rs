@@ -142,7 +142,7 @@ rules! {
     PreloadedBytes "C3" "The preloaded bytes are the sizes of all resident constants.";
     TotalCost "C4" "The cost is the traffic of all pools, weighted by their costs per byte.";
     BoundBelowCost "C5" "The lower bound is at most the cost.";
-    FloorBelowBound "C6" "The unavoidable cost is at most the lower bound.";
+    UnavoidableCostBelowBound "C6" "The unavoidable cost is at most the lower bound.";
 }
 
 impl Rule {

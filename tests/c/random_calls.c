@@ -51,7 +51,7 @@ static plimsoll_options *options[SLOTS];
 static plimsoll_import_options *imports[SLOTS];
 static plimsoll_plan *plans[SLOTS];
 static plimsoll_choice *choices[SLOTS];
-static plimsoll_cancel *cancels[SLOTS];
+static plimsoll_cancel_token *cancels[SLOTS];
 static plimsoll_pools *pools[SLOTS];
 static plimsoll_pool_plan *pool_plans[SLOTS];
 static plimsoll_tflite_scratch *scratches[SLOTS];
@@ -107,7 +107,7 @@ static int32_t drop(int which, int slot) {
     case 7: plimsoll_pool_plan_free(pool_plans[slot]); pool_plans[slot] = NULL; break;
     case 8: plimsoll_tflite_scratch_free(scratches[slot]); scratches[slot] = NULL; break;
     case 9: plimsoll_tflite_plan_free(tflite_plans[slot]); tflite_plans[slot] = NULL; break;
-    default: plimsoll_cancel_free(cancels[slot]); cancels[slot] = NULL; break;
+    default: plimsoll_cancel_token_free(cancels[slot]); cancels[slot] = NULL; break;
     }
     return PLIMSOLL_OK;
 }
@@ -231,7 +231,7 @@ static int32_t options_call(void) {
     case 4:
     case 5: return plimsoll_options_set_strategy(own, name());
     case 6: return plimsoll_options_set_custom_strategy(own, name(), seldom() ? NULL : strategy, NULL);
-    case 7: return plimsoll_options_set_most_objects(own, (size_t)number());
+    case 7: return plimsoll_options_set_max_objects(own, (size_t)number());
     case 8: return plimsoll_options_set_given_objects(own, MAYBE(sizes), below(4));
     case 9: return plimsoll_options_set_merge_from(own, name());
     case 10: return plimsoll_options_set_seed(own, number());
@@ -248,17 +248,17 @@ static int32_t options_call(void) {
 }
 
 static int32_t explain(const plimsoll_plan *plan) {
-    plimsoll_core *core = NULL;
+    plimsoll_infeasible_core *core = NULL;
     plimsoll_occupant occupants[8];
     uint64_t needed = 0, capacity = 0;
     size_t size = 0;
     int32_t irreducible = 0, status = plimsoll_plan_explain(plan, PICK(options), seldom() ? NULL : &core);
-    (void)plimsoll_core_occupants(core, MAYBE(occupants), below(9), MAYBE(&size));
-    (void)plimsoll_core_is_irreducible(core, MAYBE(&irreducible));
-    if (plimsoll_core_bytes(core, &needed, &capacity) == PLIMSOLL_OK && needed <= capacity) {
+    (void)plimsoll_infeasible_core_occupants(core, MAYBE(occupants), below(9), MAYBE(&size));
+    (void)plimsoll_infeasible_core_is_irreducible(core, MAYBE(&irreducible));
+    if (plimsoll_infeasible_core_bytes(core, &needed, &capacity) == PLIMSOLL_OK && needed <= capacity) {
         abort();
     }
-    plimsoll_core_free(core);
+    plimsoll_infeasible_core_free(core);
     return status;
 }
 
@@ -266,9 +266,9 @@ static int32_t plan_call(void) {
     const plimsoll_plan *plan = PICK(plans);
     plimsoll_placement places[8];
     plimsoll_occupant occupants[8];
-    plimsoll_object objects[8];
-    plimsoll_inside insides[8];
-    plimsoll_share shares[8];
+    plimsoll_shared_object objects[8];
+    plimsoll_nesting insides[8];
+    plimsoll_alias shares[8];
     uint64_t offsets[8], value = 0;
     uint32_t order[8], step = 0;
     char text[64];
@@ -291,8 +291,8 @@ static int32_t plan_call(void) {
     case 12: return plimsoll_plan_bound_causes(plan, MAYBE(&step), MAYBE(occupants), below(9), MAYBE(&size));
     case 13: return plimsoll_plan_objects(plan, MAYBE(objects), below(9), MAYBE(&size), MAYBE(&value));
     case 14: return plimsoll_plan_object_of(plan, kind(), index_of(), MAYBE(&step));
-    case 15: return plimsoll_plan_insides(plan, MAYBE(insides), below(9), MAYBE(&size));
-    case 16: return below(2) ? plimsoll_plan_shares(plan, MAYBE(shares), below(9), MAYBE(&size)) : plimsoll_plan_verify(plan);
+    case 15: return plimsoll_plan_nestings(plan, MAYBE(insides), below(9), MAYBE(&size));
+    case 16: return below(2) ? plimsoll_plan_aliases(plan, MAYBE(shares), below(9), MAYBE(&size)) : plimsoll_plan_verify(plan);
     case 17:
         if (below(2)) {
             return plimsoll_plan_export_code(plan, (int32_t)below(4), below(2) ? name() : NULL, MAYBE("a.h"), MAYBE(text), below(65), MAYBE(&size));
@@ -335,7 +335,7 @@ static int32_t other_call(void) {
     case 5: return plimsoll_choice_value(PICK(choices), MAYBE(&bytes), MAYBE(&bound));
     case 6: return plimsoll_choice_arena_bytes(PICK(choices), MAYBE(&bytes), MAYBE(&stop));
     case 7: return plimsoll_choice_offsets(PICK(choices), MAYBE(offsets), below(9), MAYBE(&size));
-    case 8: return below(2) ? plimsoll_cancel_new(place_for_cancel(cancels)) : plimsoll_cancel_cancel(PICK(cancels));
+    case 8: return below(2) ? plimsoll_cancel_token_new(place_for_cancel(cancels)) : plimsoll_cancel_token_cancel(PICK(cancels));
     case 9: return import_text();
     case 10:
         switch (below(8)) {
@@ -459,22 +459,22 @@ static int32_t pool_plan_call(void) {
     uint32_t order[3] = {index_of(), index_of(), index_of()};
     plimsoll_pool_figures figures;
     plimsoll_pool_traffic traffic[8];
-    plimsoll_stay stays[8];
+    plimsoll_residency stays[8];
     plimsoll_transfer transfers[8];
     plimsoll_use uses[8];
-    plimsoll_share shares[8];
+    plimsoll_alias shares[8];
     char text[64];
     size_t size = 0;
     int32_t status;
     switch (below(15)) {
     case 11: return plimsoll_pool_plan_verify(plan);
     case 0: return plimsoll_pool_plan_traffic(plan, MAYBE(traffic), below(9), MAYBE(&size));
-    case 1: return plimsoll_pool_plan_stays(plan, MAYBE(stays), below(9), MAYBE(&size));
+    case 1: return plimsoll_pool_plan_residencies(plan, MAYBE(stays), below(9), MAYBE(&size));
     case 2: return plimsoll_pool_plan_transfers(plan, MAYBE(transfers), below(9), MAYBE(&size));
     case 3: return plimsoll_pool_plan_uses(plan, MAYBE(uses), below(9), MAYBE(&size));
-    case 4: return plimsoll_pool_plan_shares(plan, MAYBE(shares), below(9), MAYBE(&size));
+    case 4: return plimsoll_pool_plan_aliases(plan, MAYBE(shares), below(9), MAYBE(&size));
     case 5: return plimsoll_pool_plan_order(plan, MAYBE(order), below(4), MAYBE(&size));
-    case 6: return plimsoll_pool_plan_place_at(plan, index_of(), kind(), index_of(), MAYBE(stays));
+    case 6: return plimsoll_pool_plan_residency_at(plan, index_of(), kind(), index_of(), MAYBE(stays));
     case 7:
         if (below(2)) {
             return plimsoll_pool_plan_export_code(plan, (int32_t)below(4), below(2) ? name() : NULL, MAYBE("a.h"), MAYBE(text), below(65), MAYBE(&size));

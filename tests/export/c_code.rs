@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use plimsoll::export::c_code::{CCode, SymbolPrefix, SymbolPrefixError};
-use plimsoll::{Graph, How, Placement, Plan, Planner, Problem, TensorSpec};
+use plimsoll::{AliasKind, Graph, Placement, Plan, Planner, Problem, TensorSpec};
 
 use crate::fixture;
 
@@ -176,15 +176,15 @@ fn plans_go_into_one_program() {
         write(&format!("{name}.c"), code.source(&format!("{name}.h")));
     }
     write("main.c", TWO_PLANS.to_owned());
-    let expected: String = plan.shares.iter().fold(String::new(), |mut text, share| {
-        let how = match share.how {
-            How::View => 0,
-            How::Slice => 1,
-            How::Concat => 2,
-            How::InPlace => 3,
-            How::Overlap => 4,
+    let expected: String = plan.aliases.iter().fold(String::new(), |mut text, alias| {
+        let kind = match alias.kind {
+            AliasKind::View => 0,
+            AliasKind::Slice => 1,
+            AliasKind::Concat => 2,
+            AliasKind::InPlace => 3,
+            AliasKind::Overlap => 4,
         };
-        writeln!(text, "{} {} {} {how} {}", share.tensor, share.of, share.operator, share.at).unwrap();
+        writeln!(text, "{} {} {} {kind} {}", alias.tensor, alias.of, alias.operator, alias.at).unwrap();
         text
     });
     assert_eq!(expected.lines().count(), 5);

@@ -68,12 +68,12 @@ pub fn shared() -> (Graph, Plan) {
     net.operator("add").op_type("Add").reads([left, right]).writes([sum]).in_place(left, sum);
     net.operator("flatten").op_type("Reshape").reads([sum]).writes([flat]).view(sum, flat, 0);
     let concat = net.operator("concat").op_type("Concat").reads([flat, right]).writes([both]);
-    concat.piece(flat, both, 0).piece(right, both, 2048);
+    concat.concat_slice(flat, both, 0).concat_slice(right, both, 2048);
     net.operator("slice").op_type("Slice").reads([both]).writes([slice]).view(both, slice, 1024);
     net.operator("dense").op_type("Gemm").reads([slice, both]).writes([last]);
     net.output(last);
     let graph = net.build().unwrap();
-    let plan = plimsoll::Planner::new().share(plimsoll::Sharing::All).plan(&graph).unwrap();
+    let plan = plimsoll::Planner::new().share(plimsoll::SharingLevel::All).plan(&graph).unwrap();
     (graph, plan)
 }
 

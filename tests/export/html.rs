@@ -56,7 +56,7 @@ fn live_bytes_are_those_of_the_plan() {
     };
     let told = data(&html::of_graph(&graph, &plan, None));
     assert_eq!(at_each_step(&told["pools"][0]["live"], 4), live(&plan.order));
-    assert_eq!(at_each_step(&told["pools"][0]["before"], 4), live(graph.file_order()));
+    assert_eq!(at_each_step(&told["pools"][0]["before"], 4), live(graph.program_order()));
 
     let (graph, plan) = fixture::shared();
     let told = data(&html::of_graph(&graph, &plan, None));
@@ -64,7 +64,7 @@ fn live_bytes_are_those_of_the_plan() {
     let before = at_each_step(&told["pools"][0]["before"], 6);
     assert_eq!(*after.iter().max().unwrap(), plan.arena_bytes);
     assert!(after.iter().zip(&before).all(|(after, before)| after <= before), "{after:?} {before:?}");
-    assert_eq!(told["shares"].as_array().unwrap().len(), plan.shares.len());
+    assert_eq!(told["shares"].as_array().unwrap().len(), plan.aliases.len());
 }
 
 #[test]

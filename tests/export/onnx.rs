@@ -10,7 +10,7 @@ use plimsoll::allocate::Knapsack;
 use plimsoll::export::onnx::{OnnxError, check, external_files, write};
 use plimsoll::import::{Fold, ImportOptions, onnx_from_bytes};
 use plimsoll::verify::verify;
-use plimsoll::{Limits, Plan, PlanObjects, Planner, Sharing};
+use plimsoll::{Limits, Plan, PlanObjects, Planner, SharingLevel};
 
 /// A field of a message: all its bytes, and its contents if it has a length.
 #[derive(Clone, Copy)]
@@ -165,7 +165,7 @@ fn planned(name: &str, bytes: &[u8], planner: &Planner, options: &ImportOptions)
     assert_same_but_planned(name, bytes, &written, &plan);
     let checked = check(name, &written).unwrap();
     assert_eq!((checked.plan.arena_bytes, checked.plan.status), (plan.arena_bytes, plan.status), "{name}");
-    assert_eq!(checked.plan.shares.len(), plan.shares.len(), "{name}");
+    assert_eq!(checked.plan.aliases.len(), plan.aliases.len(), "{name}");
     verify(&checked.graph, &checked.plan).unwrap();
     (written, plan)
 }
@@ -187,12 +187,12 @@ fn networks_of_the_zoo_come_back_planned() {
     for (number, path) in files.iter().enumerate() {
         let bytes = std::fs::read(path).unwrap();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let sharing = if number % 2 == 0 { Sharing::None } else { Sharing::All };
+        let sharing = if number % 2 == 0 { SharingLevel::None } else { SharingLevel::All };
         let mut options = ImportOptions::default();
         options.fold = if number % 3 == 0 { Fold::None } else { Fold::Constants };
         let planner = quick().alignment(16).share(sharing);
         let (written, plan) = planned(name, &bytes, &planner, &options);
-        shared += plan.shares.len();
+        shared += plan.aliases.len();
         // Planning the written file again replaces its plan.
         planned(name, &written, &planner, &options);
     }
@@ -315,7 +315,7 @@ fn random_models_come_back_planned() {
         }
         let mut options = ImportOptions::default();
         options.fold = if seed % 5 == 0 { Fold::None } else { Fold::Constants };
-        let sharing = if seed % 2 == 0 { Sharing::None } else { Sharing::All };
+        let sharing = if seed % 2 == 0 { SharingLevel::None } else { SharingLevel::All };
         planned(&seed.to_string(), &model(&parts), &quick().share(sharing), &options);
     }
 }

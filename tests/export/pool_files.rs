@@ -7,7 +7,7 @@ use plimsoll::export::c_code::CCode;
 use plimsoll::export::csv;
 use plimsoll::import::ImportOptions;
 use plimsoll::report::{Colour, html, svg, text, trace};
-use plimsoll::{Graph, Planner, Pool, PoolId, PoolPlan, Pools, Stay, TensorSpec};
+use plimsoll::{Graph, Planner, Pool, PoolId, PoolPlan, Pools, Residency, TensorSpec};
 
 use crate::c_code::{LANGUAGES, compile, prefix};
 use crate::html::data;
@@ -147,10 +147,10 @@ fn plans_of_nothing_and_wrong_plans_leave_the_library() {
     wrong.order.truncate(1);
     wrong.used.clear();
     wrong.traffic.clear();
-    let first = wrong.stays[0];
-    wrong.stays[0].bytes = u64::MAX;
-    wrong.stays[1].offset = u64::MAX;
-    wrong.stays.push(Stay { pool: PoolId::new(7), ..first });
+    let first = wrong.residencies[0];
+    wrong.residencies[0].bytes = u64::MAX;
+    wrong.residencies[1].offset = u64::MAX;
+    wrong.residencies.push(Residency { pool: PoolId::new(7), ..first });
     wrong.transfers[0].to = PoolId::new(9);
     wrong.transfers[1].tensor = plimsoll::TensorId::new(99);
     (wrong.cost, wrong.lower_bound) = (3, u64::MAX);
@@ -218,7 +218,13 @@ fn many_places_are_bounded() {
     let mut plan = PoolPlan::unplaced(&graph, &pools);
     for tensor in graph.tensor_ids() {
         let (occupant, offset) = (plimsoll::Occupant::Tensor(tensor), tensor.index() as u64);
-        plan.stays.push(Stay { occupant, pool: PoolId::new(0), offset, bytes: 1, live: (0..1).into() });
+        plan.residencies.push(Residency {
+            occupant,
+            pool: PoolId::new(0),
+            offset,
+            bytes: 1,
+            live: (0..1).into(),
+        });
         let (from, to) = (PoolId::new(1), PoolId::new(0));
         plan.transfers.push(plimsoll::Transfer { tensor, step: 0, due: 0, from, to, bytes: 1 });
     }

@@ -1,8 +1,8 @@
 //! A small network for three memories, and a plan for it made by hand.
 
 use plimsoll::{
-    Content, Graph, How, Loading, Occupant, OperatorId, Permit, Pool, PoolId, PoolPlan, Pools, Share, Stay,
-    TensorId, TensorSpec, Traffic, Transfer, Use,
+    Alias, AliasKind, Content, Graph, Loading, Occupant, OperatorId, Permit, Pool, PoolId, PoolPlan, Pools,
+    Residency, TensorId, TensorSpec, Traffic, Transfer, Use,
 };
 
 use crate::fixture::HARD_NAME;
@@ -33,37 +33,37 @@ pub fn graph() -> Graph {
 pub fn pools() -> Pools {
     let tiny = Pool::on_chip("l1, \"tiny\"", 128).alignment(4).largest(128).only([Content::Scratch]);
     let chip = Pool::on_chip("l2", 5120).alignment(16);
-    let home = Pool::off_chip("ddr").read_cost(2).write_cost(2).copy_costs(1, 1);
-    Pools::new([tiny, chip, home]).unwrap().inputs("ddr").unwrap()
+    let backing_store = Pool::off_chip("ddr").read_cost(2).write_cost(2).copy_costs(1, 1);
+    Pools::new([tiny, chip, backing_store]).unwrap().inputs("ddr").unwrap()
 }
 
 /// Features go to home after the pooling and come back for the gate, whose result is
 /// written there.
 pub fn plan(graph: &Graph) -> PoolPlan {
     let mut plan = PoolPlan::unplaced(graph, &pools());
-    let [tiny, chip, home] = [0, 1, 2].map(PoolId::new);
-    let mut stay = |occupant, pool, offset, bytes, live: std::ops::Range<u32>| {
-        plan.stays.push(Stay { occupant, pool, offset, bytes, live: live.into() });
+    let [tiny, chip, backing_store] = [0, 1, 2].map(PoolId::new);
+    let mut residency = |occupant, pool, offset, bytes, live: std::ops::Range<u32>| {
+        plan.residencies.push(Residency { occupant, pool, offset, bytes, live: live.into() });
     };
     let tensor = |index| Occupant::Tensor(TensorId::new(index));
-    stay(tensor(0), home, 0, 3072, 0..1);
-    stay(tensor(1), chip, 0, 432, 0..5);
-    stay(tensor(2), chip, 432, 4096, 0..2);
-    stay(tensor(2), chip, 576, 4096, 4..5);
-    stay(tensor(2), home, 4096, 4096, 1..5);
-    stay(tensor(3), home, 3072, 1024, 1..3);
-    stay(tensor(4), home, 8192, 64, 0..5);
-    stay(tensor(5), chip, 448, 128, 2..4);
-    stay(tensor(6), chip, 448, 128, 3..5);
-    stay(tensor(7), home, 0, 10, 4..5);
-    stay(Occupant::Scratch(OperatorId::new(0)), chip, 4528, 256, 0..1);
-    stay(Occupant::Scratch(OperatorId::new(4)), tiny, 0, 100, 4..5);
+    residency(tensor(0), backing_store, 0, 3072, 0..1);
+    residency(tensor(1), chip, 0, 432, 0..5);
+    residency(tensor(2), chip, 432, 4096, 0..2);
+    residency(tensor(2), chip, 576, 4096, 4..5);
+    residency(tensor(2), backing_store, 4096, 4096, 1..5);
+    residency(tensor(3), backing_store, 3072, 1024, 1..3);
+    residency(tensor(4), backing_store, 8192, 64, 0..5);
+    residency(tensor(5), chip, 448, 128, 2..4);
+    residency(tensor(6), chip, 448, 128, 3..5);
+    residency(tensor(7), backing_store, 0, 10, 4..5);
+    residency(Occupant::Scratch(OperatorId::new(0)), chip, 4528, 256, 0..1);
+    residency(Occupant::Scratch(OperatorId::new(4)), tiny, 0, 100, 4..5);
     let tensor = TensorId::new(2);
-    plan.transfers.push(Transfer { tensor, step: 2, due: 2, from: chip, to: home, bytes: 4096 });
-    plan.transfers.push(Transfer { tensor, step: 4, due: 4, from: home, to: chip, bytes: 4096 });
+    plan.transfers.push(Transfer { tensor, step: 2, due: 2, from: chip, to: backing_store, bytes: 4096 });
+    plan.transfers.push(Transfer { tensor, step: 4, due: 4, from: backing_store, to: chip, bytes: 4096 });
     plan.uses.push(Use { step: 1, occupant: Occupant::Tensor(tensor), pool: chip });
     let (sum, flat, operator) = (TensorId::new(5), TensorId::new(6), OperatorId::new(3));
-    plan.shares.push(Share { operator, tensor: flat, of: sum, at: 0, how: How::View });
+    plan.aliases.push(Alias { operator, tensor: flat, of: sum, at: 0, kind: AliasKind::View });
     plan.alignment = 16;
     plan.used = vec![100, 4784, 8256];
     let traffic = |read, written| Traffic { read, written };
@@ -71,7 +71,7 @@ pub fn plan(graph: &Graph) -> PoolPlan {
     plan.preloaded = 432;
     // Cost of traffic of the backing store, per byte: 2 for access in place, 1 for copies.
     plan.cost = 2 * (3072 + 1024 + 64) + 2 * (1024 + 64 + 10) + 4096 + 4096;
-    (plan.lower_bound, plan.floor) = (LOWER_BOUND, FLOOR);
+    (plan.lower_bound, plan.unavoidable_cost) = (LOWER_BOUND, FLOOR);
     plan
 }
 
@@ -84,7 +84,7 @@ pub fn early_plan(graph: &Graph) -> PoolPlan {
     let mut plan = plan(graph);
     plan.pools = plan.pools.loading(Loading::EachRun).prefetch(1).outputs("l2").unwrap();
     plan.variables = plimsoll::Variables::Outside;
-    plan.stays[3].live.start = 3;
+    plan.residencies[3].live.start = 3;
     plan.transfers[1].step = 3;
     plan
 }
@@ -93,8 +93,8 @@ pub fn early_plan(graph: &Graph) -> PoolPlan {
 fn the_fixture_is_a_right_plan() {
     let graph = graph();
     let plan = plan(&graph);
-    let planner = plimsoll::Planner::new().alignment(16).share(plimsoll::Sharing::All);
+    let planner = plimsoll::Planner::new().alignment(16).share(plimsoll::SharingLevel::All);
     let best = planner.place_in_order(&graph, &plan.order, &pools()).unwrap();
     plimsoll::verify::verify_pools(&graph, &plan).unwrap();
-    assert_eq!((LOWER_BOUND, FLOOR), (best.lower_bound, best.floor));
+    assert_eq!((LOWER_BOUND, FLOOR), (best.lower_bound, best.unavoidable_cost));
 }

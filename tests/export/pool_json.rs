@@ -1,6 +1,6 @@
 use plimsoll::export::json::{DocumentError, FORMAT, POOL_FORMAT, PlanDocument, PoolPlanDocument, format_of};
 use plimsoll::import::ImportOptions;
-use plimsoll::{Graph, Loading, Planner, Pool, PoolPlan, Pools, Sharing, Stop};
+use plimsoll::{Graph, Loading, Planner, Pool, PoolPlan, Pools, SharingLevel, Stop};
 use serde_json::{Value, json};
 
 use crate::pool_fixture;
@@ -39,9 +39,9 @@ fn plans_come_back_as_they_went() {
 fn wrong_sizes_come_back_as_they_went() {
     let graph = pool_fixture::graph();
     let mut plan = pool_fixture::plan(&graph);
-    plan.stays[3].bytes = 7;
-    let last = plan.stays.len() - 1;
-    plan.stays[last].bytes = u64::MAX;
+    plan.residencies[3].bytes = 7;
+    let last = plan.residencies.len() - 1;
+    plan.residencies[last].bytes = u64::MAX;
     let text = PoolPlanDocument::of_graph(&graph, &plan, &ImportOptions::default()).to_json();
     assert_eq!(PoolPlanDocument::from_json(&text).unwrap().to_plan(&graph).unwrap(), plan);
 }
@@ -52,9 +52,9 @@ fn plans_of_the_planner_come_back() {
     let graph = pool_fixture::graph();
     for capacity in [0, 600, 4200, 5000, 5120, 9000, 1 << 20] {
         for (sharing, loading, prefetch) in [
-            (Sharing::None, Loading::Once, 0),
-            (Sharing::All, Loading::EachRun, 0),
-            (Sharing::All, Loading::Once, 1),
+            (SharingLevel::None, Loading::Once, 0),
+            (SharingLevel::All, Loading::EachRun, 0),
+            (SharingLevel::All, Loading::Once, 1),
         ] {
             let chip = Pool::on_chip("l2", capacity).alignment(16);
             let pools =
@@ -90,10 +90,10 @@ fn a_short_plan_is_read() {
         "transfers": [{"tensor": "weights", "index": 1, "step": 2, "from": "a", "to": "b", "bytes": 432}]
     }"#;
     let plan = PoolPlanDocument::from_json(text).unwrap().to_plan(&pool_fixture::graph()).unwrap();
-    let offsets: Vec<u64> = plan.stays.iter().map(|stay| stay.offset).collect();
+    let offsets: Vec<u64> = plan.residencies.iter().map(|residency| residency.offset).collect();
     assert_eq!(offsets, [4, 8], "by pool");
-    assert_eq!((plan.cost, plan.floor, plan.transfers[0].due), (3, 0, 2));
-    assert_eq!(plan.pools.inputs_in(), plan.pools.home_id());
+    assert_eq!((plan.cost, plan.unavoidable_cost, plan.transfers[0].due), (3, 0, 2));
+    assert_eq!(plan.pools.inputs_in(), plan.pools.backing_store_id());
     assert_eq!(plan.routes()[0].from_offset, Some(4));
 }
 

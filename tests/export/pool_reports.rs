@@ -4,8 +4,8 @@
 use crate::support::sharing;
 use plimsoll::report::{html, trace};
 use plimsoll::{
-    Graph, Limits, Loading, Occupant, Planner, Pool, PoolId, PoolPlan, Pools, Sharing, Stay, TensorSpec,
-    Transfer,
+    Graph, Limits, Loading, Occupant, Planner, Pool, PoolId, PoolPlan, Pools, Residency, SharingLevel,
+    TensorSpec, Transfer,
 };
 use serde_json::Value;
 
@@ -64,10 +64,10 @@ fn steps_add_up_to_what_the_plan_says() {
         let chip = Pool::on_chip("chip", 1 + bytes / 5).alignment(1 << (seed % 3));
         let pools = Pools::new([chip, Pool::off_chip("ddr")]).unwrap().prefetch((seed % 3) as u32);
         let pools = pools.loading(if seed % 2 == 0 { Loading::Once } else { Loading::EachRun });
-        let planner = Planner::new().alignment(1).share(Sharing::All).limits(Limits::new().nodes(300));
+        let planner = Planner::new().alignment(1).share(SharingLevel::All).limits(Limits::new().nodes(300));
         let Ok(plan) = planner.place(&graph, &pools) else { continue };
         (plans, copies, shared) =
-            (plans + 1, copies + plan.transfers.len(), shared + usize::from(!plan.shares.is_empty()));
+            (plans + 1, copies + plan.transfers.len(), shared + usize::from(!plan.aliases.is_empty()));
         let told = data(&html::of_pools(&graph, &plan));
         let steps = plan.order.len() as u64;
         let traced = events(&trace::of_pools(&graph, &plan));
@@ -129,7 +129,13 @@ fn long(count: u32) -> (Graph, PoolPlan) {
         let occupant = Occupant::Tensor(tensor);
         for pool in [0, 1].map(PoolId::new) {
             let live = (step.saturating_sub(1)..(step + 1).min(count - 1)).into();
-            plan.stays.push(Stay { occupant, pool, offset: u64::from(step % 3) * 64, bytes: 64, live });
+            plan.residencies.push(Residency {
+                occupant,
+                pool,
+                offset: u64::from(step % 3) * 64,
+                bytes: 64,
+                live,
+            });
         }
         let (from, to) = (PoolId::new(0), PoolId::new(1));
         plan.transfers.push(Transfer { tensor, step, due: step, from, to, bytes: 64 });

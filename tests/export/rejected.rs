@@ -131,8 +131,8 @@ fn entries_of_the_wrong_thing() {
 #[test]
 fn shares_of_the_wrong_thing() {
     let refusal =
-        |shares: serde_json::Value| graph_refusal(|document| document["tensors"][1]["shares"] = shares);
-    let share = |index: usize, tensor: &str, operator: usize, how: &str| json!({ "tensor": tensor, "index": index, "operator": operator, "how": how, "at": 0 });
+        |aliases: serde_json::Value| graph_refusal(|document| document["tensors"][1]["shares"] = aliases);
+    let alias = |index: usize, tensor: &str, operator: usize, how: &str| json!({ "tensor": tensor, "index": index, "operator": operator, "how": how, "at": 0 });
     let expected = [
         (
             json!(0),
@@ -140,23 +140,23 @@ fn shares_of_the_wrong_thing() {
         ),
         (json!([0]), "not a plan: invalid type: integer `0`, expected an object"),
         (json!({ "tensor": "image" }), "not a plan: missing field `index`"),
-        (share(0, "image", 0, "borrowed"), "not a plan: unknown variant `borrowed`, expected one of `view`"),
+        (alias(0, "image", 0, "borrowed"), "not a plan: unknown variant `borrowed`, expected one of `view`"),
         (
-            share(99, "image", 0, "view"),
+            alias(99, "image", 0, "view"),
             "`shares` of tensor `features` names tensor 99, but the model has 8 tensors",
         ),
         (
-            share(0, "features", 0, "view"),
+            alias(0, "features", 0, "view"),
             "`shares` of tensor `features` names tensor 0 `features`, but its name is `image`",
         ),
         (
-            share(0, "image", 99, "view"),
+            alias(0, "image", 99, "view"),
             "`shares` of tensor `features` names operator 99, but the model has 5 operators",
         ),
     ];
-    for (shares, start) in expected {
-        let refusal = refusal(shares.clone());
-        assert!(refusal.starts_with(start), "{shares}: {refusal}");
+    for (aliases, start) in expected {
+        let refusal = refusal(aliases.clone());
+        assert!(refusal.starts_with(start), "{aliases}: {refusal}");
     }
 }
 

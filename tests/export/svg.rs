@@ -94,7 +94,7 @@ fn wrong_plans_are_drawn() {
 #[test]
 fn shared_plan() {
     let (graph, plan) = fixture::shared();
-    assert_eq!(plan.shares.len(), 5, "{:?}", plan.shares);
+    assert_eq!(plan.aliases.len(), 5, "{:?}", plan.aliases);
     let picture = svg::coloured(&graph, &plan, Colour::Operator);
     insta::assert_snapshot!("shared_plan.svg", picture);
     // The picture's own, one for each of eight rectangles, and one for all that is hatched.

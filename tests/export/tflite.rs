@@ -7,7 +7,7 @@ use crate::support::tflite_models::*;
 use plimsoll::allocate::{Allocation, Strategy};
 use plimsoll::export::tflite::{self, Layout, Scratch, TfliteError, TflitePlan};
 use plimsoll::import::{self, Fold, ImportOptions};
-use plimsoll::{Limits, Ordering, Planner, Problem};
+use plimsoll::{Limits, Planner, Problem, ScheduleMode};
 
 const PLAN: &str = "OfflineMemoryAllocation";
 
@@ -101,7 +101,7 @@ fn a_plan_is_replaced_not_doubled() {
     let again = planned(&first.bytes);
     assert_eq!(again.head_bytes, first.head_bytes);
     let in_order =
-        tflite::plan("m", &first.bytes, Planner::new().order(Ordering::File), &Scratch::reference());
+        tflite::plan("m", &first.bytes, Planner::new().order(ScheduleMode::Program), &Scratch::reference());
     assert_eq!(in_order.unwrap().head_bytes, first.head_bytes);
     // A second plan adds as many bytes as the first, so no list grows.
     let (added, later) = (first.bytes.len() - nas_cell().len(), again.bytes.len() - first.bytes.len());
@@ -375,7 +375,7 @@ fn reshapes_may_be_at_one_address() {
             let planner = Planner::new().share(sharing);
             tflite::plan("m", &model.bytes(), planner, &Scratch::reference()).unwrap()
         };
-        let (plain, views) = (shared(plimsoll::Sharing::None), shared(plimsoll::Sharing::Views));
+        let (plain, views) = (shared(plimsoll::SharingLevel::None), shared(plimsoll::SharingLevel::Views));
         for plan in [&plain, &views] {
             let checked = tflite::check(&plan.bytes, &Scratch::reference()).unwrap();
             assert_eq!(checked.head_bytes, plan.head_bytes);
@@ -436,15 +436,15 @@ fn a_cache_may_be_updated_in_place() {
         plan
     };
     let model = updated(false);
-    assert_eq!(plan(&model, plimsoll::Sharing::Views).head_bytes, 160);
-    let shared = plan(&model, plimsoll::Sharing::InPlace);
+    assert_eq!(plan(&model, plimsoll::SharingLevel::Views).head_bytes, 160);
+    let shared = plan(&model, plimsoll::SharingLevel::InPlace);
     assert_eq!(shared.head_bytes, 96);
     // The old cache is read afterwards, or it is its own update.
     let read_again = updated(true);
-    assert_eq!(plan(&read_again, plimsoll::Sharing::InPlace).head_bytes, 160);
+    assert_eq!(plan(&read_again, plimsoll::SharingLevel::InPlace).head_bytes, 160);
     let mut of_itself = updated(false);
     of_itself.subgraphs[0].operators[0].inputs = vec![0, 0, 2];
-    assert_eq!(plan(&of_itself, plimsoll::Sharing::InPlace).head_bytes, 160);
+    assert_eq!(plan(&of_itself, plimsoll::SharingLevel::InPlace).head_bytes, 160);
     assert!(tflite::write(&model.bytes(), &shared.layout).is_ok());
     for other in [read_again, of_itself] {
         let error = tflite::write(&other.bytes(), &shared.layout).unwrap_err().to_string();

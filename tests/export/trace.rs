@@ -104,9 +104,9 @@ fn the_order_of_the_file_is_beside_the_plan() {
     net.output(sum);
     let graph = net.build().unwrap();
     let plan = Planner::new().plan(&graph).unwrap();
-    assert_ne!(plan.order, graph.file_order());
+    assert_ne!(plan.order, graph.program_order());
     let events = events(&trace::of_graph(&graph, &plan));
-    for (pid, order) in [(1, plan.order.as_slice()), (2, graph.file_order())] {
+    for (pid, order) in [(1, plan.order.as_slice()), (2, graph.program_order())] {
         let live = Liveness::new(&graph, order, 1, Variables::Arena).unwrap().live_bytes();
         assert_eq!(counter(&events, pid, "live", 5), live);
         assert_eq!(events.iter().filter(|one| one["ph"] == "X" && one["pid"] == pid).count(), 5);

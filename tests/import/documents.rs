@@ -4,13 +4,14 @@ use crate::support::{pools, random, sharing};
 use plimsoll::allocate::Knapsack;
 use plimsoll::export::json::{PlanDocument, PoolPlanDocument};
 use plimsoll::import::{ImportOptions, graph_json_from_bytes};
-use plimsoll::{Graph, Limits, Plan, Planner, PoolPlan, Sharing, Stop};
+use plimsoll::{Graph, Limits, Plan, Planner, PoolPlan, SharingLevel, Stop};
 use proptest::prelude::*;
 use sharing::Draw;
 
-const LEVELS: [Sharing; 4] = [Sharing::None, Sharing::Views, Sharing::InPlace, Sharing::All];
+const LEVELS: [SharingLevel; 4] =
+    [SharingLevel::None, SharingLevel::Views, SharingLevel::InPlace, SharingLevel::All];
 
-fn planner(sharing: Sharing) -> Planner {
+fn planner(sharing: SharingLevel) -> Planner {
     Planner::new().alignment(1).share(sharing).limits(Limits::new().nodes(200))
 }
 
@@ -69,8 +70,8 @@ fn shares_are_read_back_in_order() {
     let tensors = tensors.collect::<Vec<_>>().join(",");
     let json = format!(r#"{{"ops":[{}],"tensors":[{tensors}]}}"#, ops.join(","));
     let graph = graph_json_from_bytes("unet", json.as_bytes(), &ImportOptions::default()).unwrap().graph;
-    let plan = Planner::new().share(Sharing::All).plan(&graph).unwrap();
-    assert!(plan.shares.len() > 2, "{:?}", plan.shares);
+    let plan = Planner::new().share(SharingLevel::All).plan(&graph).unwrap();
+    assert!(plan.aliases.len() > 2, "{:?}", plan.aliases);
     check_plan(&graph, plan);
 }
 
@@ -95,7 +96,7 @@ fn plans_for_pools_come_back() {
     for seed in 0..60 {
         let graph = sharing::drawn(seed, 2 + seed % 8, 40);
         let pools = pools::drawn_pools(&mut Draw(seed), 100);
-        for level in [Sharing::None, Sharing::All] {
+        for level in [SharingLevel::None, SharingLevel::All] {
             let Ok(plan) = planner(level).place(&graph, &pools) else { continue };
             check_pool_plan(&graph, plan);
         }
@@ -107,8 +108,8 @@ proptest! {
 
     #[test]
     fn plans_of_all_kinds_of_tensors_come_back(graph in random::graph(8)) {
-        check_plan(&graph, planner(Sharing::None).plan(&graph).unwrap());
-        if let Ok(plan) = planner(Sharing::None).strategy(Knapsack::new()).plan(&graph) {
+        check_plan(&graph, planner(SharingLevel::None).plan(&graph).unwrap());
+        if let Ok(plan) = planner(SharingLevel::None).strategy(Knapsack::new()).plan(&graph) {
             check_plan(&graph, plan);
         }
     }
@@ -116,7 +117,7 @@ proptest! {
     #[test]
     fn offsets_come_back(problem in random::reserved(random::gapped(8, &[1, 2, 16], 2))) {
         let options = ImportOptions::default();
-        let mut solution = planner(Sharing::None).solve(&problem).unwrap();
+        let mut solution = planner(SharingLevel::None).solve(&problem).unwrap();
         (solution.nodes, solution.stop) = (0, Stop::Finished);
         let text = PlanDocument::of_problem("m", &problem, &solution, &options).to_json();
         let read = PlanDocument::from_json(&text).unwrap().to_solution(&problem).unwrap();

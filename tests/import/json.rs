@@ -317,7 +317,7 @@ fn sharing_is_read() {
         [
             Permit::InPlace { input, output },
             Permit::View { input, output, at: 0 },
-            Permit::Piece { input, output, at: 0 },
+            Permit::ConcatSlice { input, output, at: 0 },
         ]
     );
     assert_eq!(

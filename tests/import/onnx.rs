@@ -56,7 +56,7 @@ fn reads(graph: &Graph, op_type: &str) -> String {
 
 /// Types of the operators that are not folded.
 fn remaining(graph: &Graph) -> Vec<&str> {
-    graph.file_order().iter().map(|&id| graph.operator(id).op_type()).collect()
+    graph.program_order().iter().map(|&id| graph.operator(id).op_type()).collect()
 }
 
 fn tensor_of<'a>(graph: &'a Graph, name: &str) -> &'a plimsoll::Tensor {
@@ -355,7 +355,7 @@ fn random_operators_are_never_folded() {
         parts.push(output(op_type, FLOAT, "4"));
     }
     let graph = import(&parts, &ImportOptions::default());
-    assert_eq!(graph.file_order().len(), 8);
+    assert_eq!(graph.program_order().len(), 8);
 }
 
 /// A function that the model defines may have any effect, even under the name of a standard operator.
@@ -369,9 +369,9 @@ fn functions_of_the_model_are_never_folded() {
     let function = |name: &str, domain: &str| {
         length_delimited(25, [length_delimited(1, name), length_delimited(10, domain)].concat())
     };
-    assert_eq!(graph(&[]).file_order().len(), 0);
-    assert_eq!(graph(&[function("Neg", "elsewhere"), function("Abs", "")]).file_order().len(), 0);
-    assert_eq!(graph(&[function("Neg", "ai.onnx")]).file_order().len(), 1);
+    assert_eq!(graph(&[]).program_order().len(), 0);
+    assert_eq!(graph(&[function("Neg", "elsewhere"), function("Abs", "")]).program_order().len(), 0);
+    assert_eq!(graph(&[function("Neg", "ai.onnx")]).program_order().len(), 1);
 }
 
 #[test]
@@ -432,14 +432,14 @@ fn operators_of_other_domains_are_unknown() {
         parts.push(output(&out, FLOAT, "4"));
     }
     let graph = import(&parts, &ImportOptions::default());
-    let remaining: Vec<_> = graph.file_order().iter().map(|id| id.index()).collect();
+    let remaining: Vec<_> = graph.program_order().iter().map(|id| id.index()).collect();
     assert_eq!(remaining, [4, 5]);
 }
 
 #[test]
 fn recurrent_operators_keep_no_state() {
     let parts = [initializer("w", FLOAT, &[4]), node("LSTM", &["w"], &["y"]), output("y", FLOAT, "4")];
-    assert_eq!(import(&parts, &ImportOptions::default()).file_order().len(), 0);
+    assert_eq!(import(&parts, &ImportOptions::default()).program_order().len(), 0);
 }
 
 #[test]
@@ -535,7 +535,7 @@ fn operators_with_bodies_fold_if_all_within_is_pure() {
             node_with("Loop", &["w"], &["y"], &[outer]),
             output("y", FLOAT, "4"),
         ];
-        import(&parts, &ImportOptions::default()).file_order().len()
+        import(&parts, &ImportOptions::default()).program_order().len()
     };
     assert_eq!(inside("Neg", ""), 0);
     assert_eq!(inside("RandomNormalLike", ""), 1);
@@ -785,7 +785,7 @@ mod zoo {
             let name = path.file_stem().unwrap().to_str().unwrap();
             let Some(row) = rows.iter().find(|row| row[0] == name) else { continue };
             let graph = read_graph(&path, &ImportOptions::default()).unwrap().graph;
-            assert_eq!(graph.file_order().len().to_string(), row[1], "{name}");
+            assert_eq!(graph.program_order().len().to_string(), row[1], "{name}");
         }
     }
 }

@@ -246,10 +246,10 @@ fn constants_fold_unless_told_not_to() {
     let model = dequantized();
     let graph = import(&model).unwrap().graph;
     assert!(graph.operators()[0].is_folded());
-    assert_eq!(graph.file_order(), [OperatorId::new(1)]);
+    assert_eq!(graph.program_order(), [OperatorId::new(1)]);
     assert_eq!(kinds(&graph)[3], TensorKind::Constant);
     let graph = tflite_from_bytes("model", &model.bytes(), &unfolded()).unwrap().graph;
-    assert_eq!(graph.file_order().len(), 2);
+    assert_eq!(graph.program_order().len(), 2);
 }
 
 #[test]
@@ -494,7 +494,7 @@ fn the_zoo_is_the_same_by_json() {
                 "{}",
                 path.display()
             );
-            assert_eq!(tflite.file_order(), json.file_order());
+            assert_eq!(tflite.program_order(), json.program_order());
             assert!(tflite.dependencies().eq(json.dependencies()));
         }
     }

@@ -146,7 +146,7 @@ fn file_order_is_kept_where_it_can_be_and_mended_where_not() {
     net.operator("makes b").reads([a]).writes([b]);
     net.operator("free");
     let graph = net.build().unwrap();
-    let order: Vec<_> = graph.file_order().iter().map(|id| id.index()).collect();
+    let order: Vec<_> = graph.program_order().iter().map(|id| id.index()).collect();
     assert_eq!(order, [1, 2, 0, 3]);
     let wrong = graph.check_order(&[0, 1, 2, 3].map(OperatorId::new)).unwrap_err();
     assert_eq!(
@@ -191,7 +191,7 @@ fn folding_spreads_and_stops() {
     net.output(t[1]).output(t[3]);
     let mut graph = net.build().unwrap();
     assert_eq!(graph.fold_constants(), 2);
-    assert_eq!(graph.file_order(), [impure, apply, store, late]);
+    assert_eq!(graph.program_order(), [impure, apply, store, late]);
     assert!(graph.operator(unpack).is_folded() && graph.operator(scale).is_folded());
     assert_eq!(graph.tensor(t[1]).kind(), TensorKind::Constant);
     assert_eq!(graph.tensor(t[3]).kind(), TensorKind::Intermediate);
@@ -226,9 +226,9 @@ fn floats_can_be_counted_as_another_type() {
 proptest! {
     #[test]
     fn the_file_order_is_always_valid(graph in random::graph(20)) {
-        prop_assert!(graph.check_order(graph.file_order()).is_ok());
+        prop_assert!(graph.check_order(graph.program_order()).is_ok());
         let ids: Vec<_> = graph.operator_ids().collect();
-        prop_assert_eq!(graph.file_order(), &ids[..], "random graphs are built in a valid order");
+        prop_assert_eq!(graph.program_order(), &ids[..], "random graphs are built in a valid order");
     }
 }
 
@@ -242,7 +242,7 @@ fn a_concatenation_of_many_is_built_at_once() {
     let whole = net.tensor("whole", TensorSpec::bytes(COUNT as u64));
     let mut concat = net.operator("concat").reads(pieces.iter().copied()).writes([whole]);
     for (at, &piece) in pieces.iter().enumerate() {
-        concat = concat.piece(piece, whole, at as u64);
+        concat = concat.concat_slice(piece, whole, at as u64);
     }
     net.output(whole);
     let graph = net.build().unwrap();

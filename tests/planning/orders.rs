@@ -3,14 +3,14 @@
 use crate::support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 use crate::support::{data, networks, random};
 use plimsoll::{
-    CancelToken, Error, Graph, Limits, Liveness, OperatorId, Ordering, Planner, Sharing, Status, Stop,
-    TensorKind, TensorSpec, Variables,
+    CancelToken, Error, Graph, Limits, Liveness, OperatorId, Planner, ScheduleMode, SharingLevel, Status,
+    Stop, TensorKind, TensorSpec, Variables,
 };
 use proptest::prelude::*;
 
 /// The smallest alignment of a buffer with bytes.
 fn unit(graph: &Graph, alignment: u64) -> u64 {
-    let liveness = Liveness::new(graph, graph.file_order(), alignment, Variables::Arena).unwrap();
+    let liveness = Liveness::new(graph, graph.program_order(), alignment, Variables::Arena).unwrap();
     let filled = liveness.problem().buffers().iter().filter(|buffer| buffer.size() > 0);
     filled.map(plimsoll::Buffer::alignment).min().unwrap_or(1)
 }
@@ -33,7 +33,7 @@ fn peak_of(graph: &Graph, order: &[OperatorId], alignment: u64) -> u64 {
 /// minimum peak of an order that leads to it. Live tensors are computed from scratch at each step.
 fn least_peak(graph: &Graph, alignment: u64) -> u64 {
     let unit = unit(graph, alignment);
-    let order = graph.file_order();
+    let order = graph.program_order();
     let bit =
         |id: OperatorId| order.iter().position(|&other| other == id).map(|position| 1_usize << position);
     let before: Vec<usize> = order
@@ -127,11 +127,11 @@ fn crossing() -> impl Strategy<Value = Graph> {
 }
 
 fn check(graph: &Graph, alignment: u64) {
-    let planner = Planner::new().alignment(alignment).order(Ordering::Optimal);
+    let planner = Planner::new().alignment(alignment).order(ScheduleMode::Optimal);
     let schedule = planner.schedule(graph).unwrap();
     graph.check_order(&schedule.order).unwrap();
     assert_eq!(schedule.peak, peak_of(graph, &schedule.order, alignment));
-    assert_eq!(schedule.file_peak, peak_of(graph, graph.file_order(), alignment));
+    assert_eq!(schedule.program_peak, peak_of(graph, graph.program_order(), alignment));
     assert_eq!(schedule.peak, least_peak(graph, alignment), "{:?}", schedule.order);
     assert_eq!(schedule.lower_bound, schedule.peak);
 }
@@ -190,7 +190,7 @@ proptest! {
     ) {
         let planner = Planner::new().alignment(alignment);
         let plan = planner.plan(&graph).unwrap();
-        let file = planner.plan_in_order(&graph, graph.file_order()).unwrap();
+        let file = planner.plan_in_order(&graph, graph.program_order()).unwrap();
         prop_assert!(plan.arena_bytes <= file.arena_bytes);
         prop_assert!(plan.bound() <= plan.arena_bytes && plan.bound() >= least_peak(&graph, alignment));
         prop_assert_eq!(&planner.plan(&graph).unwrap(), &plan);
@@ -242,7 +242,7 @@ fn generated_networks_are_proven() {
 fn a_hundred_thousand_operators_are_no_trouble() {
     let graph = networks::training(16_600);
     let schedule = Planner::new().alignment(1).schedule(&graph).unwrap();
-    assert!(schedule.order.len() > 99_000 && schedule.peak <= schedule.file_peak);
+    assert!(schedule.order.len() > 99_000 && schedule.peak <= schedule.program_peak);
     assert!(schedule.lower_bound > schedule.peak / 2, "{} of {}", schedule.lower_bound, schedule.peak);
     graph.check_order(&schedule.order).unwrap();
 }
@@ -250,10 +250,10 @@ fn a_hundred_thousand_operators_are_no_trouble() {
 #[test]
 fn limits_end_the_search_with_what_is_known() {
     let graph = networks::randomly_wired(true, 3);
-    let planner = |limits: Limits| Planner::new().alignment(1).order(Ordering::Optimal).limits(limits);
-    let file = planner(Limits::new()).order(Ordering::File).schedule(&graph).unwrap();
-    assert_eq!((file.peak, file.nodes), (file.file_peak, 0));
-    assert_eq!(file.order, graph.file_order());
+    let planner = |limits: Limits| Planner::new().alignment(1).order(ScheduleMode::Optimal).limits(limits);
+    let file = planner(Limits::new()).order(ScheduleMode::Program).schedule(&graph).unwrap();
+    assert_eq!((file.peak, file.nodes), (file.program_peak, 0));
+    assert_eq!(file.order, graph.program_order());
     let best = planner(Limits::new()).schedule(&graph).unwrap();
     assert!(best.is_optimal() && best.stop == Stop::Finished);
     let few = planner(Limits::new().nodes(300)).schedule(&graph).unwrap();
@@ -268,7 +268,7 @@ fn limits_end_the_search_with_what_is_known() {
 /// Constants are not in the arena, so they may have any size that 64 bits can hold.
 #[test]
 fn constants_of_nearly_all_there_is_are_rounded_without_overflow() {
-    for sharing in [Sharing::None, Sharing::All] {
+    for sharing in [SharingLevel::None, SharingLevel::All] {
         let mut net = Graph::builder("heavy");
         let input = net.input("x", TensorSpec::bytes(5));
         let weights = net.constant("weights", TensorSpec::bytes(u64::MAX - 3));

@@ -3,7 +3,7 @@
 use crate::support::brute_pools::Brute;
 use plimsoll::verify::verify_pools;
 use plimsoll::{
-    Error, Graph, GraphBuilder, Loading, OperatorId, Planner, Pool, Pools, Sharing, Stop, TensorId,
+    Error, Graph, GraphBuilder, Loading, OperatorId, Planner, Pool, Pools, SharingLevel, Stop, TensorId,
     TensorSpec,
 };
 
@@ -113,8 +113,8 @@ fn placements_cost_as_little_as_brute_force() {
         let loading = if random.below(2) == 0 { Loading::Once } else { Loading::EachRun };
         let chip = Pool::on_chip("l2", capacity).alignment(coarse);
         let pools = Pools::new([chip, Pool::off_chip("ddr")]).unwrap().loading(loading);
-        let planner = Planner::new().alignment(alignment).share(Sharing::None);
-        let plan = planner.place_in_order(&graph, graph.file_order(), &pools).unwrap();
+        let planner = Planner::new().alignment(alignment).share(SharingLevel::None);
+        let plan = planner.place_in_order(&graph, graph.program_order(), &pools).unwrap();
         verify_pools(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         let best = Brute { graph: &graph, pools: &pools, capacity, alignment, coarse }.least_cost();
         assert_eq!(
@@ -123,12 +123,12 @@ fn placements_cost_as_little_as_brute_force() {
             "seed {seed}: bound {}, {capacity} bytes aligned to {coarse}, {alignment}, {loading:?}\n{}\n{:?}\n{:?}",
             plan.lower_bound,
             described(&graph),
-            plan.stays,
+            plan.residencies,
             plan.transfers
         );
         assert_eq!(plan.lower_bound, best, "seed {seed}: not proven");
-        above_floor += usize::from(plan.cost > plan.floor);
-        cut += usize::from(plan.nodes > 0 && plan.cost > plan.floor);
+        above_floor += usize::from(plan.cost > plan.unavoidable_cost);
+        cut += usize::from(plan.nodes > 0 && plan.cost > plan.unavoidable_cost);
     }
     println!("{count} instances, {above_floor} do not fit on chip, {cut} searched");
     assert!(above_floor as u64 > count / 4, "only {above_floor} graphs do not fit on chip");
@@ -140,7 +140,7 @@ fn all_orders(graph: &Graph, most: usize) -> Option<Vec<Vec<OperatorId>>> {
     let mut found = Vec::new();
     let mut open = vec![Vec::new()];
     while let Some(order) = open.pop() {
-        if order.len() == graph.file_order().len() {
+        if order.len() == graph.program_order().len() {
             found.push(order);
             continue;
         }
@@ -149,7 +149,7 @@ fn all_orders(graph: &Graph, most: usize) -> Option<Vec<Vec<OperatorId>>> {
                 |&&(before, after): &&(OperatorId, OperatorId)| after == one && !order.contains(&before);
             !order.contains(&one) && !dependencies.iter().any(|pair| waits(&pair))
         };
-        for &next in graph.file_order().iter().filter(is_next) {
+        for &next in graph.program_order().iter().filter(is_next) {
             open.push([order.as_slice(), &[next]].concat());
         }
         if found.len() + open.len() > most {
@@ -170,14 +170,14 @@ fn orders_cost_no_more_than_the_planned_one_and_often_the_minimum() {
         let chip = Pool::on_chip("l2", 3 + random.below(6));
         let loading = if random.below(2) == 0 { Loading::Once } else { Loading::EachRun };
         let pools = Pools::new([chip, Pool::off_chip("ddr")]).unwrap().loading(loading);
-        let planner = Planner::new().alignment(1).share(Sharing::None);
+        let planner = Planner::new().alignment(1).share(SharingLevel::None);
         let in_order = |order: &[OperatorId]| planner.place_in_order(&graph, order, &pools).unwrap().cost;
         let plan = planner.place(&graph, &pools).unwrap();
         verify_pools(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         let known = in_order(&planner.plan(&graph).unwrap().order);
         let best = orders.iter().map(|order| in_order(order)).min().unwrap();
         assert!(best <= plan.cost && plan.cost <= known, "seed {seed}: {best} {} {known}", plan.cost);
-        if best < in_order(graph.file_order()).max(known) {
+        if best < in_order(graph.program_order()).max(known) {
             asked += 1;
             planned_best += usize::from(known == best);
             best_found += usize::from(plan.cost == best);
@@ -207,8 +207,8 @@ fn a_tensor_larger_than_the_pool_counts_in_the_floor_as_on_chip() {
     };
     let (narrow, wide) = (placed(500), placed(2000));
     assert!(wide.all_fits());
-    assert_eq!(narrow.floor, wide.floor);
-    assert_eq!(narrow.cost, narrow.floor + 2 * 1000);
+    assert_eq!(narrow.unavoidable_cost, wide.unavoidable_cost);
+    assert_eq!(narrow.cost, narrow.unavoidable_cost + 2 * 1000);
     assert!(narrow.is_optimal() && !narrow.all_fits());
 }
 
@@ -273,7 +273,10 @@ fn bounds_of_huge_costs_are_whole_numbers_between_floor_and_cost() {
         let pools = Pools::new([Pool::on_chip("sram", 16), Pool::off_chip("ddr")]).unwrap();
         let plan = Planner::new().alignment(1).place(&graph, &pools).unwrap();
         verify_pools(&graph, &plan).unwrap();
-        assert!(plan.floor <= plan.lower_bound && plan.lower_bound <= plan.cost, "{extra}: {plan:?}");
+        assert!(
+            plan.unavoidable_cost <= plan.lower_bound && plan.lower_bound <= plan.cost,
+            "{extra}: {plan:?}"
+        );
         assert!(plan.is_optimal(), "{extra}: {} of {}", plan.lower_bound, plan.cost);
     }
 }

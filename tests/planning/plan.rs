@@ -8,8 +8,8 @@ use crate::support::random;
 use plimsoll::allocate::{self, NAMES};
 use plimsoll::verify::verify;
 use plimsoll::{
-    BufferId, Graph, Limits, LiveRange, Liveness, Occupant, OperatorId, Ordering, Placement, Plan, Planner,
-    Sharing, Status, TensorId, TensorKind, TensorSpec, Variables,
+    BufferId, Graph, Limits, LiveRange, Liveness, Occupant, OperatorId, Placement, Plan, Planner,
+    ScheduleMode, SharingLevel, Status, TensorId, TensorKind, TensorSpec, Variables,
 };
 use proptest::prelude::*;
 
@@ -47,12 +47,12 @@ fn ranges_by_the_rules(graph: &Graph, order: &[OperatorId]) -> Vec<Option<LiveRa
 fn some_order(graph: &Graph, picks: &[prop::sample::Index]) -> Vec<OperatorId> {
     let mut order: Vec<OperatorId> = Vec::new();
     let mut picks = picks.iter().cycle();
-    while order.len() < graph.file_order().len() {
+    while order.len() < graph.program_order().len() {
         let waits = |id: OperatorId| {
             graph.dependencies().any(|(before, after)| after == id && !order.contains(&before))
         };
         let ready: Vec<_> =
-            graph.file_order().iter().copied().filter(|id| !order.contains(id) && !waits(*id)).collect();
+            graph.program_order().iter().copied().filter(|id| !order.contains(id) && !waits(*id)).collect();
         order.push(*picks.next().unwrap().get(&ready));
     }
     order
@@ -189,7 +189,7 @@ fn diamond() -> (Graph, [TensorId; 5]) {
 #[test]
 fn a_plan_has_offsets_bound_and_live_ranges() {
     let (graph, [x, a, b, c, d]) = diamond();
-    let plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
+    let plan = Planner::new().alignment(1).order(ScheduleMode::Program).plan(&graph).unwrap();
     // Step 2: a (20) + b (30) + c (40) + scratch (8).
     assert_eq!((plan.lower_bound.bytes, plan.lower_bound.step), (98, 2));
     let causes = [a, b, c].map(Occupant::Tensor).into_iter().chain([Occupant::Scratch(OperatorId::new(2))]);
@@ -198,7 +198,7 @@ fn a_plan_has_offsets_bound_and_live_ranges() {
     assert_eq!(plan.no_reuse_bytes(), 113);
     let live = |id: TensorId| plan.tensors[id.index()].unwrap().live;
     assert_eq!([x, a, b, c, d].map(live), [0..1, 0..3, 1..4, 2..4, 3..4].map(LiveRange::from));
-    let liveness = Liveness::new(&graph, graph.file_order(), 1, Variables::Arena).unwrap();
+    let liveness = Liveness::new(&graph, graph.program_order(), 1, Variables::Arena).unwrap();
     assert_eq!(liveness.live_bytes(), [30, 50, 98, 75]);
     let at_peak: Vec<_> = liveness.live_at(2).map(|(id, _)| id).collect();
     assert_eq!(at_peak, [1, 2, 3, 5].map(BufferId::new));
@@ -207,7 +207,7 @@ fn a_plan_has_offsets_bound_and_live_ranges() {
 /// The verifier's first violation for the diamond's plan after a change.
 fn verdict(change: impl FnOnce(&mut Plan)) -> String {
     let (graph, _) = diamond();
-    let mut plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
+    let mut plan = Planner::new().alignment(1).order(ScheduleMode::Program).plan(&graph).unwrap();
     change(&mut plan);
     verify(&graph, &plan).unwrap_err().to_string()
 }
@@ -377,6 +377,6 @@ fn sharing_costs_no_memory_on_large_graphs() {
     net.output(last);
     let graph = net.build().unwrap();
     let arena = |sharing| Planner::new().share(sharing).plan(&graph).unwrap().arena_bytes;
-    let (apart, shared) = (arena(Sharing::None), arena(Sharing::All));
+    let (apart, shared) = (arena(SharingLevel::None), arena(SharingLevel::All));
     assert!(shared <= apart, "{shared} bytes with sharing, {apart} without");
 }

@@ -2,16 +2,17 @@
 
 use crate::support::data;
 use crate::support::sharing::{
-    drawn, drawn_wide, drawn_with_alignments, drawn_with_constraints, runs_in, runs_in_file_order, simulate,
+    drawn, drawn_wide, drawn_with_alignments, drawn_with_constraints, runs_in, runs_in_program_order,
+    simulate,
 };
 use crate::support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 use plimsoll::verify::verify;
 use plimsoll::{
-    Error, Graph, GraphBuilder, How, Limits, OperatorId, Ordering, Plan, Planner, Share, Sharing, Status,
-    TensorId, TensorSpec, Variables,
+    Alias, AliasKind, Error, Graph, GraphBuilder, Limits, OperatorId, Plan, Planner, ScheduleMode,
+    SharingLevel, Status, TensorId, TensorSpec, Variables,
 };
 
-const LEVELS: [Sharing; 3] = [Sharing::Views, Sharing::InPlace, Sharing::All];
+const LEVELS: [SharingLevel; 3] = [SharingLevel::Views, SharingLevel::InPlace, SharingLevel::All];
 
 fn count(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
@@ -23,7 +24,7 @@ fn brute_force_finds_nothing_better() {
     let (mut proven, mut shared, mut total) = (0, 0, 0);
     for seed in 0..count("PLIMSOLL_GRAPHS", 80) {
         let graph = drawn(seed, 1 + seed % 7, 4);
-        let planner = Planner::new().alignment(1).share(Sharing::All).order(Ordering::Optimal);
+        let planner = Planner::new().alignment(1).share(SharingLevel::All).order(ScheduleMode::Optimal);
         let plan = planner.plan(&graph).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         simulate(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         assert!(
@@ -34,7 +35,7 @@ fn brute_force_finds_nothing_better() {
         );
         total += 1;
         proven += u64::from(plan.status == Status::Optimal);
-        shared += u64::from(!plan.shares.is_empty());
+        shared += u64::from(!plan.aliases.is_empty());
     }
     println!("{total} graphs, {proven} proven, {shared} share");
     assert!(proven * 100 >= total * 95 && shared * 2 > total, "{proven} proven, {shared} share");
@@ -47,8 +48,8 @@ fn brute_force_agrees_under_constraints() {
     let (mut plans, mut proven, mut refused) = (0, 0, 0);
     for seed in 0..count("PLIMSOLL_GRAPHS", 60) {
         let graph = drawn_with_constraints(seed, 1 + seed % 6, 3);
-        for level in [Sharing::None, Sharing::All] {
-            let planner = Planner::new().alignment(1).share(level).order(Ordering::Optimal);
+        for level in [SharingLevel::None, SharingLevel::All] {
+            let planner = Planner::new().alignment(1).share(level).order(ScheduleMode::Optimal);
             match planner.plan(&graph) {
                 Ok(plan) => {
                     simulate(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
@@ -56,14 +57,14 @@ fn brute_force_agrees_under_constraints() {
                     proven += u64::from(plan.status == Status::Optimal);
                     let arena = plan.arena_bytes;
                     // Brute force always shares at the level `All`.
-                    if level == Sharing::All && arena > 0 {
+                    if level == SharingLevel::All && arena > 0 {
                         assert!(!runs_in(&graph, arena - 1), "seed {seed}: {} do", arena - 1);
                     }
                 }
                 Err(error @ Error::Constraint { .. }) => {
                     refused += 1;
-                    if level == Sharing::All {
-                        assert!(!runs_in_file_order(&graph, 14), "seed {seed}: {error}");
+                    if level == SharingLevel::All {
+                        assert!(!runs_in_program_order(&graph, 14), "seed {seed}: {error}");
                     }
                 }
                 Err(error) => panic!("seed {seed}: {error}"),
@@ -81,7 +82,7 @@ fn bounds_hold_where_alignments_differ() {
     let (mut total, mut proven) = (0, 0);
     for seed in 0..count("PLIMSOLL_GRAPHS", 30) {
         let graph = drawn_with_alignments(seed, 1 + seed % 6, 4);
-        let planner = Planner::new().alignment(1).share(Sharing::All).order(Ordering::Optimal);
+        let planner = Planner::new().alignment(1).share(SharingLevel::All).order(ScheduleMode::Optimal);
         let plan = planner.plan(&graph).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         simulate(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         let bound = plan.bound();
@@ -97,11 +98,11 @@ fn bounds_hold_where_alignments_differ() {
 /// force finds, at any level of sharing.
 #[test]
 fn bounds_hold_for_many_permissions_at_one_operator() {
-    for level in [Sharing::None, Sharing::Views, Sharing::InPlace, Sharing::All] {
+    for level in [SharingLevel::None, SharingLevel::Views, SharingLevel::InPlace, SharingLevel::All] {
         let (mut total, mut proven, mut least) = (0, 0, 0);
         for seed in count("PLIMSOLL_WIDE_FROM", 0)..count("PLIMSOLL_WIDE_GRAPHS", 30) {
             let graph = drawn_wide(seed, 1 + seed % 4, (4, level), seed % 4 == 3);
-            let planner = Planner::new().alignment(1).share(level).order(Ordering::Optimal);
+            let planner = Planner::new().alignment(1).share(level).order(ScheduleMode::Optimal);
             let plan = planner.plan(&graph).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
             simulate(&graph, &plan).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
             let bound = plan.bound();
@@ -141,7 +142,7 @@ fn a_copy_lies_over_one_input_while_its_source_is_overwritten() {
     net.output(other);
     let graph = net.build().unwrap();
     assert!(!runs_in(&graph, 9) && runs_in(&graph, 10));
-    let plan = Planner::new().alignment(1).share(Sharing::InPlace).plan(&graph).unwrap();
+    let plan = Planner::new().alignment(1).share(SharingLevel::InPlace).plan(&graph).unwrap();
     simulate(&graph, &plan).unwrap();
     assert!(plan.bound() <= 10, "{} bytes", plan.bound());
     assert_eq!(plan.arena_bytes, 10);
@@ -193,12 +194,12 @@ fn thousands_of_pieces_are_shared() {
         net.operator(format!("relu{number}")).reads([cut]).writes([own]).in_place(cut, own);
     }
     let concat = net.operator("concat").reads(made.clone()).writes([joined]);
-    (0..).zip(&made).fold(concat, |concat, (at, &own)| concat.piece(own, joined, at));
+    (0..).zip(&made).fold(concat, |concat, (at, &own)| concat.concat_slice(own, joined, at));
     net.output(joined);
     let graph = net.build().unwrap();
-    let plan = Planner::new().alignment(1).share(Sharing::All).plan(&graph).unwrap();
-    let kinds = [How::Slice, How::Concat]
-        .map(|how| plan.shares.iter().filter(|share| share.how == how).count() as u64);
+    let plan = Planner::new().alignment(1).share(SharingLevel::All).plan(&graph).unwrap();
+    let kinds = [AliasKind::Slice, AliasKind::Concat]
+        .map(|kind| plan.aliases.iter().filter(|alias| alias.kind == kind).count() as u64);
     assert_eq!(kinds, [COUNT, COUNT]);
     assert_eq!((plan.arena_bytes, plan.status), (2 * COUNT, Status::Optimal));
 }
@@ -215,20 +216,25 @@ fn mixed() -> (Graph, Plan) {
     net.operator("relu").reads([large]).writes([relu]).in_place(large, relu);
     net.operator("copy").reads([small]).writes([copy]);
     let concat = net.operator("concat").reads([relu, small, copy]).writes([joined]);
-    concat.piece(relu, joined, 0).piece(small, joined, 48).piece(copy, joined, 64);
+    concat.concat_slice(relu, joined, 0).concat_slice(small, joined, 48).concat_slice(copy, joined, 64);
     net.operator("slice").reads([joined]).writes([cut]).view(joined, cut, 16);
     net.output(cut);
     let graph = net.build().unwrap();
-    let plan = Planner::new().alignment(16).share(Sharing::All).order(Ordering::File).plan(&graph).unwrap();
+    let plan = Planner::new()
+        .alignment(16)
+        .share(SharingLevel::All)
+        .order(ScheduleMode::Program)
+        .plan(&graph)
+        .unwrap();
     (graph, plan)
 }
 
 #[test]
 fn one_of_each_kind_is_shared() {
     let (graph, plan) = mixed();
-    let kinds = [How::InPlace, How::Concat, How::Slice]
-        .map(|how| plan.shares.iter().filter(|share| share.how == how).count());
-    assert_eq!(kinds, [1, 3, 1], "{:?}", plan.shares);
+    let kinds = [AliasKind::InPlace, AliasKind::Concat, AliasKind::Slice]
+        .map(|kind| plan.aliases.iter().filter(|alias| alias.kind == kind).count());
+    assert_eq!(kinds, [1, 3, 1], "{:?}", plan.aliases);
     assert_eq!((plan.arena_bytes, plan.status), (128, Status::Optimal));
     simulate(&graph, &plan).unwrap();
 }
@@ -245,21 +251,23 @@ fn wrong_plans_are_refused_with_the_reason() {
     let (graph, right) = mixed();
     verify(&graph, &right).unwrap();
     // An alias is missing or has another kind.
-    for lost in 0..right.shares.len() {
+    for lost in 0..right.aliases.len() {
         let mut wrong = right.clone();
-        let share = wrong.shares.remove(lost);
-        let reason = if share.how == How::InPlace { "over its input" } else { "" };
+        let alias = wrong.aliases.remove(lost);
+        let reason = if alias.kind == AliasKind::InPlace { "over its input" } else { "" };
         refuse(&graph, &wrong, reason);
-        for how in [How::View, How::Slice, How::Concat, How::InPlace, How::Overlap] {
+        for kind in
+            [AliasKind::View, AliasKind::Slice, AliasKind::Concat, AliasKind::InPlace, AliasKind::Overlap]
+        {
             let mut wrong = right.clone();
-            wrong.shares[lost].how = how;
-            if how != share.how {
+            wrong.aliases[lost].kind = kind;
+            if kind != alias.kind {
                 refuse(&graph, &wrong, "does not permit");
             }
         }
         // The offset in an alias is wrong by one byte.
         let mut wrong = right.clone();
-        wrong.shares[lost].at += 1;
+        wrong.aliases[lost].at += 1;
         refuse(&graph, &wrong, "does not permit");
     }
     // The offset of a tensor is wrong.
@@ -282,17 +290,17 @@ fn wrong_plans_are_refused_with_the_reason() {
     net.operator("add").reads([a, r]).writes([y]);
     net.output(y);
     let graph = net.build().unwrap();
-    let mut wrong = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
+    let mut wrong = Planner::new().alignment(1).order(ScheduleMode::Program).plan(&graph).unwrap();
     let over = wrong.tensors[a.index()].unwrap().offset;
     wrong.tensors[r.index()].as_mut().unwrap().offset = over;
     let operator = graph.tensor(r).producer().unwrap();
-    wrong.shares = vec![Share { operator, tensor: r, of: a, at: 0, how: How::InPlace }];
+    wrong.aliases = vec![Alias { operator, tensor: r, of: a, at: 0, kind: AliasKind::InPlace }];
     refuse(&graph, &wrong, "when operator `add` reads at step 2");
     // The operator of the alias permits nothing.
     let (graph, right) = mixed();
-    for number in 0..right.shares.len() {
+    for number in 0..right.aliases.len() {
         let mut wrong = right.clone();
-        wrong.shares[number].operator = OperatorId::new(0);
+        wrong.aliases[number].operator = OperatorId::new(0);
         refuse(&graph, &wrong, "operator `conv a` does not permit");
     }
     // An input that operators may not overwrite is overwritten.
@@ -302,10 +310,11 @@ fn wrong_plans_are_refused_with_the_reason() {
     net.operator("relu").reads([x]).writes([y]).in_place(x, y);
     net.output(y);
     let graph = net.build().unwrap();
-    let mut wrong = Planner::new().share(Sharing::All).plan(&graph).unwrap();
-    assert!(wrong.shares.is_empty());
+    let mut wrong = Planner::new().share(SharingLevel::All).plan(&graph).unwrap();
+    assert!(wrong.aliases.is_empty());
     wrong.tensors[y.index()] = wrong.tensors[x.index()];
-    wrong.shares = vec![Share { operator: OperatorId::new(0), tensor: y, of: x, at: 0, how: How::InPlace }];
+    wrong.aliases =
+        vec![Alias { operator: OperatorId::new(0), tensor: y, of: x, at: 0, kind: AliasKind::InPlace }];
     refuse(&graph, &wrong, "over its input");
     println!("{refused} wrong plans refused");
     assert!(refused >= 50, "{refused}");
@@ -322,7 +331,7 @@ fn the_zoo_shares_as_well_as_the_reference() {
         let mut graph = import_int8(&path);
         graph.overwrite_inputs();
         let planner = Planner::new().alignment(1).variables(Variables::Outside);
-        let plan = planner.share(Sharing::All).plan(&graph).unwrap();
+        let plan = planner.share(SharingLevel::All).plan(&graph).unwrap();
         let best = baselines[&name]["inplace_best"];
         proven += u64::from(plan.status == Status::Optimal);
         if plan.arena_bytes > best && !BASELINE_IS_WRONG.contains(&name.as_str()) {

@@ -7,7 +7,7 @@ use crate::support::data;
 use crate::support::tflite::greedy_by_size;
 use crate::support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 use plimsoll::allocate::{GreedyObjects, Knapsack, Merge};
-use plimsoll::{Liveness, Ordering, Planner, Status, Variables};
+use plimsoll::{Liveness, Planner, ScheduleMode, Status, Variables};
 
 /// Model, operators that run, bytes without reuse, lower bound, and arena by `auto`, as int8 at
 /// alignment 1.
@@ -23,7 +23,7 @@ fn own_models_keep_their_figures() {
     assert_eq!(files.len(), OWN_MODELS.len());
     for path in files {
         let graph = import_int8(&path);
-        let plan = Planner::new().alignment(1).order(Ordering::File).plan(&graph).unwrap();
+        let plan = Planner::new().alignment(1).order(ScheduleMode::Program).plan(&graph).unwrap();
         let figures = (plan.order.len(), plan.no_reuse_bytes(), plan.lower_bound.bytes, plan.arena_bytes);
         let golden = OWN_MODELS.iter().find(|row| row.0 == name(&path)).unwrap();
         assert_eq!(figures, (golden.1, golden.2, golden.3, golden.4), "{}", golden.0);
@@ -39,9 +39,9 @@ fn the_zoo_reaches_the_bound_and_agrees_with_the_baselines() {
     for path in files {
         let name = name(&path);
         let graph = import_int8(&path);
-        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(Ordering::File);
+        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(ScheduleMode::Program);
         let plan = planner.plan(&graph).unwrap();
-        let liveness = Liveness::new(&graph, graph.file_order(), 1, Variables::Outside).unwrap();
+        let liveness = Liveness::new(&graph, graph.program_order(), 1, Variables::Outside).unwrap();
         let tflite = greedy_by_size(liveness.problem());
         assert!(plan.arena_bytes <= tflite, "{name}: {} above TFLite's {tflite}", plan.arena_bytes);
         assert_eq!(plan.lower_bound.bytes, liveness.peak().bytes, "{name}");
@@ -73,7 +73,7 @@ fn shared_objects_of_the_zoo_are_proven() {
     for path in models(&zoo) {
         let name = name(&path);
         let graph = import_int8(&path);
-        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(Ordering::File);
+        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(ScheduleMode::Program);
         let plan = planner.strategy(Knapsack::new()).plan(&graph).unwrap();
         let objects = plan.objects.unwrap();
         assert_eq!(objects.total(), objects.lower_bound, "{name}");
@@ -81,13 +81,13 @@ fn shared_objects_of_the_zoo_are_proven() {
             // A general integer programming solver finds the same total.
             assert_eq!(objects.total(), 3_118_066);
         }
-        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(Ordering::File);
+        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(ScheduleMode::Program);
         let greedy = planner.strategy(GreedyObjects::in_order()).plan(&graph).unwrap();
         assert!(objects.total() <= greedy.arena_bytes, "{name}");
         if !BASELINE_IS_WRONG.contains(&name.as_str()) {
             assert_eq!(greedy.arena_bytes, baselines[&name]["objects"], "{name}");
         }
-        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(Ordering::File);
+        let planner = Planner::new().alignment(1).variables(Variables::Outside).order(ScheduleMode::Program);
         let merged = planner.strategy(Merge::new()).plan(&graph).unwrap();
         assert!(merged.arena_bytes <= objects.total(), "{name}");
         if merged.arena_bytes > merged.lower_bound.bytes {

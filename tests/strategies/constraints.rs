@@ -2,8 +2,8 @@
 
 use plimsoll::verify::verify;
 use plimsoll::{
-    ElementType, Error, Graph, GraphBuilder, How, Ordering, Permit, Planner, Sharing, Status, TensorId,
-    TensorSpec,
+    AliasKind, ElementType, Error, Graph, GraphBuilder, Permit, Planner, ScheduleMode, SharingLevel, Status,
+    TensorId, TensorSpec,
 };
 
 /// `x` → conv → `a` → relu → `b` → last → `y`: tensors of 64 bytes each; `relu` may run in place.
@@ -29,7 +29,7 @@ fn a_permission_and_a_duty_are_a_must_alias() {
     let graph = net.build().unwrap();
     let plan = planner().plan(&graph).unwrap();
     assert_eq!(plan.offset(a), plan.offset(b));
-    assert_eq!(plan.shares.iter().map(|share| share.how).collect::<Vec<_>>(), [How::InPlace]);
+    assert_eq!(plan.aliases.iter().map(|alias| alias.kind).collect::<Vec<_>>(), [AliasKind::InPlace]);
     assert_eq!((plan.arena_bytes, plan.status), (128, Status::Optimal));
 }
 
@@ -39,23 +39,23 @@ fn tensors_of_different_times_are_colocated() {
     net.place_at(b, x, 0).place_at(y, a, 0);
     let plan = planner().plan(&net.build().unwrap()).unwrap();
     assert_eq!((plan.offset(x), plan.offset(a)), (plan.offset(b), plan.offset(y)));
-    assert_eq!((plan.arena_bytes, plan.status, plan.shares.len()), (128, Status::Optimal, 0));
+    assert_eq!((plan.arena_bytes, plan.status, plan.aliases.len()), (128, Status::Optimal, 0));
 }
 
 /// Tensors that may share memory are not reported as causes of a plan that does not fit.
 #[test]
 fn what_may_be_shared_is_not_called_too_much() {
     let (mut net, [_, a, b, _]) = chain();
-    let explained = |graph: &Graph, sharing: Sharing| {
+    let explained = |graph: &Graph, sharing: SharingLevel| {
         let planner = planner().share(sharing).capacity(100);
         let plan = planner.plan(graph).unwrap();
         assert_eq!(plan.status, Status::Infeasible);
         planner.explain_plan(graph, &plan).unwrap().is_some()
     };
     let graph = net.clone().build().unwrap();
-    assert!(explained(&graph, Sharing::None) && !explained(&graph, Sharing::InPlace));
+    assert!(explained(&graph, SharingLevel::None) && !explained(&graph, SharingLevel::InPlace));
     net.place_at(b, a, 0);
-    assert!(!explained(&net.build().unwrap(), Sharing::None));
+    assert!(!explained(&net.build().unwrap(), SharingLevel::None));
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn what_is_kept_apart_is_not_written_in_place() {
     net.keep_apart(b, a);
     let graph = net.build().unwrap();
     assert_eq!(graph.kept_apart(), [[a, b]]);
-    let plan = planner().share(Sharing::All).plan(&graph).unwrap();
+    let plan = planner().share(SharingLevel::All).plan(&graph).unwrap();
     assert_ne!(plan.offset(a), plan.offset(b));
-    assert!(plan.shares.is_empty());
+    assert!(plan.aliases.is_empty());
 }
 
 /// If two tensors overlap and do not alias, every order runs all readers of the first one before the
@@ -95,7 +95,7 @@ fn tensors_of_one_place_keep_the_order_of_the_file() {
     let graph = net.build().unwrap();
     let waits: Vec<_> = graph.dependencies().collect();
     assert!(waits.contains(&(read, second)) && waits.contains(&(first, second)), "{waits:?}");
-    let plan = planner().order(Ordering::Optimal).plan(&graph).unwrap();
+    let plan = planner().order(ScheduleMode::Optimal).plan(&graph).unwrap();
     assert_eq!(plan.offset(b).unwrap(), plan.offset(a).unwrap() + 32);
 }
 
@@ -214,7 +214,7 @@ const RIGHT: Update = Update {
 impl Update {
     /// The reasons in the error of the planner, without the head of the message; empty if there is
     /// no error.
-    fn reasons(&self, sharing: Sharing) -> String {
+    fn reasons(&self, sharing: SharingLevel) -> String {
         let mut net = Graph::builder("update");
         let spec = || TensorSpec::bytes(64);
         let past = net.input("past", spec());
@@ -247,7 +247,7 @@ fn refused_placements_name_every_reason() {
     let nothing = "nothing permits operator `update` to write `present` over `past`; add a permission";
     let elsewhere = "operator `update` permits `present` at 0 bytes of `past`, \
                      but it would be at 16 bytes; place it there";
-    for sharing in [Sharing::None, Sharing::All] {
+    for sharing in [SharingLevel::None, SharingLevel::All] {
         for overwritable in [false, true] {
             for late_reader in [false, true] {
                 for past_is_output in [false, true] {

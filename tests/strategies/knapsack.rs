@@ -108,7 +108,7 @@ proptest! {
 
     #[test]
     fn the_total_is_the_least_with_few_objects(problem in random::problem(8, ALIGNMENTS, 0), most in 1usize..5) {
-        match (solve(&problem, Knapsack::new().most_objects(most)), least_opened(&problem, &[], most)) {
+        match (solve(&problem, Knapsack::new().max_objects(most)), least_opened(&problem, &[], most)) {
             (Ok(solution), Some(least)) => {
                 check_sharing(&problem, &solution);
                 let objects = solution.objects.unwrap();
@@ -129,7 +129,7 @@ proptest! {
         let most = spare.map_or(usize::MAX, |spare| given.len() + spare);
         let mut knapsack = Knapsack::new().given(given.iter().copied());
         if spare.is_some() {
-            knapsack = knapsack.most_objects(most);
+            knapsack = knapsack.max_objects(most);
         }
         let there: u64 = given.iter().sum();
         match (solve(&problem, knapsack), least_opened(&problem, &given, most)) {
@@ -230,11 +230,11 @@ fn what_cannot_be_shared_is_refused_by_name() {
     let three =
         || Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(9, 1..3), Buffer::new(7, 1..2)]).unwrap();
     assert_eq!(
-        text(three(), Knapsack::new().most_objects(2)),
+        text(three(), Knapsack::new().max_objects(2)),
         "strategy `knapsack`: 3 buffers are live at the same time, but at most 2 objects are allowed; allow 3 or more"
     );
     assert_eq!(
-        text(three(), Knapsack::new().most_objects(3).given([4])),
+        text(three(), Knapsack::new().max_objects(3).given([4])),
         "strategy `knapsack`: no sharing exists with at most 3 objects, 1 of them given (finished); allow more objects"
     );
 }

@@ -8,7 +8,7 @@ use crate::support::random;
 use plimsoll::allocate::{Allocation, Greedy, GreedyObjects, Knapsack, Merge, Naive, Strategy};
 use plimsoll::verify::verify_solution;
 use plimsoll::{
-    Buffer, CancelToken, Error, Inside, Limits, Objects, Planner, Problem, Result, Solution, Stop,
+    Buffer, CancelToken, Error, Limits, Nesting, Objects, Planner, Problem, Result, Solution, Stop,
 };
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ fn check_objects(problem: &Problem, solution: &Solution) {
     order.sort_by_key(|&object| objects.offsets[object]);
     assert!(order.windows(2).all(|pair| end(pair[0]) <= objects.offsets[pair[1]]));
     assert!(objects.lower_bound <= objects.total());
-    for &Inside { guest, host, at } in &objects.inside {
+    for &Nesting { guest, host, at } in &objects.nestings {
         let (small, large) = (problem.buffer(guest), problem.buffer(host));
         assert_eq!(objects.of_buffer[guest.index()], objects.of_buffer[host.index()]);
         assert_eq!(solution.offsets[guest.index()], solution.offsets[host.index()] + at);
@@ -137,9 +137,9 @@ fn merging_is_found_by_the_solver() {
     assert_eq!((merged.height, merged.stop), (1_000_000, Stop::Finished));
     let objects = merged.objects.unwrap();
     assert_eq!((objects.total(), objects.lower_bound), (1_000_000, 1_000_000));
-    let inside: Vec<_> =
-        objects.inside.iter().map(|one| (one.guest.index(), one.host.index(), one.at)).collect();
-    assert_eq!(inside, [(3, 0, 400_000)]);
+    let nestings: Vec<_> =
+        objects.nestings.iter().map(|one| (one.guest.index(), one.host.index(), one.at)).collect();
+    assert_eq!(nestings, [(3, 0, 400_000)]);
 }
 
 /// The hole below a fixed tensor is used, and the fixed tensor stays.
@@ -158,13 +158,13 @@ fn a_lie_about_who_is_inside_is_found() {
     verify_solution(&problem, &truth).unwrap();
     let id: Vec<_> = problem.ids().collect();
     let lies = [
-        (Inside { guest: id[1], host: id[2], at: 0 }, "live at the same time"),
-        (Inside { guest: id[0], host: id[1], at: 0 }, "too large"),
-        (Inside { guest: id[2], host: id[0], at: 1 }, "elsewhere"),
+        (Nesting { guest: id[1], host: id[2], at: 0 }, "live at the same time"),
+        (Nesting { guest: id[0], host: id[1], at: 0 }, "too large"),
+        (Nesting { guest: id[2], host: id[0], at: 1 }, "elsewhere"),
     ];
     for (lie, what) in lies {
         let mut solution = truth.clone();
-        solution.objects.as_mut().unwrap().inside = vec![lie];
+        solution.objects.as_mut().unwrap().nestings = vec![lie];
         let text = verify_solution(&problem, &solution).unwrap_err().to_string();
         assert!(text.contains("is not inside of"), "{what}: {text}");
     }

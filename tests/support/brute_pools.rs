@@ -32,7 +32,7 @@ pub struct Brute<'a> {
 impl Brute<'_> {
     pub fn least_cost(&self) -> u64 {
         let mut states = self.starts();
-        for (step, &id) in self.graph.file_order().iter().enumerate() {
+        for (step, &id) in self.graph.program_order().iter().enumerate() {
             let mut next = BTreeMap::new();
             for (chip, cost) in &states {
                 self.boundary(*cost, step, 0, &mut chip.clone(), &mut |chip, cost| {
@@ -66,7 +66,7 @@ impl Brute<'_> {
 
     /// Returns true if an operator of this step or a later one accesses the tensor.
     fn is_used_from(&self, id: TensorId, step: usize) -> bool {
-        let order = &self.graph.file_order()[step..];
+        let order = &self.graph.program_order()[step..];
         order
             .iter()
             .map(|&one| self.graph.operator(one))

@@ -1,8 +1,8 @@
 //! Random pools, and simulation of plans for several pools on bytes.
 
 use plimsoll::{
-    Content, Graph, How, Loading, Occupant, OperatorId, Permit, Pool, PoolId, PoolPlan, Pools, Share, Stay,
-    TensorId, TensorKind, Transfer, Variables,
+    Alias, AliasKind, Content, Graph, Loading, Occupant, OperatorId, Permit, Pool, PoolId, PoolPlan, Pools,
+    Residency, TensorId, TensorKind, Transfer, Variables,
 };
 
 use super::sharing::Draw;
@@ -42,11 +42,11 @@ fn drawn_pools_aligned(draw: &mut Draw, bytes: u64, aligned: bool) -> Pools {
         }
         list.push(pool);
     }
-    let home = Pool::new("ddr")
+    let backing_store = Pool::new("ddr")
         .alignment(1 << shift(draw, &[0, 0, 3, 6]))
         .read_cost(2 + draw.below(6) as u32)
         .write_cost(2 + draw.below(6) as u32);
-    list.push(if draw.below(3) == 0 { home.copy_costs(1, 1) } else { home });
+    list.push(if draw.below(3) == 0 { backing_store.copy_costs(1, 1) } else { backing_store });
     let loading = if draw.below(2) == 0 { Loading::Once } else { Loading::EachRun };
     let names: Vec<String> = list.iter().map(|pool| pool.name().to_owned()).collect();
     let mut ends = || if draw.below(4) == 0 { draw.below(count + 1) } else { count } as usize;
@@ -116,15 +116,15 @@ impl<'a> Machine<'a> {
     }
 
     fn check_two_runs(mut self) -> Result<(), String> {
-        let kept: Vec<(TensorId, Stay)> = self
+        let kept: Vec<(TensorId, Residency)> = self
             .graph
             .tensor_ids()
             .filter(|&id| matches!(self.kind(id), TensorKind::Constant | TensorKind::Variable))
             .filter_map(|id| Some((id, self.kept(id)?)))
             .collect();
-        for &(id, stay) in &kept {
+        for &(id, residency) in &kept {
             let value = self.values[id.index()].clone();
-            self.store(&stay, &value);
+            self.store(&residency, &value);
         }
         for run in 0..2 {
             self.scribble(&kept.iter().map(|kept| kept.1).collect::<Vec<_>>());
@@ -133,10 +133,10 @@ impl<'a> Machine<'a> {
             for id in inputs {
                 self.values[id.index()] = noise(&mut self.draw, self.graph.tensor(id).bytes());
                 if self.graph.tensor(id).bytes() > 0 {
-                    let stay =
-                        self.stay(id, self.plan.pools.inputs_in(), 0).ok_or("an input has no place")?;
+                    let residency =
+                        self.residency(id, self.plan.pools.inputs_in(), 0).ok_or("an input has no place")?;
                     let value = self.values[id.index()].clone();
-                    self.store(&stay, &value);
+                    self.store(&residency, &value);
                 }
             }
             self.run().map_err(|text| format!("run {run}: {text}"))?;
@@ -146,25 +146,25 @@ impl<'a> Machine<'a> {
     }
 
     /// The residency interval of a constant or variable that stays in place between two runs.
-    fn kept(&self, id: TensorId) -> Option<Stay> {
+    fn kept(&self, id: TensorId) -> Option<Residency> {
         let occupant = Occupant::Tensor(id);
-        let stays: Vec<Stay> = self.plan.stays_of(occupant).copied().collect();
+        let residencies: Vec<Residency> = self.plan.residencies_of(occupant).copied().collect();
         let moves = self.plan.transfers.iter().any(|one| one.tensor == id);
         let may = self.kind(id) == TensorKind::Variable || self.plan.pools.loads() == Loading::Once;
-        match stays.as_slice() {
+        match residencies.as_slice() {
             [only] if may && !moves => Some(*only),
-            _ => self.stay(id, self.plan.pools.home_id(), 0),
+            _ => self.residency(id, self.plan.pools.backing_store_id(), 0),
         }
     }
 
     fn run(&mut self) -> Result<(), String> {
         let plan = self.plan;
-        let mut under_way: Vec<(Transfer, Bytes, Stay)> = Vec::new();
+        let mut under_way: Vec<(Transfer, Bytes, Residency)> = Vec::new();
         for step in 0..=self.steps() {
             let due: Vec<Transfer> = plan.transfers.iter().filter(|one| one.due == step).copied().collect();
             let is_new = |one: &Transfer| {
                 one.step == step
-                    && self.stay(one.tensor, one.to, step).is_some_and(|to| to.live.start == step)
+                    && self.residency(one.tensor, one.to, step).is_some_and(|to| to.live.start == step)
             };
             let (new, old): (Vec<Transfer>, Vec<Transfer>) = due.into_iter().partition(is_new);
             for one in old {
@@ -172,7 +172,7 @@ impl<'a> Machine<'a> {
                     let place = under_way.iter().position(|begun| begun.0 == one).unwrap();
                     let (_, _, to) = under_way.remove(place);
                     if !self.early {
-                        let from = self.stay(one.tensor, one.from, step - 1).ok_or("no source")?;
+                        let from = self.residency(one.tensor, one.from, step - 1).ok_or("no source")?;
                         let value = self.load(&from);
                         self.store(&to, &value);
                     }
@@ -180,10 +180,10 @@ impl<'a> Machine<'a> {
                     self.copy(&one, step - 1, if step == self.steps() { step - 1 } else { step })?;
                 }
             }
-            let mut live: Vec<Stay> =
-                plan.stays.iter().filter(|one| one.live.contains(step)).copied().collect();
+            let mut live: Vec<Residency> =
+                plan.residencies.iter().filter(|one| one.live.contains(step)).copied().collect();
             if step == self.steps() {
-                live = plan.stays.iter().filter(|one| one.live.end == step).copied().collect();
+                live = plan.residencies.iter().filter(|one| one.live.end == step).copied().collect();
             }
             if self.noisy {
                 self.scribble(&live);
@@ -192,8 +192,8 @@ impl<'a> Machine<'a> {
                 self.copy(&one, step, step)?;
             }
             for one in plan.transfers.iter().filter(|one| one.step == step && one.due > step) {
-                let from = self.stay(one.tensor, one.from, step).ok_or("no source")?;
-                let to = self.stay(one.tensor, one.to, step).ok_or("no destination")?;
+                let from = self.residency(one.tensor, one.from, step).ok_or("no source")?;
+                let to = self.residency(one.tensor, one.to, step).ok_or("no destination")?;
                 let value = self.load(&from);
                 let first = if self.early { value.clone() } else { noise(&mut self.draw, one.bytes) };
                 self.store(&to, &first);
@@ -207,8 +207,8 @@ impl<'a> Machine<'a> {
     }
 
     fn copy(&mut self, one: &Transfer, from: u32, to: u32) -> Result<(), String> {
-        let from = self.stay(one.tensor, one.from, from).ok_or("no source")?;
-        let to = self.stay(one.tensor, one.to, to).ok_or("no destination")?;
+        let from = self.residency(one.tensor, one.from, from).ok_or("no source")?;
+        let to = self.residency(one.tensor, one.to, to).ok_or("no destination")?;
         let value = self.load(&from);
         self.store(&to, &value);
         Ok(())
@@ -219,7 +219,7 @@ impl<'a> Machine<'a> {
     fn operate(&mut self, step: u32, id: OperatorId) -> Result<(), String> {
         let (graph, plan) = (self.graph, self.plan);
         let operator = graph.operator(id);
-        let shares: Vec<Share> = plan.shares.iter().filter(|share| share.operator == id).copied().collect();
+        let aliases: Vec<Alias> = plan.aliases.iter().filter(|alias| alias.operator == id).copied().collect();
         let found: Vec<Option<Bytes>> =
             operator.inputs().iter().map(|&input| self.operand(step, input)).collect();
         let own: Vec<&Bytes> = operator.inputs().iter().map(|input| &self.values[input.index()]).collect();
@@ -229,20 +229,23 @@ impl<'a> Machine<'a> {
             .map(|&output| kernel(graph, id, output, &|k: usize| Some(own[k].clone())).unwrap())
             .collect();
         if operator.scratch_bytes() > 0 {
-            let stay = plan.place_at(step, Occupant::Scratch(id)).copied().ok_or("no scratch buffer")?;
-            let value = noise(&mut self.draw, stay.bytes);
-            self.store(&stay, &value);
+            let residency =
+                plan.residency_at(step, Occupant::Scratch(id)).copied().ok_or("no scratch buffer")?;
+            let value = noise(&mut self.draw, residency.bytes);
+            self.store(&residency, &value);
         }
         let mut writes = Vec::new();
         for &output in operator.outputs() {
-            let left_out = |share: &Share| match share.how {
-                How::View | How::Slice => (share.tensor == output).then(|| 0..graph.tensor(output).bytes()),
-                How::Concat => {
-                    (share.of == output).then(|| share.at..share.at + graph.tensor(share.tensor).bytes())
+            let left_out = |alias: &Alias| match alias.kind {
+                AliasKind::View | AliasKind::Slice => {
+                    (alias.tensor == output).then(|| 0..graph.tensor(output).bytes())
                 }
-                How::InPlace | How::Overlap => None,
+                AliasKind::Concat => {
+                    (alias.of == output).then(|| alias.at..alias.at + graph.tensor(alias.tensor).bytes())
+                }
+                AliasKind::InPlace | AliasKind::Overlap => None,
             };
-            let there: Vec<std::ops::Range<u64>> = shares.iter().filter_map(left_out).collect();
+            let there: Vec<std::ops::Range<u64>> = aliases.iter().filter_map(left_out).collect();
             let written: Vec<u64> = (0..graph.tensor(output).bytes())
                 .filter(|byte| !there.iter().any(|range| range.contains(byte)))
                 .collect();
@@ -251,7 +254,7 @@ impl<'a> Machine<'a> {
             }
             let skipped = |k: usize| {
                 let input = operator.inputs()[k];
-                shares.iter().any(|share| share.how == How::Concat && share.tensor == input)
+                aliases.iter().any(|alias| alias.kind == AliasKind::Concat && alias.tensor == input)
             };
             let value = kernel(graph, id, output, &|k: usize| match &found[k] {
                 None if skipped(k) => Some(vec![0; graph.tensor(operator.inputs()[k]).bytes() as usize]),
@@ -265,11 +268,12 @@ impl<'a> Machine<'a> {
                 self.outside[output.index()] = value;
                 continue;
             }
-            let stay = plan.place_at(step, Occupant::Tensor(output)).copied();
-            let stay = stay.ok_or_else(|| format!("`{}` has no place at {step}", self.name(output)))?;
-            let pool = &mut self.pools[stay.pool.index()];
+            let residency = plan.residency_at(step, Occupant::Tensor(output)).copied();
+            let residency =
+                residency.ok_or_else(|| format!("`{}` has no place at {step}", self.name(output)))?;
+            let pool = &mut self.pools[residency.pool.index()];
             for byte in written {
-                pool[(stay.offset + byte) as usize] = value[byte as usize];
+                pool[(residency.offset + byte) as usize] = value[byte as usize];
             }
         }
         for (&output, value) in operator.outputs().iter().zip(reference) {
@@ -285,22 +289,22 @@ impl<'a> Machine<'a> {
         if self.graph.tensor(id).bytes() == 0 {
             return Some(Vec::new());
         }
-        Some(self.load(self.plan.place_at(step, Occupant::Tensor(id))?))
+        Some(self.load(self.plan.residency_at(step, Occupant::Tensor(id))?))
     }
 
     fn check_end(&self) -> Result<(), String> {
         let last = self.steps() - 1;
         for id in self.graph.tensor_ids().filter(|&id| self.graph.tensor(id).bytes() > 0) {
             let tensor = self.graph.tensor(id);
-            let mut places: Vec<Option<Stay>> = Vec::new();
+            let mut places: Vec<Option<Residency>> = Vec::new();
             if tensor.is_output() && tensor.kind() != TensorKind::Constant && !self.is_outside(id) {
-                places.push(self.stay(id, self.plan.pools.outputs_in(), last));
+                places.push(self.residency(id, self.plan.pools.outputs_in(), last));
             }
             if tensor.kind() == TensorKind::Variable && !self.is_outside(id) {
                 places.push(self.kept(id));
             }
             if tensor.kind() == TensorKind::Constant
-                && self.plan.stays_of(Occupant::Tensor(id)).next().is_some()
+                && self.plan.residencies_of(Occupant::Tensor(id)).next().is_some()
             {
                 places.push(self.kept(id));
             }
@@ -317,27 +321,28 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    fn stay(&self, id: TensorId, pool: PoolId, step: u32) -> Option<Stay> {
+    fn residency(&self, id: TensorId, pool: PoolId, step: u32) -> Option<Residency> {
         self.plan
-            .stays_of(Occupant::Tensor(id))
+            .residencies_of(Occupant::Tensor(id))
             .find(|one| one.pool == pool && one.live.contains(step))
             .copied()
     }
 
-    fn load(&self, stay: &Stay) -> Bytes {
-        self.pools[stay.pool.index()][stay.offset as usize..stay.end() as usize].to_vec()
+    fn load(&self, residency: &Residency) -> Bytes {
+        self.pools[residency.pool.index()][residency.offset as usize..residency.end() as usize].to_vec()
     }
 
-    fn store(&mut self, stay: &Stay, value: &[u8]) {
-        self.pools[stay.pool.index()][stay.offset as usize..stay.end() as usize].copy_from_slice(value);
+    fn store(&mut self, residency: &Residency, value: &[u8]) {
+        self.pools[residency.pool.index()][residency.offset as usize..residency.end() as usize]
+            .copy_from_slice(value);
     }
 
     /// Overwrites bytes outside of residency intervals, as other programs may do.
-    fn scribble(&mut self, kept: &[Stay]) {
+    fn scribble(&mut self, kept: &[Residency]) {
         for (number, pool) in self.pools.iter_mut().enumerate() {
             let mut free = vec![true; pool.len()];
-            for stay in kept.iter().filter(|stay| stay.pool.index() == number) {
-                free[stay.offset as usize..stay.end() as usize].fill(false);
+            for residency in kept.iter().filter(|residency| residency.pool.index() == number) {
+                free[residency.offset as usize..residency.end() as usize].fill(false);
             }
             for (byte, _) in pool.iter_mut().zip(free).filter(|one| one.1) {
                 *byte = self.draw.below(256) as u8;
@@ -366,7 +371,7 @@ fn kernel(
             Permit::View { input: of, at, .. } if bytes > 0 => {
                 return Some(input(number(of))?[at as usize..at as usize + bytes].to_vec());
             }
-            Permit::Piece { input: of, at, .. } => pieces.push((at as usize, input(number(of))?)),
+            Permit::ConcatSlice { input: of, at, .. } => pieces.push((at as usize, input(number(of))?)),
             _ => {}
         }
     }

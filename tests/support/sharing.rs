@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use plimsoll::{
-    Graph, GraphBuilder, How, OperatorId, Permit, Plan, Sharing, Side, TensorId, TensorKind, TensorSpec,
+    AliasKind, Graph, GraphBuilder, OperatorId, Permit, Plan, SharingLevel, Side, TensorId, TensorKind,
+    TensorSpec,
 };
 
 /// The `SplitMix64` random number generator.
@@ -123,7 +124,7 @@ fn drawn_builder(
                 }
                 let y = add(draw, &mut made, bytes + size, root);
                 let concat = net.operator(name).op_type("Concat").reads([x, other]).writes([y]);
-                concat.piece(x, y, 0).piece(other, y, bytes);
+                concat.concat_slice(x, y, 0).concat_slice(other, y, bytes);
                 y
             }
             3 => {
@@ -181,7 +182,7 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
         for &input in operator.inputs() {
             check(&memory, &truth[input.index()], input, operator.name())?;
         }
-        let shares: Vec<_> = plan.shares.iter().filter(|share| share.operator == id).collect();
+        let aliases: Vec<_> = plan.aliases.iter().filter(|alias| alias.operator == id).collect();
         let mut written: HashSet<usize> = HashSet::new();
         if let Some(scratch) = plan.scratch[id.index()] {
             for byte in scratch.offset..scratch.end() {
@@ -193,16 +194,16 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
             let offset = place(output).unwrap();
             let mut expected = own(output);
             let mut copied: Vec<bool> = vec![true; expected.len()];
-            for share in &shares {
-                if share.tensor == output && matches!(share.how, How::View | How::Slice) {
-                    let from = share.at as usize;
-                    expected = truth[share.of.index()][from..from + bytes(output) as usize].to_vec();
+            for alias in &aliases {
+                if alias.tensor == output && matches!(alias.kind, AliasKind::View | AliasKind::Slice) {
+                    let from = alias.at as usize;
+                    expected = truth[alias.of.index()][from..from + bytes(output) as usize].to_vec();
                     copied.fill(false);
                 }
-                if share.of == output && share.how == How::Concat {
-                    for (byte, held) in truth[share.tensor.index()].iter().enumerate() {
-                        expected[share.at as usize + byte] = *held;
-                        copied[share.at as usize + byte] = false;
+                if alias.of == output && alias.kind == AliasKind::Concat {
+                    for (byte, held) in truth[alias.tensor.index()].iter().enumerate() {
+                        expected[alias.at as usize + byte] = *held;
+                        copied[alias.at as usize + byte] = false;
                     }
                 }
             }
@@ -268,12 +269,12 @@ fn permitted(
 /// Returns true if the graph can run in `arena` bytes under its constraints, by trying every order,
 /// alias and offset.
 pub fn runs_in(graph: &Graph, arena: u64) -> bool {
-    Brute { graph, arena: arena as usize, only_file_order: false, seen: HashSet::new() }.start()
+    Brute { graph, arena: arena as usize, only_program_order: false, seen: HashSet::new() }.start()
 }
 
 /// Like [`runs_in`], but in program order only.
-pub fn runs_in_file_order(graph: &Graph, arena: u64) -> bool {
-    Brute { graph, arena: arena as usize, only_file_order: true, seen: HashSet::new() }.start()
+pub fn runs_in_program_order(graph: &Graph, arena: u64) -> bool {
+    Brute { graph, arena: arena as usize, only_program_order: true, seen: HashSet::new() }.start()
 }
 
 /// A visited state: operators that have run, offsets of tensors that are still needed, and offsets of
@@ -283,7 +284,7 @@ type Seen = (Vec<OperatorId>, Vec<Option<usize>>, Vec<Option<usize>>);
 struct Brute<'a> {
     graph: &'a Graph,
     arena: usize,
-    only_file_order: bool,
+    only_program_order: bool,
     seen: HashSet<Seen>,
 }
 
@@ -341,7 +342,7 @@ impl Brute<'_> {
             let place = state.places[other.index()];
             place.is_some_and(|start| offset < start + self.bytes(other) && start < end)
         };
-        let shares =
+        let aliases =
             self.graph.kept_apart().iter().any(|&[a, b]| (a == id && meets(b)) || (b == id && meets(a)));
         state.places[id.index()] = Some(offset);
         let placements = self.graph.relative_placements();
@@ -349,7 +350,7 @@ impl Brute<'_> {
             state.anchors[id.index()] = Some(offset);
         }
         let anchor = |id: TensorId| state.anchors[id.index()];
-        !shares
+        !aliases
             && placements.iter().all(|one| match (anchor(one.tensor), anchor(one.of)) {
                 (Some(own), Some(other)) => own == other + one.at as usize,
                 _ => true,
@@ -390,7 +391,7 @@ impl Brute<'_> {
         }
         let ready = |id: &OperatorId| {
             !state.done.contains(id)
-                && (!self.only_file_order || self.graph.file_order()[state.done.len()] == *id)
+                && (!self.only_program_order || self.graph.program_order()[state.done.len()] == *id)
                 && self
                     .graph
                     .dependencies()
@@ -431,7 +432,7 @@ impl Brute<'_> {
                         let truth = state.truth[input.index()][from..from + size].to_vec();
                         options.push(option(truth, vec![false; size]));
                     }
-                    Permit::Piece { input, output: own, at }
+                    Permit::ConcatSlice { input, output: own, at }
                         if own == output && offset + at as usize == place(input) =>
                     {
                         for byte in 0..self.bytes(input) {
@@ -567,7 +568,7 @@ impl OutputPlacement {
 /// often for the same tensors: several overlaps and in-place candidates, views and concatenations of
 /// siblings of equal size, several outputs, inputs that stay needed through views, and overlaps larger
 /// than a tensor. `aligned` adds random alignments up to 4 bytes.
-pub fn drawn_wide(seed: u64, operators: u64, (most, level): (u64, Sharing), aligned: bool) -> Graph {
+pub fn drawn_wide(seed: u64, operators: u64, (most, level): (u64, SharingLevel), aligned: bool) -> Graph {
     let draw = &mut Draw(seed ^ 0x5eed);
     let mut net = Graph::builder(format!("wide {seed}"));
     let spec = |draw: &mut Draw, bytes: u64| {
@@ -607,11 +608,11 @@ pub fn drawn_wide(seed: u64, operators: u64, (most, level): (u64, Sharing), alig
             let (output, size) = writes[draw.below(count) as usize];
             let kinds = [1, 1, 3, 6][level as usize];
             operator = match draw.below(kinds) {
-                _ if level == Sharing::None => operator,
+                _ if level == SharingLevel::None => operator,
                 0 if size <= room => operator.view(input, output, draw.below(room - size + 1)),
-                1 | 2 if level >= Sharing::InPlace => operator.in_place(input, output),
-                3 if room <= size => operator.piece(input, output, draw.below(size - room + 1)),
-                _ if level < Sharing::All => operator,
+                1 | 2 if level >= SharingLevel::InPlace => operator.in_place(input, output),
+                3 if room <= size => operator.concat_slice(input, output, draw.below(size - room + 1)),
+                _ if level < SharingLevel::All => operator,
                 _ => {
                     let lower = if draw.below(2) == 0 { Side::Input } else { Side::Output };
                     operator.overlap(input, output, draw.below(most + 2), lower)

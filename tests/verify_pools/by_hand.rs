@@ -1,7 +1,7 @@
 //! Handwritten graphs in many machines.
 
 use plimsoll::{
-    ElementType, Graph, Limits, Loading, Planner, Pool, PoolId, PoolPlan, Pools, Sharing, TensorId,
+    ElementType, Graph, Limits, Loading, Planner, Pool, PoolId, PoolPlan, Pools, SharingLevel, TensorId,
     TensorSpec, Variables,
 };
 
@@ -88,7 +88,7 @@ fn shared() -> Graph {
     net.operator("relu").reads([large]).writes([relu]).in_place(large, relu);
     net.operator("reshape").reads([relu]).writes([flat]).view(relu, flat, 0);
     let concat = net.operator("concat").reads([flat, small]).writes([joined]);
-    concat.piece(flat, joined, 0).piece(small, joined, 48);
+    concat.concat_slice(flat, joined, 0).concat_slice(small, joined, 48);
     net.operator("slice").reads([joined]).writes([cut]).view(joined, cut, 16);
     net.operator("dense").reads([cut]).writes([y]).scratch(16);
     net.output(y).output(small);
@@ -134,7 +134,7 @@ impl Seen {
         self.copies += plan.transfers.len();
         self.prefetched += plan.transfers.iter().filter(|one| one.step < one.due).count();
         self.resident += usize::from(plan.preloaded > 0);
-        self.shared += usize::from(!plan.shares.is_empty());
+        self.shared += usize::from(!plan.aliases.is_empty());
         self.on_chip += usize::from(plan.used[0] > 0);
     }
 }
@@ -144,7 +144,7 @@ fn graphs_by_hand_in_many_memories() {
     let mut seen = Seen::default();
     for graph in [chain(), skip().0, states(), odd(), shared()] {
         for pools in machines(&[40, 120, 250]) {
-            for level in [Sharing::None, Sharing::All] {
+            for level in [SharingLevel::None, SharingLevel::All] {
                 for variables in [Variables::Arena, Variables::Outside] {
                     let planner = Planner::new().alignment(4).share(level).variables(variables);
                     let planner = planner.limits(Limits::new().nodes(300));
@@ -192,5 +192,5 @@ fn nothing_to_do() {
     let kept = place(&Planner::new(), &graph, &pools).unwrap().unwrap();
     assert_eq!((kept.transfers.len(), kept.cost), (0, 0));
     let empty = place(&Planner::new(), &Graph::builder("empty").build().unwrap(), &pools).unwrap().unwrap();
-    assert!(empty.stays.is_empty());
+    assert!(empty.residencies.is_empty());
 }

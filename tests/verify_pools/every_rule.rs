@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use plimsoll::verify::{Rule, Violations, verify, verify_choice, verify_pools, verify_solution};
 use plimsoll::{
-    Buffer, BufferId, Choice, Graph, Inside, LiveRange, Occupant, OperatorId, Ordering, Placement, Plan,
-    Planner, Pool, PoolPlan, Pools, Problem, Sharing, Solution, Status, TensorId, TensorSpec,
+    Buffer, BufferId, Choice, Graph, LiveRange, Nesting, Occupant, OperatorId, Placement, Plan, Planner,
+    Pool, PoolPlan, Pools, Problem, ScheduleMode, SharingLevel, Solution, Status, TensorId, TensorSpec,
 };
 
 use crate::wrong::broken_rules;
@@ -22,7 +22,7 @@ fn found(verdict: Result<(), Violations>) -> Vec<Rule> {
 
 /// The rules that a plan breaks after a change; before it, the plan is right.
 fn after(graph: &Graph, planner: Planner, change: impl Fn(&mut Plan)) -> Vec<Rule> {
-    let planner = planner.order(Ordering::File);
+    let planner = planner.order(ScheduleMode::Program);
     let mut plan = planner.plan(graph).unwrap();
     assert_eq!(verify(graph, &plan), Ok(()));
     change(&mut plan);
@@ -77,8 +77,8 @@ fn shared_plan(offsets: [u64; 6], change: impl Fn(&mut Plan)) -> Vec<Rule> {
     net.operator("split").reads([v, late]).writes([p, q]);
     net.output(t).output(p).output(q);
     let graph = net.build().unwrap();
-    after(&graph, Planner::new().alignment(8).share(Sharing::Views), |plan| {
-        assert_eq!(plan.shares.len(), 1);
+    after(&graph, Planner::new().alignment(8).share(SharingLevel::Views), |plan| {
+        assert_eq!(plan.aliases.len(), 1);
         plan.arena_bytes = 48;
         plan.status = Status::Feasible;
         for (id, offset) in offsets.into_iter().enumerate() {
@@ -105,7 +105,7 @@ fn objects_solution(change: impl Fn(&mut Solution)) -> Vec<Rule> {
     assert_eq!(verify_solution(&problem, &solution), Ok(()));
     let objects = solution.objects.as_mut().unwrap();
     assert_eq!(objects.of_buffer, [Some(0), Some(0), Some(1)]);
-    objects.inside.push(Inside { guest: BufferId::new(1), host: BufferId::new(0), at: 0 });
+    objects.nestings.push(Nesting { guest: BufferId::new(1), host: BufferId::new(0), at: 0 });
     assert_eq!(verify_solution(&problem, &solution), Ok(()));
     change(&mut solution);
     found(verify_solution(&problem, &solution))
@@ -155,7 +155,7 @@ fn wrong_plans() -> Vec<(Rule, Vec<Rule>)> {
         (Rule::RelativePlacement, net_plan(|plan| place(plan, 4).offset = place(plan, 3).offset + 16)),
         (Rule::KeptApart, net_plan(|plan| place(plan, 4).offset = place(plan, 3).offset)),
         (Rule::FixedInPool, fixed_in_pools()),
-        (Rule::AliasPermitted, shared_plan(APART, |plan| plan.shares[0].at = 4)),
+        (Rule::AliasPermitted, shared_plan(APART, |plan| plan.aliases[0].at = 4)),
         (Rule::AliasDistance, shared_plan([0, 8, 16, 40, 24, 32], |_| ())),
         (Rule::NoOverwrite, shared_plan([0, 8, 16, 16, 8, 32], |_| ())),
         (Rule::IntactAtStart, shared_plan([0, 0, 16, 16, 24, 32], |_| ())),
@@ -165,7 +165,7 @@ fn wrong_plans() -> Vec<(Rule, Vec<Rule>)> {
         (Rule::ObjectsDisjoint, objects_solution(|solution| objects(solution).offsets[1] = 8)),
         (Rule::ObjectExists, objects_solution(|solution| objects(solution).of_buffer[2] = Some(2))),
         (Rule::WithinObject, objects_solution(|solution| objects(solution).sizes[1] = 4)),
-        (Rule::WithinHost, objects_solution(|solution| objects(solution).inside[0].at = 8)),
+        (Rule::WithinHost, objects_solution(|solution| objects(solution).nestings[0].at = 8)),
         (Rule::CertificateMember, net_plan(|plan| plan.lower_bound.causes.push(tensor(1)))),
         (Rule::CertifiedBytes, net_plan(|plan| plan.lower_bound.certified = 1 << 20)),
         (Rule::CertifiedBelowBound, net_plan(|plan| plan.lower_bound.bytes = 0)),

@@ -11,7 +11,7 @@ mod rules;
 mod wrong;
 
 use plimsoll::verify::verify_pools;
-use plimsoll::{Error, Graph, Limits, Planner, PoolPlan, Pools, Sharing};
+use plimsoll::{Error, Graph, Limits, Planner, PoolPlan, Pools, SharingLevel};
 use proptest::prelude::*;
 use support::pools::{drawn_pools, drawn_pools_unaligned, run_on_bytes};
 use support::random::{cases, graph};
@@ -66,7 +66,7 @@ fn shared_plans_are_right() {
         let bytes = bytes_of(&graph) / 2;
         // In some machines, tensors have a smaller alignment than their pool.
         let pools = if seed % 3 == 1 { drawn_pools_unaligned(draw, bytes) } else { drawn_pools(draw, bytes) };
-        for level in [Sharing::None, Sharing::Views, Sharing::InPlace, Sharing::All] {
+        for level in [SharingLevel::None, SharingLevel::Views, SharingLevel::InPlace, SharingLevel::All] {
             let planner =
                 Planner::new().alignment(1 << (seed % 4)).share(level).limits(Limits::new().nodes(300));
             total += 1;

@@ -1,7 +1,7 @@
 //! Plans with random changes: every plan that the verifier accepts runs correctly on bytes.
 
 use plimsoll::verify::{Rule, Violation, verify_pools};
-use plimsoll::{Graph, Limits, Occupant, Planner, PoolId, PoolPlan, Sharing, TensorId, Transfer, Use};
+use plimsoll::{Graph, Limits, Occupant, Planner, PoolId, PoolPlan, SharingLevel, TensorId, Transfer, Use};
 
 use crate::support::pools::{drawn_pools, run_on_quiet_bytes};
 use crate::support::random::mixed;
@@ -24,17 +24,21 @@ fn near(draw: &mut Draw, number: u32) -> u32 {
 /// Changes one random property of the plan.
 fn change(draw: &mut Draw, graph: &Graph, plan: &mut PoolPlan) {
     let pools = plan.pools.list().len();
-    let (stay, copy) = (pick(draw, plan.stays.len()), pick(draw, plan.transfers.len()));
+    let (residency, copy) = (pick(draw, plan.residencies.len()), pick(draw, plan.transfers.len()));
     let pool = PoolId::new(pick(draw, pools));
     match draw.below(12) {
-        0 | 1 if !plan.stays.is_empty() => {
-            let offset = plan.stays[pick(draw, plan.stays.len())].offset;
-            plan.stays[stay].offset = offset;
+        0 | 1 if !plan.residencies.is_empty() => {
+            let offset = plan.residencies[pick(draw, plan.residencies.len())].offset;
+            plan.residencies[residency].offset = offset;
         }
-        2 if !plan.stays.is_empty() => plan.stays[stay].pool = pool,
-        3 if !plan.stays.is_empty() => plan.stays[stay].live.start = near(draw, plan.stays[stay].live.start),
-        4 if !plan.stays.is_empty() => plan.stays[stay].live.end = near(draw, plan.stays[stay].live.end),
-        5 if !plan.stays.is_empty() => drop(plan.stays.splice(stay..=stay, [])),
+        2 if !plan.residencies.is_empty() => plan.residencies[residency].pool = pool,
+        3 if !plan.residencies.is_empty() => {
+            plan.residencies[residency].live.start = near(draw, plan.residencies[residency].live.start);
+        }
+        4 if !plan.residencies.is_empty() => {
+            plan.residencies[residency].live.end = near(draw, plan.residencies[residency].live.end);
+        }
+        5 if !plan.residencies.is_empty() => drop(plan.residencies.splice(residency..=residency, [])),
         6 if !plan.transfers.is_empty() => {
             let one = &mut plan.transfers[copy];
             one.step = near(draw, one.step);
@@ -55,9 +59,9 @@ fn change(draw: &mut Draw, graph: &Graph, plan: &mut PoolPlan) {
             let bytes = graph.tensor(tensor).bytes();
             plan.transfers.insert(place, Transfer { tensor, step, due, from, to, bytes });
         }
-        11 if !plan.shares.is_empty() && draw.below(4) == 0 => {
-            let share = pick(draw, plan.shares.len());
-            plan.shares.remove(share);
+        11 if !plan.aliases.is_empty() && draw.below(4) == 0 => {
+            let alias = pick(draw, plan.aliases.len());
+            plan.aliases.remove(alias);
         }
         _ if !plan.order.is_empty() => {
             let step = pick(draw, plan.order.len());
@@ -77,11 +81,11 @@ fn tidy(plan: &mut PoolPlan) {
         Occupant::Tensor(id) => (0, id.index()),
         _ => (2, 0),
     };
-    plan.stays.sort_by_key(|stay| (key(stay.occupant), stay.pool, stay.live.start));
+    plan.residencies.sort_by_key(|residency| (key(residency.occupant), residency.pool, residency.live.start));
     plan.used.fill(0);
-    for stay in &plan.stays {
-        let used = &mut plan.used[stay.pool.index()];
-        *used = (*used).max(stay.end());
+    for residency in &plan.residencies {
+        let used = &mut plan.used[residency.pool.index()];
+        *used = (*used).max(residency.end());
     }
     plan.transfers.sort_by_key(|one| one.due);
 }
@@ -93,7 +97,7 @@ const FIGURES: [Rule; 6] = [
     Rule::PreloadedBytes,
     Rule::TotalCost,
     Rule::BoundBelowCost,
-    Rule::FloorBelowBound,
+    Rule::UnavoidableCostBelowBound,
 ];
 
 #[test]
@@ -103,7 +107,7 @@ fn accepted_plans_run() {
         let draw = &mut Draw(seed);
         let graph = if seed % 2 == 0 { drawn(seed, 1 + seed % 7, 12) } else { mixed(seed, 7) };
         let pools = drawn_pools(draw, bytes_of(&graph) / 2);
-        let level = [Sharing::None, Sharing::All][draw.below(2) as usize];
+        let level = [SharingLevel::None, SharingLevel::All][draw.below(2) as usize];
         let planner = Planner::new().alignment(1).share(level).limits(Limits::new().nodes(200));
         let Ok(plan) = planner.place(&graph, &pools) else { continue };
         for _ in 0..60 {

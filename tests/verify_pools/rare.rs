@@ -1,6 +1,6 @@
 //! Rare cases that a planner can easily get wrong.
 
-use plimsoll::{Graph, GraphBuilder, Planner, Pool, Pools, Sharing, TensorSpec};
+use plimsoll::{Graph, GraphBuilder, Planner, Pool, Pools, SharingLevel, TensorSpec};
 
 use crate::place;
 use crate::support::pools::drawn_pools;
@@ -12,7 +12,7 @@ fn two(l1: u64) -> Pools {
 }
 
 /// Asserts that the planner returns a plan and that the plan is right.
-fn check(net: GraphBuilder, pools: &Pools, level: Sharing) {
+fn check(net: GraphBuilder, pools: &Pools, level: SharingLevel) {
     let planner = Planner::new().alignment(1).share(level);
     let placed = place(&planner, &net.build().unwrap(), pools);
     let plan = placed.unwrap_or_else(|wrong| panic!("{wrong}"));
@@ -32,7 +32,7 @@ fn constants_in_the_backing_store_keep_their_place() {
     net.operator("conv").reads([x, w]).writes([a]);
     net.operator("relu").reads([a]).writes([y]);
     net.output(y);
-    check(net, &Pools::new([Pool::off_chip("ddr")]).unwrap(), Sharing::None);
+    check(net, &Pools::new([Pool::off_chip("ddr")]).unwrap(), SharingLevel::None);
 }
 
 /// The first occurrence needs no copy; the second one is a copy that reads the tensor.
@@ -42,9 +42,9 @@ fn a_tensor_twice_in_one_concatenation_is_read() {
     let x = net.input("x", bytes(8));
     let [a, y] = [("a", 8), ("y", 16)].map(|(name, size)| net.tensor(name, bytes(size)));
     net.operator("conv").reads([x]).writes([a]);
-    net.operator("concat").reads([a, a]).writes([y]).piece(a, y, 0).piece(a, y, 8);
+    net.operator("concat").reads([a, a]).writes([y]).concat_slice(a, y, 0).concat_slice(a, y, 8);
     net.output(y);
-    check(net, &Pools::new([Pool::off_chip("ddr")]).unwrap(), Sharing::All);
+    check(net, &Pools::new([Pool::off_chip("ddr")]).unwrap(), SharingLevel::All);
 }
 
 /// The input dies before its prefetch is due, but a view of it lives on.
@@ -57,7 +57,7 @@ fn a_view_begins_while_its_input_is_prefetched() {
     let first = net.operator("conv").reads([z]).writes([a]).id();
     net.operator("add").reads([view, a]).writes([y]).after([first]);
     net.output(y);
-    check(net, &two(64).prefetch(2), Sharing::Views);
+    check(net, &two(64).prefetch(2), SharingLevel::Views);
 }
 
 /// The caller writes the input even if no operator reads it.
@@ -69,7 +69,7 @@ fn an_input_without_readers_has_memory_of_its_own() {
     net.operator("conv").reads([z]).writes([a]);
     net.operator("relu").reads([a]).writes([y]);
     net.place_at(y, x, 0).output(y);
-    check(net, &two(64), Sharing::None);
+    check(net, &two(64), SharingLevel::None);
 }
 
 /// The alignment of a tensor may be smaller than that of its pool.
@@ -81,7 +81,7 @@ fn slices_lie_at_multiples_of_the_alignment_of_their_pool() {
     net.operator("slice").reads([x]).writes([cut]).view(x, cut, 3);
     net.operator("relu").reads([cut]).writes([y]);
     net.output(y);
-    check(net, &Pools::new([Pool::off_chip("ddr").alignment(8)]).unwrap(), Sharing::Views);
+    check(net, &Pools::new([Pool::off_chip("ddr").alignment(8)]).unwrap(), SharingLevel::Views);
 }
 
 /// The caller finds the variable in the pool of outputs, whether it is resident or not.
@@ -92,7 +92,7 @@ fn a_variable_that_is_an_output_is_where_outputs_are() {
     net.operator("update").reads([x, s]).writes([s]);
     net.operator("again").reads([x, s]).writes([s]);
     net.output(s);
-    check(net, &two(64), Sharing::None);
+    check(net, &two(64), SharingLevel::None);
 }
 
 /// The next run reads the variable from the backing store, so it must be there as well; otherwise the

@@ -2,12 +2,12 @@
 
 use plimsoll::verify::verify_pools;
 use plimsoll::{
-    Graph, How, LiveRange, OperatorId, Pool, PoolId, PoolPlan, Pools, Share, TensorId, TensorSpec, Traffic,
-    Transfer,
+    Alias, AliasKind, Graph, LiveRange, OperatorId, Pool, PoolId, PoolPlan, Pools, TensorId, TensorSpec,
+    Traffic, Transfer,
 };
 
 use crate::support::pools::run_on_bytes;
-use crate::wrong::{stay, tensor};
+use crate::wrong::{residency, tensor};
 
 fn refuse(graph: &Graph, plan: &PoolPlan, reason: &str) {
     let found = verify_pools(graph, plan).expect_err(reason).to_string();
@@ -27,8 +27,11 @@ fn tied() -> (Graph, PoolPlan) {
     net.place_at(y, x, 8).keep_apart(x, z).output(z);
     let graph = net.build().unwrap();
     let mut plan = PoolPlan::unplaced(&graph, &Pools::new([Pool::new("sram")]).unwrap());
-    plan.stays =
-        vec![stay(tensor(0), 0, 0, 8, 0..2), stay(tensor(1), 0, 8, 8, 0..2), stay(tensor(2), 0, 16, 8, 1..2)];
+    plan.residencies = vec![
+        residency(tensor(0), 0, 0, 8, 0..2),
+        residency(tensor(1), 0, 8, 8, 0..2),
+        residency(tensor(2), 0, 16, 8, 1..2),
+    ];
     plan.used = vec![24];
     plan.traffic = vec![Traffic { read: 24, written: 16 }];
     (graph, plan)
@@ -39,20 +42,20 @@ fn constraints_hold_in_each_pool() {
     let (graph, plan) = tied();
     verify_pools(&graph, &plan).unwrap();
     let mut wrong = plan.clone();
-    wrong.stays[1].offset = 32;
+    wrong.residencies[1].offset = 32;
     refuse(
         &graph,
         &wrong,
         "in pool `sram`, tensor `y` lies at 32, not 8 bytes after tensor `x`, which lies at 0",
     );
     let mut wrong = plan.clone();
-    wrong.stays[2].offset = 4;
+    wrong.residencies[2].offset = 4;
     refuse(&graph, &wrong, "tensors `x` and `z` share memory of pool `sram` but must be kept apart");
     // In different pools, any distance is right.
     let mut apart = plan.clone();
     apart.pools = Pools::new([Pool::new("sram"), Pool::new("bank"), Pool::new("ddr")]).unwrap();
     apart.pools = apart.pools.inputs("sram").unwrap().outputs("sram").unwrap();
-    (apart.stays[1].pool, apart.stays[1].offset) = (PoolId::new(1), 100);
+    (apart.residencies[1].pool, apart.residencies[1].offset) = (PoolId::new(1), 100);
     apart.used = vec![24, 108, 0];
     let traffic = [(16, 8), (8, 8), (0, 0)];
     apart.traffic = traffic.map(|(read, written)| Traffic { read, written }).to_vec();
@@ -75,23 +78,23 @@ fn wrong_views_and_slices_are_refused() {
     net.operator("slice").reads([image]).writes([cut]).view(image, cut, 8);
     net.operator("conv").reads([cut]).writes([piece]);
     let concat = net.operator("concat").reads([piece, image]).writes([joined]);
-    concat.piece(piece, joined, 0).piece(image, joined, 8);
+    concat.concat_slice(piece, joined, 0).concat_slice(image, joined, 8);
     net.operator("relu").reads([image]).writes([over]).in_place(image, over);
     net.output(joined).output(over);
     let graph = net.build().unwrap();
     let mut plan = PoolPlan::unplaced(&graph, &Pools::new([Pool::new("sram")]).unwrap());
-    plan.stays = vec![
-        stay(tensor(0), 0, 32, 16, 0..4),
-        stay(tensor(1), 0, 40, 8, 0..2),
-        stay(tensor(2), 0, 0, 8, 1..3),
-        stay(tensor(3), 0, 0, 24, 2..4),
-        stay(tensor(4), 0, 48, 16, 3..4),
+    plan.residencies = vec![
+        residency(tensor(0), 0, 32, 16, 0..4),
+        residency(tensor(1), 0, 40, 8, 0..2),
+        residency(tensor(2), 0, 0, 8, 1..3),
+        residency(tensor(3), 0, 0, 24, 2..4),
+        residency(tensor(4), 0, 48, 16, 3..4),
     ];
-    let share = |operator, tensor, of, at, how| {
+    let alias = |operator, tensor, of, at, kind| {
         let (operator, [tensor, of]) = (OperatorId::new(operator), [tensor, of].map(TensorId::new));
-        Share { operator, tensor, of, at, how }
+        Alias { operator, tensor, of, at, kind }
     };
-    plan.shares = vec![share(0, 1, 0, 8, How::Slice), share(2, 2, 3, 0, How::Concat)];
+    plan.aliases = vec![alias(0, 1, 0, 8, AliasKind::Slice), alias(2, 2, 3, 0, AliasKind::Concat)];
     plan.used = vec![64];
     plan.traffic = vec![Traffic { read: 8 + 16 + 16, written: 8 + 16 + 16 }];
     verify_pools(&graph, &plan).unwrap();
@@ -102,38 +105,41 @@ fn wrong_views_and_slices_are_refused() {
         refuse(&graph, &wrong, reason);
     };
     change(
-        |p| p.stays[1].offset = 32,
+        |p| p.residencies[1].offset = 32,
         "at step 0, tensor `cut` lies at 32 of pool `sram`, not at 8 of tensor `image`",
     );
     change(
-        |p| p.stays[2].offset = 8,
+        |p| p.residencies[2].offset = 8,
         "at step 2, tensor `piece` lies at 8 of pool `sram`, not at 0 of tensor `joined`",
     );
     change(
-        |p| p.stays[0].offset = 8,
+        |p| p.residencies[0].offset = 8,
         "operator `concat` writes tensor `joined` over its input tensor `image`",
     );
-    change(|p| p.stays[4].offset = 32, "operator `relu` writes tensor `over` over its input tensor `image`");
     change(
-        |p| p.stays[4].offset = 16,
+        |p| p.residencies[4].offset = 32,
+        "operator `relu` writes tensor `over` over its input tensor `image`",
+    );
+    change(
+        |p| p.residencies[4].offset = 16,
         "when the run ends, byte 16 of pool `sram` should be of tensor `joined`",
     );
-    change(|p| p.shares[0].how = How::View, "does not permit");
+    change(|p| p.aliases[0].kind = AliasKind::View, "does not permit");
     change(
-        |p| p.shares[1].at = 8,
+        |p| p.aliases[1].at = 8,
         "operator `concat` does not permit tensor `piece` at 8 of tensor `joined`",
     );
     // A graph input may not be overwritten, even if the operator permits it.
     change(
         |p| {
-            p.shares.push(Share {
+            p.aliases.push(Alias {
                 operator: OperatorId::new(3),
                 tensor: TensorId::new(4),
                 of: TensorId::new(0),
                 at: 0,
-                how: How::InPlace,
+                kind: AliasKind::InPlace,
             });
-            p.stays[4].offset = 32;
+            p.residencies[4].offset = 32;
         },
         "operator `relu` writes tensor `over` over its input tensor `image`",
     );
@@ -150,7 +156,8 @@ fn nothing_overflows() {
     let graph = net.build().unwrap();
     let pool = Pool::new("ddr").read_cost(u32::MAX).write_cost(u32::MAX);
     let mut plan = PoolPlan::unplaced(&graph, &Pools::new([pool]).unwrap());
-    plan.stays = vec![stay(tensor(0), 0, 0, 1 << 63, 0..1), stay(tensor(1), 0, 1 << 63, 1 << 63, 0..1)];
+    plan.residencies =
+        vec![residency(tensor(0), 0, 0, 1 << 63, 0..1), residency(tensor(1), 0, 1 << 63, 1 << 63, 0..1)];
     plan.used = vec![u64::MAX];
     plan.traffic = vec![Traffic { read: 1 << 63, written: 1 << 63 }];
     refuse(
@@ -158,12 +165,12 @@ fn nothing_overflows() {
         &plan,
         "tensor `y` in pool `ddr` (9223372036854775808 bytes at 9223372036854775808) ends above 2^64",
     );
-    plan.stays[1].offset = 0;
+    plan.residencies[1].offset = 0;
     refuse(&graph, &plan, "overlaps tensor `y`");
-    plan.stays[1].live = LiveRange { start: u32::MAX, end: u32::MAX };
+    plan.residencies[1].live = LiveRange { start: u32::MAX, end: u32::MAX };
     refuse(&graph, &plan, "lives in 4294967295..4294967295, which is not within the run of 1 steps");
     let tensor = TensorId::new(0);
-    plan.stays.pop();
+    plan.residencies.pop();
     plan.transfers = vec![Transfer {
         tensor,
         step: 0,

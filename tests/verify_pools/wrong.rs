@@ -2,8 +2,8 @@
 
 use plimsoll::verify::{Rule, Violation, verify_pools};
 use plimsoll::{
-    Graph, How, LiveRange, Loading, Occupant, OperatorId, Pool, PoolId, PoolPlan, Pools, Share, Stay,
-    TensorId, TensorSpec, Traffic, Transfer, Use, Variables,
+    Alias, AliasKind, Graph, LiveRange, Loading, Occupant, OperatorId, Pool, PoolId, PoolPlan, Pools,
+    Residency, TensorId, TensorSpec, Traffic, Transfer, Use, Variables,
 };
 
 use crate::support::pools::run_on_bytes;
@@ -48,8 +48,14 @@ pub fn tensor(id: usize) -> Occupant {
     Occupant::Tensor(TensorId::new(id))
 }
 
-pub fn stay(occupant: Occupant, pool: usize, offset: u64, bytes: u64, live: std::ops::Range<u32>) -> Stay {
-    Stay { occupant, pool: PoolId::new(pool), offset, bytes, live: LiveRange::from(live) }
+pub fn residency(
+    occupant: Occupant,
+    pool: usize,
+    offset: u64,
+    bytes: u64,
+    live: std::ops::Range<u32>,
+) -> Residency {
+    Residency { occupant, pool: PoolId::new(pool), offset, bytes, live: LiveRange::from(live) }
 }
 
 fn copy(id: usize, steps: std::ops::RangeInclusive<u32>, from: usize, to: usize, bytes: u64) -> Transfer {
@@ -62,19 +68,19 @@ fn copy(id: usize, steps: std::ops::RangeInclusive<u32>, from: usize, to: usize,
 fn right() -> PoolPlan {
     let mut plan = PoolPlan::unplaced(&graph(), &pools());
     plan.alignment = 4;
-    plan.stays = vec![
-        stay(tensor(X), DDR, 0, 16, 0..1),
-        stay(tensor(W), DDR, 32, 32, 0..4),
-        stay(tensor(V), CHIP, 40, 8, 0..4),
-        stay(tensor(S), CHIP, 16, 8, 0..2),
-        stay(tensor(S), DDR, 64, 8, 0..4),
-        stay(tensor(A), CHIP, 0, 16, 0..2),
-        stay(tensor(A), CHIP, 16, 16, 3..4),
-        stay(tensor(A), DDR, 80, 16, 1..4),
-        stay(tensor(B), CHIP, 48, 16, 1..3),
-        stay(tensor(C), CHIP, 48, 16, 2..4),
-        stay(tensor(Y), DDR, 96, 16, 3..4),
-        stay(Occupant::Scratch(OperatorId::new(0)), CHIP, 32, 8, 0..1),
+    plan.residencies = vec![
+        residency(tensor(X), DDR, 0, 16, 0..1),
+        residency(tensor(W), DDR, 32, 32, 0..4),
+        residency(tensor(V), CHIP, 40, 8, 0..4),
+        residency(tensor(S), CHIP, 16, 8, 0..2),
+        residency(tensor(S), DDR, 64, 8, 0..4),
+        residency(tensor(A), CHIP, 0, 16, 0..2),
+        residency(tensor(A), CHIP, 16, 16, 3..4),
+        residency(tensor(A), DDR, 80, 16, 1..4),
+        residency(tensor(B), CHIP, 48, 16, 1..3),
+        residency(tensor(C), CHIP, 48, 16, 2..4),
+        residency(tensor(Y), DDR, 96, 16, 3..4),
+        residency(Occupant::Scratch(OperatorId::new(0)), CHIP, 32, 8, 0..1),
     ];
     plan.transfers = vec![
         copy(S, 0..=1, DDR, CHIP, 8),
@@ -84,26 +90,26 @@ fn right() -> PoolPlan {
     ];
     plan.uses = vec![Use { step: 3, occupant: tensor(A), pool: PoolId::new(CHIP) }];
     let [tensor, of] = [C, B].map(TensorId::new);
-    plan.shares = vec![Share { operator: OperatorId::new(2), tensor, of, at: 0, how: How::InPlace }];
+    plan.aliases = vec![Alias { operator: OperatorId::new(2), tensor, of, at: 0, kind: AliasKind::InPlace }];
     plan.used = vec![64, 112];
     plan.traffic = vec![Traffic { read: 112, written: 88 }, Traffic { read: 72, written: 40 }];
-    (plan.preloaded, plan.cost, plan.lower_bound, plan.floor) = (8, 264, 200, 100);
+    (plan.preloaded, plan.cost, plan.lower_bound, plan.unavoidable_cost) = (8, 264, 200, 100);
     plan
 }
 
 /// The first residency interval of a tensor in a pool.
-fn at(plan: &mut PoolPlan, id: usize, pool: usize) -> &mut Stay {
-    let own = plan.stays.iter_mut().filter(|stay| stay.occupant == tensor(id));
-    own.into_iter().find(|stay| stay.pool.index() == pool).unwrap()
+fn at(plan: &mut PoolPlan, id: usize, pool: usize) -> &mut Residency {
+    let own = plan.residencies.iter_mut().filter(|residency| residency.occupant == tensor(id));
+    own.into_iter().find(|residency| residency.pool.index() == pool).unwrap()
 }
 
-fn scratch(plan: &mut PoolPlan) -> &mut Stay {
-    plan.stays.last_mut().unwrap()
+fn scratch(plan: &mut PoolPlan) -> &mut Residency {
+    plan.residencies.last_mut().unwrap()
 }
 
 fn remove(plan: &mut PoolPlan, id: usize, pool: usize) {
     let gone = *at(plan, id, pool);
-    plan.stays.retain(|stay| *stay != gone);
+    plan.residencies.retain(|residency| *residency != gone);
 }
 
 type Break = fn(&mut PoolPlan);
@@ -139,14 +145,14 @@ const WRONG: &[(Break, Rule, &str)] = &[
     ),
     (|p| p.traffic.push(Traffic::default()), Rule::ListLength, "the plan has 3 traffic by pool, expected 2"),
     (|p| p.alignment = 3, Rule::PlanAlignment, "alignment 3 is not a power of two"),
-    (|p| p.stays.swap(0, 1), Rule::ResidencySorted, "is out of order in the list of places"),
+    (|p| p.residencies.swap(0, 1), Rule::ResidencySorted, "is out of order in the list of places"),
     (
-        |p| p.stays.swap(3, 4),
+        |p| p.residencies.swap(3, 4),
         Rule::ResidencySorted,
         "tensor `s` in pool `chip` from step 0 on is out of order in the list of places",
     ),
     (
-        |p| p.stays.insert(1, p.stays[0]),
+        |p| p.residencies.insert(1, p.residencies[0]),
         Rule::ResidencyUnique,
         "tensor `x` has two places in pool `ddr` at once, in 0..1 and 0..1",
     ),
@@ -154,7 +160,7 @@ const WRONG: &[(Break, Rule, &str)] = &[
     // Single residency intervals.
     (|p| at(p, X, DDR).pool = PoolId::new(2), Rule::PoolExists, "tensor `x` lies in pool 2, but there are 2"),
     (
-        |p| p.stays.push(stay(tensor(99), DDR, 0, 1, 0..1)),
+        |p| p.residencies.push(residency(tensor(99), DDR, 0, 1, 0..1)),
         Rule::PlacementNeeded,
         "tensor 99 has a place in pool `ddr`, but it is not of this graph",
     ),
@@ -233,7 +239,7 @@ const WRONG: &[(Break, Rule, &str)] = &[
     ),
     (
         |p| {
-            p.stays.pop();
+            p.residencies.pop();
         },
         Rule::OperandResident,
         "scratch of operator `conv` (8 bytes) has no place when operator `conv` runs at step 0",
@@ -424,51 +430,51 @@ const WRONG: &[(Break, Rule, &str)] = &[
         "when the run ends, byte 32 of pool `ddr` should be of tensor `w` but holds bytes of tensor `y`",
     ),
     (
-        |p| p.stays[6].offset = 48,
+        |p| p.residencies[6].offset = 48,
         Rule::IntactAtRead,
         "when operator `add` reads at step 3, byte 48 of pool `chip` should be of tensor `c` but holds bytes of tensor `a`",
     ),
     (
-        |p| p.stays[6].offset = 32,
+        |p| p.residencies[6].offset = 32,
         Rule::IntactAtEnd,
         "when the run ends, byte 40 of pool `chip` should be of tensor `v` but holds bytes of tensor `a`",
     ),
     (
-        |p| p.stays.insert(5, stay(tensor(S), DDR, 112, 8, 3..4)),
+        |p| p.residencies.insert(5, residency(tensor(S), DDR, 112, 8, 3..4)),
         Rule::ResidencyUnique,
         "tensor `s` has two places in pool `ddr` at once",
     ),
     (
         |p| {
             at(p, S, DDR).live.end = 1;
-            p.stays.insert(5, stay(tensor(S), DDR, 112, 8, 1..4));
+            p.residencies.insert(5, residency(tensor(S), DDR, 112, 8, 1..4));
         },
         Rule::ReturnsToStart,
         "tensor `s` lies at 64 of pool `ddr` when the run starts, but at 112 when it ends",
     ),
     // Sharing.
     (
-        |p| p.shares[0].how = How::View,
+        |p| p.aliases[0].kind = AliasKind::View,
         Rule::AliasPermitted,
         "operator `relu` does not permit tensor `c` at 0 of tensor `b`",
     ),
     (
-        |p| p.shares[0].at = 4,
+        |p| p.aliases[0].at = 4,
         Rule::AliasPermitted,
         "operator `relu` does not permit tensor `c` at 4 of tensor `b`",
     ),
     (
-        |p| p.shares[0].operator = OperatorId::new(1),
+        |p| p.aliases[0].operator = OperatorId::new(1),
         Rule::AliasPermitted,
         "operator `update` does not permit tensor `c` at 0 of tensor `b`",
     ),
     (
-        |p| p.shares[0].of = TensorId::new(99),
+        |p| p.aliases[0].of = TensorId::new(99),
         Rule::AliasPermitted,
         "an operator or a tensor is not of this graph",
     ),
     (
-        |p| p.shares.clear(),
+        |p| p.aliases.clear(),
         Rule::Disjoint,
         "tensor `b` in pool `chip` (16 bytes at 48, live 1..3) overlaps tensor `c` in pool `chip` (16 bytes at 48, live 2..4)",
     ),
@@ -497,7 +503,11 @@ const WRONG: &[(Break, Rule, &str)] = &[
     (|p| p.preloaded = 40, Rule::PreloadedBytes, "the plan states 40 preloaded bytes, but there are 8"),
     (|p| p.cost = 263, Rule::TotalCost, "the plan states a cost of 263, but the cost is 264"),
     (|p| p.lower_bound = 265, Rule::BoundBelowCost, "the lower bound of 265 is above the cost of 264"),
-    (|p| p.floor = 201, Rule::FloorBelowBound, "the unavoidable cost of 201 is above the lower bound of 200"),
+    (
+        |p| p.unavoidable_cost = 201,
+        Rule::UnavoidableCostBelowBound,
+        "the unavoidable cost of 201 is above the lower bound of 200",
+    ),
 ];
 
 #[test]

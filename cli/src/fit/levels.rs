@@ -4,7 +4,7 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 use plimsoll::import::Imported;
-use plimsoll::{Error, Graph, Ordering, Problem, Sharing};
+use plimsoll::{Error, Graph, Problem, ScheduleMode, SharingLevel};
 use serde::{Serialize, Serializer};
 
 use super::families::{Families, short_name};
@@ -112,14 +112,14 @@ fn of_graph(graph: &Graph, arguments: &FitArguments, bar: &ProgressBar) -> Resul
     };
     let mut arenas = [u64::MAX; LEVELS.len()];
     for (level, name) in LEVELS[..STRATEGIES].iter().enumerate() {
-        let planner = planner().order(Ordering::File).strategy(arguments.searching.strategy(name)?);
+        let planner = planner().order(ScheduleMode::Program).strategy(arguments.searching.strategy(name)?);
         if let Some(plan) = unless_refused(graph.name(), planner.plan(graph), bar)? {
             arenas[level] = plan.arena_bytes;
         }
     }
     let plan_ordered = |sharing| planner().order(arguments.order_of_tables()).share(sharing).plan(graph);
-    let last = plan_ordered(Sharing::All)?;
-    arenas[STRATEGIES] = plan_ordered(Sharing::None)?.arena_bytes;
+    let last = plan_ordered(SharingLevel::All)?;
+    arenas[STRATEGIES] = plan_ordered(SharingLevel::None)?.arena_bytes;
     arenas[STRATEGIES + 1] = last.arena_bytes;
     Ok((arenas, last.bound()))
 }

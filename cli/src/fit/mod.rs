@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use indicatif::ProgressBar;
-use plimsoll::{Ordering, Planner, Tensor, TensorKind};
+use plimsoll::{Planner, ScheduleMode, Tensor, TensorKind};
 
 use crate::arguments::{FitArguments, OrderArgument};
 use crate::outcome::{Failure, Outcome};
@@ -60,10 +60,10 @@ impl FitArguments {
 
     /// Operator order of the tables' last levels. It is never the program order, because tables show
     /// how much a better order saves.
-    fn order_of_tables(&self) -> Ordering {
+    fn order_of_tables(&self) -> ScheduleMode {
         match self.order {
-            OrderArgument::Optimal => Ordering::Optimal,
-            OrderArgument::Auto | OrderArgument::File => Ordering::Auto,
+            OrderArgument::Optimal => ScheduleMode::Optimal,
+            OrderArgument::Auto | OrderArgument::File => ScheduleMode::Auto,
         }
     }
 

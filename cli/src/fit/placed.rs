@@ -127,7 +127,8 @@ impl NetworkFit {
         check_no_fixed_offsets(graph)?;
         let plan = planner.plan(graph)?;
         let backing_store_only = Pools::new([Pool::off_chip("backing-store")])?;
-        let before = planner.place_in_order(graph, &plan.order, &backing_store_only)?.home_traffic().into();
+        let before =
+            planner.place_in_order(graph, &plan.order, &backing_store_only)?.backing_store_traffic().into();
         let align = align.max(pools.list()[0].offset_alignment());
         Ok(Self {
             model: graph.name().to_owned(),
@@ -177,10 +178,10 @@ impl PlacementSummary {
             traffic: traffic.into(),
         });
         Self {
-            after: plan.home_traffic().into(),
+            after: plan.backing_store_traffic().into(),
             cost: plan.cost,
             lower_bound: plan.lower_bound,
-            floor: plan.floor,
+            floor: plan.unavoidable_cost,
             gap: Some(plan.gap()).filter(|gap| gap.is_finite()),
             pools: pools.collect(),
             preloaded: plan.preloaded,
@@ -225,7 +226,7 @@ fn is_constant(graph: &Graph, tensor: TensorId) -> bool {
 
 /// The same memories, with weights in the backing store only.
 fn without_weights(pools: &Pools) -> Result<Pools, Failure> {
-    let backing_store = pools.home_id();
+    let backing_store = pools.backing_store_id();
     let list = pools.ids().map(|id| {
         let pool = pools.pool(id).clone();
         if id == backing_store {

@@ -217,7 +217,7 @@ fn text(report: &NetworkReport, pools: &Pools, seconds: f64) -> String {
     let verdict = |fits| if fits { "fit on chip" } else { "do not fit on chip" };
     lines.add("activations", &format!("{}: arena {arena}, {quality}", verdict(fit.activations_fit)));
     lines.add("with weights", &format!("{}: weights {}", verdict(fit.all_fits), bytes(fit.weights)));
-    let backing_store = pools.home().name();
+    let backing_store = pools.backing_store().name();
     let scope = format!("with every tensor in {backing_store}");
     lines.add(&format!("{backing_store} before"), &traffic_text(fit.before, &scope));
     if let Some(reason) = &fit.impossible {

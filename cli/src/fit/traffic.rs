@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll::effects::{Access, accesses};
-use plimsoll::{Content, Graph, How, Loading, Occupant, OperatorId, PoolPlan, Share, TensorId, TensorKind};
+use plimsoll::{
+    Alias, AliasKind, Content, Graph, Loading, Occupant, OperatorId, PoolPlan, TensorId, TensorKind,
+};
 use serde::Serialize;
 
 use super::kind_of;
@@ -45,7 +47,7 @@ struct TrafficLedger<'a> {
     graph: &'a Graph,
     plan: &'a PoolPlan,
     /// Memory sharing of the plan by operator index.
-    shares: BTreeMap<usize, Vec<Share>>,
+    aliases: BTreeMap<usize, Vec<Alias>>,
     /// Bytes read from and written to the backing store: tensors by id, then scratch by operator id.
     moved: Vec<[u64; 2]>,
     /// By tensor: whether an operator of the plan reads it.
@@ -54,13 +56,13 @@ struct TrafficLedger<'a> {
 
 impl<'a> TrafficLedger<'a> {
     fn new(graph: &'a Graph, plan: &'a PoolPlan) -> Self {
-        let mut shares: BTreeMap<usize, Vec<Share>> = BTreeMap::new();
-        for share in &plan.shares {
-            shares.entry(share.operator.index()).or_default().push(*share);
+        let mut aliases: BTreeMap<usize, Vec<Alias>> = BTreeMap::new();
+        for alias in &plan.aliases {
+            aliases.entry(alias.operator.index()).or_default().push(*alias);
         }
         let count = graph.tensors().len();
         let moved = vec![[0; 2]; count + graph.operators().len()];
-        Self { graph, plan, shares, moved, is_read: vec![false; count] }
+        Self { graph, plan, aliases, moved, is_read: vec![false; count] }
     }
 
     /// Index of an occupant in `moved`.
@@ -77,14 +79,15 @@ impl<'a> TrafficLedger<'a> {
     /// A tensor may be in several memories at one step. The plan then states which of them the
     /// operator uses; without a statement, it is the fastest one.
     fn count_operators(&mut self) {
-        let backing_store = self.plan.pools.home_id();
+        let backing_store = self.plan.pools.backing_store_id();
         let uses = self.plan.uses.iter();
         let uses: BTreeMap<(u32, usize), _> =
             uses.map(|stated| ((stated.step, self.index_of(stated.occupant)), stated.pool)).collect();
         let is_in_backing_store = |ledger: &Self, step: u32, occupant: Occupant| {
             let pool = uses.get(&(step, ledger.index_of(occupant))).copied().or_else(|| {
-                let stays = ledger.plan.stays_of(occupant).filter(|stay| stay.live.contains(step));
-                stays.map(|stay| stay.pool).min()
+                let residencies =
+                    ledger.plan.residencies_of(occupant).filter(|residency| residency.live.contains(step));
+                residencies.map(|residency| residency.pool).min()
             });
             pool == Some(backing_store)
         };
@@ -92,8 +95,8 @@ impl<'a> TrafficLedger<'a> {
             for input in self.graph.operator(id).inputs() {
                 self.is_read[input.index()] = true;
             }
-            let shares = self.shares.get(&id.index()).map_or(&[][..], Vec::as_slice);
-            for Access { occupant, read, written } in accesses(self.graph, id, shares) {
+            let aliases = self.aliases.get(&id.index()).map_or(&[][..], Vec::as_slice);
+            for Access { occupant, read, written } in accesses(self.graph, id, aliases) {
                 if is_in_backing_store(self, step, occupant) {
                     let index = self.index_of(occupant);
                     let [all_read, all_written] = self.moved[index];
@@ -105,7 +108,7 @@ impl<'a> TrafficLedger<'a> {
 
     /// Adds copies from and to the backing store.
     fn count_transfers(&mut self) {
-        let backing_store = self.plan.pools.home_id();
+        let backing_store = self.plan.pools.backing_store_id();
         for transfer in &self.plan.transfers {
             if transfer.from == backing_store {
                 self.moved[transfer.tensor.index()][0] += transfer.bytes;
@@ -120,7 +123,7 @@ impl<'a> TrafficLedger<'a> {
     /// however large on-chip memories are.
     fn unavoidable(&self, id: TensorId) -> [u64; 2] {
         let (pools, tensor) = (&self.plan.pools, self.graph.tensor(id));
-        let backing_store = pools.home_id();
+        let backing_store = pools.backing_store_id();
         let is_read = match tensor.kind() {
             TensorKind::Input => pools.inputs_in() == backing_store && self.is_read[id.index()],
             TensorKind::Constant => pools.loads() == Loading::EachRun,
@@ -138,7 +141,7 @@ impl<'a> TrafficLedger<'a> {
     /// if one tensor moves more than its size.
     fn entries(self) -> Vec<TensorTraffic> {
         let count = self.graph.tensors().len();
-        let groups = groups(count, &self.plan.shares);
+        let groups = groups(count, &self.plan.aliases);
         let mut avoidable_groups: BTreeSet<usize> = BTreeSet::new();
         for direction in [0, 1] {
             let mut sums: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
@@ -175,11 +178,14 @@ impl<'a> TrafficLedger<'a> {
 /// Numbers of groups by tensor: tensors have the same number if they have common bytes.
 ///
 /// A union-find whose root is the smallest index of a group.
-fn groups(count: usize, shares: &[Share]) -> Vec<usize> {
+fn groups(count: usize, aliases: &[Alias]) -> Vec<usize> {
     let mut parents: Vec<usize> = (0..count).collect();
-    for share in shares.iter().filter(|share| matches!(share.how, How::View | How::Slice | How::Concat)) {
+    for alias in aliases
+        .iter()
+        .filter(|alias| matches!(alias.kind, AliasKind::View | AliasKind::Slice | AliasKind::Concat))
+    {
         let (first, second) =
-            (root(&mut parents, share.tensor.index()), root(&mut parents, share.of.index()));
+            (root(&mut parents, alias.tensor.index()), root(&mut parents, alias.of.index()));
         parents[first.max(second)] = first.min(second);
     }
     (0..count).map(|index| root(&mut parents, index)).collect()

@@ -10,7 +10,7 @@ pub fn weight_bytes(graph: &Graph, align: u64) -> u64 {
     let alignments = graph.tensors().iter().filter_map(Tensor::alignment);
     let coarsest = alignments.fold(align, u64::max);
     let mut is_read = vec![false; graph.tensors().len()];
-    for &id in graph.file_order() {
+    for &id in graph.program_order() {
         for input in graph.operator(id).inputs() {
             is_read[input.index()] = true;
         }

@@ -163,7 +163,7 @@ mod tests {
     fn presets_are_valid() {
         for (name, _) in PRESETS {
             let pools = pools(&[name]).unwrap();
-            assert!(pools.list().len() >= 2 && pools.home().bytes().is_none(), "{name}");
+            assert!(pools.list().len() >= 2 && pools.backing_store().bytes().is_none(), "{name}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Arena sizes for comparison with a plan: in program order, and with all memory sharing.
 
 use plimsoll::allocate::by_name_with;
-use plimsoll::{Effort, Graph, Limits, Plan, Planner, Sharing};
+use plimsoll::{Effort, Graph, Limits, Plan, Planner, SharingLevel};
 
 use super::planner::planner;
 use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
@@ -32,14 +32,14 @@ impl Comparison<'_> {
         if matches!(self.arguments.order, OrderArgument::File) {
             return None;
         }
-        if self.plan.order == self.graph.file_order() {
+        if self.plan.order == self.graph.program_order() {
             return Some(self.plan.arena_bytes);
         }
         if self.graph.operators().len() > MAX_PROGRAM_ORDER_OPERATORS {
             return None;
         }
         let planner = self.planner()?.share(self.arguments.share.into());
-        Some(planner.plan_in_order(self.graph, self.graph.file_order()).ok()?.arena_bytes)
+        Some(planner.plan_in_order(self.graph, self.graph.program_order()).ok()?.arena_bytes)
     }
 
     /// Arena size in bytes with all sharing in the plan's order; none if the plan shares memory, or
@@ -49,7 +49,7 @@ impl Comparison<'_> {
         if self.arguments.share != ShareArgument::None || is_large {
             return None;
         }
-        let planner = self.planner()?.share(Sharing::All);
+        let planner = self.planner()?.share(SharingLevel::All);
         Some(planner.plan_in_order(self.graph, &self.plan.order).ok()?.arena_bytes)
     }
 

@@ -7,7 +7,7 @@ use plimsoll::export::tflite::{self, Scratch, TflitePlan};
 use plimsoll::files;
 use plimsoll::import::contents;
 use plimsoll::report::text;
-use plimsoll::{Effort, Ordering, Planner};
+use plimsoll::{Effort, Planner, ScheduleMode};
 
 use super::format::Format;
 use super::planner::planner;
@@ -41,7 +41,7 @@ pub fn run(
         OrderArgument::File => None,
         OrderArgument::Auto | OrderArgument::Optimal => {
             let quick = planner(arguments, &limits)?.share(share).effort(Effort::Quick);
-            Some(model.plan(quick.order(Ordering::File))?.plan.arena_bytes)
+            Some(model.plan(quick.order(ScheduleMode::Program))?.plan.arena_bytes)
         }
     };
     bar.finish_and_clear();
@@ -91,7 +91,7 @@ fn head_lines(planned: &TflitePlan) -> String {
     let subgraphs = planned.layout.orders.len();
     let scope = if subgraphs > 1 { format!(" for all {subgraphs} subgraphs") } else { String::new() };
     let head = planned.head_bytes;
-    let comparison = match planned.own_head_bytes {
+    let comparison = match planned.runtime_head_bytes {
         Some(runtime_head) if runtime_head > head => {
             let saved = (runtime_head - head) as f64 / runtime_head as f64;
             format!("; {runtime_head} without this plan ({} saved)", text::percent(saved))

@@ -44,7 +44,7 @@ pub fn report_all(arguments: &PlanArguments) {
 
 /// Removes models whose plan needs a larger head than the runtime's own plan.
 pub fn remove_larger_head(outputs: &mut Vec<Output<'_>>, planned: &TflitePlan) {
-    let (head, Some(runtime_head)) = (planned.head_bytes, planned.own_head_bytes) else { return };
+    let (head, Some(runtime_head)) = (planned.head_bytes, planned.runtime_head_bytes) else { return };
     if runtime_head >= head {
         return;
     }

@@ -19,8 +19,8 @@ pub fn verify_document(input: &Path, plan: &Path, text: &str) -> Result<Outcome,
     };
     let verdict = document.to_plan(&imported.graph).map(|plan| verify_pools(&imported.graph, &plan));
     print_verdict(verdict, || {
-        let tensors = document.tensors.iter().map(|entry| &entry.stays);
-        let scratch = document.scratch.iter().map(|entry| &entry.stays);
+        let tensors = document.tensors.iter().map(|entry| &entry.residencies);
+        let scratch = document.scratch.iter().map(|entry| &entry.residencies);
         let intervals: usize = tensors.chain(scratch).map(Vec::len).sum();
         let (pools, transfers) = (document.pools.len(), document.transfers.len());
         let (cost, import) = (document.cost, import_summary(&options));

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, read};
-use plimsoll::{Planner, Sharing};
+use plimsoll::{Planner, SharingLevel};
 
 use crate::command::plimsoll;
 use crate::folder::Folder;
@@ -156,10 +156,10 @@ fn plans_are_the_same_after_they_were_written_and_read() {
         panic!("expected a graph")
     };
     let graph = &imported.graph;
-    let plan = Planner::new().share(Sharing::All).plan(graph).unwrap();
+    let plan = Planner::new().share(SharingLevel::All).plan(graph).unwrap();
     let written = PlanDocument::of_graph(graph, &plan, &options).to_json();
     let read = PlanDocument::from_json(&written).unwrap().to_plan(graph).unwrap();
-    assert_eq!(read.shares, plan.shares);
+    assert_eq!(read.aliases, plan.aliases);
     assert_eq!(PlanDocument::of_graph(graph, &read, &options).to_json(), written);
 }
 

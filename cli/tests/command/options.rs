@@ -151,8 +151,11 @@ fn verify_recognises_plans_for_several_memories() {
     let file = folder.with("pools.json", document.to_json());
     let (status, text, errors) = plimsoll(&["verify", &model(TFLITE), &file]);
     assert_eq!((status, errors.as_str()), (0, ""), "{text}");
-    let expected =
-        format!("{} residency intervals in 2 pools, {} transfers", plan.stays.len(), plan.transfers.len());
+    let expected = format!(
+        "{} residency intervals in 2 pools, {} transfers",
+        plan.residencies.len(),
+        plan.transfers.len()
+    );
     assert!(text.starts_with(&format!("valid: {expected}, cost {}", plan.cost)), "{text}");
 
     let mut cheaper = document;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::allocate::greedy_objects::idle;
 use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectSharing};
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::sort_by_keys;
 
 /// A partial choice: objects with the times at which they are busy.
@@ -86,13 +86,13 @@ impl<'a> Filling<'a> {
     pub(super) fn fill(
         &mut self,
         order: impl Iterator<Item = usize>,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         for i in order {
             if self.sharing.object[i] != OUTSIDE {
                 continue;
             }
-            meter.spend(1 + self.busy.len() as u64 / 8)?;
+            budget.spend(1 + self.busy.len() as u64 / 8)?;
             let interval = self.intervals[i];
             let sizes = &self.sharing.sizes;
             let growth = |k: usize| interval.size.saturating_sub(sizes[k]);

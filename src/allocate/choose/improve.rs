@@ -2,7 +2,7 @@
 
 use super::fill::Filling;
 use crate::allocate::sharing::OUTSIDE;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;
 
@@ -27,11 +27,11 @@ impl<'a> Improver<'a> {
 
     /// # Errors
     /// The reason to stop, if a limit was reached.
-    pub(super) fn step(&mut self, best: &mut Filling<'_>, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    pub(super) fn step(&mut self, best: &mut Filling<'_>, budget: &mut Budget<'_>) -> Result<(), Stop> {
         if best.sharing.sizes.is_empty() {
-            return meter.spend(1);
+            return budget.spend(1);
         }
-        meter.spend(1 + best.sharing.object.len() as u64 / 8)?;
+        budget.spend(1 + best.sharing.object.len() as u64 / 8)?;
         let mut next = best.clone();
         for _ in 0..=self.random.below(3) {
             let objects = next.sharing.sizes.len();
@@ -44,7 +44,7 @@ impl<'a> Improver<'a> {
             }
         }
         let order = self.order();
-        next.fill(order.into_iter(), meter)?;
+        next.fill(order.into_iter(), budget)?;
         if self.value(&next) >= self.value(best) {
             *best = next;
         }

@@ -15,7 +15,7 @@ use super::sharing::ObjectProblem;
 use crate::error::{Error, Result};
 use crate::problem::{Buffer, Choice, Objects, Problem};
 use crate::support::ids::BufferId;
-use crate::support::limits::{Limits, Meter};
+use crate::support::limits::{Budget, Limits};
 use search::ChoiceSearch;
 
 /// Default number of nodes.
@@ -49,9 +49,9 @@ pub(crate) fn choose(
     };
     check(problem, values)?;
     let item_values: Vec<u64> = shared.ids.iter().map(|id| values[id.index()]).collect();
-    let mut meter = Meter::new(limits, DEFAULT_NODES);
+    let mut budget = Budget::new(limits, DEFAULT_NODES);
     let mut search = ChoiceSearch::new(&shared, &item_values, capacity);
-    let (bound, stop) = search.run(&mut meter);
+    let (bound, stop) = search.run(&mut budget);
     // Buffers of size zero are kept in any case.
     let free = values.iter().sum::<u64>() - item_values.iter().sum::<u64>();
     let sharing = &search.best.sharing;
@@ -65,7 +65,7 @@ pub(crate) fn choose(
         height: shared.height(sharing),
         value: search.best.value + free,
         bound: bound + free,
-        nodes: meter.nodes(),
+        nodes: budget.nodes(),
         stop,
         objects,
     })

@@ -5,7 +5,7 @@ use super::fill::Filling;
 use super::improve::Improver;
 use crate::allocate::knapsack::{SharingVerdict, share_greedily, share_within};
 use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::sort_by_keys;
 
 fn too_large(interval: &ObjectInterval, capacity: u64) -> Membership {
@@ -60,8 +60,8 @@ impl<'a> ChoiceSearch<'a> {
     }
 
     /// Runs the search. Returns the bound proven and the reason for stopping.
-    pub(super) fn run(&mut self, meter: &mut Meter<'_>) -> (u64, Stop) {
-        let stop = self.alternate(meter);
+    pub(super) fn run(&mut self, budget: &mut Budget<'_>) -> (u64, Stop) {
+        let stop = self.alternate(budget);
         let open = match stop {
             Ok(()) => 0,
             // The current node is not evaluated, so the bound of its parent counts.
@@ -78,16 +78,16 @@ impl<'a> ChoiceSearch<'a> {
 
     /// Phase 1: greedy choices. Phase 2: the tree search and the improvement of the incumbent
     /// alternate, each for twice as long as before.
-    fn alternate(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn alternate(&mut self, budget: &mut Budget<'_>) -> Result<(), Stop> {
         let intervals = &self.shared.intervals;
         let orders = self.orders();
         let mut improver = Improver::new(self.values, orders.clone());
-        let all = self.all_shared(meter);
+        let all = self.all_shared(budget);
         let mut best = Filling::shrunk(intervals, all, self.values, self.capacity);
-        best.fill(orders[0].iter().copied(), meter)?;
+        best.fill(orders[0].iter().copied(), budget)?;
         for order in orders {
             let mut filling = Filling::empty(intervals, self.capacity);
-            let stopped = filling.fill(order.into_iter(), meter);
+            let stopped = filling.fill(order.into_iter(), budget);
             if improver.value(&filling) > improver.value(&best) {
                 best = filling;
             }
@@ -95,14 +95,14 @@ impl<'a> ChoiceSearch<'a> {
             stopped?;
         }
         let mut quota = FIRST_SEARCH_NODES;
-        self.next = Some(self.node(false, meter)?);
+        self.next = Some(self.node(false, budget)?);
         loop {
-            if self.descend(meter.nodes() + quota, meter)? {
+            if self.descend(budget.nodes() + quota, budget)? {
                 return Ok(());
             }
-            let until = meter.nodes() + quota;
-            while meter.nodes() < until {
-                let stopped = improver.step(&mut best, meter);
+            let until = budget.nodes() + quota;
+            while budget.nodes() < until {
+                let stopped = improver.step(&mut best, budget);
                 if improver.value(&best) > self.best.value {
                     self.propose(best.sharing.clone());
                 }
@@ -114,11 +114,11 @@ impl<'a> ChoiceSearch<'a> {
 
     /// A sharing of all intervals that are not larger than the capacity; the objects may exceed
     /// it together.
-    fn all_shared(&self, meter: &mut Meter<'_>) -> ObjectSharing {
+    fn all_shared(&self, budget: &mut Budget<'_>) -> ObjectSharing {
         let inside: Vec<usize> =
             (0..self.memberships.len()).filter(|&i| self.memberships[i] == Membership::Open).collect();
         let intervals: Vec<ObjectInterval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
-        let part = share_greedily(&intervals, self.shared.sections, meter);
+        let part = share_greedily(&intervals, self.shared.sections, budget);
         let mut object = vec![OUTSIDE; self.memberships.len()];
         for (&i, &shared_object) in inside.iter().zip(&part.object) {
             object[i] = shared_object;
@@ -154,11 +154,11 @@ impl<'a> ChoiceSearch<'a> {
 
     /// Searches depth first until a number of nodes; leaving an interval outside is tried before
     /// keeping it. Returns true if the tree is exhausted.
-    fn descend(&mut self, until: u64, meter: &mut Meter<'_>) -> Result<bool, Stop> {
+    fn descend(&mut self, until: u64, budget: &mut Budget<'_>) -> Result<bool, Stop> {
         while let Some(node) = self.next.take() {
             // The problem is a maximisation: the bound is the largest value still possible.
             let bound = self.path.first().map_or(self.best.value, |&(_, bound, _)| bound);
-            (meter.best, meter.bound) = (self.best.value, bound);
+            (budget.best, budget.bound) = (self.best.value, bound);
             let keep = match node {
                 NodeOutcome::Branch { on, bound } => {
                     self.path.push((on, bound, false));
@@ -172,8 +172,8 @@ impl<'a> ChoiceSearch<'a> {
                     true
                 }
             };
-            self.next = Some(self.node(keep, meter)?);
-            if meter.nodes() >= until {
+            self.next = Some(self.node(keep, budget)?);
+            if budget.nodes() >= until {
                 return Ok(false);
             }
         }
@@ -196,7 +196,7 @@ impl<'a> ChoiceSearch<'a> {
 
     /// Evaluates a node. `same` means that the set of intervals not outside is that of the
     /// parent, so that its sharing need not be computed again.
-    fn node(&mut self, same: bool, meter: &mut Meter<'_>) -> Result<NodeOutcome, Stop> {
+    fn node(&mut self, same: bool, budget: &mut Budget<'_>) -> Result<NodeOutcome, Stop> {
         // A node is pruned if its relaxation, or that of its parent, is not above the incumbent. It
         // branches on an interval of a crowded section; if no section is crowded, the question remains
         // whether the intervals can share objects within the capacity. A sharing that fits closes the
@@ -205,7 +205,7 @@ impl<'a> ChoiceSearch<'a> {
         let above = self.path.last().map_or(u64::MAX, |&(_, bound, _)| bound);
         let bound = self.relaxation.of(&self.memberships);
         let looks = bound.as_ref().map_or(0, |bound| bound.looks) + self.memberships.len() as u64;
-        meter.spend(1 + looks / 64)?;
+        budget.spend(1 + looks / 64)?;
         let Some(NodeBound { value, branching_interval, .. }) = bound else { return Ok(NodeOutcome::Done) };
         let bound = value.min(above);
         if bound <= self.best.value {
@@ -219,7 +219,7 @@ impl<'a> ChoiceSearch<'a> {
         let next = self.relaxation.densest_first().iter().rev().map(|&i| i as usize);
         let next = next.into_iter().find(|&i| self.memberships[i] == Membership::Open);
         if !same || next.is_none() {
-            match self.share(meter)? {
+            match self.share(budget)? {
                 SharingVerdict::Fits(sharing) => {
                     self.propose(sharing);
                     if self.best.value >= bound {
@@ -234,11 +234,11 @@ impl<'a> ChoiceSearch<'a> {
     }
 
     /// Decides whether all intervals that are not outside can share objects within the capacity.
-    fn share(&self, meter: &mut Meter<'_>) -> Result<SharingVerdict, Stop> {
+    fn share(&self, budget: &mut Budget<'_>) -> Result<SharingVerdict, Stop> {
         let inside: Vec<usize> =
             (0..self.memberships.len()).filter(|&i| self.memberships[i] != Membership::Outside).collect();
         let intervals: Vec<ObjectInterval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
-        let verdict = share_within(&intervals, self.shared.sections, self.capacity, meter)?;
+        let verdict = share_within(&intervals, self.shared.sections, self.capacity, budget)?;
         let SharingVerdict::Fits(part) = verdict else { return Ok(verdict) };
         let mut object = vec![OUTSIDE; self.memberships.len()];
         for (&i, &shared_object) in inside.iter().zip(&part.object) {

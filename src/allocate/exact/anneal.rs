@@ -2,7 +2,7 @@
 
 use super::instance::ExactInstance;
 use super::stacking::Stacking;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 
 /// Simulated annealing over vertical orders (`stacking.rs`).
@@ -113,7 +113,7 @@ impl Annealing {
         height: u64,
         (nodes, work): (u64, u64),
         spent: &mut (u64, u64),
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Option<Vec<u64>>, Stop> {
         // The lowest offsets of an order with an excess are valid as well, only higher than the
         // capacity, unless an item is fixed below its lowest offset. So without fixed items the height
@@ -131,7 +131,7 @@ impl Annealing {
             if self.stacking.is_solved() || (looks && self.stacking.height() < height) {
                 return Ok(Some(self.stacking.offsets()));
             }
-            meter.spend_on(1, steps)?;
+            budget.spend_on(1, steps)?;
         }
         Ok(None)
     }
@@ -244,14 +244,14 @@ mod tests {
     /// Heights of the packings found, in order, and the last offsets.
     fn anneal(instance: &ExactInstance, start: &[u64], seed: u64) -> (Vec<u64>, Vec<u64>) {
         let limits = Limits::new();
-        let mut meter = Meter::new(&limits, u64::MAX);
+        let mut budget = Budget::new(&limits, u64::MAX);
         let (mut best, mut heights) = (start.to_vec(), Vec::new());
         let mut annealing = Annealing::new(instance, start, 220, seed).expect("small numbers");
         for _ in 0..6 {
             annealing.prepare(instance, &best, 220);
             let mut spent = (0, 0);
             let height = instance.height(&best);
-            let run = annealing.run(instance, height, (2_000, u64::MAX), &mut spent, &mut meter);
+            let run = annealing.run(instance, height, (2_000, u64::MAX), &mut spent, &mut budget);
             assert!(spent.0 <= 2_000);
             if let Some(offsets) = run.expect("no limit") {
                 heights.push(instance.height(&offsets));

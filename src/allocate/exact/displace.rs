@@ -1,7 +1,7 @@
 //! Local search by displacement: an item moves to where it displaces the least weight.
 
 use super::instance::ExactInstance;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 
 /// Offset of an item that waits to be placed.
@@ -133,7 +133,7 @@ impl Displacement {
         instance: &ExactInstance,
         (nodes, work): (u64, u64),
         spent: &mut (u64, u64),
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<DisplacementOutcome, Stop> {
         while !self.waiting.is_empty() {
             if spent.0 >= nodes || spent.1 >= work {
@@ -142,7 +142,7 @@ impl Displacement {
             let steps = self.make_move(instance);
             *spent = (spent.0 + 1, spent.1 + steps);
             self.moves += 1;
-            meter.spend_on(1, steps)?;
+            budget.spend_on(1, steps)?;
         }
         Ok(DisplacementOutcome::Found)
     }
@@ -278,8 +278,8 @@ pub(super) mod tests {
 
     pub(in crate::allocate::exact) fn instance(problem: &Problem) -> ExactInstance {
         let limits = Limits::new();
-        let mut meter = Meter::new(&limits, u64::MAX);
-        let instance = ExactInstance::new(problem, problem.ids().collect(), &mut meter);
+        let mut budget = Budget::new(&limits, u64::MAX);
+        let instance = ExactInstance::new(problem, problem.ids().collect(), &mut budget);
         instance.expect("no limit").expect("a small problem")
     }
 
@@ -317,7 +317,7 @@ pub(super) mod tests {
         let mut packings = 0;
         for seed in 0..200 {
             let problem = crowded_problem(&mut Random::new(seed));
-            let mut meter = Meter::new(&limits, u64::MAX);
+            let mut budget = Budget::new(&limits, u64::MAX);
             let instance = instance(&problem);
             // All items on top of each other, except the fixed one.
             let mut top = 64;
@@ -332,7 +332,7 @@ pub(super) mod tests {
             let mut spent = (0, 0);
             loop {
                 local.lower_capacity(&instance, height, 48);
-                match local.run(&instance, (3_000, u64::MAX), &mut spent, &mut meter).expect("no limit") {
+                match local.run(&instance, (3_000, u64::MAX), &mut spent, &mut budget).expect("no limit") {
                     DisplacementOutcome::Paused => break,
                     DisplacementOutcome::Found => packings += 1,
                 }

@@ -11,7 +11,7 @@ use super::rules::{PruningRule, Rules};
 use super::seen::FailedStates;
 use super::state::{DeadEnd, PackingState};
 use super::taste::BranchingHeuristic;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 
 const NONE: u32 = u32::MAX;
 
@@ -76,9 +76,9 @@ impl<'a> Dive<'a> {
         rules: Rules,
         capacity: u64,
         heuristic: BranchingHeuristic,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Option<Self>, Stop> {
-        let state = PackingState::new(instance, rules, capacity, &heuristic.ranks(instance), meter)?;
+        let state = PackingState::new(instance, rules, capacity, &heuristic.ranks(instance), budget)?;
         let Ok(state) = state else { return Ok(None) };
         let all = Subproblem { first: 0, end: instance.section_count(), backjump: NONE, successor: NONE };
         let (choice_points, subproblems) = (Vec::new(), vec![all]);
@@ -99,7 +99,12 @@ impl<'a> Dive<'a> {
     ///
     /// # Errors
     /// The reason to stop, if a limit was reached.
-    pub(super) fn run(&mut self, nodes: u64, work: u64, meter: &mut Meter<'_>) -> Result<DiveOutcome, Stop> {
+    pub(super) fn run(
+        &mut self,
+        nodes: u64,
+        work: u64,
+        budget: &mut Budget<'_>,
+    ) -> Result<DiveOutcome, Stop> {
         // A node is one placement or one raised floor, whether chosen or forced. Work is checked before
         // a node and may be exceeded by one node. The search is complete: it ends with `Exhausted` only
         // when every option of every choice point was refuted, by propagation, by a rule or by search.
@@ -118,7 +123,7 @@ impl<'a> Dive<'a> {
                 Ok(false) => {}
                 Err(DeadEnd) => self.done = !self.backtrack(),
             }
-            meter.spend_on(1, self.state.work - before)?;
+            budget.spend_on(1, self.state.work - before)?;
         }
         Ok(if self.done { DiveOutcome::Exhausted } else { DiveOutcome::Paused })
     }

@@ -3,7 +3,7 @@
 use bitvec::vec::BitVec;
 
 use super::instance::ExactInstance;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 
 /// Set of attainable heights, to which lower bounds are rounded up.
 ///
@@ -33,7 +33,7 @@ impl AttainableHeights {
     ///
     /// # Errors
     /// The reason to stop, if a limit was reached.
-    pub(super) fn new(instance: &ExactInstance, highest: u64, meter: &mut Meter<'_>) -> Result<Self, Stop> {
+    pub(super) fn new(instance: &ExactInstance, highest: u64, budget: &mut Budget<'_>) -> Result<Self, Stop> {
         let divisor = divisor(instance);
         let padded = instance.paddings.iter().any(|&padding| padding > 0);
         let fixed = instance.fixed.iter().any(|&offset| offset < u64::MAX);
@@ -43,7 +43,7 @@ impl AttainableHeights {
         // Sums are sound only without fixed offsets and with one alignment: both let a top differ from
         // the sum of the sizes below it.
         let has_sums = !fixed && !mixed && count <= MAX_MULTIPLES && work <= MAX_STEPS;
-        let sums = if has_sums { sums(instance, divisor, count as usize, meter)? } else { BitVec::new() };
+        let sums = if has_sums { sums(instance, divisor, count as usize, budget)? } else { BitVec::new() };
         Ok(Self { divisor, sums, padded })
     }
 
@@ -73,7 +73,12 @@ pub(crate) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-fn sums(instance: &ExactInstance, divisor: u64, count: usize, meter: &mut Meter<'_>) -> Result<BitVec, Stop> {
+fn sums(
+    instance: &ExactInstance,
+    divisor: u64,
+    count: usize,
+    budget: &mut Budget<'_>,
+) -> Result<BitVec, Stop> {
     // Subset sums by dynamic programming: bit k says whether some of the sizes so far add up to k
     // divisors. Each size shifts the set by itself.
     let mut sums = BitVec::repeat(false, count);
@@ -85,7 +90,7 @@ fn sums(instance: &ExactInstance, divisor: u64, count: usize, meter: &mut Meter<
             moved.shift_end(size);
             sums |= moved;
         }
-        meter.charge(1 + count / 16)?;
+        budget.charge(1 + count / 16)?;
     }
     Ok(sums)
 }

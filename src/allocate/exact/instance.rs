@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::support::ids::BufferId;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::{Keyed, sort_by_keys, sort_keyed};
 
 /// Maximum number of (item, section) pairs, and of conflicting pairs: about 200 MB. Larger
@@ -27,14 +27,14 @@ pub(super) struct SparseRows<T> {
 impl<T: Copy> SparseRows<T> {
     fn new(
         rows: impl Iterator<Item = impl IntoIterator<Item = T>>,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Self, Stop> {
         let mut built = Self { starts: vec![0], entries: Vec::new() };
         for row in rows {
             let before = built.entries.len();
             built.entries.extend(row);
             built.starts.push(built.entries.len() as u32);
-            meter.charge(1 + built.entries.len() - before)?;
+            budget.charge(1 + built.entries.len() - before)?;
         }
         Ok(built)
     }
@@ -119,7 +119,7 @@ impl ExactInstance {
     pub(super) fn new(
         problem: &Problem,
         ids: Vec<BufferId>,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Option<Self>, Stop> {
         let buffers: Vec<&Buffer> = ids.iter().map(|&id| problem.buffer(id)).collect();
         // The number of pairs is checked before the arrays are built, so a large problem costs no more
@@ -133,12 +133,12 @@ impl ExactInstance {
         if pieces().flatten().map(|range| range.len()).sum::<usize>() > MAX_PAIRS {
             return Ok(None);
         }
-        let sections = SparseRows::new(pieces().map(Iterator::flatten), meter)?;
-        let members = transposed(&sections, section_starts.len(), meter)?;
+        let sections = SparseRows::new(pieces().map(Iterator::flatten), budget)?;
+        let members = transposed(&sections, section_starts.len(), budget)?;
         let load = |section| members.row(section).iter().map(|&item| sizes[item as usize]).sum();
         let loads = (0..section_starts.len() as u32).map(load).collect();
-        let runs = runs(&sections, meter)?;
-        let Some(conflicts) = conflicts(&runs, &members, &sizes, meter)? else { return Ok(None) };
+        let runs = runs(&sections, budget)?;
+        let Some(conflicts) = conflicts(&runs, &members, &sizes, budget)? else { return Ok(None) };
         let mut instance = Self {
             unit,
             crossing: crossing(&sections, section_starts.len()),
@@ -157,7 +157,7 @@ impl ExactInstance {
             loads,
             ids,
         };
-        instance.obstacles = instance.find_obstacles(meter)?;
+        instance.obstacles = instance.find_obstacles(budget)?;
         instance.classes = instance.find_classes();
         Ok(Some(instance))
     }
@@ -216,9 +216,9 @@ impl ExactInstance {
         (0..self.item_count()).map(|item| *first.entry(alike(item)).or_insert(item)).collect()
     }
 
-    fn find_obstacles(&self, meter: &mut Meter<'_>) -> Result<SparseRows<FixedSpan>, Stop> {
+    fn find_obstacles(&self, budget: &mut Budget<'_>) -> Result<SparseRows<FixedSpan>, Stop> {
         if self.fixed.iter().all(|&offset| offset == u64::MAX) {
-            return SparseRows::new((0..self.item_count()).map(|_| []), meter);
+            return SparseRows::new((0..self.item_count()).map(|_| []), budget);
         }
         let of_item = |item: u32| {
             let fixed =
@@ -232,7 +232,7 @@ impl ExactInstance {
             sort_by_keys(&mut row, |obstacle| [obstacle.offset, 0]);
             row
         };
-        SparseRows::new((0..self.item_count()).map(of_item), meter)
+        SparseRows::new((0..self.item_count()).map(of_item), budget)
     }
 }
 
@@ -240,12 +240,12 @@ fn steps(buffer: &Buffer) -> u64 {
     buffer.pieces().map(|piece| u64::from(piece.steps())).sum()
 }
 
-fn runs(sections: &SparseRows<u32>, meter: &mut Meter<'_>) -> Result<SparseRows<(u32, u32)>, Stop> {
+fn runs(sections: &SparseRows<u32>, budget: &mut Budget<'_>) -> Result<SparseRows<(u32, u32)>, Stop> {
     let row = |item: u32| {
         let runs = sections.row(item).chunk_by(|&a, &b| a + 1 == b);
         runs.map(|run| (run[0], run[run.len() - 1] + 1)).collect::<Vec<_>>()
     };
-    SparseRows::new((0..sections.starts.len() as u32 - 1).map(row), meter)
+    SparseRows::new((0..sections.starts.len() as u32 - 1).map(row), budget)
 }
 
 fn crossing(sections: &SparseRows<u32>, count: usize) -> Vec<u32> {
@@ -283,16 +283,16 @@ fn section_starts(buffers: &[&Buffer]) -> Vec<u32> {
 fn transposed(
     rows: &SparseRows<u32>,
     columns: usize,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<SparseRows<u32>, Stop> {
     let mut turned: Vec<Vec<u32>> = vec![Vec::new(); columns];
     for number in 0..rows.starts.len() as u32 - 1 {
         for &column in rows.row(number) {
             turned[column as usize].push(number);
         }
-        meter.charge(rows.row(number).len())?;
+        budget.charge(rows.row(number).len())?;
     }
-    SparseRows::new(turned.into_iter(), meter)
+    SparseRows::new(turned.into_iter(), budget)
 }
 
 /// Conflicts of all items, or `None` if there are more than `MAX_PAIRS`. An item conflicts
@@ -302,12 +302,12 @@ fn conflicts(
     runs: &SparseRows<(u32, u32)>,
     members: &SparseRows<u32>,
     sizes: &[u64],
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<Option<SparseRows<ItemConflict>>, Stop> {
     // `common[other]` counts the sections shared with the current item. A pair is listed at its first
     // count, so the lists need no search for duplicates. Sorting by size lets `look` stop at the first
     // item that is too large.
-    let starting_runs = runs_by_first_section(runs, members.starts.len() - 1, meter)?;
+    let starting_runs = runs_by_first_section(runs, members.starts.len() - 1, budget)?;
     let mut common = vec![0; sizes.len()];
     let mut rows = SparseRows { starts: vec![0], entries: Vec::new() };
     let mut neighbours: Vec<Keyed> = Vec::new();
@@ -338,7 +338,7 @@ fn conflicts(
         }
         rows.starts.push(rows.entries.len() as u32);
         let length = runs.row(item).iter().map(|run| (run.1 - run.0) as usize).sum::<usize>();
-        meter.charge(length + 8 * neighbours.len())?;
+        budget.charge(length + 8 * neighbours.len())?;
         if rows.entries.len() > MAX_PAIRS {
             return Ok(None);
         }
@@ -350,7 +350,7 @@ fn conflicts(
 fn runs_by_first_section(
     runs: &SparseRows<(u32, u32)>,
     sections: usize,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<SparseRows<(u32, u32)>, Stop> {
     let mut starting_runs: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sections];
     for item in 0..runs.starts.len() as u32 - 1 {
@@ -358,5 +358,5 @@ fn runs_by_first_section(
             starting_runs[first as usize].push((item, end));
         }
     }
-    SparseRows::new(starting_runs.into_iter(), meter)
+    SparseRows::new(starting_runs.into_iter(), budget)
 }

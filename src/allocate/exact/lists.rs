@@ -1,7 +1,7 @@
 //! The open items of each section, in value order.
 
 use super::instance::ExactInstance;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::sort_by_keys;
 
 /// Doubly linked lists with removal and restoration in constant time per section of an item
@@ -30,7 +30,7 @@ impl OpenItems {
     ///
     /// # Errors
     /// The reason to stop, if a limit was reached.
-    pub(super) fn new(instance: &ExactInstance, rank: &[u32], meter: &mut Meter<'_>) -> Result<Self, Stop> {
+    pub(super) fn new(instance: &ExactInstance, rank: &[u32], budget: &mut Budget<'_>) -> Result<Self, Stop> {
         let heads = instance.section_count();
         let link = |number| ListLink { next: number, previous: number, item: u32::MAX };
         let mut lists = Self {
@@ -50,7 +50,7 @@ impl OpenItems {
                 lists.entries[filled[item as usize]] = lists.append(section, item);
                 filled[item as usize] += 1;
             }
-            meter.charge(8 * members.len())?;
+            budget.charge(8 * members.len())?;
         }
         Ok(lists)
     }

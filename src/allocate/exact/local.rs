@@ -5,7 +5,7 @@ use super::displace::{Displacement, DisplacementOutcome, MANY_ITEMS};
 use super::incumbent::Incumbent;
 use super::instance::ExactInstance;
 use crate::allocate::parts::PackingTarget;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 
 /// A local search. Displacement finds easy improvements quickly. Annealing solves harder
 /// instances, but needs millions of moves, which take too long with `MANY_ITEMS` items or more.
@@ -81,20 +81,20 @@ impl LocalSearch {
         instance: &ExactInstance,
         incumbent: &mut Incumbent,
         target: &PackingTarget,
-        budget: (u64, u64),
+        quota: (u64, u64),
         spent: &mut (u64, u64),
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         // Each packing found lowers the height, and the search goes on towards the next target.
         while !incumbent.settles(target) {
-            meter.best = incumbent.height;
+            budget.best = incumbent.height;
             let offsets = match self {
                 Self::Annealing(annealing) => {
-                    annealing.run(instance, incumbent.height, budget, spent, meter)?
+                    annealing.run(instance, incumbent.height, quota, spent, budget)?
                 }
                 Self::Displacement(displacement) => {
                     set_target(displacement, instance, incumbent, target);
-                    match displacement.run(instance, budget, spent, meter)? {
+                    match displacement.run(instance, quota, spent, budget)? {
                         DisplacementOutcome::Found => Some(displacement.offsets().to_vec()),
                         DisplacementOutcome::Paused => None,
                     }

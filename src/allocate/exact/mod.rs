@@ -53,7 +53,7 @@ use super::{Allocation, Naive, Strategy, height};
 use crate::error::Result;
 use crate::problem::Problem;
 use crate::support::effort::Effort;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 
 /// Finds the lowest arena, or proves that no packing fits the capacity, by branch and
 /// bound.
@@ -157,16 +157,16 @@ impl Exact {
             return Some(0);
         }
         let unlimited = limits.clone().without_nodes();
-        let mut meter = Meter::new(&unlimited, target.nodes);
-        (meter.best, meter.bound) = (start, bound);
+        let mut budget = Budget::new(&unlimited, target.nodes);
+        (budget.best, budget.bound) = (start, bound);
         let mut incumbent = Incumbent { bound, height: start, offsets: None };
         let target = PackingTarget { sufficient, ..target };
         let local = !self.unaided;
         let task =
             ExactTask { rules: self.rules, seed: self.seed, threads: self.threads, target, limits, local };
-        let work = search(problem, &mut incumbent, task, &mut meter, allocation);
+        let work = search(problem, &mut incumbent, task, &mut budget, allocation);
         allocation.proven = incumbent.bound.min(incumbent.height);
-        allocation.nodes += meter.nodes();
+        allocation.nodes += budget.nodes();
         work.unwrap_or_else(|stop| {
             allocation.stop = stop;
             Some(0)
@@ -219,17 +219,17 @@ fn search(
     problem: &Problem,
     incumbent: &mut Incumbent,
     task: ExactTask<'_>,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
     allocation: &mut Allocation,
 ) -> std::result::Result<Option<u64>, Stop> {
     let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
-    let Some(instance) = ExactInstance::new(problem, ids, meter)? else {
+    let Some(instance) = ExactInstance::new(problem, ids, budget)? else {
         // The meter has already counted the nodes of the windows.
-        let (_, work) = windows::raise(problem, incumbent, &task, meter)?;
+        let (_, work) = windows::raise(problem, incumbent, &task, budget)?;
         return Ok(incumbent.settles(&task.target).then_some(work));
     };
     let start: Vec<u64> = instance.ids.iter().map(|id| allocation.offsets[id.index()]).collect();
-    let task = ExactTask { target: task.target.after(meter.nodes(), 0), ..task };
+    let task = ExactTask { target: task.target.after(budget.nodes(), 0), ..task };
     let (nodes, work, stop) = portfolio::search(&instance, &start, incumbent, task);
     (allocation.nodes, allocation.stop) = (allocation.nodes + nodes, stop);
     let offsets = incumbent.offsets.take().unwrap_or_default();

@@ -13,7 +13,7 @@ use super::local::LocalSearch;
 use super::rules::Rules;
 use super::taste::{BranchingHeuristic, SectionChoice, ValueOrder};
 use crate::allocate::parts::PackingTarget;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::random::Random;
 
 /// Nodes of the shortest dive, if a dive of that length can place all items.
@@ -105,12 +105,12 @@ pub(super) fn search(
             if result.bound > incumbent.bound {
                 incumbent.bound = result.bound.min(incumbent.height);
                 if heights.is_none() {
-                    let mut meter = Meter::new(&limits, u64::MAX);
-                    match AttainableHeights::new(instance, highest, &mut meter) {
+                    let mut budget = Budget::new(&limits, u64::MAX);
+                    match AttainableHeights::new(instance, highest, &mut budget) {
                         Ok(built) => heights = Some(built),
                         Err(stop) => stopped = stopped.or(Some(stop)),
                     }
-                    nodes += meter.nodes();
+                    nodes += budget.nodes();
                 }
                 incumbent.bound =
                     heights.as_ref().map_or(incumbent.bound, |heights| heights.from(result.bound));
@@ -356,9 +356,9 @@ impl<'a> PortfolioRun<'a> {
         // change what this one does.
         let Self { start, capacity, nodes: node_limit, work: work_limit, is_steady } = self;
         let mut incumbent = Incumbent { offsets: None, ..*incumbent };
-        let mut meter = Meter::new(limits, u64::MAX);
-        meter.start_at(nodes);
-        (meter.best, meter.bound) = (incumbent.height, incumbent.bound);
+        let mut budget = Budget::new(limits, u64::MAX);
+        budget.start_at(nodes);
+        (budget.best, budget.bound) = (incumbent.height, incumbent.bound);
         let is_new = matches!(start, RunStart::New(_));
         let dive = match start {
             RunStart::LocalSearch(local) => {
@@ -368,12 +368,12 @@ impl<'a> PortfolioRun<'a> {
                     incumbent,
                     &task.target,
                     (node_limit, work_limit),
-                    &mut meter,
+                    &mut budget,
                 );
             }
             RunStart::Again(dive) => Ok(Some(dive)),
             RunStart::New(heuristic) => {
-                let dive = Dive::new(instance, task.rules, capacity, heuristic, &mut meter);
+                let dive = Dive::new(instance, task.rules, capacity, heuristic, &mut budget);
                 dive.map(|dive| dive.map(Box::new))
             }
         };
@@ -384,13 +384,13 @@ impl<'a> PortfolioRun<'a> {
         };
         // Building a dive of many items takes as long as searching this many nodes.
         let many = u64::from(instance.item_count()) / 2;
-        let built = meter.nodes() - nodes + if is_new && many > BUILD_NODES_FROM { many } else { 0 };
+        let built = budget.nodes() - nodes + if is_new && many > BUILD_NODES_FROM { many } else { 0 };
         let (before, worked) = (dive.nodes, dive.state.work);
         let mut stop = None;
         while !incumbent.settles(&task.target) {
-            (meter.best, meter.bound) = (incumbent.height, incumbent.bound);
+            (budget.best, budget.bound) = (incumbent.height, incumbent.bound);
             let left = work_limit.saturating_sub(dive.state.work - worked);
-            match dive.run(node_limit - (dive.nodes - before), left, &mut meter) {
+            match dive.run(node_limit - (dive.nodes - before), left, &mut budget) {
                 Ok(DiveOutcome::Found) => {
                     let height = dive.state.instance.height(&dive.state.offsets);
                     if height < incumbent.height {
@@ -424,11 +424,11 @@ fn search_locally<'a>(
     instance: &ExactInstance,
     mut incumbent: Incumbent,
     target: &PackingTarget,
-    budget: (u64, u64),
-    meter: &mut Meter<'_>,
+    quota: (u64, u64),
+    budget: &mut Budget<'_>,
 ) -> RunResult<'a> {
     let mut spent = (0, 0);
-    let stop = local.run(instance, &mut incumbent, target, budget, &mut spent, meter).err();
+    let stop = local.run(instance, &mut incumbent, target, quota, &mut spent, budget).err();
     let (nodes, work) = spent;
     RunResult { nodes, work, stop, local: Some(local), ..RunResult::unchanged(&incumbent) }
 }

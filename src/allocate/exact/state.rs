@@ -12,7 +12,7 @@
 use super::instance::{ExactInstance, ItemConflict};
 use super::lists::OpenItems;
 use super::rules::{PruningRule, Rules};
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 
 /// A trail entry: one change to undo.
@@ -133,7 +133,7 @@ impl<'a> PackingState<'a> {
         rules: Rules,
         capacity: u64,
         rank: &[u32],
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Result<Self, DeadEnd>, Stop> {
         let sections = instance.section_count() as usize;
         let items = instance.item_count();
@@ -147,7 +147,7 @@ impl<'a> PackingState<'a> {
             rules,
             capacity,
             rounded_capacity: capacity,
-            lists: OpenItems::new(instance, rank, meter)?,
+            lists: OpenItems::new(instance, rank, budget)?,
             floor: vec![0; sections],
             hole: vec![0; sections],
             open_bytes: instance.loads.clone(),

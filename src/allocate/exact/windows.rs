@@ -7,7 +7,7 @@ use super::instance::ExactInstance;
 use super::portfolio::ExactTask;
 use super::taste::{BranchingHeuristic, SectionChoice, ValueOrder};
 use crate::problem::{Buffer, LiveRange, Problem, lower_bound};
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 
 /// Widths of the windows: number of start and end steps to either side of the peak.
 const WIDTHS: [usize; 4] = [3, 8, 20, 50];
@@ -27,7 +27,7 @@ pub(super) fn raise(
     problem: &Problem,
     incumbent: &mut Incumbent,
     task: &ExactTask<'_>,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<(u64, u64), Stop> {
     // Soundness: any packing of the whole gives the buffers of a window, with live ranges clipped to
     // it, a packing of the same height. So a height that is proven impossible for a window is
@@ -41,8 +41,8 @@ pub(super) fn raise(
         let last = (peak + width - 1).min(times.len() - 1);
         let window = LiveRange { start: times[peak.saturating_sub(width)], end: times[last] };
         let Some(part) = within(problem, window) else { break };
-        let Some(instance) = ExactInstance::new(&part, part.ids().collect(), meter)? else { break };
-        let heights = AttainableHeights::new(&instance, incumbent.height, meter)?;
+        let Some(instance) = ExactInstance::new(&part, part.ids().collect(), budget)? else { break };
+        let heights = AttainableHeights::new(&instance, incumbent.height, budget)?;
         // `fits` is a height that the window may need. The first decision is at the target,
         // later ones bisect the heights between the target and `fits`.
         let mut fits = incumbent.height;
@@ -54,8 +54,10 @@ pub(super) fn raise(
                 noise: 0.0,
                 seed: 0,
             };
-            let Some(mut dive) = Dive::new(&instance, task.rules, capacity, heuristic, meter)? else { break };
-            let dived = dive.run(NODES.min(task.target.nodes - nodes), task.target.work, meter);
+            let Some(mut dive) = Dive::new(&instance, task.rules, capacity, heuristic, budget)? else {
+                break;
+            };
+            let dived = dive.run(NODES.min(task.target.nodes - nodes), task.target.work, budget);
             nodes += dive.nodes;
             work += dive.state.work;
             match dived? {

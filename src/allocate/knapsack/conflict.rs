@@ -2,7 +2,7 @@
 
 use super::decide::{Decision, SectionWindow, decide};
 use crate::allocate::sharing::ObjectInterval;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::descend;
 
 /// Node limit of each decision while a conflict is derived.
@@ -79,38 +79,38 @@ impl Prober<'_> {
     ///
     /// # Errors
     /// The reason to stop, if a limit of the whole search was reached.
-    pub(super) fn probe(&self, sizes: &[u64], meter: &mut Meter<'_>) -> Result<ProbeResult, Stop> {
+    pub(super) fn probe(&self, sizes: &[u64], budget: &mut Budget<'_>) -> Result<ProbeResult, Stop> {
         // First the whole problem with few nodes, then windows around the section where the search got
         // stuck, which are easier to refute, at last the whole problem with many nodes. A window that
         // fails refutes the whole, since its intervals are among all.
         let all = (0, self.sections);
-        let stuck = match self.ask(sizes, all, DECISION_NODES, meter)? {
+        let stuck = match self.ask(sizes, all, DECISION_NODES, budget)? {
             Decision::Yes(objects) => return Ok(ProbeResult::Fits(objects)),
             Decision::No { stuck } => {
-                let whole = self.strengthen(sizes, all, meter)?;
+                let whole = self.strengthen(sizes, all, budget)?;
                 if let Some(conflict) = whole {
                     return Ok(ProbeResult::Refuted(conflict));
                 }
-                return self.refuted_by(sizes, stuck, meter);
+                return self.refuted_by(sizes, stuck, budget);
             }
             Decision::Unknown { stuck } => stuck,
         };
-        if let Some(window) = self.window_near(stuck, sizes, meter)? {
-            return self.refuted_in(sizes, window, meter);
+        if let Some(window) = self.window_near(stuck, sizes, budget)? {
+            return self.refuted_in(sizes, window, budget);
         }
-        match self.ask(sizes, all, DECISION_NODES * 40, meter)? {
+        match self.ask(sizes, all, DECISION_NODES * 40, budget)? {
             Decision::Yes(objects) => Ok(ProbeResult::Fits(objects)),
-            Decision::No { stuck } => self.refuted_by(sizes, stuck, meter),
+            Decision::No { stuck } => self.refuted_by(sizes, stuck, budget),
             Decision::Unknown { .. } => Ok(ProbeResult::Open),
         }
     }
 
     /// Derives the conflict of sizes known to fail, for which a search got as far as section
     /// `stuck`. Later sections may be the cause, so the window up to `stuck` is tested first.
-    fn refuted_by(&self, sizes: &[u64], stuck: u32, meter: &mut Meter<'_>) -> Result<ProbeResult, Stop> {
+    fn refuted_by(&self, sizes: &[u64], stuck: u32, budget: &mut Budget<'_>) -> Result<ProbeResult, Stop> {
         let early = (0, stuck + 1);
-        let window = if self.fails(sizes, early, meter)? { early } else { (0, self.sections) };
-        self.refuted_in(sizes, window, meter)
+        let window = if self.fails(sizes, early, budget)? { early } else { (0, self.sections) };
+        self.refuted_in(sizes, window, budget)
     }
 
     fn ask(
@@ -118,13 +118,13 @@ impl Prober<'_> {
         sizes: &[u64],
         window: SectionWindow,
         node_limit: u64,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Decision, Stop> {
-        decide(self.intervals, sizes, 0, window, node_limit, meter)
+        decide(self.intervals, sizes, 0, window, node_limit, budget)
     }
 
-    fn fails(&self, sizes: &[u64], window: SectionWindow, meter: &mut Meter<'_>) -> Result<bool, Stop> {
-        Ok(matches!(self.ask(sizes, window, DECISION_NODES, meter)?, Decision::No { .. }))
+    fn fails(&self, sizes: &[u64], window: SectionWindow, budget: &mut Budget<'_>) -> Result<bool, Stop> {
+        Ok(matches!(self.ask(sizes, window, DECISION_NODES, budget)?, Decision::No { .. }))
     }
 
     /// Returns whether the sizes fail even with any number of further objects of size `tail`.
@@ -133,11 +133,11 @@ impl Prober<'_> {
         sizes: &[u64],
         tail: u64,
         window: SectionWindow,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<bool, Stop> {
         let mut larger: Vec<u64> = sizes.iter().copied().filter(|&size| size > tail).collect();
         descend(&mut larger);
-        let decision = decide(self.intervals, &larger, tail, window, DECISION_NODES, meter)?;
+        let decision = decide(self.intervals, &larger, tail, window, DECISION_NODES, budget)?;
         Ok(matches!(decision, Decision::No { .. }))
     }
 
@@ -146,14 +146,14 @@ impl Prober<'_> {
         &self,
         stuck: u32,
         sizes: &[u64],
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Option<SectionWindow>, Stop> {
         let mut width = 2;
         while width < self.sections {
             for beyond in [0, width / 2] {
                 let end = (stuck + 1 + beyond).min(self.sections);
                 let window = (end.saturating_sub(width), end);
-                if self.fails(sizes, window, meter)? {
+                if self.fails(sizes, window, budget)? {
                     return Ok(Some(window));
                 }
             }
@@ -168,17 +168,17 @@ impl Prober<'_> {
         &self,
         sizes: &[u64],
         window: SectionWindow,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<ProbeResult, Stop> {
         // A small window has few distinct sizes, so the conflict rises to higher steps. Failure is
         // monotone in the window, so binary search finds its limits; a question that stays open counts
         // as not failing, which makes the conflict weaker, not wrong.
         let (start, end) = window;
-        let start = largest(start, end, |start| self.fails(sizes, (start, end), meter))?;
+        let start = largest(start, end, |start| self.fails(sizes, (start, end), budget))?;
         let kept = end - start;
-        let cut = largest(0, kept, |cut| self.fails(sizes, (start, end - cut), meter))?;
+        let cut = largest(0, kept, |cut| self.fails(sizes, (start, end - cut), budget))?;
         let window = (start, end - cut);
-        let conflict = self.strengthen(sizes, window, meter)?;
+        let conflict = self.strengthen(sizes, window, budget)?;
         let plain = || SizeConflict::new(sizes, 0, self.steps(window));
         Ok(ProbeResult::Refuted(conflict.unwrap_or_else(plain)))
     }
@@ -199,7 +199,7 @@ impl Prober<'_> {
         &self,
         sizes: &[u64],
         window: SectionWindow,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Option<SizeConflict>, Stop> {
         // All sizes grow by the same amount as far as possible, so that every child of the node is
         // expensive and the bound rises quickly; further objects of that size are admitted, so that
@@ -215,7 +215,7 @@ impl Prober<'_> {
         let growth = growths(sizes, &steps, self.limit.saturating_sub(sizes.iter().sum()));
         let alike = largest(0, growth.len() + 1, |count| {
             let by = growth[count - 1];
-            self.fails_with(&grown(by), step_at(by), window, meter)
+            self.fails_with(&grown(by), step_at(by), window, budget)
         })?;
         if alike == 0 {
             return Ok(None);
@@ -227,7 +227,7 @@ impl Prober<'_> {
             let count = largest(0, larger.len() + 1, |count| {
                 let mut sizes = ceiling.clone();
                 sizes[position] = larger[count - 1];
-                self.fails_with(&sizes, tail, window, meter)
+                self.fails_with(&sizes, tail, window, budget)
             })?;
             if count > 0 {
                 ceiling[position] = larger[count - 1];
@@ -235,7 +235,7 @@ impl Prober<'_> {
         }
         let larger = &steps[steps.partition_point(|&step| step <= tail)..];
         let count = largest(0, larger.len() + 1, |count| {
-            self.fails_with(&ceiling, larger[count - 1], window, meter)
+            self.fails_with(&ceiling, larger[count - 1], window, budget)
         })?;
         if count > 0 {
             tail = larger[count - 1];

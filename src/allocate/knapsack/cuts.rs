@@ -1,7 +1,7 @@
 //! A relaxation of the decision: can large objects serve the small tensors that need them?
 
 use crate::allocate::sharing::ObjectInterval;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::sort_by_keys;
 
 /// The flow relaxation for one cut of the objects by size.
@@ -56,8 +56,8 @@ impl SizeCut {
     ///
     /// # Errors
     /// The reason to stop, if a limit was reached.
-    pub(super) fn stuck(&self, meter: &mut Meter<'_>) -> Result<Option<u32>, Stop> {
-        meter.spend((self.arcs.len() + self.spare.len()) as u64 / 8)?;
+    pub(super) fn stuck(&self, budget: &mut Budget<'_>) -> Result<Option<u32>, Stop> {
+        budget.spend((self.arcs.len() + self.spare.len()) as u64 / 8)?;
         // Units enter where `spare` grows from one section to the next and leave where it falls. Each
         // unit is sent by its own augmenting path; if one cannot be sent, the set of reached sections
         // is a cut without capacity, which proves that the flow does not exist (max-flow min-cut).
@@ -66,7 +66,7 @@ impl SizeCut {
         for section in 0..self.spare.len() {
             for _ in before..self.spare[section] {
                 let reached = flow.augment(section as u32);
-                meter.spend(1 + flow.queue.len() as u64 / 8)?;
+                budget.spend(1 + flow.queue.len() as u64 / 8)?;
                 if !reached {
                     let last = flow.queue.iter().copied().max().unwrap_or(0);
                     return Ok(Some(last.min(self.spare.len() as u32 - 1)));
@@ -242,7 +242,7 @@ mod tests {
             let small = arcs.iter().map(|&(first, end)| ObjectInterval { size: 1, first, end });
             let Some(cut) = SizeCut::new(small, small_objects, &spare) else { continue };
             let limits = Limits::new();
-            let section = cut.stuck(&mut Meter::new(&limits, u64::MAX)).unwrap();
+            let section = cut.stuck(&mut Budget::new(&limits, u64::MAX)).unwrap();
             assert_eq!(section.is_none(), possible(&arcs, &lower, &spare), "{arcs:?} {lower:?} {spare:?}");
             if section.is_some() {
                 stuck += 1;

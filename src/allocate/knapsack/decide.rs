@@ -2,7 +2,7 @@
 
 use super::cuts::SizeCut;
 use crate::allocate::sharing::ObjectInterval;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::{Keys, Random};
 use crate::support::sorting::sort_by_keys;
 
@@ -38,18 +38,18 @@ pub(super) fn decide(
     ignored_size: u64,
     window: SectionWindow,
     node_limit: u64,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<Decision, Stop> {
     // Intervals are assigned in order of their start; each takes a free object that is large enough,
     // the smallest first. Pruned are: equal objects (one representative for each size), states seen to
     // fail (the busy times of the objects determine the rest of the search), and assignments after
     // which, in some section, fewer large objects are left than intervals need. All of these keep the
     // search complete, so `No` is a proof. Exponential in the worst case.
-    let mut search = match AssignmentSearch::new(intervals, sizes, ignored_size, window, meter)? {
+    let mut search = match AssignmentSearch::new(intervals, sizes, ignored_size, window, budget)? {
         Ok(search) => search,
         Err(stuck) => return Ok(Decision::No { stuck }),
     };
-    search.run(node_limit, meter)
+    search.run(node_limit, budget)
 }
 
 struct AssignmentSearch<'a> {
@@ -82,13 +82,13 @@ impl<'a> AssignmentSearch<'a> {
         sizes: &'a [u64],
         ignored_size: u64,
         window: SectionWindow,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Result<Self, u32>, Stop> {
         let items = clipped(intervals, ignored_size, window);
         let mut levels = sizes.to_vec();
         levels.dedup();
         let width = (window.1 - window.0) as usize;
-        meter.spend((levels.len() * width / 64 + items.len()) as u64)?;
+        budget.spend((levels.len() * width / 64 + items.len()) as u64)?;
         let level_of = |size: u64| levels.partition_point(|&level| level > size);
         let object_level: Vec<usize> = sizes.iter().map(|&size| level_of(size)).collect();
         let mut item_level = Vec::with_capacity(items.len());
@@ -105,7 +105,7 @@ impl<'a> AssignmentSearch<'a> {
         if let Some(index) = spare.iter().position(|&spare| spare < 0) {
             return Ok(Err(window.0 + (index % width) as u32));
         }
-        if let Some(stuck) = stuck_section(&items, &item_level, &object_level, &spare, width, meter)? {
+        if let Some(stuck) = stuck_section(&items, &item_level, &object_level, &spare, width, budget)? {
             return Ok(Err(window.0 + stuck));
         }
         let count = items.len();
@@ -127,7 +127,7 @@ impl<'a> AssignmentSearch<'a> {
         }))
     }
 
-    fn run(&mut self, node_limit: u64, meter: &mut Meter<'_>) -> Result<Decision, Stop> {
+    fn run(&mut self, node_limit: u64, budget: &mut Budget<'_>) -> Result<Decision, Stop> {
         let mut at = 0;
         let mut entered = true;
         // A node scans all objects, so its price grows with their number.
@@ -136,7 +136,7 @@ impl<'a> AssignmentSearch<'a> {
             if at == self.items.len() {
                 return Ok(Decision::Yes(self.assignment()));
             }
-            meter.spend(node_cost)?;
+            budget.spend(node_cost)?;
             self.deepest = self.deepest.max(at);
             // A state is stored as failed when all options of its item are exhausted, and looked up
             // when the item is entered again by other assignments of the items before it.
@@ -298,16 +298,16 @@ fn stuck_section(
     object_level: &[usize],
     spare: &[i32],
     width: usize,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<Option<u32>, Stop> {
     for (level, spare) in spare.chunks(width.max(1)).enumerate() {
-        meter.spend((items.len() + width) as u64 / 32)?;
+        budget.spend((items.len() + width) as u64 / 32)?;
         let small = items.iter().zip(item_level).filter(|(_, item_level)| **item_level > level);
         let larger = object_level.partition_point(|&other| other <= level);
         let small_objects = i32::try_from(object_level.len() - larger).unwrap_or(i32::MAX);
         let cut = SizeCut::new(small.map(|((item, _), _)| *item), small_objects, spare);
         if let Some(cut) = cut
-            && let Some(stuck) = cut.stuck(meter)?
+            && let Some(stuck) = cut.stuck(budget)?
         {
             return Ok(Some(stuck));
         }

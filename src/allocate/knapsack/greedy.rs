@@ -3,7 +3,7 @@
 use super::search::ObjectLimits;
 use crate::allocate::greedy_objects::{ObjectChoice, by_size, by_size_quickly, by_start, in_order};
 use crate::allocate::sharing::{ObjectInterval, ObjectSharing};
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 
 /// Maximum work of rules that scan every object, in objects scanned.
 const MAX_SCANS: usize = 20_000_000;
@@ -15,13 +15,13 @@ pub(super) fn share(
     intervals: &[ObjectInterval],
     object_limits: &ObjectLimits,
     live_at_once: usize,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> (Option<ObjectSharing>, Result<(), Stop>) {
     let given = &object_limits.given;
-    let (first, mut stopped) = in_order(intervals, given, meter);
+    let (first, mut stopped) = in_order(intervals, given, budget);
     let mut incumbents = vec![first];
     stopped = stopped.and_then(|()| {
-        incumbents.push(by_start(intervals, given, false, meter)?);
+        incumbents.push(by_start(intervals, given, false, budget)?);
         Ok(())
     });
     // Rules by size scan all objects for each interval. Where that takes too long, a single rule with
@@ -31,13 +31,13 @@ pub(super) fn share(
         for choice in [ObjectChoice::First, ObjectChoice::Closest, ObjectChoice::Last] {
             for longest_first in [false, true] {
                 stopped = stopped.and_then(|()| {
-                    incumbents.push(by_size(intervals, given, choice, longest_first, meter)?);
+                    incumbents.push(by_size(intervals, given, choice, longest_first, budget)?);
                     Ok(())
                 });
             }
         }
     } else if given.is_empty() && stopped.is_ok() {
-        stopped = by_size_quickly(intervals, meter).map(|sharing| incumbents.push(sharing));
+        stopped = by_size_quickly(intervals, budget).map(|sharing| incumbents.push(sharing));
     }
     let limit = object_limits.max_objects.unwrap_or(usize::MAX);
     incumbents.retain(|sharing| sharing.sizes.len() <= limit);

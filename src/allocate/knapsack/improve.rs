@@ -3,7 +3,7 @@
 use super::maxima::positional_maxima;
 use super::search::{ObjectLimits, SizeSearch};
 use crate::allocate::sharing::{ObjectInterval, ObjectSharing};
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;
 
@@ -23,7 +23,7 @@ pub(super) fn improve(
     given: usize,
     bound: u64,
     sharing: &mut ObjectSharing,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<(), Stop> {
     // Objects close by size are chosen, since their tensors fit each other's objects. The subproblem is
     // searched with the number of chosen objects as a limit and the current sum as incumbent, so every
@@ -33,10 +33,10 @@ pub(super) fn improve(
     normalise(sharing, given);
     let opened = |sharing: &ObjectSharing| sharing.sizes[given..].iter().sum::<u64>();
     while opened(sharing) > bound && failures < PATIENCE * (sharing.sizes.len() - given) {
-        meter.best = opened(sharing);
+        budget.best = opened(sharing);
         let chosen = choose(given, sharing.sizes.len(), &mut random);
-        meter.spend(1 + (intervals.len() / 8) as u64)?;
-        if reshare(intervals, given, &chosen, sharing, meter)? {
+        budget.spend(1 + (intervals.len() / 8) as u64)?;
+        if reshare(intervals, given, &chosen, sharing, budget)? {
             failures = 0;
         } else {
             failures += 1;
@@ -65,7 +65,7 @@ fn reshare(
     given: usize,
     chosen: &[usize],
     sharing: &mut ObjectSharing,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<bool, Stop> {
     let is_member = |&i: &usize| chosen.contains(&(sharing.object[i] as usize));
     let members: Vec<usize> = (0..intervals.len()).filter(is_member).collect();
@@ -78,10 +78,10 @@ fn reshare(
         return Ok(false);
     }
     let object_limits = ObjectLimits { given: Vec::new(), max_objects: Some(chosen.len()) };
-    let mut decision_meter = meter.of_question(SUBPROBLEM_NODES);
+    let mut decision_budget = budget.of_question(SUBPROBLEM_NODES);
     let search = SizeSearch { intervals: &member_intervals, sections, object_limits: &object_limits };
-    let result = search.run(&maxima, before, &mut decision_meter);
-    meter.spend(decision_meter.nodes())?;
+    let result = search.run(&maxima, before, &mut decision_budget);
+    budget.spend(decision_budget.nodes())?;
     let Some(better) = result.best else { return Ok(false) };
     for (&object, size) in chosen.iter().zip(better.sizes.iter().copied().chain(std::iter::repeat(0))) {
         sharing.sizes[object] = size;

@@ -1,7 +1,7 @@
 //! Lower bounds on the sizes of objects.
 
 use crate::allocate::sharing::ObjectInterval;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::in_time;
 
 /// Positional maxima: entry j is the maximum over time of the j-th largest live size.
@@ -11,7 +11,7 @@ use crate::support::sorting::in_time;
 /// live at the same time.
 pub(super) fn positional_maxima(intervals: &[ObjectInterval], sections: u32) -> Vec<u64> {
     let limits = Limits::new();
-    maxima_until_stopped(intervals, sections, &mut Meter::new(&limits, u64::MAX)).0
+    maxima_until_stopped(intervals, sections, &mut Budget::new(&limits, u64::MAX)).0
 }
 
 /// Like [`positional_maxima`], but stops at a limit: then the entries are lower bounds on the
@@ -19,7 +19,7 @@ pub(super) fn positional_maxima(intervals: &[ObjectInterval], sections: u32) -> 
 pub(super) fn maxima_until_stopped(
     intervals: &[ObjectInterval],
     sections: u32,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> (Vec<u64>, Result<(), Stop>) {
     debug_assert!(intervals.iter().all(|interval| interval.end <= sections));
     // Sweep over starts and ends with the live sizes in descending order. Only a start can raise a
@@ -41,7 +41,7 @@ pub(super) fn maxima_until_stopped(
         for (maximum, &size) in maxima[position..].iter_mut().zip(&live[position..]) {
             *maximum = size.max(*maximum);
         }
-        if let Err(stop) = meter.work(live.len()) {
+        if let Err(stop) = budget.work(live.len()) {
             return (maxima, Err(stop));
         }
     }

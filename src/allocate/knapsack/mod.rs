@@ -19,7 +19,7 @@ use super::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
 use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
 use crate::problem::Problem;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::{descend, sort_by_keys};
 use maxima::{maxima_until_stopped, positional_maxima};
 use search::{ObjectLimits, SizeSearch};
@@ -54,7 +54,7 @@ use search::{ObjectLimits, SizeSearch};
 #[derive(Clone, Debug, Default)]
 pub struct Knapsack {
     given: Vec<u64>,
-    most_objects: Option<usize>,
+    max_objects: Option<usize>,
 }
 
 /// Default number of nodes: about a second at most.
@@ -72,8 +72,8 @@ impl Knapsack {
 
     /// Limits the number of objects, including the given ones.
     #[must_use]
-    pub fn most_objects(mut self, count: usize) -> Self {
-        self.most_objects = Some(count);
+    pub fn max_objects(mut self, count: usize) -> Self {
+        self.max_objects = Some(count);
         self
     }
 
@@ -91,7 +91,7 @@ impl Knapsack {
     }
 
     fn no_sharing(&self, stop: Stop) -> Error {
-        let limit = self.most_objects.unwrap_or(usize::MAX);
+        let limit = self.max_objects.unwrap_or(usize::MAX);
         let given = self.given.len();
         let outcome = if stop == Stop::Finished { "no sharing exists" } else { "found no sharing" };
         self.refused(format!(
@@ -117,11 +117,11 @@ impl Strategy for Knapsack {
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
         self.check_total(problem)?;
         let shared = ObjectProblem::new(self.name(), problem)?;
-        let mut meter = Meter::new(limits, DEFAULT_NODES);
-        let (maxima, shown) = maxima_until_stopped(&shared.intervals, shared.sections, &mut meter);
-        let object_limits = ObjectLimits { given: self.given.clone(), max_objects: self.most_objects };
-        let result = match (shown, self.most_objects) {
-            (Err(stop), _) => in_start_order(&shared, &maxima, &object_limits, stop, &meter),
+        let mut budget = Budget::new(limits, DEFAULT_NODES);
+        let (maxima, shown) = maxima_until_stopped(&shared.intervals, shared.sections, &mut budget);
+        let object_limits = ObjectLimits { given: self.given.clone(), max_objects: self.max_objects };
+        let result = match (shown, self.max_objects) {
+            (Err(stop), _) => in_start_order(&shared, &maxima, &object_limits, stop, &budget),
             (Ok(()), Some(limit)) if limit < maxima.len() => {
                 let live = maxima.len();
                 return Err(self.refused(format!(
@@ -129,7 +129,7 @@ impl Strategy for Knapsack {
                      allow {live} or more"
                 )));
             }
-            _ => solve(&shared.intervals, shared.sections, &maxima, &object_limits, None, &mut meter),
+            _ => solve(&shared.intervals, shared.sections, &maxima, &object_limits, None, &mut budget),
         };
         let Some(sharing) = result.sharing else { return Err(self.no_sharing(result.stop)) };
         let mut allocation = shared.lay_out(&sharing);
@@ -157,10 +157,10 @@ fn in_start_order(
     maxima: &[u64],
     object_limits: &ObjectLimits,
     stop: Stop,
-    meter: &Meter<'_>,
+    budget: &Budget<'_>,
 ) -> KnapsackResult {
     let search = SizeSearch { intervals: &shared.intervals, sections: shared.sections, object_limits };
-    let (first, _) = in_order(&shared.intervals, &object_limits.given, meter);
+    let (first, _) = in_order(&shared.intervals, &object_limits.given, budget);
     let sharing =
         Some(first).filter(|first| object_limits.max_objects.is_none_or(|limit| first.sizes.len() <= limit));
     KnapsackResult { sharing, bound: search.min_total(maxima), nodes: 0, stop }
@@ -174,18 +174,18 @@ fn solve(
     maxima: &[u64],
     object_limits: &ObjectLimits,
     sufficient: Option<u64>,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> KnapsackResult {
     let given = object_limits.given.len();
     let opened = |sharing: &ObjectSharing| sharing.sizes[given..].iter().sum::<u64>();
     // Phase 1: an incumbent by greedy rules. If it is good enough, nothing is searched.
-    let (greedy, stopped) = greedy::share(intervals, object_limits, maxima.len(), meter);
+    let (greedy, stopped) = greedy::share(intervals, object_limits, maxima.len(), budget);
     let sharing = greedy.or_else(|| one_size(intervals, maxima, object_limits));
     let incumbent = sharing.as_ref().map_or(u64::MAX, opened);
     let search = SizeSearch { intervals, sections, object_limits };
     if sufficient.is_some_and(|sufficient| incumbent < sufficient) {
         let bound = search.min_total(maxima);
-        return KnapsackResult { sharing, bound, nodes: meter.nodes(), stop: Stop::Finished };
+        return KnapsackResult { sharing, bound, nodes: budget.nodes(), stop: Stop::Finished };
     }
     // A total below `sufficient` is wanted only, so the incumbent of the search is capped by it: nodes of
     // that cost or more are pruned.
@@ -198,25 +198,25 @@ fn solve(
     if different.len().saturating_mul(sections as usize) > MAX_CELLS {
         let bound = search.min_total(maxima);
         let stop = if bound == incumbent { Stop::Finished } else { Stop::Nodes };
-        return KnapsackResult { sharing, bound, nodes: meter.nodes(), stop };
+        return KnapsackResult { sharing, bound, nodes: budget.nodes(), stop };
     }
     if let Err(stop) = stopped {
-        return KnapsackResult { sharing, bound: search.min_total(maxima), nodes: meter.nodes(), stop };
+        return KnapsackResult { sharing, bound: search.min_total(maxima), nodes: budget.nodes(), stop };
     }
     // Phase 2: the best-first search gets half of the nodes. Its bound is the cost of the cheapest open
     // node, since every sharing lies below some open node. Phase 3: the other half goes to improvements
     // of the incumbent.
-    let whole = meter.hold_back(2);
-    let result = search.run(maxima, incumbent, meter);
-    meter.allow(whole);
+    let whole = budget.hold_back(2);
+    let result = search.run(maxima, incumbent, budget);
+    budget.allow(whole);
     let mut sharing = result.best.or(sharing);
     if let (Some(sharing), Stop::Nodes) = (&mut sharing, result.stop) {
         // The search may have stopped at the node limit of one decision, with nodes left over.
-        let _ = improve::improve(intervals, given, result.bound, sharing, meter);
+        let _ = improve::improve(intervals, given, result.bound, sharing, budget);
     }
     let proven = sharing.as_ref().is_some_and(|sharing| opened(sharing) == result.bound);
     let stop = if proven { Stop::Finished } else { result.stop };
-    KnapsackResult { sharing, bound: result.bound, nodes: meter.nodes(), stop }
+    KnapsackResult { sharing, bound: result.bound, nodes: budget.nodes(), stop }
 }
 
 /// Answer to the question whether tensors can share objects within a total size.
@@ -237,25 +237,25 @@ pub(super) fn share_within(
     intervals: &[ObjectInterval],
     sections: u32,
     limit: u64,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<SharingVerdict, Stop> {
-    meter.spend(1)?;
+    budget.spend(1)?;
     // The positional maxima often refute the question at once. The search has a node limit of its own,
     // so the caller's search continues even if this question stays open.
     let maxima = positional_maxima(intervals, sections);
     if maxima.iter().sum::<u64>() > limit {
         return Ok(SharingVerdict::Never);
     }
-    let mut decision_meter = meter.of_question(DECISION_NODES);
+    let mut decision_budget = budget.of_question(DECISION_NODES);
     let solved = solve(
         intervals,
         sections,
         &maxima,
         &ObjectLimits::default(),
         limit.checked_add(1),
-        &mut decision_meter,
+        &mut decision_budget,
     );
-    meter.spend(decision_meter.nodes())?;
+    budget.spend(decision_budget.nodes())?;
     let fits = |sharing: &ObjectSharing| sharing.sizes.iter().sum::<u64>() <= limit;
     Ok(match solved.sharing.filter(fits) {
         Some(sharing) => SharingVerdict::Fits(sharing),
@@ -268,10 +268,10 @@ pub(super) fn share_within(
 pub(super) fn share_greedily(
     intervals: &[ObjectInterval],
     sections: u32,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> ObjectSharing {
     let live_at_once = positional_maxima(intervals, sections).len();
-    let (sharing, _) = greedy::share(intervals, &ObjectLimits::default(), live_at_once, meter);
+    let (sharing, _) = greedy::share(intervals, &ObjectLimits::default(), live_at_once, budget);
     sharing.unwrap_or(ObjectSharing { object: Vec::new(), sizes: Vec::new() })
 }
 

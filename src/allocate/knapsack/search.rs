@@ -13,7 +13,7 @@ use std::collections::{BinaryHeap, HashSet};
 
 use super::conflict::{ProbeResult, Prober, SizeConflict};
 use crate::allocate::sharing::{ObjectInterval, ObjectSharing};
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::sorting::{descend, sort_by_keys};
 
 /// Restrictions on the objects.
@@ -41,7 +41,7 @@ pub(super) struct SizeSearch<'a> {
 
 impl SizeSearch<'_> {
     /// Searches for a sharing that opens less than `incumbent` bytes.
-    pub(super) fn run(&self, maxima: &[u64], incumbent: u64, meter: &mut Meter<'_>) -> SizeSearchResult {
+    pub(super) fn run(&self, maxima: &[u64], incumbent: u64, budget: &mut Budget<'_>) -> SizeSearchResult {
         // Invariant: every sharing that opens less than `incumbent` has sizes that reach some open node
         // at every position. So the cheapest open node is a lower bound, and when its sizes suffice
         // they are optimal. Each node costs at most one decision with its conflict; the number of nodes
@@ -56,12 +56,12 @@ impl SizeSearch<'_> {
         let prober = Prober { intervals: self.intervals, sections: self.sections, limit: incumbent };
         while let Some((cost, opened)) = open.pop() {
             bound = cost;
-            (meter.best, meter.bound) = (incumbent, bound);
+            (budget.best, budget.bound) = (incumbent, bound);
             if cost >= incumbent {
                 return SizeSearchResult { best: None, bound: incumbent, stop: Stop::Finished };
             }
             // A node takes about ten microseconds even if it counts no nodes in a decision.
-            if let Err(stop) = meter.work(1 << 13) {
+            if let Err(stop) = budget.work(1 << 13) {
                 return SizeSearchResult { best: None, bound, stop };
             }
             let sizes = self.with_given(&opened);
@@ -69,12 +69,12 @@ impl SizeSearch<'_> {
             let stored = conflicts.iter().position(|conflict| conflict.refutes(&sizes));
             let conflict = match stored {
                 Some(index) => {
-                    if let Err(stop) = meter.spend(1 + conflicts.len() as u64 / 64) {
+                    if let Err(stop) = budget.spend(1 + conflicts.len() as u64 / 64) {
                         return SizeSearchResult { best: None, bound, stop };
                     }
                     &conflicts[index]
                 }
-                None => match prober.probe(&sizes, meter) {
+                None => match prober.probe(&sizes, budget) {
                     Ok(ProbeResult::Fits(object)) => {
                         let best = Some(self.with_given_first(&object, &opened));
                         return SizeSearchResult { best, bound, stop: Stop::Finished };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::problem::{Inside, Problem};
+use crate::problem::{Nesting, Problem};
 use crate::support::ids::BufferId;
 use crate::support::sorting::sort_by_keys;
 
@@ -16,7 +16,7 @@ pub(super) fn find(
     offsets: &[u64],
     object: &[Option<u32>],
     object_of_start: &[Option<u32>],
-) -> Vec<Inside> {
+) -> Vec<Nesting> {
     let size = |id: BufferId| problem.buffer(id).size();
     let mut members: BTreeMap<u32, Vec<BufferId>> = BTreeMap::new();
     for (id, object) in problem.ids().zip(object) {
@@ -24,7 +24,7 @@ pub(super) fn find(
             members.entry(*object).or_default().push(id);
         }
     }
-    let mut inside = Vec::new();
+    let mut nestings = Vec::new();
     for mut members in members.into_values() {
         sort_by_keys(&mut members, |&id| [!size(id), id.index() as u64]);
         let start_of = |id: BufferId| object_of_start.get(id.index()).copied().flatten();
@@ -39,10 +39,10 @@ pub(super) fn find(
                     && !problem.buffer(host).live().overlaps(problem.buffer(guest).live())
             };
             if let Some(&host) = hosts.iter().find(holds) {
-                inside.push(Inside { guest, host, at: offset - offsets[host.index()] });
+                nestings.push(Nesting { guest, host, at: offset - offsets[host.index()] });
             }
         }
     }
-    sort_by_keys(&mut inside, |inside: &Inside| [inside.guest.index() as u64, 0]);
-    inside
+    sort_by_keys(&mut nestings, |nestings: &Nesting| [nestings.guest.index() as u64, 0]);
+    nestings
 }

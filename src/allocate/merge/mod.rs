@@ -12,7 +12,7 @@ use super::{Allocation, Knapsack, Strategy, height};
 use crate::error::{Error, Result};
 use crate::problem::{Objects, Problem, lower_bound};
 use crate::support::ids::BufferId;
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::sort_by_keys;
 use packing::{ObjectPacker, PackedObject};
 use search::MergeSearch;
@@ -200,14 +200,14 @@ impl Strategy for Merge {
             return Ok(Allocation { nodes, stop, ..lay_out(problem, objects, bound) });
         }
         let first = whole.unwrap_or_else(|| lay_out(problem, objects.clone(), bound));
-        let mut meter = Meter::new(limits, nodes.saturating_add(DEFAULT_NODES));
-        let (objects, stop) = merged(problem, objects, (self.seed, bound), nodes, &mut meter);
-        let nodes = meter.nodes();
+        let mut budget = Budget::new(limits, nodes.saturating_add(DEFAULT_NODES));
+        let (objects, stop) = merged(problem, objects, (self.seed, bound), nodes, &mut budget);
+        let nodes = budget.nodes();
         let Some(objects) = objects else { return Ok(Allocation { nodes, stop, ..first }) };
         let of_start = first.objects.as_ref().map_or(&[][..], |objects| &objects.of_buffer);
         let mut merged = lay_out(problem, objects, bound);
         if let Some(objects) = &mut merged.objects {
-            objects.inside = hosts::find(problem, &merged.offsets, &objects.of_buffer, of_start);
+            objects.nestings = hosts::find(problem, &merged.offsets, &objects.of_buffer, of_start);
         }
         // The sum of sizes, which the search minimises, leaves out the padding of other layouts
         // and next to fixed buffers.
@@ -224,18 +224,18 @@ fn merged(
     objects: Vec<PackedObject>,
     (seed, bound): (u64, u64),
     nodes: u64,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> (Option<Vec<PackedObject>>, Stop) {
-    if let Err(stop) = meter.spend(nodes) {
+    if let Err(stop) = budget.spend(nodes) {
         return (Some(objects).filter(|_| !must_stop(stop)), stop);
     }
     let orders = Orders::new(problem);
     let packer = ObjectPacker::new(problem, &orders.timeline.sections);
-    let mut search = match MergeSearch::new(objects, packer, &orders, (seed, bound), meter) {
+    let mut search = match MergeSearch::new(objects, packer, &orders, (seed, bound), budget) {
         Ok(search) => search,
         Err(stop) => return (None, stop),
     };
-    let stop = search.run(meter).err().unwrap_or(Stop::Finished);
+    let stop = search.run(budget).err().unwrap_or(Stop::Finished);
     (Some(search.objects), stop)
 }
 

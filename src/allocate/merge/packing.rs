@@ -3,7 +3,7 @@
 use crate::allocate::occupancy::{Fit, Occupancy, Request, align_up};
 use crate::problem::Problem;
 use crate::support::ids::BufferId;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 
 /// Tensors packed into one object.
 #[derive(Clone, Debug, Default)]
@@ -65,13 +65,13 @@ impl<'a> ObjectPacker<'a> {
         guests: &[BufferId],
         fit: Fit,
         limit: u64,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Option<&[(BufferId, u64)]>, Stop> {
-        meter.spend(1 + kept.len() as u64)?;
+        budget.spend(1 + kept.len() as u64)?;
         let visits = self.occupancy.visits();
         let packed = self.place(kept, guests, fit, limit);
         // A finished packing is kept; the next call reports the limit.
-        let _ = meter.spend((self.members.len() - kept.len()) as u64 + self.occupancy.visits() - visits);
+        let _ = budget.spend((self.members.len() - kept.len()) as u64 + self.occupancy.visits() - visits);
         Ok(packed.then_some(self.members.as_slice()))
     }
 

@@ -4,7 +4,7 @@ use super::packing::{ObjectPacker, PackedObject};
 use crate::allocate::occupancy::{Fit, align_up};
 use crate::allocate::order::{Order, Orders};
 use crate::support::ids::BufferId;
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::{Keyed, sort_by_keys, sort_keyed};
 
@@ -39,13 +39,13 @@ impl<'a> MergeSearch<'a> {
         packer: ObjectPacker<'a>,
         orders: &Orders<'_>,
         (seed, bound): (u64, u64),
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Self, Stop> {
         let count = packer.problem.buffers().len();
         let mut all = Vec::with_capacity(ORDERS.len());
         for order in ORDERS {
             // Sorting takes some dozens of steps per buffer.
-            meter.work(32 * count)?;
+            budget.work(32 * count)?;
             let mut ranks = vec![0; count];
             for (rank, id) in orders.sorted(order).into_iter().enumerate() {
                 ranks[id.index()] = rank as u32;
@@ -59,30 +59,30 @@ impl<'a> MergeSearch<'a> {
     ///
     /// # Errors
     /// The reason to stop. The objects are complete then, and not larger than at the start.
-    pub(super) fn run(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    pub(super) fn run(&mut self, budget: &mut Budget<'_>) -> Result<(), Stop> {
         // Every step accepts a change only if the arena does not grow, so stopping at any point leaves
         // a valid result. Pairs take O(k^2) packings for k objects, hence their node limit; the local
         // search ends at the bound or at the limit.
-        self.merge_pairs(meter)?;
-        self.merge_all(meter)?;
+        self.merge_pairs(budget)?;
+        self.merge_all(budget)?;
         while self.total() > self.bound {
-            self.report(meter);
+            self.report(budget);
             match self.random.below(3) {
-                0 => self.move_topmost(meter)?,
-                1 => self.repack_some(1, meter)?,
+                0 => self.move_topmost(budget)?,
+                1 => self.repack_some(1, budget)?,
                 _ => {
                     let all = self.objects.len();
                     let max_count = if self.random.below(4) == 0 { all } else { all.min(4) };
                     let count = 1 + self.random.below(max_count);
-                    self.repack_some(count, meter)?;
+                    self.repack_some(count, budget)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn report(&self, meter: &mut Meter<'_>) {
-        (meter.best, meter.bound) = (self.total(), self.bound);
+    fn report(&self, budget: &mut Budget<'_>) {
+        (budget.best, budget.bound) = (self.total(), self.bound);
     }
 
     /// Size of the arena.
@@ -104,21 +104,21 @@ impl<'a> MergeSearch<'a> {
 
     /// Merges the smallest object into the one where that saves most, and repeats until no merge
     /// saves anything.
-    fn merge_pairs(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
-        let node_limit = meter.nodes() + PAIR_NODES;
+    fn merge_pairs(&mut self, budget: &mut Budget<'_>) -> Result<(), Stop> {
+        let node_limit = budget.nodes() + PAIR_NODES;
         loop {
             sort_by_keys(&mut self.objects, |object| [u64::from(!object.pinned), !object.size()]);
             let before = self.objects.len();
             let mut guest = before;
-            while guest > 1 && self.total() > self.bound && meter.nodes() < node_limit {
+            while guest > 1 && self.total() > self.bound && budget.nodes() < node_limit {
                 guest -= 1;
-                self.report(meter);
-                if let Some((host, merged)) = self.best_host(guest, meter)? {
+                self.report(budget);
+                if let Some((host, merged)) = self.best_host(guest, budget)? {
                     self.objects[host] = merged;
                     self.objects.remove(guest);
                 }
             }
-            if self.objects.len() == before || self.total() <= self.bound || meter.nodes() >= node_limit {
+            if self.objects.len() == before || self.total() <= self.bound || budget.nodes() >= node_limit {
                 return Ok(());
             }
         }
@@ -127,7 +127,7 @@ impl<'a> MergeSearch<'a> {
     fn best_host(
         &mut self,
         guest: usize,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<Option<(usize, PackedObject)>, Stop> {
         let size = self.objects[guest].size();
         let guests = self.sorted(&[guest], 0, 0);
@@ -136,7 +136,7 @@ impl<'a> MergeSearch<'a> {
         for host in 0..guest {
             let object = &self.objects[host];
             let limit = self.height_limit(object.size() + size);
-            let packed = self.packer.pack(&object.members, &guests, Fit::Lowest, limit, meter)?;
+            let packed = self.packer.pack(&object.members, &guests, Fit::Lowest, limit, budget)?;
             let Some(members) = packed else { continue };
             let merged = PackedObject::of(members.to_vec(), object.pinned, self.packer.problem);
             let whole = merged.height == object.height;
@@ -153,12 +153,12 @@ impl<'a> MergeSearch<'a> {
     }
 
     /// Tries to pack all objects into one, by each of the orders.
-    fn merge_all(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn merge_all(&mut self, budget: &mut Budget<'_>) -> Result<(), Stop> {
         for order in 0..ORDERS.len() {
             for fit in [Fit::Lowest, Fit::Tightest] {
                 if self.objects.len() > 1 && self.total() > self.bound {
                     let all: Vec<usize> = (0..self.objects.len()).collect();
-                    self.repack(&all, order, 0, fit, meter)?;
+                    self.repack(&all, order, 0, fit, budget)?;
                 }
             }
         }
@@ -166,7 +166,7 @@ impl<'a> MergeSearch<'a> {
     }
 
     /// Packs some objects into one, by a randomised order.
-    fn repack_some(&mut self, count: usize, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn repack_some(&mut self, count: usize, budget: &mut Budget<'_>) -> Result<(), Stop> {
         let mut chosen: Vec<usize> = (0..self.objects.len()).collect();
         for index in 0..count {
             let other = index + self.random.below(chosen.len() - index);
@@ -177,7 +177,7 @@ impl<'a> MergeSearch<'a> {
         let order = self.random.below(ORDERS.len());
         let spread = [0, 3, 10, members / 4][self.random.below(4)];
         let fit = [Fit::Lowest, Fit::Tightest][self.random.below(2)];
-        self.repack(&chosen, order, spread, fit, meter)
+        self.repack(&chosen, order, spread, fit, budget)
     }
 
     /// Packs objects into one if that reduces the size. A single object is also replaced at equal
@@ -188,14 +188,14 @@ impl<'a> MergeSearch<'a> {
         order: usize,
         spread: usize,
         fit: Fit,
-        meter: &mut Meter<'_>,
+        budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         let guests = self.sorted(chosen, order, spread);
         let before: u64 = chosen.iter().map(|&object| self.objects[object].size()).sum();
         let limit = self.height_limit(before);
         let pinned = chosen.iter().copied().find(|&object| self.objects[object].pinned);
         let kept = pinned.map_or_else(Vec::new, |object| self.fixed(object));
-        let packed = self.packer.pack(&kept, &guests, fit, limit, meter)?;
+        let packed = self.packer.pack(&kept, &guests, fit, limit, budget)?;
         let Some(members) = packed else { return Ok(()) };
         let merged = PackedObject::of(members.to_vec(), pinned.is_some(), self.packer.problem);
         let (total, now) = (self.total_with(chosen, &[&merged]), self.total());
@@ -211,9 +211,9 @@ impl<'a> MergeSearch<'a> {
     }
 
     /// Moves the topmost tensors of an object to another, if that reduces the size.
-    fn move_topmost(&mut self, meter: &mut Meter<'_>) -> Result<(), Stop> {
+    fn move_topmost(&mut self, budget: &mut Budget<'_>) -> Result<(), Stop> {
         if self.objects.len() < 2 {
-            return self.repack_some(1, meter);
+            return self.repack_some(1, budget);
         }
         let from = self.random.below(self.objects.len());
         let to = (from + 1 + self.random.below(self.objects.len() - 1)) % self.objects.len();
@@ -227,7 +227,7 @@ impl<'a> MergeSearch<'a> {
         let rest = PackedObject::of(rest, source.pinned, problem);
         let guests: Vec<BufferId> = top.into_iter().map(|(id, _)| id).collect();
         let limit = self.height_limit(source.size() + target.size() - rest.size());
-        let packed = self.packer.pack(&target.members, &guests, Fit::Lowest, limit, meter)?;
+        let packed = self.packer.pack(&target.members, &guests, Fit::Lowest, limit, budget)?;
         let Some(members) = packed else { return Ok(()) };
         let grown = PackedObject::of(members.to_vec(), target.pinned, problem);
         if self.total_with(&[from, to], &[&rest, &grown]) < self.total() {

@@ -2,8 +2,8 @@
 
 use super::super::items::{self, ResidencyItem};
 use super::text::{identifiers, string};
-use super::{CCode, CTable, SymbolPrefix, inside, order_table, share_table};
-use crate::{Graph, LiveRange, Occupant, PoolPlan, Route, Stay, TensorId, TensorKind, Use};
+use super::{CCode, CTable, SymbolPrefix, alias_table, inside, order_table};
+use crate::{Graph, LiveRange, Occupant, PoolPlan, Residency, Route, TensorId, TensorKind, Use};
 
 const INTRO: &str = "Offsets count from the start of\n * each pool, in bytes; the pools themselves must have the alignments below. Steps count\n * operators in the order of execution, from 0; ranges are from `start` to `end` (exclusive).";
 
@@ -14,7 +14,7 @@ impl CCode {
     pub fn of_pools(graph: &Graph, plan: &PoolPlan, prefix: Option<&SymbolPrefix>) -> Self {
         let mut code = Self::new(graph.name(), prefix, INTRO);
         let (tensors, scratch) = items::residency(graph, plan);
-        code.define("HOME", format_args!("{}U", plan.pools.home_id()));
+        code.define("HOME", format_args!("{}U", plan.pools.backing_store_id()));
         code.define("INPUTS_IN", format_args!("{}U", plan.pools.inputs_in()));
         code.define("OUTPUTS_IN", format_args!("{}U", plan.pools.outputs_in()));
         code.pools(graph, plan);
@@ -24,26 +24,33 @@ impl CCode {
             for (number, interval) in intervals.iter().enumerate() {
                 code.check_interval(
                     format!("{kind}_{number}"),
-                    alignment_of(graph, plan, interval.stay),
-                    interval.stay,
+                    alignment_of(graph, plan, interval.residency),
+                    interval.residency,
                 );
             }
         }
         code.tables.extend([place_table(&tensors), scratch_table(&scratch)]);
         code.tables.extend([transfer_table(&plan.routes()), use_table(&plan.uses)]);
-        code.tables.extend([share_table(&plan.shares), order_table(&plan.order)]);
+        code.tables.extend([alias_table(&plan.aliases), order_table(&plan.order)]);
         code
     }
 
     fn pools(&mut self, graph: &Graph, plan: &PoolPlan) {
         let mut rows = Vec::new();
         for (number, pool) in plan.pools.list().iter().enumerate() {
-            let stays: Vec<Stay> =
-                plan.stays.iter().copied().filter(|stay| stay.pool.index() == number).collect();
+            let residencies: Vec<Residency> = plan
+                .residencies
+                .iter()
+                .copied()
+                .filter(|residency| residency.pool.index() == number)
+                .collect();
             let used = plan.used.get(number).copied().unwrap_or(0);
             let minimum = pool.alignment.max(plan.alignment);
-            let alignment = stays.iter().map(|&stay| alignment_of(graph, plan, stay)).fold(minimum, u64::max);
-            let holds_constants = stays.iter().any(|stay| is_constant(graph, stay.occupant));
+            let alignment = residencies
+                .iter()
+                .map(|&residency| alignment_of(graph, plan, residency))
+                .fold(minimum, u64::max);
+            let holds_constants = residencies.iter().any(|residency| is_constant(graph, residency.occupant));
             self.memory(format!("POOL_{number}"), used, alignment, holds_constants);
             rows.push(format!("{{{}, {used}ULL, {alignment}ULL}}", string(pool.name())));
         }
@@ -69,29 +76,29 @@ impl CCode {
         let single: Vec<&ResidencyItem> = single.map(|(_, item)| item).collect();
         let names = identifiers(single.iter().map(|item| (item.index, item.name.as_str())));
         for (item, name) in single.iter().zip(names) {
-            let Stay { pool, offset, bytes, .. } = item.stay;
+            let Residency { pool, offset, bytes, .. } = item.residency;
             self.define(&format!("{kind}POOL_OF_{name}"), format_args!("{pool}U"));
             self.define(&format!("{kind}OFFSET_{name}"), format_args!("{offset}ULL"));
             self.define(&format!("{kind}BYTES_{name}"), format_args!("{bytes}ULL"));
         }
     }
 
-    fn check_interval(&mut self, label: String, alignment: u64, stay: Stay) {
-        let [offset, bytes] = [stay.offset, stay.bytes].map(|number| format!("{number}ULL"));
-        let all = format!("{}_POOL_{}_BYTES", self.prefix.upper(), stay.pool);
+    fn check_interval(&mut self, label: String, alignment: u64, residency: Residency) {
+        let [offset, bytes] = [residency.offset, residency.bytes].map(|number| format!("{number}ULL"));
+        let all = format!("{}_POOL_{}_BYTES", self.prefix.upper(), residency.pool);
         self.check(label, inside(&offset, &bytes, &all, alignment));
     }
 }
 
 /// The required alignment of a residency interval.
-fn alignment_of(graph: &Graph, plan: &PoolPlan, stay: Stay) -> u64 {
-    let asked = match stay.occupant {
+fn alignment_of(graph: &Graph, plan: &PoolPlan, residency: Residency) -> u64 {
+    let asked = match residency.occupant {
         Occupant::Tensor(id) => graph.tensors().get(id.index()).and_then(crate::Tensor::alignment),
         Occupant::Scratch(id) => {
             graph.operators().get(id.index()).map(|operator| operator.scratch_alignment(plan.alignment))
         }
     };
-    let pool = plan.pools.list().get(stay.pool.index());
+    let pool = plan.pools.list().get(residency.pool.index());
     asked.unwrap_or(plan.alignment).max(pool.map_or(1, |pool| pool.alignment))
 }
 
@@ -205,6 +212,6 @@ fn used_tensor(entry: &Use) -> Option<TensorId> {
 
 /// Pool, offset, bytes and steps.
 fn columns(item: &ResidencyItem) -> String {
-    let (stay, LiveRange { start, end }) = (item.stay, item.stay.live);
-    format!("{}U, {}ULL, {}ULL, {start}U, {end}U", stay.pool, stay.offset, stay.bytes)
+    let (residency, LiveRange { start, end }) = (item.residency, item.residency.live);
+    format!("{}U, {}ULL, {}ULL, {start}U, {end}U", residency.pool, residency.offset, residency.bytes)
 }

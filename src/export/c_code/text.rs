@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use crate::How;
+use crate::AliasKind;
 
 /// Longest string that a C99 compiler must accept.
 const MAX_STRING: usize = 4095;
@@ -74,13 +74,13 @@ fn words(name: &str) -> String {
 }
 
 /// The number of a kind of sharing, as in `PLIMSOLL_SHARE_...`.
-pub(super) fn number_of(how: How) -> u32 {
-    match how {
-        How::View => 0,
-        How::Slice => 1,
-        How::Concat => 2,
-        How::InPlace => 3,
-        How::Overlap => 4,
+pub(super) fn number_of(kind: AliasKind) -> u32 {
+    match kind {
+        AliasKind::View => 0,
+        AliasKind::Slice => 1,
+        AliasKind::Concat => 2,
+        AliasKind::InPlace => 3,
+        AliasKind::Overlap => 4,
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ImportRecord;
 use crate::import::json;
-use crate::{How, Status, TensorKind, Variables};
+use crate::{AliasKind, Status, TensorKind, Variables};
 
 /// The contents of a PLAN.json as unchecked claims; [`verify`](crate::verify) checks the plan that they
 /// give. All sizes and offsets are in bytes.
@@ -115,12 +115,13 @@ pub struct ObjectList {
     pub list: Vec<ObjectEntry>,
     /// Occupants inside larger ones, if objects were merged.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
-    pub inside: Vec<InsideEntry>,
+    #[serde(rename = "inside")]
+    pub nestings: Vec<NestingEntry>,
 }
 
 /// A tensor or scratch inside the memory of a larger one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InsideEntry {
+pub struct NestingEntry {
     /// The smaller occupant.
     pub guest: OccupantEntry,
     /// The larger occupant.
@@ -180,59 +181,60 @@ pub struct TensorEntry {
     pub object: Option<u32>,
     /// The tensors whose memory it shares while both are live.
     #[serde(default)]
-    pub shares: Option<SharesEntry>,
+    #[serde(rename = "shares")]
+    pub aliases: Option<AliasesEntry>,
 }
 
 /// A share, or a list of several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum SharesEntry {
+pub enum AliasesEntry {
     /// A single share.
-    One(ShareEntry),
+    One(AliasEntry),
     /// Several shares.
-    Several(Vec<ShareEntry>),
+    Several(Vec<AliasEntry>),
 }
 
-impl SharesEntry {
+impl AliasesEntry {
     /// The shares as a list.
     #[must_use]
-    pub fn list(&self) -> &[ShareEntry] {
+    pub fn list(&self) -> &[AliasEntry] {
         match self {
-            Self::One(share) => std::slice::from_ref(share),
+            Self::One(alias) => std::slice::from_ref(alias),
             Self::Several(list) => list,
         }
     }
 }
 
 /// Unlike the derived implementation, this one reports the error and its position.
-impl<'de> Deserialize<'de> for SharesEntry {
+impl<'de> Deserialize<'de> for AliasesEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SharesVisitor)
+        deserializer.deserialize_any(AliasesVisitor)
     }
 }
 
-struct SharesVisitor;
+struct AliasesVisitor;
 
-impl<'de> Visitor<'de> for SharesVisitor {
-    type Value = SharesEntry;
+impl<'de> Visitor<'de> for AliasesVisitor {
+    type Value = AliasesEntry;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("`shares`: an object or a list of objects")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SharesEntry, A::Error> {
-        ShareEntry::deserialize(MapAccessDeserializer::new(map)).map(SharesEntry::One)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AliasesEntry, A::Error> {
+        AliasEntry::deserialize(MapAccessDeserializer::new(map)).map(AliasesEntry::One)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<SharesEntry, A::Error> {
-        json::objects(SeqAccessDeserializer::new(list)).map(SharesEntry::Several)
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<AliasesEntry, A::Error> {
+        json::objects(SeqAccessDeserializer::new(list)).map(AliasesEntry::Several)
     }
 }
 
 /// Position of a tensor in the memory of another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct ShareEntry {
+pub struct AliasEntry {
     /// Unique name of the other tensor.
     pub tensor: String,
     /// Index of the other tensor in the model.
@@ -241,14 +243,15 @@ pub struct ShareEntry {
     pub operator: usize,
     /// `view`, `slice`, `concat`, `in_place` or `overlap`.
     #[serde(with = "HowText")]
-    pub how: How,
+    #[serde(rename = "how")]
+    pub kind: AliasKind,
     /// Offset in bytes from the start of the other tensor.
     pub at: u64,
 }
 
-/// The JSON form of [`How`].
+/// The JSON form of [`AliasKind`].
 #[derive(Serialize, Deserialize)]
-#[serde(remote = "How", rename_all = "snake_case")]
+#[serde(remote = "AliasKind", rename_all = "snake_case")]
 enum HowText {
     View,
     Slice,

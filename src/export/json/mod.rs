@@ -27,13 +27,13 @@ mod record;
 mod write;
 
 pub use document::{
-    BodyEntry, BoundEntry, InsideEntry, ObjectEntry, ObjectList, OccupantEntry, PlanDocument, ScratchEntry,
-    ShareEntry, SharesEntry, TensorEntry, TensorRole,
+    AliasEntry, AliasesEntry, BodyEntry, BoundEntry, NestingEntry, ObjectEntry, ObjectList, OccupantEntry,
+    PlanDocument, ScratchEntry, TensorEntry, TensorRole,
 };
 pub use error::DocumentError;
 pub use pools::{
-    ContentEntry, PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry,
-    UseEntry,
+    ContentEntry, PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry,
+    TransferEntry, UseEntry,
 };
 pub use read::format_of;
 pub use record::ImportRecord;

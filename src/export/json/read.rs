@@ -8,13 +8,13 @@ use serde_json::value::RawValue;
 
 use super::document::arena;
 use super::{
-    BodyEntry, DocumentError, FORMAT, InsideEntry, OccupantEntry, PlanDocument, SharesEntry, TensorEntry,
+    AliasesEntry, BodyEntry, DocumentError, FORMAT, NestingEntry, OccupantEntry, PlanDocument, TensorEntry,
 };
 use crate::export::{graph_hash, items, problem_hash};
 use crate::import::json::Object;
 use crate::{
-    BodyPlan, BufferId, Graph, Inside, LiveRange, Liveness, LowerBound, Objects, Occupant, OperatorId,
-    Placement, Plan, PlanBound, PlanInside, PlanObjects, Problem, Share, SharedObject, Solution, Stop,
+    Alias, BodyPlan, BufferId, Graph, LiveRange, Liveness, LowerBound, Nesting, Objects, Occupant,
+    OperatorId, Placement, Plan, PlanBound, PlanNesting, PlanObjects, Problem, SharedObject, Solution, Stop,
     TensorId, lower_bound,
 };
 
@@ -55,10 +55,10 @@ impl PlanDocument {
         plan.objects = self.objects_of(graph)?;
         let names = items::tensor_names(graph);
         for entry in &self.tensors {
-            let list = entry.shares.as_ref();
-            shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.shares)?;
+            let list = entry.aliases.as_ref();
+            shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.aliases)?;
         }
-        plan.shares.sort_by_key(|share| share.tensor);
+        plan.aliases.sort_by_key(|alias| alias.tensor);
         Ok(plan)
     }
 
@@ -209,10 +209,10 @@ impl PlanDocument {
                 OccupantEntry::Scratch(index) => Occupant::Scratch(operator(graph, index, in_objects)?),
             })
         };
-        let inside = objects.inside.iter().map(|&InsideEntry { guest, host, at }| {
-            Ok(PlanInside { guest: occupant(guest)?, host: occupant(host)?, at })
+        let nestings = objects.nestings.iter().map(|&NestingEntry { guest, host, at }| {
+            Ok(PlanNesting { guest: occupant(guest)?, host: occupant(host)?, at })
         });
-        let inside = inside.collect::<Result<_, DocumentError>>()?;
+        let nestings = nestings.collect::<Result<_, DocumentError>>()?;
         let list =
             objects.list.iter().map(|object| SharedObject { offset: object.offset, bytes: object.bytes });
         let mut of_tensor = vec![None; graph.tensors().len()];
@@ -224,7 +224,7 @@ impl PlanDocument {
             of_scratch[entry.operator] = entry.object;
         }
         let lower_bound = objects.lower_bound_bytes;
-        Ok(Some(PlanObjects { list: list.collect(), of_tensor, of_scratch, inside, lower_bound }))
+        Ok(Some(PlanObjects { list: list.collect(), of_tensor, of_scratch, nestings, lower_bound }))
     }
 
     fn objects_of_problem(&self, names: &[String]) -> Result<Option<Objects>, DocumentError> {
@@ -244,8 +244,8 @@ impl PlanDocument {
                 Err(DocumentError::OutOfRange { place: in_objects(), what: "operator", index, count: 0 })
             }
         };
-        for &InsideEntry { guest, host, at } in &objects.inside {
-            objects_of_buffers.inside.push(Inside { guest: buffer(guest)?, host: buffer(host)?, at });
+        for &NestingEntry { guest, host, at } in &objects.nestings {
+            objects_of_buffers.nestings.push(Nesting { guest: buffer(guest)?, host: buffer(host)?, at });
         }
         Ok(Some(objects_of_buffers))
     }
@@ -338,22 +338,22 @@ pub(super) fn shares_of(
     graph: &Graph,
     names: &[String],
     (index, name): (usize, &str),
-    list: Option<&SharesEntry>,
-    shares: &mut Vec<Share>,
+    list: Option<&AliasesEntry>,
+    aliases: &mut Vec<Alias>,
 ) -> Result<(), DocumentError> {
-    for share in list.into_iter().flat_map(SharesEntry::list) {
+    for alias in list.into_iter().flat_map(AliasesEntry::list) {
         let place = || format!("`shares` of tensor `{name}`");
-        let of = tensor(graph, share.index, place)?;
-        if names[of.index()] != share.tensor {
-            let (tensor, other) = (share.tensor.clone(), names[of.index()].clone());
-            return Err(DocumentError::Shares { place: place(), index: share.index, tensor, other });
+        let of = tensor(graph, alias.index, place)?;
+        if names[of.index()] != alias.tensor {
+            let (tensor, other) = (alias.tensor.clone(), names[of.index()].clone());
+            return Err(DocumentError::Shares { place: place(), index: alias.index, tensor, other });
         }
-        shares.push(Share {
-            operator: operator(graph, share.operator, place)?,
+        aliases.push(Alias {
+            operator: operator(graph, alias.operator, place)?,
             tensor: TensorId::new(index),
             of,
-            at: share.at,
-            how: share.how,
+            at: alias.at,
+            kind: alias.kind,
         });
     }
     Ok(())

@@ -4,14 +4,14 @@ use serde::Serialize;
 
 use super::document::arena;
 use super::{
-    BodyEntry, BoundEntry, FORMAT, ImportRecord, InsideEntry, ObjectEntry, ObjectList, OccupantEntry,
-    PlanDocument, ScratchEntry, ShareEntry, SharesEntry, TensorEntry, TensorRole,
+    AliasEntry, AliasesEntry, BodyEntry, BoundEntry, FORMAT, ImportRecord, NestingEntry, ObjectEntry,
+    ObjectList, OccupantEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
 };
 use crate::export::items::{self, Item};
 use crate::export::{graph_hash, problem_hash};
 use crate::import::ImportOptions;
 use crate::{
-    BodyPlan, Graph, LiveRange, Occupant, OperatorId, Plan, PlanBound, Problem, Share, Solution, Variables,
+    Alias, BodyPlan, Graph, LiveRange, Occupant, OperatorId, Plan, PlanBound, Problem, Solution, Variables,
 };
 
 impl PlanDocument {
@@ -28,12 +28,12 @@ impl PlanDocument {
             }
         }
         let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
-        let mut shares = shares(graph, &plan.shares);
+        let mut aliases = aliases(graph, &plan.aliases);
         let tensors = items::tensors(graph, plan).into_iter().map(|item| {
             let tensor = &graph.tensors()[item.index];
-            let shares = entry_of(std::mem::take(&mut shares[item.index]));
+            let aliases = entry_of(std::mem::take(&mut aliases[item.index]));
             let role = TensorRole::of(tensor.kind(), tensor.is_output());
-            TensorEntry { shares, upper_bound: tensor.is_upper_bound(), ..TensorEntry::of(item, role) }
+            TensorEntry { aliases, upper_bound: tensor.is_upper_bound(), ..TensorEntry::of(item, role) }
         });
         Self {
             format: FORMAT.to_owned(),
@@ -59,13 +59,13 @@ impl PlanDocument {
                     .iter()
                     .map(|object| ObjectEntry::of(object.offset, object.bytes))
                     .collect(),
-                inside: objects
-                    .inside
+                nestings: objects
+                    .nestings
                     .iter()
-                    .map(|inside| InsideEntry {
-                        guest: inside.guest.into(),
-                        host: inside.host.into(),
-                        at: inside.at,
+                    .map(|nestings| NestingEntry {
+                        guest: nestings.guest.into(),
+                        host: nestings.host.into(),
+                        at: nestings.at,
                     })
                     .collect(),
             }),
@@ -110,13 +110,13 @@ impl PlanDocument {
                     .zip(&objects.sizes)
                     .map(|(&at, &size)| ObjectEntry::of(at, size))
                     .collect(),
-                inside: objects
-                    .inside
+                nestings: objects
+                    .nestings
                     .iter()
-                    .map(|inside| InsideEntry {
-                        guest: OccupantEntry::Tensor(inside.guest.index()),
-                        host: OccupantEntry::Tensor(inside.host.index()),
-                        at: inside.at,
+                    .map(|nestings| NestingEntry {
+                        guest: OccupantEntry::Tensor(nestings.guest.index()),
+                        host: OccupantEntry::Tensor(nestings.host.index()),
+                        at: nestings.at,
                     })
                     .collect(),
             }),
@@ -188,7 +188,7 @@ impl TensorEntry {
             live: steps(place.live),
             gaps: item.gaps.into_iter().map(steps).collect(),
             object: item.object,
-            shares: None,
+            aliases: None,
         }
     }
 }
@@ -220,27 +220,27 @@ pub(super) fn bodies(graph: &Graph, plans: &[BodyPlan]) -> Vec<BodyEntry> {
 }
 
 /// The shares of each tensor.
-pub(super) fn shares(graph: &Graph, list: &[Share]) -> Vec<Vec<ShareEntry>> {
+pub(super) fn aliases(graph: &Graph, list: &[Alias]) -> Vec<Vec<AliasEntry>> {
     let names = items::tensor_names(graph);
-    let mut shares = vec![Vec::new(); names.len()];
-    for share in list {
-        let Some(of_tensor) = shares.get_mut(share.tensor.index()) else { continue };
-        of_tensor.push(ShareEntry {
-            tensor: names[share.of.index()].clone(),
-            index: share.of.index(),
-            operator: share.operator.index(),
-            how: share.how,
-            at: share.at,
+    let mut aliases = vec![Vec::new(); names.len()];
+    for alias in list {
+        let Some(of_tensor) = aliases.get_mut(alias.tensor.index()) else { continue };
+        of_tensor.push(AliasEntry {
+            tensor: names[alias.of.index()].clone(),
+            index: alias.of.index(),
+            operator: alias.operator.index(),
+            kind: alias.kind,
+            at: alias.at,
         });
     }
-    shares
+    aliases
 }
 
-pub(super) fn entry_of(mut list: Vec<ShareEntry>) -> Option<SharesEntry> {
+pub(super) fn entry_of(mut list: Vec<AliasEntry>) -> Option<AliasesEntry> {
     match list.len() {
         0 => None,
-        1 => list.pop().map(SharesEntry::One),
-        _ => Some(SharesEntry::Several(list)),
+        1 => list.pop().map(AliasesEntry::One),
+        _ => Some(AliasesEntry::Several(list)),
     }
 }
 

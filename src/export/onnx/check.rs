@@ -68,7 +68,7 @@ fn document(model: &WireModel) -> Result<PlanDocument, OnnxError> {
 /// Returns whether the order of a plan, and of the plans of bodies, is the order of the file.
 fn is_in_order(graph: &Graph, plan: &Plan) -> bool {
     let body = |body: &BodyPlan| is_in_order(&graph.operator(body.operator).bodies()[body.body], &body.plan);
-    plan.order == graph.file_order() && is_topological(graph) && plan.bodies.iter().all(body)
+    plan.order == graph.program_order() && is_topological(graph) && plan.bodies.iter().all(body)
 }
 
 /// Returns whether every operator, folded ones included, comes after the producers of its inputs.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::OnnxError;
-use crate::{BodyPlan, Graph, Occupant, OperatorId, Plan, PlanInside, PlanObjects, TensorId};
+use crate::{BodyPlan, Graph, Occupant, OperatorId, Plan, PlanNesting, PlanObjects, TensorId};
 
 /// An order of all nodes: those of `order`, and each folded node right before the first node that needs it, or
 /// at the end if none does. O(nodes + edges).
@@ -76,10 +76,10 @@ pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> R
     (moved.bound_over_orders, moved.status) = (plan.bound_over_orders, plan.status);
     moved.strategy.clone_from(&plan.strategy);
     moved.objects = plan.objects.as_ref().map(|objects| ids.objects(objects)).transpose()?;
-    moved.shares.clone_from(&plan.shares);
-    for share in &mut moved.shares {
-        share.operator = ids.operator(share.operator)?;
-        (share.tensor, share.of) = (ids.tensor(share.tensor)?, ids.tensor(share.of)?);
+    moved.aliases.clone_from(&plan.aliases);
+    for alias in &mut moved.aliases {
+        alias.operator = ids.operator(alias.operator)?;
+        (alias.tensor, alias.of) = (ids.tensor(alias.tensor)?, ids.tensor(alias.of)?);
     }
     for body_plan in &plan.bodies {
         let (old, order) = body(old, body_plan.operator, body_plan.body)
@@ -90,7 +90,7 @@ pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> R
     }
     moved.bodies.sort_by_key(|body| (body.operator, body.body));
     // Sorted by tensor, as in a plan document.
-    moved.shares.sort_by_key(|share| share.tensor);
+    moved.aliases.sort_by_key(|alias| alias.tensor);
     Ok(moved)
 }
 
@@ -155,7 +155,7 @@ impl IdMap {
         for (index, object) in old.of_scratch.iter().enumerate() {
             objects.of_scratch[self.operator(OperatorId::new(index))?.index()] = *object;
         }
-        for PlanInside { guest, host, .. } in &mut objects.inside {
+        for PlanNesting { guest, host, .. } in &mut objects.nestings {
             (*guest, *host) = (self.occupant(*guest)?, self.occupant(*host)?);
         }
         Ok(objects)

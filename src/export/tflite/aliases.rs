@@ -26,14 +26,14 @@ pub(super) enum Kind {
 
 /// An input and an output that may have the same address, as tensor positions in the subgraph.
 #[derive(Clone, Copy)]
-pub(super) struct Alias {
+pub(super) struct InferredAlias {
     pub(super) kind: Kind,
     pub(super) input: usize,
     pub(super) output: usize,
 }
 
 /// The alias that the kernel of an operator allows, if any.
-pub(super) fn alias(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Alias> {
+pub(super) fn alias(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<InferredAlias> {
     let kind = match operator.read.op_type.as_str() {
         "RESHAPE" | "EXPAND_DIMS" => Kind::View,
         "DYNAMIC_UPDATE_SLICE" => Kind::Update,
@@ -51,7 +51,7 @@ pub(super) fn alias(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Al
         && from.bytes == to.bytes
         && from.bytes > 0
         && from.element_type == to.element_type;
-    is_fit.then_some(Alias { kind, input: input.index(), output: output.index() })
+    is_fit.then_some(InferredAlias { kind, input: input.index(), output: output.index() })
 }
 
 /// For each tensor of the first subgraph, the tensor that owns its bytes at these offsets; a tensor that
@@ -61,7 +61,7 @@ pub(super) fn owners(subgraph: &NetSubgraph, offsets: &[Option<u64>]) -> Vec<usi
     // For each owner, the last operator that reads one of its aliases.
     let mut needed = last_readers(subgraph);
     for (number, operator) in subgraph.operators.iter().enumerate() {
-        let Some(Alias { kind, input, output }) = alias(subgraph, operator) else { continue };
+        let Some(InferredAlias { kind, input, output }) = alias(subgraph, operator) else { continue };
         let (owner, is_free) = (owners[input], owners[output] == output);
         let is_at_one_address = offsets[input].is_some() && offsets[input] == offsets[output];
         let bears = kind == Kind::View || needed[owner] <= number;

@@ -1,6 +1,6 @@
 //! Conversion of a subgraph to a graph of the planner, by the rules of the runtime.
 
-use super::aliases::{Alias, Kind, alias};
+use super::aliases::{InferredAlias, Kind, alias};
 use super::net::{Memory, NetSubgraph};
 use crate::import::foldable::{Holds, OperatorAdder};
 use crate::{ElementType, Graph, GraphBuilder, Result, TensorId, TensorKind, TensorSpec};
@@ -45,7 +45,8 @@ pub(super) fn graph_of(
         let names = (read.name.as_str(), read.op_type.as_str());
         let added = sequence.add(&mut builder, names, false, &read.inputs, &read.outputs);
         let added = added.scratch(bytes);
-        if let Some(Alias { kind, input, output }) = alias(subgraph, operator).filter(|_| has_aliases) {
+        if let Some(InferredAlias { kind, input, output }) = alias(subgraph, operator).filter(|_| has_aliases)
+        {
             let (input, output) = (TensorId::new(input), TensorId::new(output));
             match kind {
                 Kind::View => added.view(input, output, 0),

@@ -153,7 +153,7 @@ fn stacked(subgraph: &NetSubgraph, scratch: &[u64]) -> Result<RuntimeBlock, Tfli
     if bytes > i32::MAX as u64 {
         return Err(TfliteError::TooLarge { bytes });
     }
-    let order = graph.file_order().iter().map(|id| id.index()).collect();
+    let order = graph.program_order().iter().map(|id| id.index()).collect();
     Ok(RuntimeBlock { order, offsets, workspaces: vec![0; subgraph.operators.len()], bytes })
 }
 

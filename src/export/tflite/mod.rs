@@ -14,7 +14,7 @@
 //! let model = std::fs::read("examples/models/nas_cell_irregular_int8.tflite").unwrap();
 //! let planned = tflite::plan("nas_cell", &model, Planner::new(), &Scratch::reference())?;
 //! assert_eq!(planned.head_bytes, 86_016);
-//! assert_eq!(planned.own_head_bytes, Some(122_880)); // without a plan
+//! assert_eq!(planned.runtime_head_bytes, Some(122_880)); // without a plan
 //! assert_eq!(tflite::check(&planned.bytes, &Scratch::reference())?.head_bytes, 86_016);
 //! # Ok(())
 //! # }
@@ -63,7 +63,7 @@ pub use scratch::Scratch;
 use crate::import::listing;
 use crate::import::tflite;
 use crate::import::tflite::schema::Model;
-use crate::{Graph, Ordering, Plan, Planner, Variables};
+use crate::{Graph, Plan, Planner, ScheduleMode, Variables};
 use calls::Calls;
 use net::{ALIGNMENT, Net};
 
@@ -79,7 +79,7 @@ pub struct TflitePlan {
     /// Size of the head in bytes if the runtime plans by itself, in file order. A plan that the file
     /// already contains is ignored. `None` if the model has too many tensors to simulate the runtime's
     /// planner, or if the scratch of an operator is unknown.
-    pub own_head_bytes: Option<u64>,
+    pub runtime_head_bytes: Option<u64>,
     /// Estimated size of the whole arena in bytes: head, tail, and memory that the runtime needs for
     /// planning. The tail depends on the runtime's version, its kernels and the width of pointers.
     pub estimated_arena_bytes: u64,
@@ -117,20 +117,29 @@ pub fn plan(
     let calls = Calls::new(&net)?;
     let requests = scratch.of(&net)?;
     let (sizes, unknown) = (requests.sums(), &requests.unknown);
-    let own_head_bytes = if unknown.is_empty() { own::head_bytes(&net, &requests.each)? } else { None };
+    let runtime_head_bytes = if unknown.is_empty() { own::head_bytes(&net, &requests.each)? } else { None };
     let mut planner = planner.alignment(ALIGNMENT).variables(Variables::Outside);
     let mut notes = notes(&net, model, unknown);
     if has_metadata(model, CONTROL_DEPENDENCIES) {
         notes
             .push(format!("operators keep the order of the file: `{CONTROL_DEPENDENCIES}` names them by it"));
-        planner = planner.order(Ordering::File);
+        planner = planner.order(ScheduleMode::Program);
     }
     let all = layout::plan(name, &net, &calls, &sizes, &planner)?;
     let layout::Planned { layout, head_bytes, graph, plan } = all;
     let (bytes, checked) = write_checked(bytes, model, &net, &layout, &sizes)?;
     let head_bytes = head_bytes.max(checked.head_bytes);
     let estimated_arena_bytes = tail::arena(&net, head_bytes);
-    Ok(TflitePlan { bytes, head_bytes, own_head_bytes, estimated_arena_bytes, layout, graph, plan, notes })
+    Ok(TflitePlan {
+        bytes,
+        head_bytes,
+        runtime_head_bytes,
+        estimated_arena_bytes,
+        layout,
+        graph,
+        plan,
+        notes,
+    })
 }
 
 /// Names of the operators whose reference kernels request scratch, or whose scratch is unknown.

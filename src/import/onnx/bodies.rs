@@ -114,7 +114,7 @@ impl<'m> BodyBuilder<'_, 'm> {
         }
         let mut is_whole = Vec::with_capacity(body.node.len());
         for inner in &body.node {
-            self.options.go_on()?;
+            self.options.check_cancelled()?;
             let used = || inner.input().iter().chain(subgraphs::outer_names(inner));
             let mut outer = used().filter(|name| !name.is_empty() && id(name).is_none()).peekable();
             is_whole.push(outer.peek().is_none());

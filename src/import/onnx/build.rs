@@ -93,7 +93,7 @@ fn collect(
     let bodies = BodyBuilder { functions, shapes: &shapes, bound: &bound, options, version };
     let mut wrong_bodies = Vec::new();
     for (number, node) in graph.node.iter().enumerate() {
-        options.go_on()?;
+        options.check_cancelled()?;
         let inner = match bodies.of(node, &is_constant) {
             // Not an error yet: the operator may be folded away. A tensor of the graph without a size is
             // reported first, because it may be the cause.

@@ -84,7 +84,7 @@ impl<'a> ModelBuilder<'a> {
         let (model, bytes) = (self.model, self.bytes);
         let mut part = self.read(first)?;
         let given = given::shapes(first, &part.roles, self.options)?;
-        self.options.go_on()?;
+        self.options.check_cancelled()?;
         let SubgraphShapes { facts, notes } = shapes::infer(model, bytes, first, &part.operators, &given);
         (part.facts, self.notes) = (facts, notes);
         self.enter(0);
@@ -154,7 +154,7 @@ impl<'a> ModelBuilder<'a> {
         }
         let mut own = BTreeMap::new();
         for (number, operator) in part.operators.iter().enumerate() {
-            self.options.go_on()?;
+            self.options.check_cancelled()?;
             let (bodies, inner) = self.bodies(part, number)?;
             let mut inputs = operator.inputs.clone();
             if body.is_some() {

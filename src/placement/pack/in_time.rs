@@ -22,14 +22,14 @@ pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
     let mut order: Vec<usize> = (0..buffers.len()).filter(|&index| buffers[index].size() > 0).collect();
     // Among buffers with the same start, long live ranges come first, then large buffers.
     sort_by_keys(&mut order, |&index| [!u64::from(buffers[index].live().steps()), !buffers[index].size()]);
-    limits.go_on()?;
+    limits.check_cancelled()?;
     sort_by_keys(&mut order, |&index| [buffers[index].live().start.into(), 0]);
     let mut offsets = vec![0; buffers.len()];
     let mut holes = FreeRanges::new(capacity);
     // Live buffers by their end.
     let mut live: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
     for index in order {
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let buffer = &buffers[index];
         while let Some(&Reverse((end, other))) = live.peek()
             && end <= buffer.live().start

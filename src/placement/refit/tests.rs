@@ -6,7 +6,7 @@ use crate::placement::primal::by_priority;
 use crate::placement::state::PlacementState;
 use crate::placement::way::ResidencyInterval;
 use crate::support::ids::PoolId;
-use crate::support::limits::{CancelToken, Limits, Meter, Stop};
+use crate::support::limits::{Budget, CancelToken, Limits, Stop};
 use crate::support::random::Random;
 
 /// Items that are written at some step and read at later ones, of which few fit on chip at once.
@@ -101,7 +101,7 @@ fn exchange(seed: u64, max_work: impl Fn(&mut Random) -> u64) -> (usize, usize) 
         }
         let before = refit.cost();
         refit.max_work = refit.work().saturating_add(max_work(&mut random));
-        refit.try_improve(item, &mut random, &mut Meter::new(&Limits::new(), u64::MAX)).expect("no limit");
+        refit.try_improve(item, &mut random, &mut Budget::new(&Limits::new(), u64::MAX)).expect("no limit");
         assert!(refit.cost() <= before, "{} after {before}", refit.cost());
         check(&refit);
         lower += usize::from(refit.cost() < before);
@@ -109,7 +109,7 @@ fn exchange(seed: u64, max_work: impl Fn(&mut Random) -> u64) -> (usize, usize) 
         let token = CancelToken::new();
         token.cancel();
         let (limits, before) = (Limits::new().cancel(token), refit.cost());
-        let stopped = refit.try_improve(item, &mut random, &mut Meter::new(&limits, u64::MAX));
+        let stopped = refit.try_improve(item, &mut random, &mut Budget::new(&limits, u64::MAX));
         assert_eq!(stopped, Err(Stop::Cancelled));
         assert!(refit.cost() <= before, "{} after {before}", refit.cost());
         check(&refit);

@@ -31,7 +31,7 @@ use super::instance::{Instance, MAX_POOLS};
 use super::path::{
     AccessTransitions, AllowedPools, Prices, STATES, bits, costs_to_go, resident_cost, resident_price, start,
 };
-use crate::support::limits::{Meter, Stop};
+use crate::support::limits::{Budget, Stop};
 use crate::support::random::{AsItIs, Random};
 use crate::support::sorting::sort_by_keys;
 use classes::SuffixClasses;
@@ -174,7 +174,7 @@ const MAX_TRACES: usize = 12_000_000;
 ///
 /// # Errors
 /// The reason to stop.
-pub(crate) fn sweep(problem: &SweepProblem<'_>, meter: &mut Meter<'_>) -> Result<SweepResult, Stop> {
+pub(crate) fn sweep(problem: &SweepProblem<'_>, budget: &mut Budget<'_>) -> Result<SweepResult, Stop> {
     let mut sweep = StateSweep::new(problem);
     let events = sweep.events();
     sweep.push_root();
@@ -186,7 +186,7 @@ pub(crate) fn sweep(problem: &SweepProblem<'_>, meter: &mut Meter<'_>) -> Result
         step = next;
         while processed < events.len() && events[processed].step == step {
             let work = sweep.states.len() * (8 + sweep.slots / 2) + std::mem::take(&mut sweep.compared);
-            meter.spend_on(1 + work as u64 / 512, work as u64)?;
+            budget.spend_on(1 + work as u64 / 512, work as u64)?;
             match events[processed].number {
                 Some(number) => sweep.apply_access(events[processed], number as usize),
                 None => sweep.branch_resident(events[processed]),

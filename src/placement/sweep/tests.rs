@@ -3,7 +3,7 @@ use super::super::path::Prices;
 use super::super::state::PlacementState;
 use super::{SweepProblem, sweep};
 use crate::support::ids::PoolId;
-use crate::support::limits::{Limits, Meter};
+use crate::support::limits::{Budget, Limits};
 use crate::support::random::Random;
 
 /// Items that are written at some step and read at later ones. A few are large; many are so small that they
@@ -50,11 +50,11 @@ fn instance(random: &mut Random) -> Instance {
 /// The cost of an assignment that fits by load, from the local search.
 fn cost_of_local_search(instance: &Instance, seed: u64) -> u64 {
     let limits = Limits::new().nodes(u64::MAX);
-    let meter = &mut Meter::new(&limits, u64::MAX);
+    let budget = &mut Budget::new(&limits, u64::MAX);
     let free = Prices::none(instance.store(), instance.steps);
     let priority = vec![1.0; instance.items.len()];
     let mut state = PlacementState::new(instance);
-    state.local_search(3000, &free, &priority, &mut Random::new(seed), meter).expect("no limit");
+    state.local_search(3000, &free, &priority, &mut Random::new(seed), budget).expect("no limit");
     state.assignment.cost
 }
 
@@ -76,7 +76,7 @@ fn few_states_prove_no_more_than_is_true() {
                 width,
             };
             let limits = Limits::new().nodes(u64::MAX);
-            sweep(&problem, &mut Meter::new(&limits, u64::MAX)).expect("no limit")
+            sweep(&problem, &mut Budget::new(&limits, u64::MAX)).expect("no limit")
         };
         let all = answer(1_000_000);
         let best = all.best.expect("all at store is a path").cost;

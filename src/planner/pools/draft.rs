@@ -62,11 +62,11 @@ impl<'a> Drafts<'a> {
         let liveness = Liveness::new(self.graph, order, alignment, variables)?;
         let live = live_ranges(self.graph, &liveness);
         let limits = &self.planner.limits;
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let (layout, _) =
             AliasLayout::within(limits, self.graph, &self.contents, &live, self.alignment, (order, wish))?;
         let groups = RigidGroups::new(&liveness, &layout)?;
-        limits.go_on()?;
+        limits.check_cancelled()?;
         let [.., least] = SharingPolicy::variants(sharing);
         if wish != least && groups.members.iter().any(|own| own.len() > MOST_TOGETHER) {
             return self.draft(order, least);
@@ -78,7 +78,7 @@ impl<'a> Drafts<'a> {
             alignment,
             liveness: &liveness,
             groups: &groups,
-            shares: &layout.shares,
+            aliases: &layout.aliases,
             limits,
         };
         let items = run.items()?;
@@ -90,7 +90,7 @@ impl<'a> Drafts<'a> {
     pub(super) fn estimated(&self, order: &[OperatorId], wish: SharingPolicy) -> Result<EstimatedDraft> {
         let draft = self.draft(order, wish)?;
         let estimate = estimate(&draft.items.instance);
-        self.planner.limits.go_on()?;
+        self.planner.limits.check_cancelled()?;
         Ok(EstimatedDraft { draft, wish, estimate })
     }
 

@@ -40,7 +40,7 @@ pub(super) struct ItemBuilder<'a> {
     pub(super) alignment: u64,
     pub(super) liveness: &'a Liveness,
     pub(super) groups: &'a RigidGroups,
-    pub(super) shares: &'a [Alias],
+    pub(super) aliases: &'a [Alias],
     pub(super) limits: &'a Limits,
 }
 
@@ -62,7 +62,7 @@ impl ItemBuilder<'_> {
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
         self.collect(&mut accesses, &mut reads)?;
         for (buffers, accesses) in self.groups.members.iter().zip(accesses) {
-            self.limits.go_on()?;
+            self.limits.check_cancelled()?;
             let members: Vec<ItemMember> = buffers.iter().map(|&id| self.member(id)).collect();
             self.add(&mut items, members, accesses)?;
         }
@@ -75,7 +75,7 @@ impl ItemBuilder<'_> {
         }
         check_magnitude(&items.instance)?;
         compute_min_costs(&mut items.instance);
-        self.limits.go_on()?;
+        self.limits.check_cancelled()?;
         Ok(items)
     }
 
@@ -112,13 +112,13 @@ impl ItemBuilder<'_> {
                 Occupant::Scratch(id) => scratch_of[id.index()] = Some(group as usize),
             }
         }
-        let mut shares: Vec<Vec<Alias>> = vec![Vec::new(); graph.operators().len()];
-        for relation in self.shares {
-            shares[relation.operator.index()].push(*relation);
+        let mut aliases: Vec<Vec<Alias>> = vec![Vec::new(); graph.operators().len()];
+        for relation in self.aliases {
+            aliases[relation.operator.index()].push(*relation);
         }
         for (step, &id) in (0..).zip(self.order) {
-            self.limits.go_on()?;
-            for effects::Access { occupant, read, written } in accesses(graph, id, &shares[id.index()]) {
+            self.limits.check_cancelled()?;
+            for effects::Access { occupant, read, written } in accesses(graph, id, &aliases[id.index()]) {
                 let group = match occupant {
                     Occupant::Tensor(id) if graph.tensor(id).kind() == TensorKind::Constant => {
                         reads[id.index()].push(step);
@@ -165,7 +165,7 @@ impl ItemBuilder<'_> {
         }
         group.set_live_bytes(&mut accesses, self.pools.prefetch_steps());
         let content = |member: &ItemMember| Content::of_occupant(self.graph, member.occupant);
-        let store = self.pools.home_id();
+        let store = self.pools.backing_store_id();
         let pool_mask = |takes: &dyn Fn(&Pool, Content) -> bool| {
             let takes_all =
                 |id: &PoolId| members.iter().all(|member| takes(self.pools.pool(*id), content(member)));
@@ -226,8 +226,8 @@ fn check_magnitude(instance: &Instance) -> Result<()> {
     let cost: u128 = instance.accesses.iter().map(|access| moved(access) * max_cost).sum();
     let coarsest = instance.pools.iter().map(|spec| spec.alignment).max().unwrap_or(1);
     let bytes = instance.items.iter().map(|item| {
-        let most_stays = 2 * u128::from(item.end - item.first) + 1;
-        (u128::from(item.size) + u128::from(item.alignment.max(coarsest))) * most_stays
+        let max_residencies = 2 * u128::from(item.end - item.first) + 1;
+        (u128::from(item.size) + u128::from(item.alignment.max(coarsest))) * max_residencies
     });
     let bytes: u128 = bytes.sum();
     if bytes > u128::from(MAX_BYTES) {
@@ -269,7 +269,7 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
     /// Pool of the item before the run.
     fn start(&self) -> Result<PoolId> {
         let kinds = self.members.iter().filter_map(|member| Some(self.tensor(member)?.kind()));
-        let store = self.run.pools.home_id();
+        let store = self.run.pools.backing_store_id();
         let pools = kinds.filter_map(|kind| match kind {
             TensorKind::Input => Some(self.run.pools.inputs_in()),
             TensorKind::Variable | TensorKind::Constant => Some(store),
@@ -280,7 +280,7 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
 
     /// Pool in which the item must be after the run.
     fn finish(&self) -> Result<PoolId> {
-        let store = self.run.pools.home_id();
+        let store = self.run.pools.backing_store_id();
         let outputs = self.run.pools.outputs_in();
         let is_variable_output = |member: &&ItemMember| {
             self.tensor(member)
@@ -309,7 +309,7 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
     fn agreed(&self, mut pools: Vec<PoolId>) -> Result<PoolId> {
         pools.dedup();
         match pools.as_slice() {
-            [] => Ok(self.run.pools.home_id()),
+            [] => Ok(self.run.pools.backing_store_id()),
             &[pool] => Ok(pool),
             _ => {
                 let name = super::describe(self.run.graph, self.members[0].occupant);

@@ -1,7 +1,7 @@
 //! Plans for several memories.
 
+mod backing_store;
 mod draft;
-mod home;
 mod items;
 mod orders;
 
@@ -10,11 +10,11 @@ use super::{Planner, bodies};
 use crate::error::{Error, Result};
 use crate::graph::{Content, Graph, Occupant, Operator, Pools};
 use crate::placement::{PlacementResult, ResidencyInterval, ResidencyPath, first_overfull_pool, solve};
-use crate::plan::{PoolPlan, Stay, Transfer, Use, key};
+use crate::plan::{PoolPlan, Residency, Transfer, Use, key};
 use crate::problem::{Buffer, LiveRange, Problem};
-use crate::schedule::Ordering;
+use crate::schedule::ScheduleMode;
 use crate::support::ids::{OperatorId, PoolId};
-use crate::support::limits::{Limits, Meter, Stop};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::sort_by_keys;
 use crate::verify::{verify_pools, verify_pools_until};
 use draft::{Draft, Drafts, EstimatedDraft};
@@ -49,12 +49,12 @@ impl Planner {
 
     /// Plans a graph for several memories, starting from the given order, for callers that have
     /// [planned](Self::plan) the graph before. Other orders are tried unless the mode is
-    /// [`Ordering::File`].
+    /// [`ScheduleMode::Program`].
     ///
     /// # Errors
     /// As [`place`](Self::place); [`Error::Order`] if the order cannot be run.
     pub fn place_from(&self, graph: &Graph, order: &[OperatorId], pools: &Pools) -> Result<PoolPlan> {
-        if self.ordering == Ordering::File {
+        if self.schedule_mode == ScheduleMode::Program {
             return self.place_in_order(graph, order, pools);
         }
         if graph.has_bodies() {
@@ -62,14 +62,14 @@ impl Planner {
         }
         let drafts = Drafts::new(self, graph, pools)?;
         let planned = drafts.best_shared(order)?;
-        let mut meter = Meter::new(&self.limits, ORDERS);
-        let mut all = orders::better(&drafts, &planned, &mut meter)?;
-        let limits = self.limits.clone().less(meter.nodes());
+        let mut budget = Budget::new(&self.limits, ORDERS);
+        let mut all = orders::better(&drafts, &planned, &mut budget)?;
+        let limits = self.limits.clone().less(budget.nodes());
         if all.is_empty() || !planned.draft.items.instance.is_large() {
             all.push(planned);
         }
         let plan = self.place_best(graph, pools, &all, &limits)?;
-        Ok(PoolPlan { nodes: meter.nodes() + plan.nodes, ..plan })
+        Ok(PoolPlan { nodes: budget.nodes() + plan.nodes, ..plan })
     }
 
     /// The order of the smallest arena; for large graphs, the order of the lowest peak.
@@ -79,7 +79,7 @@ impl Planner {
             return Ok(self.schedule(graph)?.order);
         }
         let order = self.plan(graph)?.order;
-        self.limits.go_on()?;
+        self.limits.check_cancelled()?;
         Ok(order)
     }
 
@@ -180,18 +180,18 @@ impl Task<'_> {
         let items = &self.draft.items;
         let placement = solve(&items.instance, self.below, self.limits)?;
         let Some(placement) = placement else {
-            self.limits.go_on()?;
+            self.limits.check_cancelled()?;
             return Err(Error::DoesNotFit(self.too_much()));
         };
-        self.go_on_if_large()?;
+        self.check_cancelled_if_large()?;
         let mut plan = self.plan_of(items, &placement);
-        self.go_on_if_large()?;
-        self.settle_home(items, &placement, &mut plan)?;
-        self.go_on_if_large()?;
+        self.check_cancelled_if_large()?;
+        self.settle_backing_store(items, &placement, &mut plan)?;
+        self.check_cancelled_if_large()?;
         keep_while_copied(&mut plan);
-        self.go_on_if_large()?;
+        self.check_cancelled_if_large()?;
         finish(&mut plan);
-        self.go_on_if_large()?;
+        self.check_cancelled_if_large()?;
         for item in 0..items.members.len() {
             self.uses(items, &placement, item, &mut plan);
         }
@@ -201,9 +201,9 @@ impl Task<'_> {
 
     /// Stops a cancelled call: making and verifying a large plan would exceed the time in which it
     /// returns.
-    fn go_on_if_large(&self) -> Result<()> {
+    fn check_cancelled_if_large(&self) -> Result<()> {
         if self.graph.operators().len() > MOST_AT_ANY_LIMIT {
-            self.limits.go_on()?;
+            self.limits.check_cancelled()?;
         }
         Ok(())
     }
@@ -232,13 +232,13 @@ impl Task<'_> {
         plan.order.clone_from(&self.draft.order);
         plan.alignment = self.planner.alignment;
         plan.variables = self.planner.variables;
-        plan.shares.clone_from(&self.draft.layout.shares);
-        plan.shares.sort_by_key(|share| share.tensor);
-        (plan.cost, plan.lower_bound, plan.floor) =
+        plan.aliases.clone_from(&self.draft.layout.aliases);
+        plan.aliases.sort_by_key(|alias| alias.tensor);
+        (plan.cost, plan.lower_bound, plan.unavoidable_cost) =
             (placement.cost, placement.bound, placement.unavoidable_cost);
         (plan.nodes, plan.stop) = (placement.nodes, placement.stop);
         for placed in &placement.placed {
-            stay(&items.members[placed.item], placed.interval, placed.offset, &mut plan);
+            residency(&items.members[placed.item], placed.interval, placed.offset, &mut plan);
         }
         for item in 0..items.members.len() {
             self.moves(items, placement, item, &mut plan);
@@ -294,8 +294,9 @@ impl Task<'_> {
                 Occupant::Scratch(own) => own == id,
             };
             for one in &items.members[item] {
-                let there = plan.stays_of(one.occupant).filter(|stay| stay.live.contains(step));
-                let first = there.map(|stay| stay.pool).min();
+                let there =
+                    plan.residencies_of(one.occupant).filter(|residency| residency.live.contains(step));
+                let first = there.map(|residency| residency.pool).min();
                 if first.is_some_and(|first| first != pool) && is_operand(one) {
                     plan.uses.push(Use { step, occupant: one.occupant, pool });
                 }
@@ -304,7 +305,7 @@ impl Task<'_> {
     }
 
     /// Chooses offsets in the backing store.
-    fn settle_home(
+    fn settle_backing_store(
         &self,
         items: &PlacementItems,
         placement: &PlacementResult,
@@ -324,29 +325,29 @@ impl Task<'_> {
             Buffer::new(one.size, interval.from..interval.end).align(one.alignment.max(room.alignment))
         };
         let problem = Problem::new(there.iter().map(buffer).collect())?.with_capacity(Some(room.bytes));
-        let offsets = home::offsets(&problem, instance.steps, self.limits)?;
-        let needed = home::highest(&problem, &offsets);
+        let offsets = backing_store::offsets(&problem, instance.steps, self.limits)?;
+        let needed = backing_store::highest(&problem, &offsets);
         if needed > room.bytes {
-            let (name, bytes) = (self.pools.home().name(), room.bytes);
+            let (name, bytes) = (self.pools.backing_store().name(), room.bytes);
             let text = format!("`{name}` has {bytes} bytes, but what lives there needs {needed}");
             return Err(Error::DoesNotFit(text));
         }
         for (&(item, interval), offset) in there.iter().zip(offsets) {
             let interval = ResidencyInterval { pool: instance.store(), ..interval };
-            stay(&items.members[item], interval, offset, plan);
+            residency(&items.members[item], interval, offset, plan);
         }
         Ok(())
     }
 }
 
 /// Adds a residency interval for every member of an item.
-fn stay(members: &[ItemMember], interval: ResidencyInterval, offset: u64, plan: &mut PoolPlan) {
+fn residency(members: &[ItemMember], interval: ResidencyInterval, offset: u64, plan: &mut PoolPlan) {
     for one in members.iter().filter(|one| one.bytes > 0) {
         let live =
             LiveRange { start: interval.from.max(one.live.start), end: interval.end.min(one.live.end) };
         if live.start < live.end {
             let (pool, offset) = (PoolId::new(interval.pool), offset + one.at);
-            plan.stays.push(Stay { occupant: one.occupant, pool, offset, bytes: one.bytes, live });
+            plan.residencies.push(Residency { occupant: one.occupant, pool, offset, bytes: one.bytes, live });
         }
     }
 }
@@ -357,12 +358,12 @@ fn keep_while_copied(plan: &mut PoolPlan) {
     let mut under_way: Vec<Transfer> =
         plan.transfers.iter().filter(|one| one.step < one.due).copied().collect();
     sort_by_keys(&mut under_way, |one| [one.tensor.index() as u64, one.step.into()]);
-    for stay in &mut plan.stays {
-        let Occupant::Tensor(tensor) = stay.occupant else { continue };
+    for residency in &mut plan.residencies {
+        let Occupant::Tensor(tensor) = residency.occupant else { continue };
         let from = under_way.partition_point(|one| one.tensor < tensor);
         for one in under_way[from..].iter().take_while(|one| one.tensor == tensor) {
-            if [one.from, one.to].contains(&stay.pool) && stay.live.contains(one.step) {
-                stay.live.end = stay.live.end.max(one.due);
+            if [one.from, one.to].contains(&residency.pool) && residency.live.contains(one.step) {
+                residency.live.end = residency.live.end.max(one.due);
             }
         }
     }
@@ -370,15 +371,15 @@ fn keep_while_copied(plan: &mut PoolPlan) {
 
 /// Sorts residency and transfers into the documented order.
 fn finish(plan: &mut PoolPlan) {
-    sort_by_keys(&mut plan.stays, |stay| [stay.live.start.into(), 0]);
-    sort_by_keys(&mut plan.stays, |stay| {
-        let (kind, id) = key(stay.occupant);
-        [u64::from(kind) << 32 | id as u64, stay.pool.index() as u64]
+    sort_by_keys(&mut plan.residencies, |residency| [residency.live.start.into(), 0]);
+    sort_by_keys(&mut plan.residencies, |residency| {
+        let (kind, id) = key(residency.occupant);
+        [u64::from(kind) << 32 | id as u64, residency.pool.index() as u64]
     });
     sort_by_keys(&mut plan.transfers, |one| [one.due.into(), one.tensor.index() as u64]);
-    for stay in &plan.stays {
-        let used = &mut plan.used[stay.pool.index()];
-        *used = (*used).max(stay.end());
+    for residency in &plan.residencies {
+        let used = &mut plan.used[residency.pool.index()];
+        *used = (*used).max(residency.end());
     }
 }
 

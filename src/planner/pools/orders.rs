@@ -16,7 +16,7 @@ use crate::graph::Graph;
 use crate::placement::AccessGap;
 use crate::schedule::Rows;
 use crate::support::ids::OperatorId;
-use crate::support::limits::Meter;
+use crate::support::limits::Budget;
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;
 
@@ -33,13 +33,13 @@ const PATIENCE: usize = 4;
 pub(super) fn better(
     drafts: &Drafts<'_>,
     planned: &EstimatedDraft,
-    meter: &mut Meter<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<Vec<EstimatedDraft>> {
     if planned.estimate.cost <= planned.estimate.unavoidable_cost {
         return Ok(Vec::new());
     }
     let is_cheaper = |one: &EstimatedDraft| one.estimate.cost < planned.estimate.cost;
-    let file = drafts.graph.file_order();
+    let file = drafts.graph.program_order();
     let mut of_file = None;
     if planned.draft.order != file {
         of_file = Some(drafts.estimated(file, planned.wish)?).filter(is_cheaper);
@@ -52,7 +52,7 @@ pub(super) fn better(
     let moves = OrderMoves::new(drafts.graph);
     let size = instance.accesses.len() + instance.steps as usize;
     let (left, grouped, incumbent) = (WORK / size, Vec::new(), None);
-    let mut search = OrderImprovement { drafts, meter, moves, size, left, start, grouped, incumbent };
+    let mut search = OrderImprovement { drafts, budget, moves, size, left, start, grouped, incumbent };
     let _ = search.run();
     let OrderImprovement { grouped, incumbent, .. } = search;
     let mut all: Vec<EstimatedDraft> = incumbent.into_iter().filter(is_cheaper).collect();
@@ -81,7 +81,7 @@ enum Acceptance {
 /// Local search over orders by estimated cost.
 struct OrderImprovement<'s, 'm> {
     drafts: &'s Drafts<'s>,
-    meter: &'s mut Meter<'m>,
+    budget: &'s mut Budget<'m>,
     moves: OrderMoves,
     /// Accesses and steps.
     size: usize,
@@ -161,7 +161,7 @@ impl OrderImprovement<'_, '_> {
         let current = self.current();
         let (cost, wish, fits) =
             (current.estimate.cost, current.wish, current.estimate.cost <= current.estimate.unavoidable_cost);
-        if fits || self.left == 0 || self.meter.spend_on(1, 32 * self.size as u64).is_err() {
+        if fits || self.left == 0 || self.budget.spend_on(1, 32 * self.size as u64).is_err() {
             return Err(Exhausted);
         }
         self.left -= 1;

@@ -4,10 +4,10 @@ use serde::{Serialize, Serializer};
 
 use crate::report::palette::{COPIES, KINDS, OTHER, OperatorTypes, Swatch, TYPES};
 use crate::report::rectangles::operator_name;
-use crate::report::scene::{how_text, same_bytes};
+use crate::report::scene::{alias_text, same_bytes};
 use crate::report::text::percent;
 use crate::report::{BufferKind, Rectangle, Scene, profile};
-use crate::{Graph, How, Liveness, OperatorId, Plan};
+use crate::{AliasKind, Graph, Liveness, OperatorId, Plan};
 
 /// A number of bytes. From 2^53 on it is written as text, which JavaScript numbers would round.
 #[derive(Clone, Copy)]
@@ -211,7 +211,7 @@ impl PageData {
         data.figures.file_arena = file_arena.map(JsonBytes);
         data.order = Some(order(graph, &plan.order));
         let before =
-            Liveness::new(&plan.flattened(graph), graph.file_order(), plan.alignment, plan.variables);
+            Liveness::new(&plan.flattened(graph), graph.program_order(), plan.alignment, plan.variables);
         data.pools[0].before = before.ok().map(|before| ByteSeries::of_steps(&before.live_bytes()));
         data
     }
@@ -231,7 +231,7 @@ impl PageData {
         let mut hows = Vec::new();
         let shares = scene.shared.iter();
         let shares =
-            shares.map(|share| share_row((share.operator, share.tensor, share.of, share.how), &mut hows));
+            shares.map(|share| alias_row((share.operator, share.tensor, share.of, share.kind), &mut hows));
         let shares = shares.collect();
         Self {
             model: scene.title().to_owned(),
@@ -288,11 +288,11 @@ fn pool(scene: &Scene) -> PoolData {
 }
 
 /// The row of a share. Adds its kind to `hows` if it is not there yet.
-pub(super) fn share_row(
-    (operator, tensor, of, how): (OperatorId, u32, u32, How),
+pub(super) fn alias_row(
+    (operator, tensor, of, how): (OperatorId, u32, u32, AliasKind),
     hows: &mut Vec<(&'static str, bool)>,
 ) -> ShareRow {
-    let entry = (how_text(how), same_bytes(how));
+    let entry = (alias_text(how), same_bytes(how));
     let how = hows.iter().position(|&kind| kind == entry).unwrap_or_else(|| {
         hows.push(entry);
         hows.len() - 1
@@ -310,7 +310,7 @@ pub(super) fn order(graph: &Graph, order: &[OperatorId]) -> OrderData {
         names: graph.operator_ids().filter_map(|id| operator_name(Some(graph), id)).collect(),
         types: graph.operators().iter().map(|operator| number(operator.op_type())).collect(),
         plan: order.iter().filter(|id| exists(id)).map(|id| id.index()).collect(),
-        file: graph.file_order().iter().map(|id| id.index()).collect(),
+        file: graph.program_order().iter().map(|id| id.index()).collect(),
         type_names: type_names.into_iter().map(str::to_owned).collect(),
     }
 }

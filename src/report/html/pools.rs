@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::data::{
     BufferColumns, ByteSeries, JsonBytes, PageColours, PageData, PageFigures, PlacementData, PoolData,
-    TrafficData, TransferColumns, buffers, order, share_row,
+    TrafficData, TransferColumns, alias_row, buffers, order,
 };
 use crate::Occupant;
 use crate::report::BufferKind;
@@ -20,7 +20,7 @@ impl PageData {
         let mut hows = Vec::new();
         let shares = scene.shared.iter();
         let shares =
-            shares.map(|share| share_row((share.operator, share.tensor, share.of, share.how), &mut hows));
+            shares.map(|share| alias_row((share.operator, share.tensor, share.of, share.kind), &mut hows));
         let shares = shares.collect();
         let sizes = scene.rectangles.iter().map(|rectangle| rectangle.place.bytes);
         let status = match (plan.all_fits(), plan.is_optimal()) {
@@ -50,7 +50,7 @@ impl PageData {
             placement: Some(PlacementData {
                 cost: JsonBytes(plan.cost),
                 bound: JsonBytes(plan.lower_bound),
-                floor: JsonBytes(plan.floor),
+                floor: JsonBytes(plan.unavoidable_cost),
                 preloaded: JsonBytes(plan.preloaded),
                 copies: copies(scene, &numbers),
             }),

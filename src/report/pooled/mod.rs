@@ -4,9 +4,10 @@ pub(super) mod traffic;
 
 use std::collections::BTreeMap;
 
-use super::rectangles::{self, BufferKind, Rectangle, of_stay};
+use super::rectangles::{self, BufferKind, Rectangle, of_residency};
 use crate::{
-    Graph, How, LiveRange, Occupant, OperatorId, Placement, PoolId, PoolPlan, Route, Stay, Transfer,
+    AliasKind, Graph, LiveRange, Occupant, OperatorId, Placement, PoolId, PoolPlan, Residency, Route,
+    Transfer,
 };
 
 pub(super) struct PoolScene<'a> {
@@ -26,7 +27,7 @@ pub(super) struct PoolScene<'a> {
     /// Number of steps: at least one, and at least the end of every live range.
     pub steps: u32,
     pub copies: Vec<SceneTransfer>,
-    pub shared: Vec<PoolShare>,
+    pub shared: Vec<PoolAlias>,
 }
 
 /// A transfer and the rectangles of its source and destination, if they exist.
@@ -38,29 +39,29 @@ pub(super) struct SceneTransfer {
 }
 
 /// Two rectangles of a pool that share memory while both are live.
-pub(super) struct PoolShare {
+pub(super) struct PoolAlias {
     pub tensor: u32,
     pub of: u32,
-    pub how: How,
+    pub kind: AliasKind,
     pub operator: OperatorId,
 }
 
 impl<'a> PoolScene<'a> {
     pub(super) fn new(graph: &'a Graph, plan: &'a PoolPlan) -> Self {
         let count = plan.pools.list().len();
-        let in_pools = plan.stays.iter().filter(|stay| stay.pool.index() < count);
-        let named: Vec<(&Stay, Rectangle)> =
-            in_pools.filter_map(|stay| Some((stay, of_stay(graph, stay)?))).collect();
-        let occupants: Vec<Occupant> = named.iter().map(|(stay, _)| stay.occupant).collect();
-        let pools: Vec<usize> = named.iter().map(|(stay, _)| stay.pool.index()).collect();
+        let in_pools = plan.residencies.iter().filter(|residency| residency.pool.index() < count);
+        let named: Vec<(&Residency, Rectangle)> =
+            in_pools.filter_map(|residency| Some((residency, of_residency(graph, residency)?))).collect();
+        let occupants: Vec<Occupant> = named.iter().map(|(residency, _)| residency.occupant).collect();
+        let pools: Vec<usize> = named.iter().map(|(residency, _)| residency.pool.index()).collect();
         let rectangles: Vec<Rectangle> = named.into_iter().map(|(_, rectangle)| rectangle).collect();
         let run = plan.order.len().max(1) as u32;
         let drawn = rectangles.iter().filter(|rectangle| !rectangle.is_empty());
         let steps = drawn.map(|rectangle| rectangle.place.live.end).fold(run, u32::max);
         let rows = TensorRows::new(&occupants);
-        let residency = StaysByOccupant { rows: &rows, pools: &pools, rectangles: &rectangles };
+        let residency = ResidenciesByOccupant { rows: &rows, pools: &pools, rectangles: &rectangles };
         let copies = plan.routes().into_iter().filter_map(|route| residency.transfer(route, plan)).collect();
-        let shared = residency.shares(plan);
+        let shared = residency.aliases(plan);
         let backing_store = count - 1;
         let mut shown_at: Vec<Option<u64>> =
             rectangles.iter().map(|row| (!row.is_empty()).then_some(row.place.offset)).collect();
@@ -79,7 +80,7 @@ impl<'a> PoolScene<'a> {
     }
 
     pub(super) fn backing_store(&self) -> usize {
-        self.plan.pools.home_id().index()
+        self.plan.pools.backing_store_id().index()
     }
 
     /// The rectangles of a pool, shown or not.
@@ -139,13 +140,13 @@ impl TensorRows {
 }
 
 /// Finds the rectangle of a tensor by pool and step.
-struct StaysByOccupant<'a> {
+struct ResidenciesByOccupant<'a> {
     rows: &'a TensorRows,
     pools: &'a [usize],
     rectangles: &'a [Rectangle],
 }
 
-impl StaysByOccupant<'_> {
+impl ResidenciesByOccupant<'_> {
     fn live(&self, row: u32) -> LiveRange {
         self.rectangles[row as usize].place.live
     }
@@ -171,22 +172,22 @@ impl StaysByOccupant<'_> {
     }
 
     /// The shares of the plan, once for each pool in which both tensors live at the same time.
-    fn shares(&self, plan: &PoolPlan) -> Vec<PoolShare> {
-        let mut shares = Vec::new();
-        for share in &plan.shares {
-            for &tensor in self.rows.of(share.tensor) {
+    fn aliases(&self, plan: &PoolPlan) -> Vec<PoolAlias> {
+        let mut aliases = Vec::new();
+        for alias in &plan.aliases {
+            for &tensor in self.rows.of(alias.tensor) {
                 let meets = |row: &&u32| {
                     let same = self.pools[**row as usize] == self.pools[tensor as usize];
                     same && self.live(**row).overlaps(self.live(tensor))
                 };
-                shares.extend(self.rows.of(share.of).iter().filter(meets).map(|&of| PoolShare {
+                aliases.extend(self.rows.of(alias.of).iter().filter(meets).map(|&of| PoolAlias {
                     tensor,
                     of,
-                    how: share.how,
-                    operator: share.operator,
+                    kind: alias.kind,
+                    operator: alias.operator,
                 }));
             }
         }
-        shares
+        aliases
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::effects::{Access, accesses};
-use crate::{Graph, Occupant, OperatorId, PoolId, PoolPlan, Share, Transfer};
+use crate::{Alias, Graph, Occupant, OperatorId, PoolId, PoolPlan, Transfer};
 
 /// Bytes read and written in one memory, by step.
 pub(in crate::report) struct StepTraffic {
@@ -20,16 +20,16 @@ pub(in crate::report) fn by_step(graph: &Graph, plan: &PoolPlan) -> Vec<StepTraf
     let none = || StepTraffic { in_place: vec![0; steps], copied: vec![0; steps] };
     let mut traffic: Vec<StepTraffic> = plan.pools.ids().map(|_| none()).collect();
     let access_pools = AccessPools::new(plan);
-    let mut shares = BTreeMap::<OperatorId, Vec<Share>>::new();
-    for share in &plan.shares {
-        shares.entry(share.operator).or_default().push(*share);
+    let mut aliases = BTreeMap::<OperatorId, Vec<Alias>>::new();
+    for alias in &plan.aliases {
+        aliases.entry(alias.operator).or_default().push(*alias);
     }
     for (step, &id) in plan.order.iter().enumerate() {
         if id.index() >= graph.operators().len() {
             continue;
         }
-        let shares = shares.get(&id).map_or(&[][..], Vec::as_slice);
-        for Access { occupant, read, written } in accesses(graph, id, shares) {
+        let aliases = aliases.get(&id).map_or(&[][..], Vec::as_slice);
+        for Access { occupant, read, written } in accesses(graph, id, aliases) {
             if let Some(pool) = access_pools.at(step as u32, occupant) {
                 add(&mut traffic[pool.index()].in_place[step], read.saturating_add(written));
             }
@@ -82,9 +82,10 @@ impl<'a> AccessPools<'a> {
 
     fn at(&self, step: u32, occupant: Occupant) -> Option<PoolId> {
         let stated = self.stated.get(&(step, key(occupant))).copied();
-        let resident = self.plan.stays_of(occupant).filter(|stay| stay.live.contains(step));
-        let mut pools =
-            resident.map(|stay| stay.pool).filter(|pool| pool.index() < self.plan.pools.list().len());
+        let resident = self.plan.residencies_of(occupant).filter(|residency| residency.live.contains(step));
+        let mut pools = resident
+            .map(|residency| residency.pool)
+            .filter(|pool| pool.index() < self.plan.pools.list().len());
         match stated {
             Some(stated) => pools.find(|&pool| pool == stated),
             None => pools.min(),

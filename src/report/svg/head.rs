@@ -47,7 +47,7 @@ pub(super) fn legend(scene: &Scene, colouring: &Colouring) -> Group {
     }
     for (class, name, same) in [("same", "shared: same bytes", true), ("over", "shared: written over", false)]
     {
-        if scene.shared.iter().any(|share| same_bytes(share.how) == same) {
+        if scene.shared.iter().any(|alias| same_bytes(alias.kind) == same) {
             entries.push((format!("frame {class}"), name.to_owned()));
         }
     }

@@ -39,12 +39,12 @@ fn visible(scene: &Scene, layers: &Layers) -> Vec<Option<(LiveRange, bool)>> {
     for (layer, &row) in layers.titled.iter().enumerate() {
         depth[row as usize] = layer;
     }
-    for share in &scene.shared {
-        let common = share.common.live;
-        if common.steps() == 0 || share.common.bytes == 0 {
+    for alias in &scene.shared {
+        let common = alias.common.live;
+        if common.steps() == 0 || alias.common.bytes == 0 {
             continue;
         }
-        let (tensor, host) = (share.tensor as usize, share.of as usize);
+        let (tensor, host) = (alias.tensor as usize, alias.of as usize);
         let tensor_behind = depth[tensor] < depth[host];
         for (row, is_front) in [(tensor, !tensor_behind), (host, tensor_behind)] {
             let (whole, was_front) = visible[row].unwrap_or((scene.rectangles[row].place.live, true));

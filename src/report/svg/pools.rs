@@ -248,7 +248,7 @@ fn head(scene: &PoolScene) -> Group {
     if plan.preloaded > 0 {
         facts.push(format!("{} preloaded", short_bytes(plan.preloaded)));
     }
-    let unavoidable = if plan.cost == 0 { 1.0 } else { plan.floor as f64 / plan.cost as f64 };
+    let unavoidable = if plan.cost == 0 { 1.0 } else { plan.unavoidable_cost as f64 / plan.cost as f64 };
     if !plan.all_fits() {
         facts.push(format!("{} of the cost is unavoidable", percent(unavoidable)));
     }

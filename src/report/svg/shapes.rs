@@ -7,7 +7,7 @@ use svg::node::element::{Group, Path, Rectangle as Shape, Title};
 use super::frame::{self, MapFrame, px};
 use super::layers::Layers;
 use super::{Colouring, Rectangle, Scene, bytes, labels};
-use crate::report::scene::how_text;
+use crate::report::scene::alias_text;
 use crate::report::shorten::shortened;
 
 /// With more rectangles, edges are not smoothed, as smoothing makes thin rectangles fade.
@@ -67,15 +67,15 @@ fn without_titles(scene: &Scene, layers: &Layers, colouring: &Colouring, frame: 
 
 /// The shares of each rectangle.
 fn shares_by_row(scene: &Scene) -> Vec<Vec<u32>> {
-    let mut shares = vec![Vec::new(); scene.rectangles.len()];
-    for (number, share) in scene.shared.iter().enumerate() {
-        shares[share.tensor as usize].push(number as u32);
-        shares[share.of as usize].push(number as u32);
+    let mut aliases = vec![Vec::new(); scene.rectangles.len()];
+    for (number, alias) in scene.shared.iter().enumerate() {
+        aliases[alias.tensor as usize].push(number as u32);
+        aliases[alias.of as usize].push(number as u32);
     }
-    shares
+    aliases
 }
 
-fn details(scene: &Scene, rectangle: &Rectangle, shares: &[u32]) -> String {
+fn details(scene: &Scene, rectangle: &Rectangle, aliases: &[u32]) -> String {
     let place = rectangle.place;
     let name = shortened(&rectangle.name, NAME_WIDTH);
     let (offset, end, start, last) = (place.offset, place.end(), place.live.start, place.live.end - 1);
@@ -89,13 +89,13 @@ fn details(scene: &Scene, rectangle: &Rectangle, shares: &[u32]) -> String {
         write!(text, "\nmade by {}", shortened(op_type, NAME_WIDTH)).expect("a string takes all");
     }
     let named = |row: u32| shortened(&scene.rectangles[row as usize].name, NAME_WIDTH);
-    for &number in shares.iter().take(MAX_NAMED) {
-        let share = &scene.shared[number as usize];
-        let (tensor, of) = (named(share.tensor), named(share.of));
-        write!(text, "\n{tensor} {} {of}", how_text(share.how)).expect("a string takes all");
+    for &number in aliases.iter().take(MAX_NAMED) {
+        let alias = &scene.shared[number as usize];
+        let (tensor, of) = (named(alias.tensor), named(alias.of));
+        write!(text, "\n{tensor} {} {of}", alias_text(alias.kind)).expect("a string takes all");
     }
-    if shares.len() > MAX_NAMED {
-        write!(text, "\nand {} more", shares.len() - MAX_NAMED).expect("a string takes all");
+    if aliases.len() > MAX_NAMED {
+        write!(text, "\nand {} more", aliases.len() - MAX_NAMED).expect("a string takes all");
     }
     text
 }

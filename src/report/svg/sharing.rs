@@ -6,7 +6,7 @@ use svg::node::element::{Definitions, Group, Path, Pattern, Rectangle as Shape, 
 use super::frame::{MapFrame, px};
 use super::labels::xml;
 use super::{Scene, bytes};
-use crate::report::scene::{SceneShare, how_text, same_bytes};
+use crate::report::scene::{SceneAlias, alias_text, same_bytes};
 use crate::report::shorten::shortened;
 
 /// Minimum width and height of a hatched area; hatching is invisible in smaller ones.
@@ -30,26 +30,26 @@ pub(super) fn patterns() -> Definitions {
 }
 
 pub(super) fn draw(scene: &Scene, frame: &MapFrame) -> Group {
-    let drawn = scene.shared.iter().filter_map(|share| hatched(scene, share, frame));
+    let drawn = scene.shared.iter().filter_map(|alias| hatched(scene, alias, frame));
     drawn.take(MAX_DRAWN).fold(Group::new(), Group::add)
 }
 
-fn hatched(scene: &Scene, share: &SceneShare, frame: &MapFrame) -> Option<Shape> {
-    if share.common.bytes == 0 || share.common.live.steps() == 0 {
+fn hatched(scene: &Scene, alias: &SceneAlias, frame: &MapFrame) -> Option<Shape> {
+    if alias.common.bytes == 0 || alias.common.live.steps() == 0 {
         return None;
     }
-    let (left, right, top, bottom) = frame.sides(share.common);
+    let (left, right, top, bottom) = frame.sides(alias.common);
     let (width, height) = (right - left, bottom - top);
     if width < MIN_SIZE || height < MIN_SIZE {
         return None;
     }
     let name = |row: u32| shortened(&scene.rectangles[row as usize].name, 80);
-    let operator = scene.operator_name(share.operator).unwrap_or_default();
-    let (tensor, of) = (name(share.tensor), name(share.of));
-    let common = bytes(share.common.bytes);
+    let operator = scene.operator_name(alias.operator).unwrap_or_default();
+    let (tensor, of) = (name(alias.tensor), name(alias.of));
+    let common = bytes(alias.common.bytes);
     let operator = shortened(&operator, 80);
-    let text = format!("{tensor}\n{} {of}\n{common} at operator {operator}", how_text(share.how));
-    let hatching = Shape::new().set("class", if same_bytes(share.how) { "same" } else { "over" });
+    let text = format!("{tensor}\n{} {of}\n{common} at operator {operator}", alias_text(alias.kind));
+    let hatching = Shape::new().set("class", if same_bytes(alias.kind) { "same" } else { "over" });
     let hatching =
         hatching.set("x", px(left)).set("y", px(top)).set("width", px(width)).set("height", px(height));
     Some(hatching.add(Title::new(xml(&text))))

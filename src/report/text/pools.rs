@@ -15,7 +15,7 @@ const POOL_NAME_WIDTH: usize = 24;
 pub fn summary_of_pools(graph: &Graph, plan: &PoolPlan, seconds: Option<f64>) -> String {
     let mut lines = SummaryLines::default();
     let folded = graph.operators().iter().filter(|operator| operator.is_folded()).count();
-    let home = plan.pools.home_id();
+    let backing_store = plan.pools.backing_store_id();
     lines.model(graph.name());
     lines.line("operators", format!("{} ({folded} folded)", graph.operators().len()));
     let on_chip = graph.tensor_ids().filter(|&id| is_on_chip(plan, id)).count();
@@ -28,9 +28,9 @@ pub fn summary_of_pools(graph: &Graph, plan: &PoolPlan, seconds: Option<f64>) ->
     lines.line("cost", plan.cost.to_string());
     lines.line("lower bound", plan.lower_bound.to_string());
     lines.line("gap", gap_line(plan));
-    lines.line("unavoidable", format!("{}, the cost with pools of any size", plan.floor));
-    let traffic = plan.traffic.get(home.index()).copied().unwrap_or_default();
-    let name = shortened(plan.pools.home().name(), POOL_NAME_WIDTH);
+    lines.line("unavoidable", format!("{}, the cost with pools of any size", plan.unavoidable_cost));
+    let traffic = plan.traffic.get(backing_store.index()).copied().unwrap_or_default();
+    let name = shortened(plan.pools.backing_store().name(), POOL_NAME_WIDTH);
     lines.line("traffic", format!("`{name}` moves {} in a run", bytes(traffic.total())));
     transfers(&mut lines, graph, plan);
     stays_out(&mut lines, graph, plan);
@@ -61,7 +61,7 @@ fn gap_line(plan: &PoolPlan) -> String {
 
 /// Returns whether a tensor resides in a pool other than the backing store at any step.
 fn is_on_chip(plan: &PoolPlan, id: TensorId) -> bool {
-    plan.stays_of(Occupant::Tensor(id)).any(|stay| stay.pool != plan.pools.home_id())
+    plan.residencies_of(Occupant::Tensor(id)).any(|residency| residency.pool != plan.pools.backing_store_id())
 }
 
 fn pools(lines: &mut SummaryLines, plan: &PoolPlan) {
@@ -128,8 +128,8 @@ fn stays_out(lines: &mut SummaryLines, graph: &Graph, plan: &PoolPlan) {
         .tensor_ids()
         .filter(|&id| !is_on_chip(plan, id))
         .filter_map(|id| {
-            let stay = plan.stays_of(Occupant::Tensor(id)).next()?;
-            Some((name(graph, id), stay.bytes))
+            let residency = plan.residencies_of(Occupant::Tensor(id)).next()?;
+            Some((name(graph, id), residency.bytes))
         })
         .collect();
     if out.is_empty() {

@@ -7,7 +7,8 @@ use super::{bytes, percent, short_bytes};
 use crate::report::rectangles::{name_and_kind, or_number};
 use crate::report::shorten::shortened;
 use crate::{
-    BodyPlan, BufferId, Graph, How, InfeasibleCore, LowerBound, Occupant, Plan, Problem, Solution, Status,
+    AliasKind, BodyPlan, BufferId, Graph, InfeasibleCore, LowerBound, Occupant, Plan, Problem, Solution,
+    Status,
 };
 
 /// Maximum number of listed items, such as causes of the lower bound; of more, only their number is
@@ -47,9 +48,9 @@ pub fn summary(
         reserved: &plan.reserved,
     });
     if let Some(objects) = &plan.objects {
-        lines.objects(objects.list.len(), objects.total(), objects.lower_bound, objects.inside.len());
+        lines.objects(objects.list.len(), objects.total(), objects.lower_bound, objects.nestings.len());
     }
-    if !plan.shares.is_empty() {
+    if !plan.aliases.is_empty() {
         lines.line("sharing", sharing_text(plan));
     } else if let Some(arena) = shared_arena.filter(|&arena| arena < plan.arena_bytes) {
         let saved = 1.0 - arena as f64 / plan.arena_bytes as f64;
@@ -59,7 +60,7 @@ pub fn summary(
         );
     }
     if let Some(arena) = file_arena {
-        lines.file_order(plan, arena);
+        lines.program_order(plan, arena);
     }
     lines.bodies(graph, &plan.bodies);
     lines.causes(&step_text(graph, plan), causes_of_plan(graph, plan));
@@ -69,14 +70,14 @@ pub fn summary(
 
 fn sharing_text(plan: &Plan) -> String {
     let kinds = [
-        (How::View, "views"),
-        (How::Slice, "slices"),
-        (How::InPlace, "in place"),
-        (How::Concat, "pieces of concatenations"),
-        (How::Overlap, "overlaps"),
+        (AliasKind::View, "views"),
+        (AliasKind::Slice, "slices"),
+        (AliasKind::InPlace, "in place"),
+        (AliasKind::Concat, "pieces of concatenations"),
+        (AliasKind::Overlap, "overlaps"),
     ];
-    let count = |how: How| plan.shares.iter().filter(|share| share.how == how).count();
-    let texts = kinds.map(|(how, name)| (count(how), name)).into_iter().filter(|&(count, _)| count > 0);
+    let count = |kind: AliasKind| plan.aliases.iter().filter(|alias| alias.kind == kind).count();
+    let texts = kinds.map(|(kind, name)| (count(kind), name)).into_iter().filter(|&(count, _)| count > 0);
     texts.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
@@ -103,7 +104,7 @@ pub fn summary_of_problem(
         reserved: problem.reserved(),
     });
     if let Some(objects) = &solution.objects {
-        lines.objects(objects.sizes.len(), objects.total(), objects.lower_bound, objects.inside.len());
+        lines.objects(objects.sizes.len(), objects.total(), objects.lower_bound, objects.nestings.len());
     }
     let step = format!("step {}", solution.lower_bound.step);
     lines.causes(&step, causes_of_solution(problem, &solution.lower_bound));
@@ -215,7 +216,7 @@ impl SummaryLines {
     }
 
     /// The arena in program order, and the lower bound of this order if it exceeds that of all orders.
-    fn file_order(&mut self, plan: &Plan, arena: u64) {
+    fn program_order(&mut self, plan: &Plan, arena: u64) {
         let part = if arena == 0 { 0.0 } else { 1.0 - plan.arena_bytes as f64 / arena as f64 };
         let saves = if part > 0.0 { format!("; this order saves {}", percent(part)) } else { String::new() };
         self.line("file order", format!("{}{saves}", bytes(arena)));

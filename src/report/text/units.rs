@@ -30,8 +30,8 @@ pub fn short_bytes(bytes: u64) -> String {
 
 /// Formats a fraction: 0.0123 is `1.23 %`. A small positive fraction is never shown as zero.
 #[must_use]
-pub fn percent(share: f64) -> String {
-    let percent = share * 100.0;
+pub fn percent(alias: f64) -> String {
+    let percent = alias * 100.0;
     if percent > 0.0 && percent < 0.01 { "under 0.01 %".to_owned() } else { format!("{percent:.2} %") }
 }
 

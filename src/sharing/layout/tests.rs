@@ -29,7 +29,7 @@ fn random_graph(seed: u64) -> Graph {
             let mut at = 0;
             read.iter().fold(operator, |operator, &(input, bytes)| {
                 at += bytes;
-                operator.piece(input, output, at - bytes)
+                operator.concat_slice(input, output, at - bytes)
             });
         }
         if below(8) == 0 {
@@ -45,31 +45,32 @@ fn at_once_is_as_one_by_one() {
     let (mut all, mut some) = (0, 0);
     for seed in 0..3000 {
         let graph = random_graph(seed);
-        let order = graph.file_order();
+        let order = graph.program_order();
         let liveness = Liveness::new(&graph, order, 1, Variables::Arena).expect("a right order");
         let live = live_ranges(&graph, &liveness);
-        let contents = ContentAliases::unlimited(&graph, 1, Sharing::All);
+        let contents = ContentAliases::unlimited(&graph, 1, SharingLevel::All);
         let limits = Limits::new();
-        let mut meter = Meter::new(&limits, u64::MAX);
+        let mut budget = Budget::new(&limits, u64::MAX);
         let mut builder = || {
-            AliasBuilder::new(&graph, &contents, &live, 1, Sharing::All, &mut meter)
+            AliasBuilder::new(&graph, &contents, &live, 1, SharingLevel::All, &mut budget)
                 .expect("nothing is forced")
         };
         let (mut at_once, mut singly) = (builder(), builder());
-        let contents_only = SharingPolicy { in_place: false, ..SharingPolicy::variants(Sharing::All)[0] };
-        at_once.apply_policy(order, contents_only, &mut meter).expect("no limit");
+        let contents_only =
+            SharingPolicy { in_place: false, ..SharingPolicy::variants(SharingLevel::All)[0] };
+        at_once.apply_policy(order, contents_only, &mut budget).expect("no limit");
         for &alias in &contents.aliases {
-            singly.try_add(&[alias], &mut meter).expect("no limit");
+            singly.try_add(&[alias], &mut budget).expect("no limit");
         }
         let (mut at_once, mut singly) = (at_once.finish(), singly.finish());
         for layout in [&mut at_once, &mut singly] {
-            sort_by_keys(&mut layout.shares, |share| [share.of.index() as u64, share.at]);
+            sort_by_keys(&mut layout.aliases, |alias| [alias.of.index() as u64, alias.at]);
         }
-        assert_eq!(at_once.shares, singly.shares, "seed {seed}");
+        assert_eq!(at_once.aliases, singly.aliases, "seed {seed}");
         assert_eq!(at_once.position, singly.position, "seed {seed}");
         let wanted = contents.aliases.len();
-        all += usize::from(wanted > 2 && singly.shares.len() == wanted);
-        some += usize::from((1..wanted).contains(&singly.shares.len()));
+        all += usize::from(wanted > 2 && singly.aliases.len() == wanted);
+        some += usize::from((1..wanted).contains(&singly.aliases.len()));
     }
     assert!(all > 50 && some > 2000, "all of {all}, some of {some}");
 }
@@ -102,7 +103,7 @@ fn growing(family: &str, count: usize) -> Graph {
                 let piece = net.tensor(format!("p{k}"), TensorSpec::bytes(64));
                 net.operator(format!("q{k}")).reads([last]).writes([piece]);
                 let concat = net.operator(format!("o{k}")).reads([last, piece]).writes([made]);
-                concat.piece(last, made, 0).piece(piece, made, bytes - 64);
+                concat.concat_slice(last, made, 0).concat_slice(piece, made, bytes - 64);
             }
         }
         last = made;
@@ -117,17 +118,19 @@ fn growing(family: &str, count: usize) -> Graph {
 
 /// Nodes that building the aliases of a graph takes, and the largest work between two polls.
 fn effort(graph: &Graph) -> (u64, u64) {
-    let order = graph.file_order();
+    let order = graph.program_order();
     let liveness = Liveness::new(graph, order, 1, Variables::Arena).expect("a right order");
     let live = live_ranges(graph, &liveness);
     let limits = Limits::new();
-    let mut meter = Meter::new(&limits, u64::MAX);
+    let mut budget = Budget::new(&limits, u64::MAX);
     most_between_polls();
-    let contents = ContentAliases::new(graph, 1, Sharing::All, &mut meter).expect("no limit");
+    let contents = ContentAliases::new(graph, 1, SharingLevel::All, &mut budget).expect("no limit");
     let mut builder =
-        AliasBuilder::new(graph, &contents, &live, 1, Sharing::All, &mut meter).expect("no limit");
-    builder.apply_policy(order, SharingPolicy::variants(Sharing::All)[0], &mut meter).expect("no limit");
-    (meter.nodes(), most_between_polls())
+        AliasBuilder::new(graph, &contents, &live, 1, SharingLevel::All, &mut budget).expect("no limit");
+    builder
+        .apply_policy(order, SharingPolicy::variants(SharingLevel::All)[0], &mut budget)
+        .expect("no limit");
+    (budget.nodes(), most_between_polls())
 }
 
 #[test]
@@ -142,21 +145,21 @@ fn groups_grow_near_linearly_and_poll() {
 #[test]
 fn limits_stop_the_building_of_groups() {
     let graph = growing("in_place_chain", 4_000);
-    let order = graph.file_order();
+    let order = graph.program_order();
     let liveness = Liveness::new(&graph, order, 1, Variables::Arena).expect("a right order");
     let live = live_ranges(&graph, &liveness);
     let limits = Limits::new().nodes(1);
     let alignment = Alignment::from(1);
-    let contents = ContentAliases::within(&limits, &graph, alignment, Sharing::All);
+    let contents = ContentAliases::within(&limits, &graph, alignment, SharingLevel::All);
     let (contents, stop) = contents.expect("not cancelled");
     assert_eq!(stop, Stop::Nodes);
-    let all = ContentAliases::unlimited(&graph, 1, Sharing::All);
-    let policy = (order, SharingPolicy::variants(Sharing::All)[0]);
+    let all = ContentAliases::unlimited(&graph, 1, SharingLevel::All);
+    let policy = (order, SharingPolicy::variants(SharingLevel::All)[0]);
     for contents in [&contents, &all] {
         let layout = AliasLayout::within(&limits, &graph, contents, &live, alignment, policy);
         let (layout, stop) = layout.expect("no constraint");
-        assert_eq!((stop, layout.shares.len(), layout.group_count), (Stop::Nodes, 0, 4003));
+        assert_eq!((stop, layout.aliases.len(), layout.group_count), (Stop::Nodes, 0, 4003));
     }
     let layout = AliasLayout::within(&Limits::new(), &graph, &all, &live, alignment, policy);
-    assert_eq!(layout.expect("no constraint").0.shares.len(), 4000);
+    assert_eq!(layout.expect("no constraint").0.aliases.len(), 4000);
 }

@@ -10,8 +10,8 @@
 //!   its concat slices.
 
 use crate::graph::{Graph, Operator};
-use crate::plan::Share;
-use crate::sharing::How;
+use crate::plan::Alias;
+use crate::sharing::AliasKind;
 use crate::support::ids::TensorId;
 use crate::verify::permitted::OperatorAliases;
 
@@ -30,7 +30,7 @@ pub(super) fn reads(operator: &Operator, aliases: &OperatorAliases) -> Vec<Tenso
 /// Returns true if the bytes of an input, which the operator reads `count` times, are already where the
 /// outputs need them.
 fn is_present(outputs: &[TensorId], (input, count): (TensorId, usize), aliases: &OperatorAliases) -> bool {
-    let slices = aliases.of_tensor(input).iter().filter(|share| share.how == How::Concat).count();
+    let slices = aliases.of_tensor(input).iter().filter(|alias| alias.kind == AliasKind::Concat).count();
     if slices > 0 {
         return slices >= count;
     }
@@ -45,7 +45,7 @@ pub(super) fn writes(graph: &Graph, output: TensorId, aliases: &OperatorAliases)
     }
     let end = graph.tensor(output).bytes();
     let slices = aliases.slices_of(output).iter();
-    let slice_range = |share: &Share| (share.at, share.at.saturating_add(graph.tensor(share.tensor).bytes()));
+    let slice_range = |alias: &Alias| (alias.at, alias.at.saturating_add(graph.tensor(alias.tensor).bytes()));
     let mut present: ByteRanges = slices.map(slice_range).collect();
     present.sort_unstable();
     let (mut ranges, mut next) = (Vec::new(), 0);

@@ -62,7 +62,7 @@ pub(super) fn check(
     }
     let constants = graph.tensor_ids().filter(|&id| graph.tensor(id).kind() == TensorKind::Constant);
     let resident = constants.filter_map(|id| residencies.resident(id));
-    let preloaded: u128 = resident.map(|stay| u128::from(stay.bytes)).sum();
+    let preloaded: u128 = resident.map(|residency| u128::from(residency.bytes)).sum();
     let cost: u128 = plan.pools.ids().map(|pool| cost(plan, pool, &moved[pool.index()])).sum();
     if u128::from(plan.cost) != cost {
         let message = format!("the plan states a cost of {}, but the cost is {cost}", plan.cost);
@@ -77,16 +77,21 @@ pub(super) fn check(
         let message = format!("the lower bound of {} is above the cost of {}", plan.lower_bound, plan.cost);
         violations.add(Rule::BoundBelowCost, message);
     }
-    if plan.floor > plan.lower_bound {
-        let (floor, bound) = (plan.floor, plan.lower_bound);
-        let message = format!("the unavoidable cost of {floor} is above the lower bound of {bound}");
-        violations.add(Rule::FloorBelowBound, message);
+    if plan.unavoidable_cost > plan.lower_bound {
+        let (unavoidable_cost, bound) = (plan.unavoidable_cost, plan.lower_bound);
+        let message =
+            format!("the unavoidable cost of {unavoidable_cost} is above the lower bound of {bound}");
+        violations.add(Rule::UnavoidableCostBelowBound, message);
     }
 }
 
 /// Checks C1 and C2 for a pool.
 fn check_pool(plan: &PoolPlan, pool: PoolId, moved: &MovedBytes, violations: &mut ViolationCollector) {
-    let ends = plan.stays.iter().filter(|stay| stay.pool == pool).map(|stay| u128::from(stay.end()));
+    let ends = plan
+        .residencies
+        .iter()
+        .filter(|residency| residency.pool == pool)
+        .map(|residency| u128::from(residency.end()));
     let (used, traffic) = (plan.used[pool.index()], plan.traffic[pool.index()]);
     let figures = [
         (Rule::PoolUsage, "used in", used, ends.max().unwrap_or(0)),
@@ -119,7 +124,8 @@ fn operate(
     moved: &mut [MovedBytes],
 ) {
     let operator = graph.operator(id);
-    let pool_of = |occupant: Occupant| residencies.operand(step, occupant).map(|stay| stay.pool.index());
+    let pool_of =
+        |occupant: Occupant| residencies.operand(step, occupant).map(|residency| residency.pool.index());
     for input in reads(operator, aliases) {
         if let Some(pool) = pool_of(Occupant::Tensor(input)) {
             moved[pool].read += u128::from(graph.tensor(input).bytes());

@@ -1,7 +1,7 @@
 //! Rules of plans for several memories: [`verify_pools`](super::verify_pools).
 //!
-//! A tensor may reside in several pools at once, each time during a residency interval (`Stay`), and
-//! transfers copy it from one pool to another. `stays` checks intervals one by one, `transfers` checks
+//! A tensor may reside in several pools at once, each time during a residency interval (`Residency`), and
+//! transfers copy it from one pool to another. `residencies` checks intervals one by one, `transfers` checks
 //! transfers against intervals, `replay` runs the plan on symbolic memory, and `figures` recomputes traffic
 //! and cost.
 //!
@@ -24,7 +24,7 @@ mod access;
 mod figures;
 mod places;
 mod replay;
-mod stays;
+mod residencies;
 mod transfers;
 
 use super::needs::name_or_id;
@@ -43,8 +43,8 @@ pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCo
     if order::check(graph, &plan.order, violations).is_none() || !violations.is_empty() {
         return;
     }
-    stays::check(graph, plan, violations);
-    stays::check_uses(graph, plan, violations);
+    residencies::check(graph, plan, violations);
+    residencies::check_uses(graph, plan, violations);
     if violations.is_done() || !violations.is_empty() {
         return;
     }
@@ -57,7 +57,7 @@ pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCo
         return;
     }
     // S2 depends on the step, so the replay checks it.
-    let aliases = OperatorAliases::by_operator(graph, &plan.shares, |_| None, violations);
+    let aliases = OperatorAliases::by_operator(graph, &plan.aliases, |_| None, violations);
     if !violations.is_empty() {
         return;
     }

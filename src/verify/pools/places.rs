@@ -1,6 +1,6 @@
 //! The pools in which tensors and scratch buffers reside, by step.
 //!
-//! The index answers queries on intervals that satisfy the rules of `stays`; it checks no rules of its own.
+//! The index answers queries on intervals that satisfy the rules of `residencies`; it checks no rules of its own.
 //! It defines three terms of rules R8 to R11 and M1 to M5:
 //!
 //! - `operand(x, k)`, the interval in which the operator of step `k` finds its operand `x`: `S(x, p, k)` for
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 use super::key;
 use crate::graph::{Graph, Loading, Occupant, TensorKind, Variables};
-use crate::plan::{PoolPlan, Stay};
+use crate::plan::{PoolPlan, Residency};
 use crate::support::ids::{PoolId, TensorId};
 
 /// An index of residency intervals. A query takes the time for the intervals of one occupant, and
@@ -33,7 +33,7 @@ pub(super) struct ResidencyIndex<'a> {
     graph: &'a Graph,
     plan: &'a PoolPlan,
     /// Sorted as R3 demands.
-    stays: &'a [Stay],
+    residencies: &'a [Residency],
     /// By tensor: the first of its stays, and the first of those of workspaces at the end.
     starts: Vec<usize>,
     uses: BTreeMap<(u32, u8, u32), PoolId>,
@@ -56,15 +56,15 @@ impl<'a> ResidencyIndex<'a> {
         }
         let count = graph.tensors().len();
         let mut starts = vec![0; count + 1];
-        for stay in &plan.stays {
-            if let Occupant::Tensor(id) = stay.occupant {
+        for residency in &plan.residencies {
+            if let Occupant::Tensor(id) = residency.occupant {
                 starts[id.index() + 1] += 1;
             }
         }
         for tensor in 0..count {
             starts[tensor + 1] += starts[tensor];
         }
-        Self { graph, plan, stays: &plan.stays, starts, uses, is_moved }
+        Self { graph, plan, residencies: &plan.residencies, starts, uses, is_moved }
     }
 
     /// `N`, at least 1.
@@ -73,49 +73,52 @@ impl<'a> ResidencyIndex<'a> {
     }
 
     /// All intervals of an occupant, by pool and time.
-    pub(super) fn of(&self, occupant: Occupant) -> &'a [Stay] {
+    pub(super) fn of(&self, occupant: Occupant) -> &'a [Residency] {
         if let Occupant::Tensor(id) = occupant {
             let range = self.starts.get(id.index()..id.index() + 2);
-            return range.map_or(&[], |range| &self.stays[range[0]..range[1]]);
+            return range.map_or(&[], |range| &self.residencies[range[0]..range[1]]);
         }
-        let of_workspaces = &self.stays[self.starts[self.graph.tensors().len()]..];
-        let from = of_workspaces.partition_point(|stay| key(stay.occupant) < key(occupant));
-        let end = of_workspaces.partition_point(|stay| key(stay.occupant) <= key(occupant));
+        let of_workspaces = &self.residencies[self.starts[self.graph.tensors().len()]..];
+        let from = of_workspaces.partition_point(|residency| key(residency.occupant) < key(occupant));
+        let end = of_workspaces.partition_point(|residency| key(residency.occupant) <= key(occupant));
         &of_workspaces[from..end]
     }
 
     /// `S(x, p, k)`.
-    pub(super) fn find(&self, occupant: Occupant, pool: PoolId, step: u32) -> Option<Stay> {
-        self.of(occupant).iter().copied().find(|stay| stay.pool == pool && stay.live.contains(step))
+    pub(super) fn find(&self, occupant: Occupant, pool: PoolId, step: u32) -> Option<Residency> {
+        self.of(occupant)
+            .iter()
+            .copied()
+            .find(|residency| residency.pool == pool && residency.live.contains(step))
     }
 
     /// `operand(x, k)`.
-    pub(super) fn operand(&self, step: u32, occupant: Occupant) -> Option<Stay> {
+    pub(super) fn operand(&self, step: u32, occupant: Occupant) -> Option<Residency> {
         let (kind, id) = key(occupant);
         match self.uses.get(&(step, kind, id)) {
             Some(&pool) => self.find(occupant, pool, step),
-            None => self.of(occupant).iter().copied().find(|stay| stay.live.contains(step)),
+            None => self.of(occupant).iter().copied().find(|residency| residency.live.contains(step)),
         }
     }
 
     /// `resident(t)`.
-    pub(super) fn resident(&self, tensor: TensorId) -> Option<Stay> {
+    pub(super) fn resident(&self, tensor: TensorId) -> Option<Residency> {
         let may_stay = match self.graph.tensor(tensor).kind() {
             TensorKind::Constant => self.plan.pools.loads() == Loading::Once,
             TensorKind::Variable => true,
             TensorKind::Input | TensorKind::Intermediate => false,
         };
-        let [stay] = self.of(Occupant::Tensor(tensor)) else { return None };
-        let covers_run = stay.live.start == 0 && stay.live.end == self.steps();
-        let is_on_chip = stay.pool != self.plan.pools.home_id();
-        (may_stay && covers_run && is_on_chip && !self.is_moved[tensor.index()]).then_some(*stay)
+        let [residency] = self.of(Occupant::Tensor(tensor)) else { return None };
+        let covers_run = residency.live.start == 0 && residency.live.end == self.steps();
+        let is_on_chip = residency.pool != self.plan.pools.backing_store_id();
+        (may_stay && covers_run && is_on_chip && !self.is_moved[tensor.index()]).then_some(*residency)
     }
 
     /// The interval in the pool `start(t)` at step 0.
     pub(super) fn start(&self, tensor: TensorId) -> InitialResidency {
         let bytes = self.graph.tensor(tensor).bytes();
         let occupant = Occupant::Tensor(tensor);
-        let backing_store = self.plan.pools.home_id();
+        let backing_store = self.plan.pools.backing_store_id();
         let pool = match self.graph.tensor(tensor).kind() {
             TensorKind::Intermediate => return InitialResidency::Undefined,
             TensorKind::Input => self.plan.pools.inputs_in(),
@@ -125,10 +128,10 @@ impl<'a> ResidencyIndex<'a> {
             }
             TensorKind::Constant | TensorKind::Variable => backing_store,
         };
-        let stay = self.resident(tensor).or_else(|| self.find(occupant, pool, 0));
-        match stay {
+        let residency = self.resident(tensor).or_else(|| self.find(occupant, pool, 0));
+        match residency {
             _ if bytes == 0 => InitialResidency::Undefined,
-            Some(stay) => InitialResidency::At(stay),
+            Some(residency) => InitialResidency::At(residency),
             None => InitialResidency::Missing(pool),
         }
     }
@@ -142,8 +145,8 @@ impl<'a> ResidencyIndex<'a> {
             pools.push(self.plan.pools.outputs_in());
         }
         if matches!(tensor.kind(), TensorKind::Variable | TensorKind::Constant) {
-            let resident = self.resident(id).map(|stay| stay.pool);
-            pools.push(resident.unwrap_or(self.plan.pools.home_id()));
+            let resident = self.resident(id).map(|residency| residency.pool);
+            pools.push(resident.unwrap_or(self.plan.pools.backing_store_id()));
         }
         pools.dedup();
         pools
@@ -155,7 +158,7 @@ pub(super) enum InitialResidency {
     /// The tensor need not be in any pool.
     Undefined,
     /// The interval that begins the run.
-    At(Stay),
+    At(Residency),
     /// The tensor should be in this pool, but is not.
     Missing(PoolId),
 }

@@ -54,7 +54,7 @@ use super::places::{InitialResidency, ResidencyIndex};
 use super::transfers::{CheckedTransfer, transfer_name};
 use super::{Rule, ViolationCollector, name_or_id, pool_name};
 use crate::graph::{Graph, Occupant, TensorKind, Variables};
-use crate::plan::{PoolPlan, Share, Stay};
+use crate::plan::{Alias, PoolPlan, Residency};
 use crate::support::ids::{OperatorId, PoolId, TensorId};
 use crate::verify::memory::{self, ContentMap};
 use crate::verify::permitted::{OperatorAliases, RangeIndex};
@@ -170,9 +170,9 @@ impl PoolReplay<'_> {
     }
 
     /// `V(t)` at the addresses of an interval.
-    fn value_in(&self, id: TensorId, stay: &Stay) -> Vec<ContentSegment> {
+    fn value_in(&self, id: TensorId, residency: &Residency) -> Vec<ContentSegment> {
         let value = self.values[id.index()].iter().filter(|segment| segment.from < segment.end);
-        value.map(|segment| segment.moved_up(stay.offset)).collect()
+        value.map(|segment| segment.moved_up(residency.offset)).collect()
     }
 
     fn write(&mut self, pool: PoolId, segment: ContentSegment) {
@@ -192,9 +192,9 @@ impl PoolReplay<'_> {
     }
 
     /// Adds a violation of `rule` if a tensor is not intact in an interval.
-    fn check_intact(&mut self, rule: Rule, id: TensorId, stay: &Stay, when: impl Fn() -> String) {
-        let memory = &self.pools[stay.pool.index()].memory;
-        let Some((byte, held)) = memory.first_difference(self.value_in(id, stay)) else { return };
+    fn check_intact(&mut self, rule: Rule, id: TensorId, residency: &Residency, when: impl Fn() -> String) {
+        let memory = &self.pools[residency.pool.index()].memory;
+        let Some((byte, held)) = memory.first_difference(self.value_in(id, residency)) else { return };
         let holds = match held {
             Some(ByteOrigin::Tensor(other, _)) if other == id => {
                 format!("other bytes of {}", self.tensor_name(id))
@@ -205,7 +205,7 @@ impl PoolReplay<'_> {
             }
             None => "no defined contents".to_owned(),
         };
-        let (when, pool, tensor) = (when(), pool_name(self.plan, stay.pool), self.tensor_name(id));
+        let (when, pool, tensor) = (when(), pool_name(self.plan, residency.pool), self.tensor_name(id));
         let message = format!("{when}, byte {byte} of {pool} should be of {tensor} but holds {holds}");
         self.violations.add(rule, message);
     }
@@ -219,22 +219,22 @@ impl PoolReplay<'_> {
             }
             match self.residencies.start(id) {
                 InitialResidency::Undefined => {}
-                InitialResidency::At(stay) => provided.push((id, stay)),
+                InitialResidency::At(residency) => provided.push((id, residency)),
                 InitialResidency::Missing(pool) => {
                     self.add_missing(Rule::ResidentAtStart, id, pool, "when the run starts");
                 }
             }
         }
-        for (id, stay) in &provided {
-            for segment in self.value_in(*id, stay) {
-                self.write(stay.pool, segment);
+        for (id, residency) in &provided {
+            for segment in self.value_in(*id, residency) {
+                self.write(residency.pool, segment);
             }
         }
-        for (id, stay) in &provided {
+        for (id, residency) in &provided {
             if self.violations.is_done() {
                 return;
             }
-            self.check_intact(Rule::IntactAtStart, *id, stay, || "when the run starts".to_owned());
+            self.check_intact(Rule::IntactAtStart, *id, residency, || "when the run starts".to_owned());
         }
     }
 
@@ -300,16 +300,23 @@ impl PoolReplay<'_> {
         let aliases = &self.aliases[id.index()];
         let mut read = Vec::new();
         for input in reads(operator, aliases) {
-            if let Some(stay) = self.operand(step, id, Occupant::Tensor(input), graph.tensor(input).bytes()) {
+            if let Some(residency) =
+                self.operand(step, id, Occupant::Tensor(input), graph.tensor(input).bytes())
+            {
                 let when = || format!("when operator `{}` reads at step {step}", operator.name());
-                self.check_intact(Rule::IntactAtRead, input, &stay, when);
-                read.push((input, stay));
+                self.check_intact(Rule::IntactAtRead, input, &residency, when);
+                read.push((input, residency));
             }
         }
         let mut ranges: Vec<WrittenRange> = Vec::new();
         let scratch = Occupant::Scratch(id);
-        if let Some(stay) = self.operand(step, id, scratch, operator.scratch_bytes()) {
-            ranges.push(WrittenRange { of: scratch, pool: stay.pool, from: stay.offset, end: stay.end() });
+        if let Some(residency) = self.operand(step, id, scratch, operator.scratch_bytes()) {
+            ranges.push(WrittenRange {
+                of: scratch,
+                pool: residency.pool,
+                from: residency.offset,
+                end: residency.end(),
+            });
         }
         let mut outputs = Vec::new();
         for &output in operator.outputs() {
@@ -317,7 +324,7 @@ impl PoolReplay<'_> {
             let parts = writes(graph, output, aliases);
             let of = Occupant::Tensor(output);
             let needed = if parts.is_empty() { 0 } else { graph.tensor(output).bytes() };
-            let Some(Stay { pool, offset, .. }) = self.operand(step, id, of, needed) else { continue };
+            let Some(Residency { pool, offset, .. }) = self.operand(step, id, of, needed) else { continue };
             let range = |(from, end)| WrittenRange { of, pool, from: offset + from, end: offset + end };
             ranges.extend(parts.into_iter().map(range));
             outputs.push(output);
@@ -328,26 +335,26 @@ impl PoolReplay<'_> {
             self.write_range(step, range);
         }
         for output in outputs {
-            if let Some(stay) = self.residencies.operand(step, Occupant::Tensor(output)) {
+            if let Some(residency) = self.residencies.operand(step, Occupant::Tensor(output)) {
                 let when = || format!("after operator `{}` at step {step}", operator.name());
-                self.check_intact(Rule::IntactAfterWrite, output, &stay, when);
+                self.check_intact(Rule::IntactAfterWrite, output, &residency, when);
             }
         }
     }
 
     /// `operand(x, k)`, with R8; `None` for an operand without bytes or outside of the pools.
-    fn operand(&mut self, step: u32, id: OperatorId, occupant: Occupant, bytes: u64) -> Option<Stay> {
+    fn operand(&mut self, step: u32, id: OperatorId, occupant: Occupant, bytes: u64) -> Option<Residency> {
         if bytes == 0 || self.is_outside(occupant) {
             return None;
         }
-        let stay = self.residencies.operand(step, occupant);
-        if stay.is_none() {
+        let residency = self.residencies.operand(step, occupant);
+        if residency.is_none() {
             let (name, operator) = (name_or_id(self.graph, occupant), self.graph.operator(id).name());
             let message =
                 format!("{name} ({bytes} bytes) has no place when operator `{operator}` runs at step {step}");
             self.violations.add(Rule::OperandResident, message);
         }
-        stay
+        residency
     }
 
     fn is_outside(&self, occupant: Occupant) -> bool {
@@ -359,8 +366,8 @@ impl PoolReplay<'_> {
         let Occupant::Tensor(output) = range.of else {
             return self.clear(range.pool, range.from, range.end);
         };
-        let Some(stay) = self.residencies.operand(step, range.of) else { return };
-        for segment in memory::between(&self.value_in(output, &stay), range.from, range.end) {
+        let Some(residency) = self.residencies.operand(step, range.of) else { return };
+        for segment in memory::between(&self.value_in(output, &residency), range.from, range.end) {
             self.write(range.pool, segment);
         }
     }
@@ -368,43 +375,43 @@ impl PoolReplay<'_> {
     /// `V(t)` of an output: bytes of the tensor of which it is a view, or of its concat slices, and bytes
     /// that the operator computes.
     fn value_of_output(&self, step: u32, output: TensorId, aliases: &OperatorAliases) -> Vec<ContentSegment> {
-        if let Some(&Share { of, at, .. }) = aliases.view(output) {
+        if let Some(&Alias { of, at, .. }) = aliases.view(output) {
             return memory::slice(&self.values[of.index()], at, self.graph.tensor(output).bytes());
         }
         let mut slices = aliases.slices_of(output).to_vec();
-        slices.sort_by_key(|share| share.at);
-        let slices = slices.iter().map(|share| (share.at, self.values[share.tensor.index()].clone()));
+        slices.sort_by_key(|alias| alias.at);
+        let slices = slices.iter().map(|alias| (alias.at, self.values[alias.tensor.index()].clone()));
         memory::with_pieces(self.computed(output, step + 1), slices)
     }
 
     /// Checks S2 for the aliases of an operator.
     fn check_distances(&mut self, step: u32, id: OperatorId) {
-        for share in self.aliases[id.index()].all() {
+        for alias in self.aliases[id.index()].all() {
             let [start, reference] =
-                [share.tensor, share.of].map(|id| self.residencies.operand(step, Occupant::Tensor(id)));
+                [alias.tensor, alias.of].map(|id| self.residencies.operand(step, Occupant::Tensor(id)));
             let (Some(start), Some(reference)) = (start, reference) else { continue };
-            if start.pool == reference.pool && reference.offset.checked_add(share.at) == Some(start.offset) {
+            if start.pool == reference.pool && reference.offset.checked_add(alias.at) == Some(start.offset) {
                 continue;
             }
-            let [tensor, of] = [share.tensor, share.of].map(|id| self.tensor_name(id));
+            let [tensor, of] = [alias.tensor, alias.of].map(|id| self.tensor_name(id));
             let [pool, of_pool] = [start.pool, reference.pool].map(|pool| pool_name(self.plan, pool));
             let message = format!(
                 "at step {step}, {tensor} lies at {} of {pool}, not at {} of {of}, which lies at {} of {of_pool}",
-                start.offset, share.at, reference.offset
+                start.offset, alias.at, reference.offset
             );
             self.violations.add(Rule::AliasDistance, message);
         }
     }
 
     /// Checks S3 in each pool.
-    fn check_operands(&mut self, id: OperatorId, read: &[(TensorId, Stay)], ranges: &[WrittenRange]) {
+    fn check_operands(&mut self, id: OperatorId, read: &[(TensorId, Residency)], ranges: &[WrittenRange]) {
         let operator = self.graph.operator(id).name();
         let aliases = &self.aliases[id.index()];
         let name = |occupant| name_or_id(self.graph, occupant);
         let mut messages = Vec::new();
         for pool in self.plan.pools.ids() {
-            let in_pool = |(input, stay): &(TensorId, Stay)| {
-                (stay.pool == pool).then_some((stay.offset, stay.end(), *input))
+            let in_pool = |(input, residency): &(TensorId, Residency)| {
+                (residency.pool == pool).then_some((residency.offset, residency.end(), *input))
             };
             let inputs = RangeIndex::new(read.iter().filter_map(in_pool).collect());
             let written = || ranges.iter().zip(0..).filter(|(range, _)| range.pool == pool);
@@ -444,7 +451,7 @@ impl PoolReplay<'_> {
     }
 
     /// Checks R11.
-    fn check_return(&mut self, id: TensorId, end: &Stay) {
+    fn check_return(&mut self, id: TensorId, end: &Residency) {
         let InitialResidency::At(start) = self.residencies.start(id) else { return };
         let is_kept = self.graph.tensor(id).kind() != TensorKind::Input;
         if is_kept && start.pool == end.pool && start.offset != end.offset {
@@ -473,9 +480,11 @@ impl PoolReplay<'_> {
             }
             for pool in self.residencies.ends(id) {
                 match self.residencies.find(occupant, pool, last) {
-                    Some(stay) => {
-                        self.check_intact(Rule::IntactAtEnd, id, &stay, || "when the run ends".to_owned());
-                        self.check_return(id, &stay);
+                    Some(residency) => {
+                        self.check_intact(Rule::IntactAtEnd, id, &residency, || {
+                            "when the run ends".to_owned()
+                        });
+                        self.check_return(id, &residency);
                     }
                     None => self.add_missing(Rule::ResidentAtEnd, id, pool, "when the run ends"),
                 }
@@ -485,7 +494,7 @@ impl PoolReplay<'_> {
 }
 
 /// The contents of the destination of a transfer that is under way.
-fn under_way(number: usize, to: &Stay) -> ContentSegment {
+fn under_way(number: usize, to: &Residency) -> ContentSegment {
     ContentSegment { from: to.offset, end: to.end(), source: ByteOrigin::UnderWay(number), at: 0 }
 }
 

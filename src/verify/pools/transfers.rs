@@ -24,14 +24,14 @@
 use super::places::ResidencyIndex;
 use super::{Rule, ViolationCollector, name_or_id, pool_name, steps};
 use crate::graph::{Graph, Occupant};
-use crate::plan::{PoolPlan, Stay, Transfer};
+use crate::plan::{PoolPlan, Residency, Transfer};
 
 /// A transfer that satisfies T2 to T6, with the intervals at its ends.
 #[derive(Clone, Copy)]
 pub(super) struct CheckedTransfer {
     pub(super) transfer: Transfer,
-    pub(super) from: Stay,
-    pub(super) to: Stay,
+    pub(super) from: Residency,
+    pub(super) to: Residency,
     /// True if the destination begins at the step when the transfer is due.
     pub(super) is_new: bool,
 }
@@ -124,8 +124,8 @@ fn connect(
         residencies.find(Occupant::Tensor(tensor), pool, step).ok_or_else(|| missing(pool, step))
     };
     if step < due {
-        let [from, to] = [(from, find(from, step)?), (to, find(to, step)?)].map(|(pool, stay)| {
-            if stay.live.end < due { Err(missing(pool, stay.live.end)) } else { Ok(stay) }
+        let [from, to] = [(from, find(from, step)?), (to, find(to, step)?)].map(|(pool, residency)| {
+            if residency.live.end < due { Err(missing(pool, residency.live.end)) } else { Ok(residency) }
         });
         return Ok(CheckedTransfer { transfer: *transfer, from: from?, to: to?, is_new: false });
     }

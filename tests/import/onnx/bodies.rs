@@ -2,7 +2,7 @@
 #![cfg(feature = "onnx-shapes")]
 
 use plimsoll::import::{Fold, ImportOptions, onnx_from_bytes};
-use plimsoll::{Graph, Planner, Sharing, TensorKind};
+use plimsoll::{Graph, Planner, SharingLevel, TensorKind};
 
 use crate::support::onnx_models::*;
 
@@ -256,7 +256,7 @@ fn an_operator_that_is_folded_away_needs_no_bodies() {
     ];
     let graph = import(&parts);
     assert!(graph.operators()[0].is_folded());
-    assert!(Planner::new().share(Sharing::All).plan(&graph).unwrap().bodies.is_empty());
+    assert!(Planner::new().share(SharingLevel::All).plan(&graph).unwrap().bodies.is_empty());
 }
 
 #[test]
@@ -300,14 +300,15 @@ fn models_are_written_with_bodies_in_the_order_of_their_plans() {
     let (bytes, options) = (model(&parts), ImportOptions::default());
     let graph = onnx_from_bytes("m", &bytes, &options).unwrap().graph;
     let plan = Planner::new().alignment(1).plan(&graph).unwrap();
-    let in_order = Planner::new().alignment(1).order(plimsoll::Ordering::File).plan(&graph).unwrap();
+    let in_order = Planner::new().alignment(1).order(plimsoll::ScheduleMode::Program).plan(&graph).unwrap();
     assert!(plan.arena_bytes + 1000 < in_order.arena_bytes);
     let written = onnx::write("m", &bytes, &graph, &plan, &options).unwrap();
     let checked = onnx::check("m", &written).unwrap();
     assert_eq!(checked.plan.arena_bytes, plan.arena_bytes);
     assert_eq!(verify(&checked.graph, &checked.plan), Ok(()));
     // The written file in its own order needs no more memory.
-    let again = Planner::new().alignment(1).order(plimsoll::Ordering::File).plan(&checked.graph).unwrap();
+    let again =
+        Planner::new().alignment(1).order(plimsoll::ScheduleMode::Program).plan(&checked.graph).unwrap();
     assert_eq!(again.arena_bytes, plan.arena_bytes);
     // Writing a planned file again changes nothing.
     let moved = onnx::write("m", &written, &checked.graph, &checked.plan, &options).unwrap();

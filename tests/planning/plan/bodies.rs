@@ -3,8 +3,8 @@
 use plimsoll::allocate::{self, Greedy};
 use plimsoll::verify::{Rule, verify, verify_pools};
 use plimsoll::{
-    BodyPlan, Buffer, Error, Graph, Limits, Liveness, Occupant, OperatorId, Ordering, Plan, Planner, Pool,
-    Pools, Problem, Sharing, Status, TensorSpec, Variables,
+    BodyPlan, Buffer, Error, Graph, Limits, Liveness, Occupant, OperatorId, Plan, Planner, Pool, Pools,
+    Problem, ScheduleMode, SharingLevel, Status, TensorSpec, Variables,
 };
 
 use super::bytes;
@@ -205,7 +205,7 @@ fn placements_in_several_memories_have_plans_of_bodies() {
     assert!(verify_pools(&graph, &wrong).is_err());
     // The body does not fit on chip beside the other tensors.
     let plan = planner.place(&graph, &pools(100)).unwrap();
-    assert_eq!((plan.used[1], plan.home_traffic().total()), (128, 2 * (108 + 10)));
+    assert_eq!((plan.used[1], plan.backing_store_traffic().total()), (128, 2 * (108 + 10)));
 }
 
 /// A random number generator with a seed.
@@ -276,10 +276,10 @@ fn smallest_arena(graph: &Graph, alignment: u64) -> u64 {
 }
 
 fn each_order(graph: &Graph, order: &mut Vec<OperatorId>, tell: &mut dyn FnMut(&[OperatorId])) {
-    if order.len() == graph.file_order().len() {
+    if order.len() == graph.program_order().len() {
         return tell(order);
     }
-    for &id in graph.file_order() {
+    for &id in graph.program_order() {
         let is_ready = graph.dependencies().all(|(before, after)| after != id || order.contains(&before));
         if is_ready && !order.contains(&id) {
             order.push(id);
@@ -297,7 +297,7 @@ fn small_graphs_with_bodies_reach_the_optimum() {
         let graph = drawn(&mut draw, 2);
         let alignment = [1, 16][draw.below(2) as usize];
         let least = smallest_arena(&graph, alignment);
-        let planner = || Planner::new().alignment(alignment).order(Ordering::Optimal);
+        let planner = || Planner::new().alignment(alignment).order(ScheduleMode::Optimal);
         let plan = planner().plan(&graph).unwrap();
         assert_eq!(plan.arena_bytes, least, "seed {seed}");
         proven += u32::from(plan.status == Status::Optimal);
@@ -308,11 +308,11 @@ fn small_graphs_with_bodies_reach_the_optimum() {
             let quick = planner().strategy(strategy).limits(Limits::new().nodes(seed % 50));
             let plan = quick.plan(&graph).unwrap();
             assert!(plan.bound() <= least && plan.arena_bytes >= least, "seed {seed}");
-            let in_order = quick.plan_in_order(&graph, graph.file_order()).unwrap();
+            let in_order = quick.plan_in_order(&graph, graph.program_order()).unwrap();
             assert!(in_order.lower_bound.bytes <= in_order.arena_bytes, "seed {seed}");
             assert!(in_order.arena_bytes >= least, "seed {seed}");
         }
-        let shared = planner().share(Sharing::All).plan(&graph).unwrap();
+        let shared = planner().share(SharingLevel::All).plan(&graph).unwrap();
         assert!(shared.bound() <= least && shared.arena_bytes <= least, "seed {seed}");
     }
     assert!(proven >= 70 && nested >= 15, "{proven} proven, {nested} nested");

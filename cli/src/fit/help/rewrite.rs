@@ -3,7 +3,7 @@
 //! Tensors keep their ids. Operators are added in the order of a plan, which becomes the copy's program
 //! order. Relative placements are not copied, so the graph must have none.
 
-use plimsoll::{Graph, GraphBuilder, OperatorId, Permit, Sharing, TensorId, TensorKind, TensorSpec};
+use plimsoll::{Graph, GraphBuilder, OperatorId, Permit, SharingLevel, TensorId, TensorKind, TensorSpec};
 
 /// A copy of a graph under construction.
 struct GraphRewrite<'a> {
@@ -68,18 +68,18 @@ fn renamed_permit(permit: Permit, renamed: impl Fn(TensorId) -> TensorId) -> Opt
     Some(match permit {
         Permit::InPlace { .. } => Permit::InPlace { input, output },
         Permit::View { at, .. } => Permit::View { input, output, at },
-        Permit::Piece { at, .. } => Permit::Piece { input, output, at },
+        Permit::ConcatSlice { at, .. } => Permit::ConcatSlice { input, output, at },
         Permit::Overlap { bytes, lower, .. } => Permit::Overlap { input, output, bytes, lower },
         _ => return None,
     })
 }
 
 /// Lowest level of sharing that uses a permission.
-pub fn level(permit: &Permit) -> Sharing {
+pub fn level(permit: &Permit) -> SharingLevel {
     match permit {
-        Permit::View { .. } => Sharing::Views,
-        Permit::InPlace { .. } => Sharing::InPlace,
-        _ => Sharing::All,
+        Permit::View { .. } => SharingLevel::Views,
+        Permit::InPlace { .. } => SharingLevel::InPlace,
+        _ => SharingLevel::All,
     }
 }
 
@@ -88,7 +88,7 @@ pub fn with_permits_of(
     graph: &Graph,
     order: &[OperatorId],
     alone: OperatorId,
-    shared: Sharing,
+    shared: SharingLevel,
 ) -> plimsoll::Result<Graph> {
     let mut copy = GraphRewrite::new(graph);
     for &id in order {

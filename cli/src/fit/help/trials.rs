@@ -3,7 +3,9 @@
 use std::cell::Cell;
 
 use indicatif::ProgressBar;
-use plimsoll::{Error, Graph, Occupant, OperatorId, Ordering, Permit, Plan, Planner, Sharing, TensorKind};
+use plimsoll::{
+    Error, Graph, Occupant, OperatorId, Permit, Plan, Planner, ScheduleMode, SharingLevel, TensorKind,
+};
 
 use super::peak::Peak;
 use super::rewrite::{self, StripePair};
@@ -102,7 +104,7 @@ impl<'a> Trials<'a> {
         self.arguments.planner(self.bar).limits(searching.limits(self.bar).nodes(nodes))
     }
 
-    fn sharing(&self) -> Sharing {
+    fn sharing(&self) -> SharingLevel {
         self.arguments.share.into()
     }
 
@@ -141,7 +143,7 @@ impl<'a> Trials<'a> {
         let mut remedies: Vec<Remedy> = Vec::new();
         let order_can_improve = !matches!(self.arguments.order, OrderArgument::Optimal);
         if order_can_improve {
-            let planner = self.planner().order(Ordering::Optimal);
+            let planner = self.planner().order(ScheduleMode::Optimal);
             let description = "--order optimal".to_owned();
             remedies.extend(self.try_remedy(RemedyKind::Order, description, &planner, self.graph)?);
         }
@@ -149,7 +151,8 @@ impl<'a> Trials<'a> {
         let mut if_better = |remedy: Option<Remedy>| {
             remedy.filter(|remedy| remedy.arena < smallest).inspect(|remedy| smallest = remedy.arena)
         };
-        for (level, name) in [(Sharing::Views, "views"), (Sharing::InPlace, "inplace"), (Sharing::All, "all")]
+        for (level, name) in
+            [(SharingLevel::Views, "views"), (SharingLevel::InPlace, "inplace"), (SharingLevel::All, "all")]
         {
             if level > self.sharing() {
                 let planner = self.planner().share(level);
@@ -158,7 +161,7 @@ impl<'a> Trials<'a> {
                 remedies.extend(if_better(remedy));
             }
         }
-        let planner = self.planner().share(Sharing::All);
+        let planner = self.planner().share(SharingLevel::All);
         if matches!(self.arguments.reading.graph_inputs, InputsArgument::Kept) {
             let mut graph = self.graph.clone();
             graph.overwrite_inputs();
@@ -172,7 +175,7 @@ impl<'a> Trials<'a> {
         }
         if order_can_improve {
             let description = "--order optimal --share all".to_owned();
-            let planner = planner.order(Ordering::Optimal);
+            let planner = planner.order(ScheduleMode::Optimal);
             let both = self.try_remedy(RemedyKind::OrderAndSharing, description, &planner, self.graph)?;
             let smallest = remedies.iter().map(|remedy| remedy.arena).min();
             remedies.extend(both.filter(|both| smallest.is_none_or(|arena| both.arena < arena)));
@@ -196,13 +199,13 @@ impl<'a> Trials<'a> {
             let sharing = operator.permits().iter().find(is_unused).map_or("shared", |permit| match permit {
                 Permit::InPlace { .. } => "in place",
                 Permit::View { .. } => "as a view",
-                Permit::Piece { .. } => "with its inputs inside the output",
+                Permit::ConcatSlice { .. } => "with its inputs inside the output",
                 _ => "overlapping",
             });
             let graph = rewrite::with_permits_of(self.graph, &self.plan.order, id, self.sharing())?;
             let name = format!("{} `{}`", operator.op_type(), operator.name());
             let description = format!("only {} {sharing}", name.trim_start());
-            let planner = self.planner().share(Sharing::All);
+            let planner = self.planner().share(SharingLevel::All);
             remedies.extend(self.try_remedy(RemedyKind::SharingAtOne, description, &planner, &graph)?);
         }
         Ok(remedies)

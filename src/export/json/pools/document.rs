@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::export::json::document::VariablesText;
-use crate::export::json::{BodyEntry, ImportRecord, OccupantEntry, SharesEntry, TensorRole, record};
+use crate::export::json::{AliasesEntry, BodyEntry, ImportRecord, OccupantEntry, TensorRole, record};
 use crate::import::json;
 use crate::{Content, Loading, Pools, Variables};
 
@@ -171,10 +171,12 @@ pub struct PoolTensorEntry {
     pub pool: Option<String>,
     /// Residency intervals, by pool and time.
     #[serde(deserialize_with = "json::objects")]
-    pub stays: Vec<StayEntry>,
+    #[serde(rename = "stays")]
+    pub residencies: Vec<ResidencyEntry>,
     /// The tensors whose memory it shares while both are live.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shares: Option<SharesEntry>,
+    #[serde(rename = "shares")]
+    pub aliases: Option<AliasesEntry>,
 }
 
 /// The scratch of an operator.
@@ -187,13 +189,14 @@ pub struct PoolScratchEntry {
     pub bytes: u64,
     /// Its residency interval.
     #[serde(deserialize_with = "json::objects")]
-    pub stays: Vec<StayEntry>,
+    #[serde(rename = "stays")]
+    pub residencies: Vec<ResidencyEntry>,
 }
 
 /// A residency interval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct StayEntry {
+pub struct ResidencyEntry {
     /// Name of the pool.
     pub pool: String,
     /// Offset from the start of the pool.

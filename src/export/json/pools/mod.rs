@@ -5,6 +5,6 @@ mod read;
 mod write;
 
 pub use document::{
-    ContentEntry, PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry,
-    UseEntry,
+    ContentEntry, PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry,
+    TransferEntry, UseEntry,
 };

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::{PoolEntry, PoolPlanDocument, StayEntry};
+use super::{PoolEntry, PoolPlanDocument, ResidencyEntry};
 use crate::export::json::read::{bodies_of, check_hash, live, operator, parse, shares_of, tensor};
 use crate::export::json::{DocumentError, OccupantEntry, POOL_FORMAT};
 use crate::export::{graph_hash, items};
-use crate::{Error, Graph, Occupant, Pool, PoolId, PoolPlan, Pools, Stay, TensorId, Traffic, Transfer, Use};
+use crate::{
+    Error, Graph, Occupant, Pool, PoolId, PoolPlan, Pools, Residency, TensorId, Traffic, Transfer, Use,
+};
 
 impl PoolPlanDocument {
     /// Reads a plan for several memories. Unknown fields are ignored.
@@ -50,14 +52,14 @@ impl PoolPlanDocument {
             steps.map(|(step, &index)| operator(graph, index, || format!("step {step} of the order")));
         plan.order = steps.collect::<Result<_, _>>()?;
         let names = items::tensor_names(graph);
-        plan.stays = self.stays(graph, &pools, &names)?;
+        plan.residencies = self.residencies(graph, &pools, &names)?;
         plan.transfers = self.transfers(graph, &pools, &names)?;
         plan.uses = self.uses(graph, &pools)?;
         for entry in &self.tensors {
-            let list = entry.shares.as_ref();
-            shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.shares)?;
+            let list = entry.aliases.as_ref();
+            shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.aliases)?;
         }
-        plan.shares.sort_by_key(|share| share.tensor);
+        plan.aliases.sort_by_key(|alias| alias.tensor);
         check_hash(self.graph_hash.as_ref(), || graph_hash(graph))?;
         plan.bodies = bodies_of(graph, &self.bodies)?;
         (plan.alignment, plan.variables) = (self.alignment, self.variables);
@@ -65,13 +67,18 @@ impl PoolPlanDocument {
         let traffic = |pool: &PoolEntry| Traffic { read: pool.read_bytes, written: pool.written_bytes };
         plan.traffic = self.pools.iter().map(traffic).collect();
         plan.preloaded = self.preloaded_bytes;
-        (plan.cost, plan.lower_bound, plan.floor) = (self.cost, self.lower_bound, self.floor);
+        (plan.cost, plan.lower_bound, plan.unavoidable_cost) = (self.cost, self.lower_bound, self.floor);
         Ok(plan)
     }
 
     /// Residency intervals: tensors by id, then scratch, each by pool and time.
-    fn stays(&self, graph: &Graph, pools: &Pools, names: &[String]) -> Result<Vec<Stay>, DocumentError> {
-        let mut list = ResidencyReader { pools, stays: Vec::new(), seen: HashSet::new() };
+    fn residencies(
+        &self,
+        graph: &Graph,
+        pools: &Pools,
+        names: &[String],
+    ) -> Result<Vec<Residency>, DocumentError> {
+        let mut list = ResidencyReader { pools, residencies: Vec::new(), seen: HashSet::new() };
         for entry in &self.tensors {
             let id = tensor(graph, entry.index, || format!("the entry of tensor `{}`", entry.name))?;
             let actual = &names[id.index()];
@@ -80,19 +87,20 @@ impl PoolPlanDocument {
                 return Err(DocumentError::Name { index: entry.index, planned, actual });
             }
             let what = || format!("tensor {} (`{actual}`)", entry.index);
-            list.add(Occupant::Tensor(id), entry.bytes, &entry.stays, &what)?;
+            list.add(Occupant::Tensor(id), entry.bytes, &entry.residencies, &what)?;
         }
         for (position, entry) in self.scratch.iter().enumerate() {
             let id = operator(graph, entry.operator, || format!("entry {position} of `scratch`"))?;
             let what = || format!("the scratch of operator {} (`{}`)", id, graph.operator(id).name());
-            list.add(Occupant::Scratch(id), entry.bytes, &entry.stays, &what)?;
+            list.add(Occupant::Scratch(id), entry.bytes, &entry.residencies, &what)?;
         }
         let key = |occupant| match occupant {
             Occupant::Tensor(id) => (0, id.index()),
             Occupant::Scratch(id) => (1, id.index()),
         };
-        list.stays.sort_by_key(|stay| (key(stay.occupant), stay.pool, stay.live.start));
-        Ok(list.stays)
+        list.residencies
+            .sort_by_key(|residency| (key(residency.occupant), residency.pool, residency.live.start));
+        Ok(list.residencies)
     }
 
     fn transfers(
@@ -147,7 +155,7 @@ impl PoolEntry {
 /// Collects residency intervals and refuses two entries for one occupant.
 struct ResidencyReader<'a> {
     pools: &'a Pools,
-    stays: Vec<Stay>,
+    residencies: Vec<Residency>,
     seen: HashSet<Occupant>,
 }
 
@@ -156,14 +164,14 @@ impl ResidencyReader<'_> {
         &mut self,
         occupant: Occupant,
         bytes: u64,
-        entries: &[StayEntry],
+        entries: &[ResidencyEntry],
         what: &dyn Fn() -> String,
     ) -> Result<(), DocumentError> {
         if !self.seen.insert(occupant) {
             return Err(DocumentError::Twice { what: what() });
         }
         for entry in entries {
-            self.stays.push(Stay {
+            self.residencies.push(Residency {
                 occupant,
                 pool: pool(self.pools, &entry.pool, || format!("a residency interval of {}", what()))?,
                 offset: entry.offset,

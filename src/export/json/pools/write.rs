@@ -1,13 +1,13 @@
 //! From a plan for several memories to a document.
 
 use super::{
-    PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry, UseEntry,
+    PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry, TransferEntry, UseEntry,
 };
-use crate::export::json::write::{bodies, entry_of, field, list, shares, steps, variables_text};
+use crate::export::json::write::{aliases, bodies, entry_of, field, list, steps, variables_text};
 use crate::export::json::{ImportRecord, POOL_FORMAT, TensorRole};
 use crate::export::{graph_hash, items};
 use crate::import::ImportOptions;
-use crate::{Content, Graph, Loading, Occupant, OperatorId, Pool, PoolPlan, Stay, TensorId, Traffic};
+use crate::{Content, Graph, Loading, Occupant, OperatorId, Pool, PoolPlan, Residency, TensorId, Traffic};
 
 impl PoolPlanDocument {
     /// The document of a plan for a graph that was imported with these options.
@@ -24,7 +24,7 @@ impl PoolPlanDocument {
             model: graph.name().to_owned(),
             cost: plan.cost,
             lower_bound: plan.lower_bound,
-            floor: plan.floor,
+            floor: plan.unavoidable_cost,
             preloaded_bytes: plan.preloaded,
             alignment: plan.alignment,
             variables: plan.variables,
@@ -99,35 +99,35 @@ impl PoolEntry {
     }
 }
 
-impl StayEntry {
-    fn of(stay: &Stay, plan: &PoolPlan, bytes: u64) -> Self {
+impl ResidencyEntry {
+    fn of(residency: &Residency, plan: &PoolPlan, bytes: u64) -> Self {
         Self {
-            pool: items::pool_name(plan, stay.pool),
-            offset: stay.offset,
-            bytes: Some(stay.bytes).filter(|&stated| stated != bytes),
-            live: steps(stay.live),
+            pool: items::pool_name(plan, residency.pool),
+            offset: residency.offset,
+            bytes: Some(residency.bytes).filter(|&stated| stated != bytes),
+            live: steps(residency.live),
         }
     }
 }
 
-fn stays(plan: &PoolPlan, occupant: Occupant, bytes: u64) -> Vec<StayEntry> {
-    plan.stays_of(occupant).map(|stay| StayEntry::of(stay, plan, bytes)).collect()
+fn residencies(plan: &PoolPlan, occupant: Occupant, bytes: u64) -> Vec<ResidencyEntry> {
+    plan.residencies_of(occupant).map(|residency| ResidencyEntry::of(residency, plan, bytes)).collect()
 }
 
 fn tensors(graph: &Graph, plan: &PoolPlan) -> Vec<PoolTensorEntry> {
     let names = items::tensor_names(graph);
-    let shares = shares(graph, &plan.shares);
-    let entries = names.into_iter().zip(shares).zip(graph.tensors()).enumerate();
-    let entries = entries.filter_map(|(index, ((name, shares), tensor))| {
+    let aliases = aliases(graph, &plan.aliases);
+    let entries = names.into_iter().zip(aliases).zip(graph.tensors()).enumerate();
+    let entries = entries.filter_map(|(index, ((name, aliases), tensor))| {
         let id = TensorId::new(index);
-        let (bytes, shares) = (tensor.bytes(), entry_of(shares));
-        let stays = stays(plan, Occupant::Tensor(id), bytes);
-        if stays.is_empty() && shares.is_none() {
+        let (bytes, aliases) = (tensor.bytes(), entry_of(aliases));
+        let residencies = residencies(plan, Occupant::Tensor(id), bytes);
+        if residencies.is_empty() && aliases.is_none() {
             return None;
         }
         let pool = plan.pool_of(id).map(|pool| items::pool_name(plan, pool));
         let kind = TensorRole::of(tensor.kind(), tensor.is_output());
-        Some(PoolTensorEntry { index, name, bytes, kind, pool, stays, shares })
+        Some(PoolTensorEntry { index, name, bytes, kind, pool, residencies, aliases })
     });
     entries.collect()
 }
@@ -136,8 +136,8 @@ fn scratch(graph: &Graph, plan: &PoolPlan) -> Vec<PoolScratchEntry> {
     let flat = plan.flattened(graph);
     let entries = graph.operator_ids().filter_map(|id| {
         let bytes = flat.operator(id).scratch_bytes();
-        let stays = stays(plan, Occupant::Scratch(id), bytes);
-        (!stays.is_empty()).then(|| PoolScratchEntry { operator: id.index(), bytes, stays })
+        let residencies = residencies(plan, Occupant::Scratch(id), bytes);
+        (!residencies.is_empty()).then(|| PoolScratchEntry { operator: id.index(), bytes, residencies })
     });
     entries.collect()
 }

@@ -106,7 +106,7 @@ pub(super) fn infer<'m>(
     inference.initializers(graph, &mut scope);
     let mut check = DeclarationCheck::default();
     for index in order::order(&graph.node, &descriptions.names) {
-        options.go_on()?;
+        options.check_cancelled()?;
         let node = &graph.node[index];
         let facts = inference.outputs(node, &scope);
         let changed = DeclarationCheck::changed_input(node, &scope);

@@ -17,7 +17,7 @@ pub(super) fn order(nodes: &[OnnxNode], names: &NameTable) -> Vec<usize> {
             writers[number] = index as u32;
         }
     }
-    if let Some(order) = file_order(nodes, names, &writers) {
+    if let Some(order) = program_order(nodes, names, &writers) {
         return order;
     }
     let mut waiting = vec![0_u32; nodes.len()];
@@ -50,7 +50,7 @@ fn read<'n>(node: &'n OnnxNode, names: &'n NameTable) -> impl Iterator<Item = us
 }
 
 /// The order of the file, if every node comes after the producers of its inputs.
-fn file_order(nodes: &[OnnxNode], names: &NameTable, writers: &[u32]) -> Option<Vec<usize>> {
+fn program_order(nodes: &[OnnxNode], names: &NameTable, writers: &[u32]) -> Option<Vec<usize>> {
     let is_sorted = |(index, node): (usize, &OnnxNode)| {
         read(node, names).all(|number| writers[number] == u32::MAX || (writers[number] as usize) < index)
     };

@@ -32,20 +32,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Rule, ViolationCollector, key, name_or_id, pool_name, steps};
 use crate::graph::{Content, Graph, Occupant, Pool, RelativePlacement, Variables};
-use crate::plan::{PoolPlan, Stay, Use};
+use crate::plan::{PoolPlan, Residency, Use};
 use crate::support::ids::{PoolId, TensorId};
 use crate::verify::geometry::{self, PlacedRectangle};
 use crate::verify::needs::wrong_size;
 
 /// Checks the rules of intervals.
 pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
-    for stay in &plan.stays {
+    for residency in &plan.residencies {
         if violations.is_done() {
             return;
         }
-        check_stay(graph, plan, stay, violations);
+        check_residency(graph, plan, residency, violations);
     }
-    for pair in plan.stays.windows(2) {
+    for pair in plan.residencies.windows(2) {
         if violations.is_done() {
             return;
         }
@@ -55,7 +55,7 @@ pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCo
         return;
     }
     check_constraints(graph, plan, violations);
-    if plan.shares.is_empty() {
+    if plan.aliases.is_empty() {
         check_disjoint(graph, plan, violations);
     }
 }
@@ -82,8 +82,13 @@ fn need(graph: &Graph, plan: &PoolPlan, occupant: Occupant) -> Result<u64, &'sta
 }
 
 /// Checks P2, R1, P3 and L2, and the rules of `check_in_pool`.
-fn check_stay(graph: &Graph, plan: &PoolPlan, stay: &Stay, violations: &mut ViolationCollector) {
-    let Stay { occupant, pool: id, bytes, live, .. } = *stay;
+fn check_residency(
+    graph: &Graph,
+    plan: &PoolPlan,
+    residency: &Residency,
+    violations: &mut ViolationCollector,
+) {
+    let Residency { occupant, pool: id, bytes, live, .. } = *residency;
     let name = name_or_id(graph, occupant);
     let needed = match need(graph, plan, occupant) {
         Ok(needed) => needed,
@@ -100,7 +105,7 @@ fn check_stay(graph: &Graph, plan: &PoolPlan, stay: &Stay, violations: &mut Viol
     if bytes != needed {
         violations.add(Rule::PlacementSize, wrong_size(&name, bytes, needed));
     }
-    check_in_pool(graph, plan, stay, (pool, &name), violations);
+    check_in_pool(graph, plan, residency, (pool, &name), violations);
     if live.start >= live.end || live.end > steps(plan) {
         let message = format!("{name} lives in {live}, which is not within the run of {} steps", steps(plan));
         violations.add(Rule::WithinRun, message);
@@ -111,11 +116,11 @@ fn check_stay(graph: &Graph, plan: &PoolPlan, stay: &Stay, violations: &mut Viol
 fn check_in_pool(
     graph: &Graph,
     plan: &PoolPlan,
-    stay: &Stay,
+    residency: &Residency,
     (pool, name): (&Pool, &str),
     violations: &mut ViolationCollector,
 ) {
-    let Stay { occupant, pool: id, offset, bytes, .. } = *stay;
+    let Residency { occupant, pool: id, offset, bytes, .. } = *residency;
     let alignment = match occupant {
         Occupant::Tensor(id) => graph.tensor(id).alignment().unwrap_or(plan.alignment),
         Occupant::Scratch(id) => graph.operator(id).scratch_alignment(plan.alignment),
@@ -137,7 +142,7 @@ fn check_in_pool(
         _ => {}
     }
     let content = Content::of_occupant(graph, occupant);
-    if id != plan.pools.home_id() && !pool.takes(content, bytes) {
+    if id != plan.pools.backing_store_id() && !pool.takes(content, bytes) {
         let message = format!("{name} ({bytes} bytes) is of a kind or a size that this pool does not take");
         violations.add(Rule::PoolAccepts, message);
     }
@@ -147,19 +152,20 @@ fn check_in_pool(
 fn check_neighbours(
     graph: &Graph,
     plan: &PoolPlan,
-    stay: &Stay,
-    next: &Stay,
+    residency: &Residency,
+    next: &Residency,
     violations: &mut ViolationCollector,
 ) {
-    let sort_key = |stay: &Stay| (key(stay.occupant), stay.pool, stay.live.start);
+    let sort_key = |residency: &Residency| (key(residency.occupant), residency.pool, residency.live.start);
     let (name, pool) = (name_or_id(graph, next.occupant), pool_name(plan, next.pool));
-    let is_same = key(stay.occupant) == key(next.occupant) && stay.pool == next.pool;
-    if sort_key(stay) > sort_key(next) {
+    let is_same = key(residency.occupant) == key(next.occupant) && residency.pool == next.pool;
+    if sort_key(residency) > sort_key(next) {
         let start = next.live.start;
         let message = format!("{name} in {pool} from step {start} on is out of order in the list of places");
         violations.add(Rule::ResidencySorted, message);
-    } else if is_same && stay.live.overlaps(next.live) {
-        let message = format!("{name} has two places in {pool} at once, in {} and {}", stay.live, next.live);
+    } else if is_same && residency.live.overlaps(next.live) {
+        let message =
+            format!("{name} has two places in {pool} at once, in {} and {}", residency.live, next.live);
         violations.add(Rule::ResidencyUnique, message);
     }
 }
@@ -169,16 +175,16 @@ fn check_constraints(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationC
     if graph.relative_placements().is_empty() && graph.kept_apart().is_empty() {
         return;
     }
-    let mut of_tensor: BTreeMap<TensorId, Vec<&Stay>> = BTreeMap::new();
-    for stay in &plan.stays {
-        if let Occupant::Tensor(id) = stay.occupant {
-            of_tensor.entry(id).or_default().push(stay);
+    let mut of_tensor: BTreeMap<TensorId, Vec<&Residency>> = BTreeMap::new();
+    for residency in &plan.residencies {
+        if let Occupant::Tensor(id) = residency.occupant {
+            of_tensor.entry(id).or_default().push(residency);
         }
     }
-    let stays_of = |id: TensorId| of_tensor.get(&id).map_or(&[] as &[&Stay], Vec::as_slice);
+    let residencies_of = |id: TensorId| of_tensor.get(&id).map_or(&[] as &[&Residency], Vec::as_slice);
     let name = |id: TensorId| graph.tensor(id).name();
     for &RelativePlacement { tensor, of, at } in graph.relative_placements() {
-        for (placed, reference) in pairs_together(stays_of(tensor), stays_of(of)) {
+        for (placed, reference) in pairs_together(residencies_of(tensor), residencies_of(of)) {
             if reference.offset.checked_add(at) != Some(placed.offset) {
                 let message = format!(
                     "in {}, tensor `{}` lies at {}, not {at} bytes after tensor `{}`, which lies at {}",
@@ -193,7 +199,7 @@ fn check_constraints(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationC
         }
     }
     for &[first, second] in graph.kept_apart() {
-        for (a, b) in pairs_together(stays_of(first), stays_of(second)) {
+        for (a, b) in pairs_together(residencies_of(first), residencies_of(second)) {
             if a.offset < b.end() && b.offset < a.end() && a.bytes > 0 && b.bytes > 0 {
                 let message = format!(
                     "tensors `{}` and `{}` share memory of {} but must be kept apart",
@@ -209,26 +215,26 @@ fn check_constraints(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationC
 
 /// All pairs of intervals, one of each list, that are in one pool at one time.
 fn pairs_together<'a>(
-    first: &'a [&'a Stay],
-    second: &'a [&'a Stay],
-) -> impl Iterator<Item = (&'a Stay, &'a Stay)> {
-    let are_together = |a: &Stay, b: &Stay| a.pool == b.pool && a.live.overlaps(b.live);
+    first: &'a [&'a Residency],
+    second: &'a [&'a Residency],
+) -> impl Iterator<Item = (&'a Residency, &'a Residency)> {
+    let are_together = |a: &Residency, b: &Residency| a.pool == b.pool && a.live.overlaps(b.live);
     first.iter().flat_map(move |&a| second.iter().filter(move |b| are_together(a, b)).map(move |&b| (a, b)))
 }
 
 /// Checks A5 in each pool.
 fn check_disjoint(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
     for pool in plan.pools.ids() {
-        let stays = plan.stays.iter().filter(|stay| stay.pool == pool);
-        let rectangle = |stay: &Stay| PlacedRectangle {
-            of: stay.occupant,
-            offset: stay.offset,
-            bytes: stay.bytes,
-            live: stay.live,
+        let residencies = plan.residencies.iter().filter(|residency| residency.pool == pool);
+        let rectangle = |residency: &Residency| PlacedRectangle {
+            of: residency.occupant,
+            offset: residency.offset,
+            bytes: residency.bytes,
+            live: residency.live,
             alignment: 1,
             fixed: None,
         };
-        let rectangles: Vec<_> = stays.map(rectangle).collect();
+        let rectangles: Vec<_> = residencies.map(rectangle).collect();
         let name = |occupant| format!("{} in {}", name_or_id(graph, occupant), pool_name(plan, pool));
         geometry::check_disjoint(&rectangles, &name, violations);
     }
@@ -237,9 +243,9 @@ fn check_disjoint(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationColl
 /// Checks R5 to R7.
 pub(super) fn check_uses(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
     let mut seen: BTreeSet<(u32, (u8, u32))> = BTreeSet::new();
-    let mut stays: BTreeMap<((u8, u32), PoolId), Vec<&Stay>> = BTreeMap::new();
-    for stay in &plan.stays {
-        stays.entry((key(stay.occupant), stay.pool)).or_default().push(stay);
+    let mut residencies: BTreeMap<((u8, u32), PoolId), Vec<&Residency>> = BTreeMap::new();
+    for residency in &plan.residencies {
+        residencies.entry((key(residency.occupant), residency.pool)).or_default().push(residency);
     }
     for entry in &plan.uses {
         let Use { step, occupant, pool } = *entry;
@@ -253,8 +259,8 @@ pub(super) fn check_uses(graph: &Graph, plan: &PoolPlan, violations: &mut Violat
             Occupant::Tensor(id) => operator.inputs().contains(&id) || operator.outputs().contains(&id),
             Occupant::Scratch(owner) => owner == id,
         };
-        let in_pool = stays.get(&(key(occupant), pool)).into_iter().flatten();
-        let is_resident = in_pool.copied().any(|stay| stay.live.contains(step));
+        let in_pool = residencies.get(&(key(occupant), pool)).into_iter().flatten();
+        let is_resident = in_pool.copied().any(|residency| residency.live.contains(step));
         let is_first = seen.insert((step, key(occupant)));
         let (operator, name) = (operator.name(), name_or_id(graph, occupant));
         if !is_operand {
