@@ -76,7 +76,7 @@ pub mod allocate;
 #[cfg(feature = "capi")]
 mod capi;
 pub mod effects;
-mod error;
+pub mod error;
 pub mod export;
 #[cfg(feature = "files")]
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 //! Liveness: the live range of every tensor and scratch buffer in the arena, given a graph and an order.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::graph::{Graph, Occupant, Tensor, TensorKind, Variables};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::support::ids::{BufferId, OperatorId, TensorId};
@@ -52,8 +52,8 @@ impl Liveness {
         variables: Variables,
     ) -> Result<Self> {
         if !default_alignment.is_power_of_two() {
-            let place = "default alignment".to_owned();
-            return Err(Error::Alignment { place, alignment: default_alignment });
+            let subject = Subject::DefaultAlignment;
+            return Err(Error::Alignment { subject, alignment: default_alignment });
         }
         graph.check_order(order)?;
         let mut buffers = LivenessBuffers::default();

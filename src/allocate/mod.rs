@@ -201,7 +201,7 @@ pub fn by_name_with(name: &str, settings: Settings) -> Result<Box<dyn Strategy>>
         "merge" => Box::new(Merge::new().seed(seed)),
         "exact" => Box::new(Exact::new().seed(seed).threads(threads).effort(effort)),
         "auto" => Box::new(Auto::new().seed(seed).threads(threads).effort(effort)),
-        _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: NAMES.join(", ") }),
+        _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: &NAMES }),
     })
 }
 

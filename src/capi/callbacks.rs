@@ -74,9 +74,6 @@ impl CallbackStrategy {
     }
 }
 
-/// Prefix of the reason that a failed callback strategy returns; `planning_failure` recognizes it.
-pub(super) const CALLBACK_FAILED: &str = "the callback returned ";
-
 impl Strategy for CallbackStrategy {
     fn name(&self) -> &str {
         &self.name
@@ -94,6 +91,6 @@ impl Strategy for CallbackStrategy {
         if status == 0 {
             return Ok(Allocation::new(offsets));
         }
-        Err(Error::Refused { strategy: self.name.clone(), reason: format!("{CALLBACK_FAILED}{status}") })
+        Err(Error::StrategyFailed { strategy: self.name.clone(), status })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::boundary::{Failure, Outcome, array, copy_out, free, give, guard, mutable, reference};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
-use super::plan::{body_of, operator_ids, options_or_default, planning_failure, plimsoll_plan};
+use super::plan::{body_of, operator_ids, options_or_default, plimsoll_plan};
 use super::pools::plimsoll_pools;
 use super::records::{
     plimsoll_alias, plimsoll_occupant, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_residency,
@@ -81,7 +81,7 @@ unsafe fn place(
         Some(order) => planner.place_in_order(graph, order, &pools),
         None => planner.place(graph, &pools),
     };
-    let plan = plan.map_err(planning_failure)?;
+    let plan = plan?;
     options.log(&format!("placed `{name}`: cost {}, at least {}", plan.cost, plan.lower_bound));
     give(out, plimsoll_pool_plan { graph: Arc::clone(graph), plan });
     Ok(())

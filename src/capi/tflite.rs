@@ -237,7 +237,7 @@ mod supported {
     use std::sync::Arc;
 
     use super::{Failure, PLIMSOLL_NONE, plimsoll_options, plimsoll_plan};
-    use crate::capi::plan::{PlanContents, planning_failure};
+    use crate::capi::plan::PlanContents;
     use crate::capi::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
     use crate::export::tflite::{self, TfliteError, TflitePlan};
 
@@ -334,7 +334,7 @@ mod supported {
     fn failure(error: TfliteError) -> Failure {
         let text = error.to_string();
         match error {
-            TfliteError::Plan(error) => planning_failure(error),
+            TfliteError::Plan(error) => error.into(),
             TfliteError::Scratch { .. } => Failure::argument(text),
             TfliteError::Wrong(_) => Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, text),
             _ => Failure::new(PLIMSOLL_ERROR_IMPORT, text),

@@ -27,7 +27,7 @@ pub use tensor::{Shape, Tensor, TensorKind, TensorSpec};
 pub use ties::RelativePlacement;
 pub use windowed::Windowed;
 
-use crate::error::{Error, Result};
+use crate::error::{ConstraintSubject, Error, Named, OrderProblem, Result, Subject};
 use crate::support::ids::{OperatorId, TensorId};
 use dependencies::Dependencies;
 use ties::PlacementConstraints;
@@ -87,6 +87,16 @@ impl Graph {
     #[must_use]
     pub fn tensor(&self, id: TensorId) -> &Tensor {
         &self.tensors[id.index()]
+    }
+
+    /// The id and the name of an operator, for errors.
+    pub(crate) fn named_operator(&self, id: OperatorId) -> Named<OperatorId> {
+        self.operator(id).named(id)
+    }
+
+    /// The id and the name of a tensor, for errors.
+    pub(crate) fn named_tensor(&self, id: TensorId) -> Named<TensorId> {
+        self.tensor(id).named(id)
     }
 
     /// Ids of all operators, folded ones included.
@@ -160,13 +170,13 @@ impl Graph {
         if element_type.bits().is_none_or(|bits| bits == 0) {
             return Err(Error::NoWidth { element_type: element_type.name() });
         }
-        let retyped = |tensor: &Tensor| match &tensor.spec.size {
+        let retyped = |(id, tensor): (TensorId, &Tensor)| match &tensor.spec.size {
             tensor::Size::Shaped(old, shape) if old.is_float() => {
-                validate::shaped_bytes(&tensor.name, element_type, shape).map(Some)
+                validate::shaped_bytes(|| tensor.named(id), element_type, shape).map(Some)
             }
             _ => Ok(None),
         };
-        let sizes = self.tensors.iter().map(retyped).collect::<Result<Vec<_>>>()?;
+        let sizes = self.tensor_ids().zip(&self.tensors).map(retyped).collect::<Result<Vec<_>>>()?;
         let placements = self.rescaled_placements(element_type, &sizes)?;
         self.rescale_permits(element_type, &sizes);
         for (tensor, size) in self.tensors.iter_mut().zip(sizes) {
@@ -223,8 +233,7 @@ impl Graph {
     /// [`Error::Permit`] or [`Error::UnknownOperator`]. The graph is unchanged then.
     pub fn permit(&mut self, id: OperatorId, permits: impl IntoIterator<Item = Permit>) -> Result<()> {
         let count = self.operators.len();
-        let place = || "a permission".to_owned();
-        let unknown = || Error::UnknownOperator { place: place(), operator: id, count };
+        let unknown = || Error::UnknownOperator { subject: Subject::Permission, operator: id, count };
         let operator = self.operators.get_mut(id.index()).ok_or_else(unknown)?;
         let before = operator.permits.len();
         // Most operators have at most one permission, but a growing list would reserve four.
@@ -233,7 +242,7 @@ impl Graph {
         } else {
             operator.permits.extend(permits);
         }
-        let checked = permit::check_one(operator, before, &self.tensors);
+        let checked = permit::check_one((id, operator), before, &self.tensors);
         if checked.is_err() {
             operator.permits.truncate(before);
         }
@@ -291,8 +300,10 @@ impl Graph {
         let (Some(old), Some(new)) = (tensor(input), tensor(output)) else {
             return self.replace_placements([self.constraints.list.clone(), vec![placement]].concat());
         };
-        let place = || format!("the state `{}` -> `{}`", old.name(), new.name());
-        let wrong = |problem: String| Err(Error::Constraint { place: place(), problem });
+        let wrong = |problem: String| {
+            let [input, output] = [input, output].map(|id| self.named_tensor(id));
+            Err(Error::Constraint { subject: ConstraintSubject::State { input, output }, problem })
+        };
         if old.kind() != TensorKind::Input || !new.is_output() {
             return wrong("the old state must be a graph input and the new state a graph output".to_owned());
         }
@@ -337,41 +348,31 @@ impl Graph {
     /// # Errors
     /// [`Error::Order`] with the first violation found.
     pub fn check_order(&self, order: &[OperatorId]) -> Result<()> {
+        let invalid = |problem| Err(Error::Order(problem));
         let mut step_of = vec![u32::MAX; self.operators.len()];
         for (step, &id) in order.iter().enumerate() {
             let Some(operator) = self.operators.get(id.index()) else {
-                let text = format!(
-                    "step {step} names operator {id}, but the graph has {} operators",
-                    self.operators.len()
-                );
-                return Err(Error::Order(text));
+                let count = self.operators.len();
+                return invalid(OrderProblem::UnknownOperator { step, operator: id, count });
             };
             if operator.folded {
-                return Err(Error::Order(format!(
-                    "operator `{}` at step {step} is folded and does not run",
-                    operator.name
-                )));
+                return invalid(OrderProblem::Folded { operator: self.named_operator(id), step });
             }
             if step_of[id.index()] != u32::MAX {
-                return Err(Error::Order(format!(
-                    "operator `{}` occurs at step {} and again at step {step}",
-                    operator.name,
-                    step_of[id.index()]
-                )));
+                let (operator, first) = (self.named_operator(id), step_of[id.index()] as usize);
+                return invalid(OrderProblem::Repeated { operator, first, second: step });
             }
             step_of[id.index()] = step as u32;
         }
         if let Some(&missing) = self.program_order().iter().find(|id| step_of[id.index()] == u32::MAX) {
-            return Err(Error::Order(format!("operator `{}` is missing", self.operator(missing).name)));
+            return invalid(OrderProblem::Missing { operator: self.named_operator(missing) });
         }
         for (before, after) in self.dependencies() {
             let (early, late) = (step_of[before.index()], step_of[after.index()]);
             if early >= late {
-                return Err(Error::Order(format!(
-                    "operator `{}` at step {late} needs operator `{}`, which runs at step {early}",
-                    self.operator(after).name,
-                    self.operator(before).name
-                )));
+                let [operator, needs] = [after, before].map(|id| self.named_operator(id));
+                let (step, needs_step) = (late as usize, early as usize);
+                return invalid(OrderProblem::TooEarly { operator, step, needs, needs_step });
             }
         }
         Ok(())

@@ -4,7 +4,8 @@ use smallvec::SmallVec;
 
 use super::ElementType;
 use super::text::CompactText;
-use crate::support::ids::OperatorId;
+use crate::error::Named;
+use crate::support::ids::{OperatorId, TensorId};
 
 /// The kind of a tensor: the origin of its contents.
 ///
@@ -127,6 +128,11 @@ pub struct Tensor {
 }
 
 impl Tensor {
+    /// The id and the name, for errors.
+    pub(crate) fn named(&self, id: TensorId) -> Named<TensorId> {
+        Named::new(id, &*self.name)
+    }
+
     /// The name; need not be unique.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -175,6 +175,13 @@ pub enum ImportError {
         /// The reason.
         reason: String,
     },
+    /// A graph output that nothing in the file defines.
+    #[error("tensor `{}` has no producer, but the graph outputs it; \
+         is it an input, a constant or a variable?", short(.output))]
+    UnknownOutput {
+        /// The output.
+        output: String,
+    },
     /// The graph or the buffers of the file break a rule.
     #[error(transparent)]
     Invalid(#[from] Error),

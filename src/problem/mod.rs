@@ -19,7 +19,7 @@ pub(crate) use status::gap;
 use std::fmt;
 use std::ops::Range;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, FixedBuffer, Named, Result, Subject};
 use crate::support::ids::BufferId;
 use crate::support::sorting::sort_by_keys;
 
@@ -311,24 +311,35 @@ impl Problem {
         format!("`{}` ({} bytes at {offset}, live {})", self.name(id), buffer.size, buffer.live)
     }
 
+    /// The id and the name of a buffer, for errors.
+    pub(crate) fn named_buffer(&self, id: BufferId) -> Named<BufferId> {
+        Named::new(id, self.name(id))
+    }
+
+    fn fixed_buffer(&self, id: BufferId, offset: u64) -> FixedBuffer {
+        let Buffer { size, live, .. } = *self.buffer(id);
+        FixedBuffer { buffer: self.named_buffer(id), bytes: size, offset, live: live.start..live.end }
+    }
+
     fn check_each(&self) -> Result<()> {
         for (id, buffer) in self.ids().zip(&self.buffers) {
             let LiveRange { start, end } = buffer.live;
             if start >= end {
-                return Err(Error::EmptyLiveRange { buffer: self.name(id), start, end });
+                return Err(Error::EmptyLiveRange { buffer: self.named_buffer(id), start, end });
             }
             if let Some(gap) = buffer.first_invalid_gap() {
-                let (buffer, live) = (self.name(id), buffer.live);
-                return Err(Error::Gap { buffer, gap: gap.to_string(), live: live.to_string() });
+                let (buffer, live) = (self.named_buffer(id), buffer.live.start..buffer.live.end);
+                return Err(Error::Gap { buffer, gap: gap.start..gap.end, live });
             }
             let alignment = buffer.alignment;
             if !alignment.is_power_of_two() {
-                return Err(Error::Alignment { place: format!("buffer `{}`", self.name(id)), alignment });
+                return Err(Error::Alignment { subject: Subject::Buffer(self.named_buffer(id)), alignment });
             }
             if let Some(offset) = buffer.fixed_offset
                 && offset % alignment != 0
             {
-                return Err(Error::FixedMisaligned { buffer: self.name(id), offset, alignment });
+                let subject = Subject::Buffer(self.named_buffer(id));
+                return Err(Error::FixedMisaligned { subject, offset, alignment });
             }
         }
         Ok(())
@@ -343,7 +354,7 @@ impl Problem {
         let mut total: u64 = fixed.max().unwrap_or(0).max(reserved);
         for (id, buffer) in self.ids().zip(&self.buffers) {
             let overflow = || Error::TotalOverflow {
-                buffer: self.name(id),
+                buffer: self.named_buffer(id),
                 bytes: buffer.size,
                 alignment: buffer.alignment,
             };
@@ -360,7 +371,7 @@ impl Problem {
             let Some(offset) = buffer.fixed_offset else { continue };
             let index = self.reserved.partition_point(|range| range.end <= offset);
             if let Some(range) = self.reserved.get(index).filter(|range| range.start < offset + buffer.size) {
-                let buffer = self.describe(id, offset);
+                let buffer = self.fixed_buffer(id, offset);
                 return Err(Error::FixedReserved { buffer, start: range.start, end: range.end });
             }
         }
@@ -377,7 +388,7 @@ impl Problem {
         match clash {
             None => Ok(()),
             Some((first, second)) => {
-                let at = |id: BufferId| self.describe(id, self.buffer(id).fixed_offset.unwrap_or(0));
+                let at = |id: BufferId| self.fixed_buffer(id, self.buffer(id).fixed_offset.unwrap_or(0));
                 Err(Error::FixedOverlap { first: at(first), second: at(second) })
             }
         }

@@ -63,9 +63,9 @@ mod order;
 mod permitted;
 mod pools;
 mod replay;
-mod rule;
 mod violation;
 
+pub use crate::error::{MAX_REPORTED, Rule, Violation, Violations};
 use crate::graph::Graph;
 use crate::plan::{Plan, PoolPlan};
 use crate::problem::{Buffer, Choice, LiveRange, Objects, Problem, Solution};
@@ -74,9 +74,7 @@ use claims::{CertificateMember, ChoiceTotals, StatedBounds};
 use geometry::{ArenaExtent, PlacedRectangle};
 use needs::Requirements;
 use objects::ObjectMember;
-pub use rule::Rule;
 use violation::ViolationCollector;
-pub use violation::{MAX_REPORTED, Violation, Violations};
 
 /// Checks a plan against its graph.
 ///

@@ -1,5 +1,6 @@
 //! Errors of reading a plan.
 
+use crate::Error;
 use crate::import::{cut, listing, short};
 
 /// Reason for which a PLAN.json cannot be read, or does not refer to this model. Sizes, offsets and live
@@ -8,8 +9,15 @@ use crate::import::{cut, listing, short};
 #[non_exhaustive]
 pub enum DocumentError {
     /// Invalid JSON, or not the fields of a plan.
-    #[error("not a plan: {}", cut(.0))]
-    Malformed(String),
+    #[error("not a plan: {}", cut(.reason))]
+    Malformed {
+        /// The fault, with its position.
+        reason: String,
+        /// The line, from 1; 0 if the fault has no position.
+        line: usize,
+        /// The column in the line, from 1.
+        column: usize,
+    },
 
     /// A document of another kind or of a later version.
     #[error("the plan's format is {}; this version reads `{expected}`", short(.found))]
@@ -76,8 +84,8 @@ pub enum DocumentError {
     },
 
     /// Invalid pools.
-    #[error("the plan's {}", cut(.0))]
-    Pools(String),
+    #[error("the plan's {0}")]
+    Pools(#[source] Error),
 
     /// A pool that the plan does not define.
     #[error("{} names pool `{}`, which the plan does not define", cut(.place), short(.pool))]

@@ -36,7 +36,7 @@ impl PoolPlanDocument {
             }
             Ok(pools)
         };
-        pools().map_err(|error| DocumentError::Pools(error.to_string()))
+        pools().map_err(DocumentError::Pools)
     }
 
     /// The plan for `graph` that the document claims. References to the graph are checked; everything
