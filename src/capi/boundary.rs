@@ -103,7 +103,7 @@ pub(super) fn give<T>(out: &mut *mut T, object: T) {
 
 #[cold]
 #[inline(never)]
-fn null(name: &str) -> Failure {
+pub(super) fn null(name: &str) -> Failure {
     Failure::new(PLIMSOLL_ERROR_NULL, format!("`{name}` is NULL"))
 }
 

@@ -6,6 +6,7 @@ use super::boundary::{Failure, array, copy_out, free, give, guard, mutable, refe
 use super::graph::{no_body, plimsoll_graph};
 use super::options::plimsoll_options;
 use super::problem::plimsoll_problem;
+use super::record_size::{check_size, write};
 use super::records::plimsoll_schedule;
 use super::status::PLIMSOLL_ERROR_WRONG_PLAN;
 use crate::verify::{verify, verify_solution};
@@ -50,7 +51,8 @@ pub unsafe extern "C" fn plimsoll_graph_plan(
 }
 
 /// Computes an order without offsets and copies out the indices of operators, without folded ones.
-/// Every call searches, so pass capacity for all operators at once. `figures` may be NULL.
+/// Every call searches, so pass capacity for all operators at once. `figures` may be NULL; otherwise
+/// `record_size` is its size.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_schedule(
     graph: *const plimsoll_graph,
@@ -59,23 +61,28 @@ pub unsafe extern "C" fn plimsoll_graph_schedule(
     capacity: usize,
     count: *mut usize,
     figures: *mut plimsoll_schedule,
+    record_size: usize,
 ) -> i32 {
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
+        if !figures.is_null() {
+            check_size::<plimsoll_schedule>(record_size)?;
+        }
         let default = plimsoll_options::default();
         let options = unsafe { options_or_default(options, &default) }?;
         let schedule = options.planner()?.schedule(graph)?;
         let indices: Vec<u32> = schedule.order.iter().map(|id| id.index() as u32).collect();
         unsafe { copy_out(&indices, order, capacity, count) }?;
-        if !figures.is_null() {
-            *unsafe { mutable(figures, "figures") }? = plimsoll_schedule {
-                peak_bytes: schedule.peak,
-                program_peak_bytes: schedule.program_peak,
-                lower_bound_bytes: schedule.lower_bound,
-                nodes: schedule.nodes,
-            };
+        if figures.is_null() {
+            return Ok(());
         }
-        Ok(())
+        let record = plimsoll_schedule {
+            peak_bytes: schedule.peak,
+            program_peak_bytes: schedule.program_peak,
+            lower_bound_bytes: schedule.lower_bound,
+            nodes: schedule.nodes,
+        };
+        unsafe { write(&record, figures, record_size, "figures") }
     })
 }
 

@@ -125,15 +125,15 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_write(
 pub unsafe extern "C" fn plimsoll_tflite_plan_head_bytes(
     planned: *const plimsoll_tflite_plan,
     head: *mut u64,
-    own_head: *mut u64,
+    runtime_head: *mut u64,
 ) -> i32 {
     guard(|| {
         let planned = &unsafe { reference(planned, "planned") }?.planned;
         if !head.is_null() {
             *unsafe { mutable(head, "head") }? = planned.head_bytes();
         }
-        if !own_head.is_null() {
-            *unsafe { mutable(own_head, "own_head") }? =
+        if !runtime_head.is_null() {
+            *unsafe { mutable(runtime_head, "runtime_head") }? =
                 planned.runtime_head_bytes().unwrap_or(PLIMSOLL_NONE);
         }
         Ok(())
