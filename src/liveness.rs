@@ -20,6 +20,21 @@ use crate::support::ids::{BufferId, OperatorId, TensorId};
 /// An operator's inputs and outputs are both live at its step. A tensor without readers lives for
 /// one step. Constants are outside of the arena. The size of a scratch buffer does not include the
 /// operator's bodies, whose plans are made before.
+///
+/// ```
+/// use plimsoll::{Graph, Liveness, Occupant, TensorSpec, Variables};
+///
+/// let mut net = Graph::builder("net");
+/// let x = net.input("x", TensorSpec::bytes(64));
+/// let y = net.tensor("y", TensorSpec::bytes(32));
+/// net.operator("pool").reads([x]).writes([y]);
+/// net.output(y);
+/// let graph = net.build()?;
+/// let liveness = Liveness::new(&graph, graph.program_order(), 16, Variables::Arena)?;
+/// assert_eq!(liveness.occupants(), [Occupant::Tensor(x), Occupant::Tensor(y)]);
+/// assert_eq!((liveness.live_bytes(), liveness.problem().buffers().len()), (vec![96], 2));
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Liveness {
     problem: Problem,
@@ -28,7 +43,10 @@ pub struct Liveness {
 }
 
 /// The step with the most live bytes.
+///
+/// Example: [`Liveness`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Peak {
     /// The first step with the most live bytes.
     pub step: u32,
@@ -58,7 +76,7 @@ impl Liveness {
         graph.check_order(order)?;
         let mut buffers = LivenessBuffers::default();
         let ranges = tensor_ranges(graph, order);
-        for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
+        for (id, tensor) in graph.iter_tensors() {
             let outside = tensor.kind() == TensorKind::Variable && variables == Variables::Outside;
             if let (Some(live), false) = (ranges[id.index()], outside) {
                 buffers.add_tensor(id, tensor, live, default_alignment);

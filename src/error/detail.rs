@@ -75,6 +75,8 @@ pub enum OrderProblem {
 }
 
 /// The reason why no placement in the pools exists.
+///
+/// Example: [`Error`](super::Error) and [`OrderProblem`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misfit {
@@ -116,8 +118,8 @@ pub enum Misfit {
     /// The sizes exceed the limit of the placement.
     #[error("the sizes sum to {bytes} bytes, above the limit of 2^61")]
     TotalSize {
-        /// The sum.
-        bytes: u128,
+        /// The sum; 2^64-1 if it is larger.
+        bytes: u64,
     },
 }
 
@@ -127,6 +129,8 @@ fn moment(operator: Option<&Named<OperatorId>>) -> String {
 }
 
 /// The reason why a list of pools is invalid, or contradicts a graph.
+///
+/// Example: [`Error`](super::Error) and [`OrderProblem`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PoolsProblem {
@@ -186,8 +190,8 @@ pub enum PoolsProblem {
     /// The costs exceed the limit of the placement.
     #[error("the costs sum to {cost}, above the limit of 2^61")]
     TotalCost {
-        /// The sum.
-        cost: u128,
+        /// The sum; 2^64-1 if it is larger.
+        cost: u64,
     },
 }
 
@@ -197,6 +201,8 @@ fn names(pools: &[Named<PoolId>], separator: &str) -> String {
 }
 
 /// The reason why a permission to share memory is invalid.
+///
+/// Example: [`OrderProblem`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PermitProblem {
@@ -235,6 +241,8 @@ pub enum PermitProblem {
 }
 
 /// The reason why a graph is invalid as the body of an operator.
+///
+/// Example: [`OrderProblem`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyProblem {
@@ -264,6 +272,8 @@ pub enum BodyProblem {
 ///
 /// A strategy of your own makes [`Other`](Self::Other) from a text, for example by
 /// [`Error::refused`](super::Error::refused).
+///
+/// Example: [`OrderProblem`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {

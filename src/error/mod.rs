@@ -37,6 +37,8 @@ pub use violation::{MAX_REPORTED, Violation, Violations};
 use crate::support::ids::{BufferId, OperatorId, TensorId};
 
 /// An error in the input or in a strategy. Messages name the operator, tensor or buffer concerned.
+///
+/// Example: the [module](self).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -93,7 +95,7 @@ pub enum Error {
         /// The operator.
         operator: Named<OperatorId>,
         /// The reason.
-        problem: PermitProblem,
+        problem: Box<PermitProblem>,
     },
 
     /// A constraint on the relative placement of tensors that cannot be satisfied.

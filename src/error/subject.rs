@@ -158,6 +158,8 @@ impl fmt::Display for ConstraintSubject {
 }
 
 /// A buffer with a fixed offset.
+///
+/// Example: [`Named`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FixedBuffer {
     /// The buffer.

@@ -66,6 +66,8 @@ impl std::error::Error for Violation {}
 /// All violations of a plan, at most [`MAX_REPORTED`].
 ///
 /// Displayed on one line of at most about 2 KiB; long names are shortened.
+///
+/// Example: [`verify`](crate::verify::verify).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violations(pub(crate) Vec<Violation>);
 

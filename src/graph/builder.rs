@@ -201,6 +201,8 @@ impl GraphBuilder {
 }
 
 /// Adds inputs, outputs and properties to one operator of a [`GraphBuilder`].
+///
+/// Example: [`GraphBuilder`](crate::GraphBuilder).
 #[derive(Debug)]
 pub struct OperatorBuilder<'a> {
     operator: &'a mut Operator,

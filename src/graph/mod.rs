@@ -23,7 +23,9 @@ pub use occupant::{Occupant, Variables};
 pub use operator::Operator;
 pub use permit::{Permit, Side};
 pub use pools::{Content, Loading, Pool, Pools};
-pub use tensor::{Shape, Tensor, TensorKind, TensorSpec};
+#[cfg(feature = "tflite")]
+pub(crate) use tensor::Shape;
+pub use tensor::{Tensor, TensorKind, TensorSpec};
 pub use ties::RelativePlacement;
 pub use windowed::Windowed;
 
@@ -37,6 +39,21 @@ use ties::PlacementConstraints;
 /// Guarantees: every id is in range, every intermediate that is read or is an output has exactly
 /// one producer, alignments are powers of two, sizes fit 64 bits, and the operators have a valid
 /// order.
+///
+/// ```
+/// use plimsoll::{Graph, TensorSpec};
+///
+/// let mut net = Graph::builder("net");
+/// let x = net.input("x", TensorSpec::bytes(64));
+/// let y = net.tensor("y", TensorSpec::bytes(32));
+/// let pool = net.operator("pool").reads([x]).writes([y]).id();
+/// net.output(y);
+/// let graph = net.build()?;
+/// assert_eq!(graph.program_order(), [pool]);
+/// assert_eq!(graph.tensor(y).producer(), Some(pool));
+/// assert_eq!(graph.operator(pool).name(), "pool");
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Graph {
     name: String,
@@ -109,6 +126,42 @@ impl Graph {
         (0..self.tensors.len()).map(TensorId::new)
     }
 
+    /// All operators with their ids, folded ones included.
+    ///
+    /// ```
+    /// use plimsoll::Graph;
+    ///
+    /// let mut net = Graph::builder("net");
+    /// net.operator("conv");
+    /// net.operator("relu");
+    /// let graph = net.build()?;
+    /// let names: Vec<_> = graph.iter_operators().map(|(id, operator)| (id.index(), operator.name())).collect();
+    /// assert_eq!(names, [(0, "conv"), (1, "relu")]);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn iter_operators(&self) -> impl ExactSizeIterator<Item = (OperatorId, &Operator)> {
+        self.operators.iter().enumerate().map(|(index, operator)| (OperatorId::new(index), operator))
+    }
+
+    /// All tensors with their ids, constants included.
+    ///
+    /// ```
+    /// use plimsoll::{Graph, TensorSpec};
+    ///
+    /// let mut net = Graph::builder("net");
+    /// net.input("x", TensorSpec::bytes(16));
+    /// net.constant("w", TensorSpec::bytes(4));
+    /// let graph = net.build()?;
+    /// let sizes: Vec<_> = graph.iter_tensors().map(|(id, tensor)| (id.index(), tensor.bytes())).collect();
+    /// assert_eq!(sizes, [(0, 16), (1, 4)]);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn iter_tensors(&self) -> impl ExactSizeIterator<Item = (TensorId, &Tensor)> {
+        self.tensors.iter().enumerate().map(|(index, tensor)| (TensorId::new(index), tensor))
+    }
+
     /// The program order: a valid order of the operators that run, without folded ones.
     ///
     /// It is the order in which operators were added, if that order is valid. Otherwise, it is the
@@ -176,7 +229,7 @@ impl Graph {
             }
             _ => Ok(None),
         };
-        let sizes = self.tensor_ids().zip(&self.tensors).map(retyped).collect::<Result<Vec<_>>>()?;
+        let sizes = self.iter_tensors().map(retyped).collect::<Result<Vec<_>>>()?;
         let placements = self.rescaled_placements(element_type, &sizes)?;
         self.rescale_permits(element_type, &sizes);
         for (tensor, size) in self.tensors.iter_mut().zip(sizes) {

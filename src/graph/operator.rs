@@ -8,6 +8,8 @@ use crate::error::Named;
 use crate::support::ids::{OperatorId, TensorId};
 
 /// An operator of a [`Graph`](crate::Graph).
+///
+/// Example: [`GraphBuilder`](crate::GraphBuilder).
 #[derive(Clone, Debug)]
 pub struct Operator {
     pub(crate) name: CompactText,

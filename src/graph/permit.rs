@@ -8,6 +8,8 @@ use crate::support::ids::{OperatorId, TensorId};
 ///
 /// A plan may leave a permission unused, for example because sizes, alignments or other aliases
 /// rule it out. [`Plan::aliases`](crate::Plan::aliases) lists the aliases that a plan uses.
+///
+/// Example: [`SharingLevel`](crate::SharingLevel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Permit {
@@ -55,6 +57,8 @@ pub enum Permit {
 }
 
 /// One of the two tensors of a [`Permit::Overlap`].
+///
+/// Example: [`Windowed`](crate::Windowed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The operator's input.
@@ -132,7 +136,7 @@ pub(super) fn check_one(
     let (inputs, outputs) = (sorted(&operator.inputs), sorted(&operator.outputs));
     let invalid = permits.iter().find_map(|&permit| problem((&inputs, &outputs), permit, tensors));
     match invalid {
-        Some(problem) => Err(Error::Permit { operator: operator.named(id), problem }),
+        Some(problem) => Err(Error::Permit { operator: operator.named(id), problem: Box::new(problem) }),
         None => Ok(()),
     }
 }

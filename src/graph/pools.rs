@@ -5,6 +5,8 @@ use crate::graph::{Graph, Occupant, Tensor, TensorKind};
 use crate::support::ids::PoolId;
 
 /// A kind of content that a pool may hold.
+///
+/// Example: [`Pools`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Content {
@@ -45,6 +47,8 @@ impl Content {
 ///
 /// Costs are per byte, in a unit that the caller chooses: only their ratios matter. The default
 /// costs are 0.
+///
+/// Example: [`Pools`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
     pub(crate) name: String,
@@ -186,7 +190,10 @@ impl Pool {
 }
 
 /// The time at which resident constants and variables are loaded on chip.
+///
+/// Example: [`Pools`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Loading {
     /// Before the first run. Resident constants and variables stay on chip between runs, so that
     /// loading them costs nothing.
@@ -313,6 +320,21 @@ impl Pools {
     #[must_use]
     pub fn backing_store_id(&self) -> PoolId {
         PoolId::new(self.list.len() - 1)
+    }
+
+    /// The pools with their ids, fast ones first.
+    ///
+    /// ```
+    /// use plimsoll::{Pool, Pools};
+    ///
+    /// let pools = Pools::new([Pool::on_chip("l2", 1 << 20), Pool::off_chip("ddr")])?;
+    /// let names: Vec<_> = pools.iter().map(|(id, pool)| (id.index(), pool.name())).collect();
+    /// assert_eq!(names, [(0, "l2"), (1, "ddr")]);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (PoolId, &Pool)> {
+        self.list.iter().enumerate().map(|(index, pool)| (PoolId::new(index), pool))
     }
 
     /// The id and the name of a pool, for errors.

@@ -11,6 +11,8 @@ use crate::support::ids::{OperatorId, TensorId};
 ///
 /// Graph outputs are not a kind of their own: an input, a variable or an intermediate can be an
 /// output as well, see [`Tensor::is_output`].
+///
+/// Example: [`GraphBuilder`](crate::GraphBuilder).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TensorKind {
     /// Written by the caller before the first step.
@@ -42,7 +44,7 @@ impl fmt::Display for TensorKind {
 }
 
 /// A shape: dimensions, outermost first. A scalar has no dimensions.
-pub type Shape = SmallVec<[u64; 4]>;
+pub(crate) type Shape = SmallVec<[u64; 4]>;
 
 /// The size and the placement constraints of a tensor.
 ///
@@ -115,6 +117,8 @@ impl TensorSpec {
 }
 
 /// A tensor of a [`Graph`](crate::Graph).
+///
+/// Example: [`GraphBuilder`](crate::GraphBuilder).
 #[derive(Clone, Debug)]
 pub struct Tensor {
     pub(crate) name: CompactText,

@@ -12,6 +12,8 @@ use crate::support::sorting::sort_by_keys;
 /// live range of one must end before that of the other begins, or an operator must
 /// [permit](Permit) the alias. A plan uses such a permission at any level of
 /// [`SharingLevel`](crate::SharingLevel).
+///
+/// Example: [`ConstraintSubject`](crate::error::ConstraintSubject).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RelativePlacement {
     /// The tensor that is placed.

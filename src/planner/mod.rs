@@ -276,7 +276,7 @@ impl Planner {
     /// let problem = Problem::new(buffers)?;
     /// let choice = Planner::new().capacity(100).choose(&problem, None)?;
     /// assert_eq!((choice.value, choice.is_optimal()), (100, true));
-    /// assert_eq!(choice.offsets[1], None); // 60 and 40 bytes alias one object
+    /// assert_eq!(choice.offsets[1], None); // 60 and 40 bytes share one object
     /// # Ok::<(), plimsoll::Error>(())
     /// ```
     pub fn choose(&self, problem: &Problem, values: Option<&[u64]>) -> Result<Choice> {
@@ -383,11 +383,7 @@ impl Planner {
         let buffers = liveness.problem().buffers().iter().zip(offsets);
         for (occupant, (buffer, offset)) in liveness.occupants().iter().zip(buffers) {
             let placement = Placement { offset, bytes: buffer.size(), live: buffer.live() };
-            plan.arena_bytes = plan.arena_bytes.max(placement.end());
-            match occupant {
-                Occupant::Tensor(id) => plan.tensors[id.index()] = Some(placement),
-                Occupant::Scratch(id) => plan.scratch[id.index()] = Some(placement),
-            }
+            plan.set_placement(*occupant, placement);
         }
         plan.order = order.to_vec();
         (plan.alignment, plan.variables, plan.capacity) = (self.alignment, self.variables, self.capacity);

@@ -24,6 +24,8 @@ use crate::support::ids::BufferId;
 use crate::support::sorting::sort_by_keys;
 
 /// Half-open range of steps `[start, end)` at which the contents of a buffer are needed.
+///
+/// Example: [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LiveRange {
     /// First step.
@@ -69,6 +71,8 @@ impl fmt::Display for LiveRange {
 /// A rectangle of a [`Problem`]: its width is the live range, its height the size. A strategy
 /// chooses the offset, unless it is fixed. A buffer with gaps is several rectangles at one
 /// offset.
+///
+/// Example: [`Problem`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffer {
     size: u64,
@@ -292,6 +296,21 @@ impl Problem {
         (0..self.buffers.len()).map(BufferId::new)
     }
 
+    /// All buffers with their ids.
+    ///
+    /// ```
+    /// use plimsoll::{Buffer, Problem};
+    ///
+    /// let problem = Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(4, 1..3)])?;
+    /// let sizes: Vec<_> = problem.iter().map(|(id, buffer)| (id.index(), buffer.size())).collect();
+    /// assert_eq!(sizes, [(0, 8), (1, 4)]);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (BufferId, &Buffer)> {
+        self.buffers.iter().enumerate().map(|(index, buffer)| (BufferId::new(index), buffer))
+    }
+
     /// Capacity in bytes, if there is one.
     #[must_use]
     pub fn capacity(&self) -> Option<u64> {
@@ -322,7 +341,7 @@ impl Problem {
     }
 
     fn check_each(&self) -> Result<()> {
-        for (id, buffer) in self.ids().zip(&self.buffers) {
+        for (id, buffer) in self.iter() {
             let LiveRange { start, end } = buffer.live;
             if start >= end {
                 return Err(Error::EmptyLiveRange { buffer: self.named_buffer(id), start, end });
@@ -352,7 +371,7 @@ impl Problem {
         let fixed = self.buffers.iter().filter_map(|buffer| buffer.fixed_offset);
         let reserved = self.reserved.last().map_or(0, |range| range.end);
         let mut total: u64 = fixed.max().unwrap_or(0).max(reserved);
-        for (id, buffer) in self.ids().zip(&self.buffers) {
+        for (id, buffer) in self.iter() {
             let overflow = || Error::TotalOverflow {
                 buffer: self.named_buffer(id),
                 bytes: buffer.size,

@@ -152,7 +152,7 @@ impl<'a> AliasBuilder<'a> {
             positions: OffsetUnionFind::new(graph.tensors().len()),
             sharing,
             origins: Origins::new(graph),
-            groups: graph.tensor_ids().zip(graph.tensors()).map(group).collect(),
+            groups: graph.iter_tensors().map(group).collect(),
             aliases: vec![Vec::new(); graph.operators().len()],
             overwriting: Vec::new(),
             kept_apart,

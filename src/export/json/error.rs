@@ -5,6 +5,8 @@ use crate::import::{cut, listing, short};
 
 /// Reason for which a PLAN.json cannot be read, or does not refer to this model. Sizes, offsets and live
 /// ranges are checked by the verifier, not here.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
@@ -96,9 +98,9 @@ pub enum DocumentError {
         pool: String,
     },
 
-    /// A share whose index and name belong to different tensors.
+    /// An alias whose index and name belong to different tensors.
     #[error("{} names tensor {index} `{}`, but its name is `{}`", cut(.place), short(.tensor), short(.other))]
-    Shares {
+    Alias {
         /// Position in the plan.
         place: String,
         /// The index.

@@ -229,11 +229,12 @@ fn check_magnitude(instance: &Instance) -> Result<()> {
         (u128::from(item.size) + u128::from(item.alignment.max(coarsest))) * max_residencies
     });
     let bytes: u128 = bytes.sum();
+    let saturated = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
     if bytes > u128::from(MAX_BYTES) {
-        return Err(Error::DoesNotFit(Misfit::TotalSize { bytes }));
+        return Err(Error::DoesNotFit(Misfit::TotalSize { bytes: saturated(bytes) }));
     }
     if cost > u128::from(MAX_BYTES) {
-        return Err(Error::Pools(PoolsProblem::TotalCost { cost }));
+        return Err(Error::Pools(PoolsProblem::TotalCost { cost: saturated(cost) }));
     }
     Ok(())
 }

@@ -36,6 +36,26 @@ impl Planner {
     /// that of the starting order. It is proven minimal over orders only if everything
     /// [fits on chip](PoolPlan::all_fits).
     ///
+    /// ```
+    /// use plimsoll::{Graph, Occupant, Planner, Pool, Pools, TensorSpec};
+    ///
+    /// let mut net = Graph::builder("net");
+    /// let x = net.input("x", TensorSpec::bytes(64));
+    /// let y = net.tensor("y", TensorSpec::bytes(32));
+    /// let z = net.tensor("z", TensorSpec::bytes(32));
+    /// net.operator("pool").reads([x]).writes([y]);
+    /// net.operator("relu").reads([y]).writes([z]);
+    /// net.output(z);
+    /// let graph = net.build()?;
+    ///
+    /// let pools = Pools::new([Pool::on_chip("sram", 32), Pool::off_chip("ddr")])?;
+    /// let plan = Planner::new().place(&graph, &pools)?;
+    /// let residency = plan.residencies_of(Occupant::Tensor(y)).next().expect("`y` is in a memory");
+    /// assert_eq!(pools.pool(residency.pool).name(), "sram");
+    /// assert_eq!((plan.cost, plan.is_optimal()), (64 + 32, true)); // DDR: reads x, writes z
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`plan`](Self::plan); [`Error::DoesNotFit`] if a pool cannot hold the tensors that must
     /// be there; [`Error::Pools`] if tensors that share memory must be in different pools, or if a

@@ -199,5 +199,5 @@ fn check_name(
         return Ok(());
     }
     let (tensor, other) = (name.to_owned(), actual.clone());
-    Err(DocumentError::Shares { place: place(), index: id.index(), tensor, other })
+    Err(DocumentError::Alias { place: place(), index: id.index(), tensor, other })
 }
