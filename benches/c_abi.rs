@@ -25,6 +25,7 @@ struct Record {
 unsafe extern "C" {
     fn plimsoll_problem_new(
         buffers: *const Record,
+        record_size: usize,
         count: usize,
         names: *const *const c_char,
         problem: *mut *mut u8,
@@ -50,6 +51,13 @@ fn buffers(records: &[Record]) -> Vec<Buffer> {
     records.iter().map(|one| Buffer::new(one.size, one.start..one.end).align(one.alignment)).collect()
 }
 
+/// # Safety
+/// As the header requires.
+unsafe fn new_problem(records: &[Record], problem: *mut *mut u8) -> i32 {
+    // SAFETY: the size and the count are those of the records.
+    unsafe { plimsoll_problem_new(records.as_ptr(), size_of::<Record>(), records.len(), null(), problem) }
+}
+
 /// Computes offsets from records in Rust.
 fn plan_by_rust(records: &[Record]) -> Vec<u64> {
     let problem = Problem::new(buffers(records)).expect("valid buffers");
@@ -62,7 +70,7 @@ fn plan_by_c(records: &[Record]) -> Vec<u64> {
     let mut offsets = vec![0; records.len()];
     // SAFETY: all pointers are valid as the header requires; the counts are those of the arrays.
     unsafe {
-        assert_eq!(plimsoll_problem_new(records.as_ptr(), records.len(), null(), &raw mut problem), 0);
+        assert_eq!(new_problem(records, &raw mut problem), 0);
         assert_eq!(plimsoll_problem_plan(problem, null(), &raw mut plan), 0);
         assert_eq!(plimsoll_plan_offsets(plan, offsets.as_mut_ptr(), offsets.len(), &raw mut count), 0);
         plimsoll_plan_free(plan);
@@ -79,7 +87,7 @@ fn hand_over_by_c(records: &[Record]) {
     let mut problem = null_mut();
     // SAFETY: as above; each handle is freed once.
     unsafe {
-        assert_eq!(plimsoll_problem_new(records.as_ptr(), records.len(), null(), &raw mut problem), 0);
+        assert_eq!(new_problem(records, &raw mut problem), 0);
         plimsoll_problem_free(problem);
     }
 }

@@ -24,6 +24,11 @@
  *   from 0; live ranges are half-open. Indices count tensors, operators and buffers in
  *   the order in which they were added, from 0.
  * - Enumerations are int32_t; unknown numbers are refused.
+ * - Records are plain structs; later versions may append fields. So functions that take
+ *   or fill records have an argument with the record's size: pass sizeof, for example
+ *   sizeof(plimsoll_pool). Arrays have one size for all records. The library gives
+ *   fields that a program lacks their defaults, and refuses fields that it does not know
+ *   unless they are 0. Initialize whole records, so that later fields are 0.
  * - Callbacks run on the calling thread, and must return.
  * - An internal error ends the call with PLIMSOLL_ERROR_PANIC; in a library built with
  *   panic = "abort", it ends the process.
@@ -44,7 +49,7 @@
 
 // The ABI number: a program runs with every library that has the same number. `plimsoll_abi()`
 // returns the number of the library.
-#define PLIMSOLL_ABI 1
+#define PLIMSOLL_ABI 2
 
 // No value: no fixed offset, no capacity, no offset in the arena.
 #define PLIMSOLL_NONE UINT64_MAX
@@ -280,10 +285,6 @@ typedef struct plimsoll_cancel_token plimsoll_cancel_token;
 // number of threads may use it at the same time.
 typedef struct plimsoll_choice plimsoll_choice;
 
-// Tensors, buffers and scratch that cannot lie together within a capacity. Immutable; any number of
-// threads may use it at the same time.
-typedef struct plimsoll_infeasible_core plimsoll_infeasible_core;
-
 // A graph of operators and tensors. Add operators and tensors first, then build it once, then
 // plan it any number of times. Until it is built, only one thread at a time may use it; after
 // that, any number.
@@ -292,6 +293,10 @@ typedef struct plimsoll_graph plimsoll_graph;
 // Options of an import. No thread may change them while another uses them; otherwise any number
 // of threads may use them at the same time.
 typedef struct plimsoll_import_options plimsoll_import_options;
+
+// Tensors, buffers and scratch that cannot lie together within a capacity. Immutable; any number of
+// threads may use it at the same time.
+typedef struct plimsoll_infeasible_core plimsoll_infeasible_core;
 
 // Options of a planner. No thread may change them while another uses them; otherwise any number of
 // threads may use them at the same time, as far as their callbacks allow it: callbacks run on the
@@ -323,7 +328,7 @@ typedef struct plimsoll_tflite_plan plimsoll_tflite_plan;
 // change them while another uses them; otherwise any number of threads may use them at the same time.
 typedef struct plimsoll_tflite_scratch plimsoll_tflite_scratch;
 
-// A buffer to be given an offset. Frozen: 32 bytes.
+// A buffer to be given an offset.
 typedef struct plimsoll_buffer {
     // Size in bytes; may be 0.
     uint64_t size;
@@ -337,7 +342,7 @@ typedef struct plimsoll_buffer {
     uint32_t end;
 } plimsoll_buffer;
 
-// Steps at which other buffers may use the memory of a live buffer. Frozen: 12 bytes.
+// Steps at which other buffers may use the memory of a live buffer.
 typedef struct plimsoll_gap {
     // Index of the buffer in the array.
     uint32_t buffer;
@@ -347,7 +352,7 @@ typedef struct plimsoll_gap {
     uint32_t end;
 } plimsoll_gap;
 
-// Chooses an offset in bytes for each of `count` buffers. `capacity` is the arena capacity in
+// Chooses an offset in bytes for each of `count` buffers, of the record size given with the callback. `capacity` is the arena capacity in
 // bytes to aim for, or PLIMSOLL_NONE; exceeding it is no error. A result other than 0 ends planning
 // with PLIMSOLL_ERROR_CALLBACK. The library verifies the offsets as it verifies those of its own
 // strategies. Called on the thread that plans. Must return.
@@ -357,7 +362,7 @@ typedef int32_t (*plimsoll_strategy_fn)(void *userdata,
                                         uint64_t capacity,
                                         uint64_t *offsets);
 
-// Progress of a search, as passed to a progress callback. Frozen: 24 bytes.
+// Progress of a search, as passed to a progress callback.
 typedef struct plimsoll_progress {
     // Search nodes used.
     uint64_t nodes;
@@ -375,7 +380,7 @@ typedef int32_t (*plimsoll_progress_fn)(void *userdata, const struct plimsoll_pr
 // beginning and end of each plan. Must return.
 typedef void (*plimsoll_log_fn)(void *userdata, const char *line);
 
-// Figures of an operator order. Frozen: 32 bytes.
+// Figures of an operator order.
 typedef struct plimsoll_schedule {
     // Peak of live bytes over all steps.
     uint64_t peak_bytes;
@@ -387,7 +392,7 @@ typedef struct plimsoll_schedule {
     uint64_t nodes;
 } plimsoll_schedule;
 
-// Place of a tensor, buffer or scratch in the arena, and its live range. Frozen: 32 bytes.
+// Place of a tensor, buffer or scratch in the arena, and its live range.
 typedef struct plimsoll_placement {
     // Offset in bytes from the start of the arena.
     uint64_t offset;
@@ -403,7 +408,7 @@ typedef struct plimsoll_placement {
     int32_t occupant;
 } plimsoll_placement;
 
-// An occupant of the arena: a tensor, a buffer or scratch. Frozen: 8 bytes.
+// An occupant of the arena: a tensor, a buffer or scratch.
 typedef struct plimsoll_occupant {
     // Index of the tensor or buffer, or of the operator that the scratch belongs to.
     uint32_t index;
@@ -411,7 +416,7 @@ typedef struct plimsoll_occupant {
     int32_t occupant;
 } plimsoll_occupant;
 
-// A shared object: a fixed part of the arena that several tensors use in turn. Frozen: 16 bytes.
+// A shared object: a fixed part of the arena that several tensors use in turn.
 typedef struct plimsoll_shared_object {
     // Offset in bytes from the start of the arena.
     uint64_t offset;
@@ -419,7 +424,7 @@ typedef struct plimsoll_shared_object {
     uint64_t bytes;
 } plimsoll_shared_object;
 
-// A tensor or scratch inside the memory of a larger one, after merging. Frozen: 24 bytes.
+// A tensor or scratch inside the memory of a larger one, after merging.
 typedef struct plimsoll_nesting {
     // The smaller occupant.
     struct plimsoll_occupant guest;
@@ -431,7 +436,7 @@ typedef struct plimsoll_nesting {
 
 // A convolution, depthwise convolution or pooling, as described to `plimsoll_safe_overlap`.
 // Triples are rows, columns and channels; pairs are rows and columns. Channels are innermost in
-// memory. Frozen: 136 bytes.
+// memory.
 typedef struct plimsoll_windowed {
     // Rows, columns and channels of the input.
     uint64_t input[3];
@@ -454,7 +459,7 @@ typedef struct plimsoll_windowed {
     int32_t descending;
 } plimsoll_windowed;
 
-// Two tensors that share memory while both are live. Frozen: 24 bytes.
+// Two tensors that share memory while both are live.
 typedef struct plimsoll_alias {
     // Offset in bytes of `tensor` from the start of `of`.
     uint64_t at;
@@ -464,11 +469,11 @@ typedef struct plimsoll_alias {
     uint32_t of;
     // The operator that permits the sharing.
     uint32_t operator_;
-    // `PLIMSOLL_SHARE_...`.
-    int32_t how;
+    // `PLIMSOLL_ALIAS_...`.
+    int32_t kind;
 } plimsoll_alias;
 
-// A memory. Costs are per byte, in a unit of the caller's choice. Frozen: 48 bytes.
+// A memory. Costs are per byte, in a unit of the caller's choice.
 typedef struct plimsoll_pool {
     // Capacity in bytes, or `PLIMSOLL_NONE` for no limit.
     uint64_t capacity;
@@ -490,14 +495,14 @@ typedef struct plimsoll_pool {
     uint32_t unused;
 } plimsoll_pool;
 
-// Figures of a plan for several memories. Frozen: 48 bytes.
+// Figures of a plan for several memories.
 typedef struct plimsoll_pool_figures {
     // Cost of a run.
     uint64_t cost;
     // Lower bound on the cost of any placement, for this order.
     uint64_t lower_bound;
     // Unavoidable cost: the cost that would remain if every pool had unlimited capacity.
-    uint64_t floor;
+    uint64_t unavoidable_cost;
     // Bytes of constants that are copied on chip before the first run.
     uint64_t preloaded;
     // Search nodes used.
@@ -508,7 +513,7 @@ typedef struct plimsoll_pool_figures {
     uint32_t pools;
 } plimsoll_pool_figures;
 
-// Use and traffic of a pool. Frozen: 24 bytes.
+// Use and traffic of a pool.
 typedef struct plimsoll_pool_traffic {
     // End of the topmost occupant in bytes.
     uint64_t used;
@@ -518,8 +523,7 @@ typedef struct plimsoll_pool_traffic {
     uint64_t written;
 } plimsoll_pool_traffic;
 
-// A residency interval: a tensor or scratch occupies memory of a pool for some steps. Frozen: 40
-// bytes.
+// A residency interval: a tensor or scratch occupies memory of a pool for some steps.
 typedef struct plimsoll_residency {
     // Offset in bytes from the start of the pool.
     uint64_t offset;
@@ -539,7 +543,7 @@ typedef struct plimsoll_residency {
     uint32_t unused;
 } plimsoll_residency;
 
-// A transfer: a tensor is copied from one pool to another. Frozen: 48 bytes.
+// A transfer: a tensor is copied from one pool to another.
 typedef struct plimsoll_transfer {
     // Offset in bytes of the source in its pool.
     uint64_t from_offset;
@@ -562,7 +566,7 @@ typedef struct plimsoll_transfer {
     uint32_t to;
 } plimsoll_transfer;
 
-// The pool in which the operator of a step accesses an occupant. Frozen: 16 bytes.
+// The pool in which the operator of a step accesses an occupant.
 typedef struct plimsoll_use {
     // The step of the operator.
     uint32_t step;
@@ -735,6 +739,7 @@ void plimsoll_graph_free(struct plimsoll_graph *graph);
 // empty live range, an alignment that is not a power of two, fixed offsets that overlap, sizes
 // beyond 64 bits.
 int32_t plimsoll_problem_new(const struct plimsoll_buffer *buffers,
+                             size_t record_size,
                              size_t count,
                              const char *const *names,
                              struct plimsoll_problem **problem);
@@ -742,11 +747,13 @@ int32_t plimsoll_problem_new(const struct plimsoll_buffer *buffers,
 // Creates a problem like `plimsoll_problem_new`, with `gap_count` gaps in any order: steps at which
 // other buffers may use the memory of a live buffer. A gap must leave its buffer live for at least a
 // step at either end, and must not touch another gap of the buffer; otherwise
-// PLIMSOLL_ERROR_INVALID names both.
+// PLIMSOLL_ERROR_INVALID names both. `buffer_size` and `gap_size` are the sizes of the records.
 int32_t plimsoll_problem_new_with_gaps(const struct plimsoll_buffer *buffers,
+                                       size_t buffer_size,
                                        size_t count,
                                        const char *const *names,
                                        const struct plimsoll_gap *gaps,
+                                       size_t gap_size,
                                        size_t gap_count,
                                        struct plimsoll_problem **problem);
 
@@ -885,11 +892,13 @@ int32_t plimsoll_options_clear_reserved(struct plimsoll_options *options);
 // Sets the strategy that chooses offsets, by a name from `plimsoll_strategy_name`.
 int32_t plimsoll_options_set_strategy(struct plimsoll_options *options, const char *name);
 
-// Sets a callback as the strategy that chooses offsets. Messages show `name`.
+// Sets a callback as the strategy that chooses offsets. Messages show `name`. The callback receives
+// buffers of `record_size` bytes: sizeof(plimsoll_buffer).
 int32_t plimsoll_options_set_custom_strategy(struct plimsoll_options *options,
                                              const char *name,
                                              plimsoll_strategy_fn strategy,
-                                             void *userdata);
+                                             void *userdata,
+                                             size_t record_size);
 
 // Sets the maximum number of shared objects of strategy "knapsack", also where "merge" starts from
 // it; given objects included; 0 for no maximum.
@@ -925,10 +934,11 @@ int32_t plimsoll_options_set_cancel(struct plimsoll_options *options,
                                     const struct plimsoll_cancel_token *cancel);
 
 // Sets the progress callback; NULL for none. It receives `userdata`, which must stay valid as long
-// as these options are used to plan.
+// as these options are used to plan, and a record of `record_size` bytes: sizeof(plimsoll_progress).
 int32_t plimsoll_options_set_progress(struct plimsoll_options *options,
                                       plimsoll_progress_fn progress,
-                                      void *userdata);
+                                      void *userdata,
+                                      size_t record_size);
 
 // Sets the log callback; NULL for none. `userdata` as for `plimsoll_options_set_progress`.
 int32_t plimsoll_options_set_log(struct plimsoll_options *options,
@@ -951,13 +961,15 @@ int32_t plimsoll_graph_plan(const struct plimsoll_graph *graph,
                             struct plimsoll_plan **plan);
 
 // Computes an order without offsets and copies out the indices of operators, without folded ones.
-// Every call searches, so pass capacity for all operators at once. `figures` may be NULL.
+// Every call searches, so pass capacity for all operators at once. `figures` may be NULL; otherwise
+// `record_size` is its size.
 int32_t plimsoll_graph_schedule(const struct plimsoll_graph *graph,
                                 const struct plimsoll_options *options,
                                 uint32_t *order,
                                 size_t capacity,
                                 size_t *count,
-                                struct plimsoll_schedule *figures);
+                                struct plimsoll_schedule *figures,
+                                size_t record_size);
 
 // Plans a built graph in a given order: `count` indices of operators, each operator once, without
 // folded ones. PLIMSOLL_ERROR_INVALID explains why an order cannot run.
@@ -1025,6 +1037,7 @@ int32_t plimsoll_plan_nodes(const struct plimsoll_plan *plan, uint64_t *nodes);
 // `capacity` is less than `count`, too, and the call returns PLIMSOLL_ERROR_TOO_SMALL.
 int32_t plimsoll_plan_placements(const struct plimsoll_plan *plan,
                                  struct plimsoll_placement *placements,
+                                 size_t record_size,
                                  size_t capacity,
                                  size_t *count);
 
@@ -1056,6 +1069,7 @@ int32_t plimsoll_plan_order(const struct plimsoll_plan *plan,
 int32_t plimsoll_plan_bound_causes(const struct plimsoll_plan *plan,
                                    uint32_t *step,
                                    struct plimsoll_occupant *causes,
+                                   size_t record_size,
                                    size_t capacity,
                                    size_t *count);
 
@@ -1064,6 +1078,7 @@ int32_t plimsoll_plan_bound_causes(const struct plimsoll_plan *plan,
 // `plimsoll_plan_placements`.
 int32_t plimsoll_plan_objects(const struct plimsoll_plan *plan,
                               struct plimsoll_shared_object *objects,
+                              size_t record_size,
                               size_t capacity,
                               size_t *count,
                               uint64_t *least);
@@ -1078,9 +1093,10 @@ int32_t plimsoll_plan_object_of(const struct plimsoll_plan *plan,
 // Copies out the occupants that merging of shared objects put inside larger ones. `count` as for
 // `plimsoll_plan_placements`.
 int32_t plimsoll_plan_nestings(const struct plimsoll_plan *plan,
-                              struct plimsoll_nesting *insides,
-                              size_t capacity,
-                              size_t *count);
+                               struct plimsoll_nesting *nestings,
+                               size_t record_size,
+                               size_t capacity,
+                               size_t *count);
 
 // Adds a permission: an input and an output of an operator may share memory. A plan need not use
 // it. `permit` is one of `PLIMSOLL_PERMIT_...`. `bytes` is, for VIEW, the position in the input of
@@ -1125,6 +1141,7 @@ int32_t plimsoll_graph_keep_apart(struct plimsoll_graph *graph, uint32_t first, 
 // `PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW`. PLIMSOLL_ERROR_ARGUMENT if the numbers contradict each
 // other, or one is above 2^24.
 int32_t plimsoll_safe_overlap(const struct plimsoll_windowed *kernel,
+                              size_t record_size,
                               uint64_t *bytes);
 
 // Sets which permissions of operators a plan may use: `PLIMSOLL_SHARING_...`; the default is NONE.
@@ -1133,9 +1150,10 @@ int32_t plimsoll_options_set_sharing(struct plimsoll_options *options, int32_t s
 // Copies out the pairs of tensors that share memory while both are live: data that a program that
 // runs the plan need not copy. Copies at most `capacity` entries; `count` receives their number.
 int32_t plimsoll_plan_aliases(const struct plimsoll_plan *plan,
-                             struct plimsoll_alias *shares,
-                             size_t capacity,
-                             size_t *count);
+                              struct plimsoll_alias *aliases,
+                              size_t record_size,
+                              size_t capacity,
+                              size_t *count);
 
 // Finds why a plan does not fit its capacity: tensors or buffers, and scratch, that cannot lie
 // together. Writes NULL if all fit, or if nothing could be proven within the limits of the options.
@@ -1149,16 +1167,20 @@ int32_t plimsoll_plan_explain(const struct plimsoll_plan *plan,
 
 // Copies out the members of the core. `count` as for `plimsoll_plan_placements`.
 int32_t plimsoll_infeasible_core_occupants(const struct plimsoll_infeasible_core *core,
-                                struct plimsoll_occupant *occupants,
-                                size_t capacity,
-                                size_t *count);
+                                           struct plimsoll_occupant *occupants,
+                                           size_t record_size,
+                                           size_t capacity,
+                                           size_t *count);
 
 // Writes the bytes that the members need at least, and the arena capacity, which is less.
-int32_t plimsoll_infeasible_core_bytes(const struct plimsoll_infeasible_core *core, uint64_t *needed, uint64_t *capacity);
+int32_t plimsoll_infeasible_core_bytes(const struct plimsoll_infeasible_core *core,
+                                       uint64_t *needed,
+                                       uint64_t *capacity);
 
 // Writes 1 if the members fit whenever any one of them is removed; 0 if some members could not be
 // tested within the limits.
-int32_t plimsoll_infeasible_core_is_irreducible(const struct plimsoll_infeasible_core *core, int32_t *irreducible);
+int32_t plimsoll_infeasible_core_is_irreducible(const struct plimsoll_infeasible_core *core,
+                                                int32_t *irreducible);
 
 // Frees a core; NULL is allowed.
 void plimsoll_infeasible_core_free(struct plimsoll_infeasible_core *core);
@@ -1200,7 +1222,8 @@ int32_t plimsoll_pools_new(struct plimsoll_pools **pools);
 // last one must accept everything, and names must differ; `plimsoll_graph_place` checks both.
 int32_t plimsoll_pools_add(struct plimsoll_pools *pools,
                            const char *name,
-                           const struct plimsoll_pool *pool);
+                           const struct plimsoll_pool *pool,
+                           size_t record_size);
 
 // Sets the pool into which the caller writes inputs, by its number; PLIMSOLL_NO_INDEX for the
 // backing store.
@@ -1241,7 +1264,8 @@ int32_t plimsoll_graph_place_in_order(const struct plimsoll_graph *graph,
 
 // Writes the figures of the plan.
 int32_t plimsoll_pool_plan_figures(const struct plimsoll_pool_plan *plan,
-                                   struct plimsoll_pool_figures *figures);
+                                   struct plimsoll_pool_figures *figures,
+                                   size_t record_size);
 
 // Copies out for each pool the bytes used, and its traffic in a run.
 //
@@ -1249,21 +1273,24 @@ int32_t plimsoll_pool_plan_figures(const struct plimsoll_pool_plan *plan,
 // `capacity` is less than `count`, too, and the call returns PLIMSOLL_ERROR_TOO_SMALL.
 int32_t plimsoll_pool_plan_traffic(const struct plimsoll_pool_plan *plan,
                                    struct plimsoll_pool_traffic *traffic,
+                                   size_t record_size,
                                    size_t capacity,
                                    size_t *count);
 
 // Copies out all residency intervals: tensors by index, then scratch by operator, each by pool and
 // time. `count` as for `plimsoll_pool_plan_traffic`.
 int32_t plimsoll_pool_plan_residencies(const struct plimsoll_pool_plan *plan,
-                                 struct plimsoll_residency *stays,
-                                 size_t capacity,
-                                 size_t *count);
+                                       struct plimsoll_residency *residencies,
+                                       size_t record_size,
+                                       size_t capacity,
+                                       size_t *count);
 
 // Copies out the transfers between pools in the order in which to make them: at the start of each
 // step, before its operator, those that are due at this step. `count` as for
 // `plimsoll_pool_plan_traffic`.
 int32_t plimsoll_pool_plan_transfers(const struct plimsoll_pool_plan *plan,
                                      struct plimsoll_transfer *transfers,
+                                     size_t record_size,
                                      size_t capacity,
                                      size_t *count);
 
@@ -1272,23 +1299,26 @@ int32_t plimsoll_pool_plan_transfers(const struct plimsoll_pool_plan *plan,
 // `plimsoll_pool_plan_traffic`.
 int32_t plimsoll_pool_plan_uses(const struct plimsoll_pool_plan *plan,
                                 struct plimsoll_use *uses,
+                                size_t record_size,
                                 size_t capacity,
                                 size_t *count);
 
 // Writes the residency interval at which the operator of a step accesses a tensor or its scratch.
 // `occupant` is `PLIMSOLL_OCCUPANT_...`. PLIMSOLL_ERROR_ARGUMENT if no pool holds it at this step.
 int32_t plimsoll_pool_plan_residency_at(const struct plimsoll_pool_plan *plan,
-                                    uint32_t step,
-                                    int32_t occupant,
-                                    uint32_t index,
-                                    struct plimsoll_residency *stay);
+                                        uint32_t step,
+                                        int32_t occupant,
+                                        uint32_t index,
+                                        struct plimsoll_residency *residency,
+                                        size_t record_size);
 
 // Copies out which tensors share memory while both are live, in all pools. `count` as for
 // `plimsoll_pool_plan_traffic`.
 int32_t plimsoll_pool_plan_aliases(const struct plimsoll_pool_plan *plan,
-                                  struct plimsoll_alias *shares,
-                                  size_t capacity,
-                                  size_t *count);
+                                   struct plimsoll_alias *aliases,
+                                   size_t record_size,
+                                   size_t capacity,
+                                   size_t *count);
 
 // Copies out the order of execution: indices of operators, without folded ones. `count` as for
 // `plimsoll_pool_plan_traffic`.
@@ -1442,7 +1472,7 @@ int32_t plimsoll_tflite_plan_write(const struct plimsoll_tflite_plan *planned, c
 // with the runtime's own plan: PLIMSOLL_NONE if the latter is unknown. Either may be NULL.
 int32_t plimsoll_tflite_plan_head_bytes(const struct plimsoll_tflite_plan *planned,
                                         uint64_t *head,
-                                        uint64_t *own_head);
+                                        uint64_t *runtime_head);
 
 // Copies out notes for the user, a line each; empty if there are none. `size` as for
 // `plimsoll_last_error`.
@@ -1494,7 +1524,9 @@ int32_t plimsoll_tflite_verify(const uint8_t *model,
 
 #endif  /* PLIMSOLL_H */
 
-/* The size of each record is frozen: a compiler that lays it out differently reports an error. */
+/* The size of each record in this version: a compiler that lays it out differently reports an error. */
+#ifndef PLIMSOLL_SIZES
+#define PLIMSOLL_SIZES
 typedef char plimsoll_size_of_buffer[sizeof(plimsoll_buffer) == 32 ? 1 : -1];
 typedef char plimsoll_size_of_gap[sizeof(plimsoll_gap) == 12 ? 1 : -1];
 typedef char plimsoll_size_of_placement[sizeof(plimsoll_placement) == 32 ? 1 : -1];
@@ -1510,3 +1542,4 @@ typedef char plimsoll_size_of_use[sizeof(plimsoll_use) == 16 ? 1 : -1];
 typedef char plimsoll_size_of_pool_traffic[sizeof(plimsoll_pool_traffic) == 24 ? 1 : -1];
 typedef char plimsoll_size_of_pool_figures[sizeof(plimsoll_pool_figures) == 48 ? 1 : -1];
 typedef char plimsoll_size_of_progress[sizeof(plimsoll_progress) == 24 ? 1 : -1];
+#endif

@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -235,7 +236,7 @@ inline std::optional<std::uint64_t> some(std::uint64_t offset) {
 
 // Bytes for Permit::overlap_output_below, or, with descending loops, Permit::overlap_input_below.
 inline std::uint64_t safe_overlap(const Windowed &kernel) {
-    return detail::get<std::uint64_t>([&](std::uint64_t *bytes) { return plimsoll_safe_overlap(&kernel, bytes); });
+    return detail::get<std::uint64_t>([&](std::uint64_t *bytes) { return plimsoll_safe_overlap(&kernel, sizeof kernel, bytes); });
 }
 
 inline std::uint32_t abi() noexcept { return plimsoll_abi(); }
@@ -315,7 +316,7 @@ public:
         }
         callbacks_->strategies.push_back(std::make_unique<Strategy>(std::move(strategy)));
         return set(plimsoll_options_set_custom_strategy(handle_.get(), name.c_str(), on_strategy,
-                                                        callbacks_->strategies.back().get()));
+                                                        callbacks_->strategies.back().get(), sizeof(Buffer)));
     }
     Options &max_objects(std::size_t count) {
         return set(plimsoll_options_set_max_objects(handle_.get(), count));
@@ -347,7 +348,7 @@ public:
     Options &progress(Progress progress) {
         callbacks_->progress = std::move(progress);
         return set(plimsoll_options_set_progress(handle_.get(), callbacks_->progress ? on_progress : nullptr,
-                                                 callbacks_.get()));
+                                                 callbacks_.get(), sizeof(plimsoll_progress)));
     }
     Options &log(Log log) {
         callbacks_->log = std::move(log);
@@ -484,7 +485,7 @@ public:
         BoundCauses bound{};
         bound.causes = detail::copy_out<plimsoll_occupant>(
             [&](plimsoll_occupant *causes, std::size_t capacity, std::size_t *count) {
-                return plimsoll_plan_bound_causes(handle_.get(), &bound.step, causes, capacity, count);
+                return plimsoll_plan_bound_causes(handle_.get(), &bound.step, causes, sizeof *causes, capacity, count);
             });
         return bound;
     }
@@ -492,7 +493,7 @@ public:
         Objects objects{};
         objects.list =
             detail::copy_out<Object>([&](Object *list, std::size_t capacity, std::size_t *count) {
-                return plimsoll_plan_objects(handle_.get(), list, capacity, count, &objects.least);
+                return plimsoll_plan_objects(handle_.get(), list, sizeof *list, capacity, count, &objects.least);
             });
         return objects;
     }
@@ -519,7 +520,7 @@ public:
         result.irreducible = irreducible != 0;
         result.occupants = detail::copy_out<plimsoll_occupant>(
             [&](plimsoll_occupant *occupants, std::size_t capacity, std::size_t *count) {
-                return plimsoll_infeasible_core_occupants(core.get(), occupants, capacity, count);
+                return plimsoll_infeasible_core_occupants(core.get(), occupants, sizeof *occupants, capacity, count);
             });
         return result;
     }
@@ -584,7 +585,11 @@ private:
     template <class T, class Call>
     std::vector<T> list(Call call) const {
         return detail::copy_out<T>([&](T *items, std::size_t capacity, std::size_t *count) {
-            return call(handle_.get(), items, capacity, count);
+            if constexpr (std::is_class_v<T>) {
+                return call(handle_.get(), items, sizeof(T), capacity, count);
+            } else {
+                return call(handle_.get(), items, capacity, count);
+            }
         });
     }
 
@@ -639,9 +644,9 @@ public:
             texts.push_back(name.c_str());
         }
         plimsoll_problem *made = nullptr;
-        detail::check(plimsoll_problem_new_with_gaps(buffers.data(), buffers.size(),
+        detail::check(plimsoll_problem_new_with_gaps(buffers.data(), sizeof(Buffer), buffers.size(),
                                                      texts.empty() ? nullptr : texts.data(), gaps.data(),
-                                                     gaps.size(), &made));
+                                                     sizeof(Gap), gaps.size(), &made));
         handle_.reset(made);
     }
 
@@ -693,7 +698,7 @@ public:
         handle_.reset(made);
     }
     Pools &add(const std::string &name, const Pool &pool) {
-        return set(plimsoll_pools_add(handle_.get(), name.c_str(), &pool));
+        return set(plimsoll_pools_add(handle_.get(), name.c_str(), &pool, sizeof pool));
     }
     // The pool into which the caller writes inputs, by number; none for the backing store.
     Pools &inputs(std::optional<std::uint32_t> pool) {
@@ -722,7 +727,7 @@ class PoolPlan {
 public:
     PoolFigures figures() const {
         return detail::get<PoolFigures>(
-            [&](PoolFigures *figures) { return plimsoll_pool_plan_figures(handle_.get(), figures); });
+            [&](PoolFigures *figures) { return plimsoll_pool_plan_figures(handle_.get(), figures, sizeof *figures); });
     }
     // Traffic by pool.
     std::vector<PoolTraffic> traffic() const { return list<PoolTraffic>(plimsoll_pool_plan_traffic); }
@@ -734,7 +739,8 @@ public:
     // The residency interval at which the operator of a step accesses a tensor or its scratch.
     Residency residency_at(std::uint32_t step, Occupant occupant, std::uint32_t index) const {
         return detail::get<Residency>([&](Residency *residency) {
-            return plimsoll_pool_plan_residency_at(handle_.get(), step, static_cast<std::int32_t>(occupant), index, residency);
+            return plimsoll_pool_plan_residency_at(handle_.get(), step, static_cast<std::int32_t>(occupant), index, residency,
+                                                   sizeof *residency);
         });
     }
     std::vector<Alias> aliases() const { return list<Alias>(plimsoll_pool_plan_aliases); }
@@ -777,7 +783,11 @@ private:
     template <class T, class Call>
     std::vector<T> list(Call call) const {
         return detail::copy_out<T>([&](T *items, std::size_t capacity, std::size_t *count) {
-            return call(handle_.get(), items, capacity, count);
+            if constexpr (std::is_class_v<T>) {
+                return call(handle_.get(), items, sizeof(T), capacity, count);
+            } else {
+                return call(handle_.get(), items, capacity, count);
+            }
         });
     }
 
@@ -911,7 +921,8 @@ public:
         Schedule schedule{std::vector<std::uint32_t>(operator_count()), {}};
         std::size_t count = 0;
         detail::check(plimsoll_graph_schedule(handle_.get(), options.get(), schedule.order.data(),
-                                              schedule.order.size(), &count, &schedule.figures));
+                                              schedule.order.size(), &count, &schedule.figures,
+                                              sizeof schedule.figures));
         schedule.order.resize(count);
         return schedule;
     }

@@ -30,6 +30,7 @@
 //!
 //! To place buffers without a graph, use [`Problem`] and [`Planner::solve`]. To add a strategy,
 //! implement [`allocate::Strategy`]. To check plans from other sources, use [`verify::verify`].
+//! Errors carry the ids and numbers of their messages, to be matched on: [`error`].
 //! `docs/guide.md` shows the way from a compiler's IR to a plan and to code.
 //!
 //! # Glossary
@@ -76,7 +77,7 @@ pub mod allocate;
 #[cfg(feature = "capi")]
 mod capi;
 pub mod effects;
-mod error;
+pub mod error;
 pub mod export;
 #[cfg(feature = "files")]
 #[doc(hidden)]
@@ -101,8 +102,7 @@ pub mod verify;
 pub use error::{Error, Result};
 pub use graph::{
     Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder, Permit, Pool,
-    Pools, RelativePlacement, Shape, Side, Tensor, TensorKind, TensorSpec, UnknownElementType, Variables,
-    Windowed,
+    Pools, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, UnknownElementType, Variables, Windowed,
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{

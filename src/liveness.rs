@@ -1,6 +1,6 @@
 //! Liveness: the live range of every tensor and scratch buffer in the arena, given a graph and an order.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::graph::{Graph, Occupant, Tensor, TensorKind, Variables};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::support::ids::{BufferId, OperatorId, TensorId};
@@ -20,6 +20,21 @@ use crate::support::ids::{BufferId, OperatorId, TensorId};
 /// An operator's inputs and outputs are both live at its step. A tensor without readers lives for
 /// one step. Constants are outside of the arena. The size of a scratch buffer does not include the
 /// operator's bodies, whose plans are made before.
+///
+/// ```
+/// use plimsoll::{Graph, Liveness, Occupant, TensorSpec, Variables};
+///
+/// let mut net = Graph::builder("net");
+/// let x = net.input("x", TensorSpec::bytes(64));
+/// let y = net.tensor("y", TensorSpec::bytes(32));
+/// net.operator("pool").reads([x]).writes([y]);
+/// net.output(y);
+/// let graph = net.build()?;
+/// let liveness = Liveness::new(&graph, graph.program_order(), 16, Variables::Arena)?;
+/// assert_eq!(liveness.occupants(), [Occupant::Tensor(x), Occupant::Tensor(y)]);
+/// assert_eq!((liveness.live_bytes(), liveness.problem().buffers().len()), (vec![96], 2));
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Liveness {
     problem: Problem,
@@ -28,7 +43,10 @@ pub struct Liveness {
 }
 
 /// The step with the most live bytes.
+///
+/// Example: [`Liveness`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Peak {
     /// The first step with the most live bytes.
     pub step: u32,
@@ -52,13 +70,13 @@ impl Liveness {
         variables: Variables,
     ) -> Result<Self> {
         if !default_alignment.is_power_of_two() {
-            let place = "default alignment".to_owned();
-            return Err(Error::Alignment { place, alignment: default_alignment });
+            let subject = Subject::DefaultAlignment;
+            return Err(Error::Alignment { subject, alignment: default_alignment });
         }
         graph.check_order(order)?;
         let mut buffers = LivenessBuffers::default();
         let ranges = tensor_ranges(graph, order);
-        for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
+        for (id, tensor) in graph.iter_tensors() {
             let outside = tensor.kind() == TensorKind::Variable && variables == Variables::Outside;
             if let (Some(live), false) = (ranges[id.index()], outside) {
                 buffers.add_tensor(id, tensor, live, default_alignment);

@@ -78,7 +78,7 @@ fn overlap(graph: &Graph, operator: &Operator, kernel: Kernel, dims: [usize; 3])
 /// those that are added.
 fn rebuilt(graph: &Graph, added: impl Fn(&Operator) -> Option<Permit>) -> Graph {
     let mut net = Graph::builder(graph.name());
-    for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
+    for (id, tensor) in graph.iter_tensors() {
         let spec = match (tensor.element_type(), tensor.shape()) {
             (Some(element_type), Some(shape)) if tensor.kind() != TensorKind::Constant => {
                 TensorSpec::shaped(element_type, shape)
@@ -94,7 +94,7 @@ fn rebuilt(graph: &Graph, added: impl Fn(&Operator) -> Option<Permit>) -> Graph 
         }
     }
     let mut number = vec![None; graph.operators().len()];
-    for (id, operator) in graph.operator_ids().zip(graph.operators()).filter(|(_, one)| !one.is_folded()) {
+    for (id, operator) in graph.iter_operators().filter(|(_, one)| !one.is_folded()) {
         let kept = operator.permits().iter().copied().filter(|permit| holds(graph, permit));
         let permits: Vec<Permit> = kept.chain(added(operator)).collect();
         let after = operator.runs_after().iter().filter_map(|before| number[before.index()]);
@@ -217,7 +217,7 @@ fn with_tflite_overlaps(graph: &Graph, bytes: &[u8]) -> Graph {
         let subgraphs = model.get::<Tables>(field(2), None).expect("subgraphs");
         subgraphs.get(0).get::<Tables>(field(3), None).expect("operators")
     };
-    for ((id, operator), table) in graph.operator_ids().zip(graph.operators()).zip(operators) {
+    for ((id, operator), table) in graph.iter_operators().zip(operators) {
         #[allow(unsafe_code)]
         let options = unsafe { table.get::<ForwardsUOffset<Table>>(field(4), None) };
         let kernel = options.and_then(|options| tflite_kernel(graph, operator, &options));

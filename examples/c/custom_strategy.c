@@ -46,22 +46,22 @@ int main(void) {
     char message[256];
     size_t size = 0;
 
-    check(plimsoll_problem_new(buffers, 3, NULL, &problem), "problem");
+    check(plimsoll_problem_new(buffers, sizeof(plimsoll_buffer), 3, NULL, &problem), "problem");
     check(plimsoll_options_new(&options), "options");
-    check(plimsoll_options_set_custom_strategy(options, "stack", stack, &calls), "stack");
+    check(plimsoll_options_set_custom_strategy(options, "stack", stack, &calls, sizeof(plimsoll_buffer)), "stack");
     check(plimsoll_problem_plan(problem, options, &plan), "plan");
     check(plimsoll_plan_arena_bytes(plan, &arena), "arena");
     expect(calls == 1 && arena == 112 + 64 + 70, "no buffers share memory");
     plimsoll_plan_free(plan);
 
     plan = NULL;
-    check(plimsoll_options_set_custom_strategy(options, "pile", pile, NULL), "pile");
+    check(plimsoll_options_set_custom_strategy(options, "pile", pile, NULL, sizeof(plimsoll_buffer)), "pile");
     expect(plimsoll_problem_plan(problem, options, &plan) == PLIMSOLL_ERROR_WRONG_PLAN, "the plan is refused");
     expect(plan == NULL, "no plan was written");
     check(plimsoll_last_error(message, sizeof message, &size), "message");
     printf("%s\n", message);
 
-    check(plimsoll_options_set_custom_strategy(options, "give up", give_up, NULL), "give up");
+    check(plimsoll_options_set_custom_strategy(options, "give up", give_up, NULL, sizeof(plimsoll_buffer)), "give up");
     expect(plimsoll_problem_plan(problem, options, &plan) == PLIMSOLL_ERROR_CALLBACK, "the callback failed");
 
     plimsoll_options_free(options);

@@ -125,7 +125,7 @@ int main(void) {
     uint32_t tensors[VALUES], order[INSTRUCTIONS];
     plimsoll_graph *graph = lower(tensors);
     plimsoll_plan *plan = planned(graph, 16384);
-    plimsoll_alias shares[8];
+    plimsoll_alias aliases[8];
     uint64_t offset = 0, arena = 0;
     size_t count = 0, i;
     char *header, *source;
@@ -140,9 +140,9 @@ int main(void) {
         check(plimsoll_plan_offset(plan, tensors[instruction->writes], &offset), instruction->name);
         printf("%s writes %s at %lu\n", instruction->name, values[instruction->writes].name, (unsigned long)offset);
     }
-    check(plimsoll_plan_aliases(plan, shares, 8, &count), "shares");
+    check(plimsoll_plan_aliases(plan, aliases, sizeof(plimsoll_alias), 8, &count), "aliases");
     for (i = 0; i < count; i++) {
-        printf("%s is written over %s\n", values[shares[i].tensor].name, values[shares[i].of].name);
+        printf("%s is written over %s\n", values[aliases[i].tensor].name, values[aliases[i].of].name);
     }
     expect(count == 2, "relu and mix work in place");
     check(plimsoll_plan_arena_bytes(plan, &arena), "arena");

@@ -18,10 +18,10 @@ int main(void) {
     plimsoll_plan *plan = NULL;
     plimsoll_choice *choice = NULL;
     uint64_t offsets[4], arena = 0, value = 0, bound = 0;
-    plimsoll_nesting inside[4];
+    plimsoll_nesting nestings[4];
     size_t count = 0, i;
 
-    check(plimsoll_problem_new(buffers, 4, names, &problem), "problem");
+    check(plimsoll_problem_new(buffers, sizeof(plimsoll_buffer), 4, names, &problem), "problem");
     check(plimsoll_problem_plan(problem, NULL, &plan), "plan");
     check(plimsoll_plan_offsets(plan, offsets, 4, &count), "offsets");
     check(plimsoll_plan_arena_bytes(plan, &arena), "arena");
@@ -37,10 +37,10 @@ int main(void) {
     check(plimsoll_options_set_strategy(options, "merge"), "strategy");
     check(plimsoll_options_set_merge_from(options, "objects-in-order"), "merge from");
     check(plimsoll_problem_plan(problem, options, &plan), "plan");
-    check(plimsoll_plan_nestings(plan, inside, 4, &count), "insides");
+    check(plimsoll_plan_nestings(plan, nestings, sizeof(plimsoll_nesting), 4, &count), "nestings");
     expect(count == 1, "one buffer was put into another");
-    printf("%s lies inside %s at %lu\n", names[inside[0].guest.index], names[inside[0].host.index],
-           (unsigned long)inside[0].at);
+    printf("%s lies inside %s at %lu\n", names[nestings[0].guest.index], names[nestings[0].host.index],
+           (unsigned long)nestings[0].at);
     plimsoll_plan_free(plan);
 
     /* 800 000 bytes cannot hold all buffers: which should be on chip? */

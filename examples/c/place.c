@@ -88,21 +88,21 @@ static void run_apart(uint8_t *result, uint8_t *state) {
 static uint8_t *pools[2];
 
 static uint8_t *find(const plimsoll_pool_plan *plan, uint32_t step, int32_t occupant, uint32_t index) {
-    plimsoll_residency stay;
-    check(plimsoll_pool_plan_residency_at(plan, step, occupant, index, &stay), "place");
-    return pools[stay.pool] + stay.offset;
+    plimsoll_residency residency;
+    check(plimsoll_pool_plan_residency_at(plan, step, occupant, index, &residency, sizeof(plimsoll_residency)), "place");
+    return pools[residency.pool] + residency.offset;
 }
 
 /* Writes initial contents to DDR, and on chip to tensors that are resident there for the whole run. */
-static void fill(const plimsoll_residency *stays, size_t count, size_t steps) {
+static void fill(const plimsoll_residency *residencies, size_t count, size_t steps) {
     size_t i;
     uint64_t at;
     for (i = 0; i < count; i++) {
-        const int outlives = stays[i].occupant == PLIMSOLL_OCCUPANT_TENSOR && tensors[stays[i].index].kind != PLIMSOLL_TENSOR_INTERMEDIATE;
-        const int is_resident = stays[i].start == 0 && stays[i].end == steps;
-        if (outlives && (stays[i].pool == DDR || is_resident)) {
-            for (at = 0; at < stays[i].bytes; at++) {
-                pools[stays[i].pool][stays[i].offset + at] = initial(stays[i].index, at);
+        const int outlives = residencies[i].occupant == PLIMSOLL_OCCUPANT_TENSOR && tensors[residencies[i].index].kind != PLIMSOLL_TENSOR_INTERMEDIATE;
+        const int is_resident = residencies[i].start == 0 && residencies[i].end == steps;
+        if (outlives && (residencies[i].pool == DDR || is_resident)) {
+            for (at = 0; at < residencies[i].bytes; at++) {
+                pools[residencies[i].pool][residencies[i].offset + at] = initial(residencies[i].index, at);
             }
         }
     }
@@ -119,13 +119,13 @@ static void do_transfers(const plimsoll_transfer *transfers, size_t count, size_
 
 static void run(const plimsoll_pool_plan *plan, uint8_t *result, uint8_t *state) {
     plimsoll_pool_traffic traffic[2];
-    plimsoll_residency stays[64];
+    plimsoll_residency residencies[64];
     plimsoll_transfer transfers[64];
     uint32_t order[OPERATORS], step, i;
-    size_t stay_count = 0, transfer_count = 0, steps = 0, count = 0, next = 0;
-    check(plimsoll_pool_plan_traffic(plan, traffic, 2, &count), "traffic");
-    check(plimsoll_pool_plan_residencies(plan, stays, 64, &stay_count), "stays");
-    check(plimsoll_pool_plan_transfers(plan, transfers, 64, &transfer_count), "transfers");
+    size_t residency_count = 0, transfer_count = 0, steps = 0, count = 0, next = 0;
+    check(plimsoll_pool_plan_traffic(plan, traffic, sizeof(plimsoll_pool_traffic), 2, &count), "traffic");
+    check(plimsoll_pool_plan_residencies(plan, residencies, sizeof(plimsoll_residency), 64, &residency_count), "residencies");
+    check(plimsoll_pool_plan_transfers(plan, transfers, sizeof(plimsoll_transfer), 64, &transfer_count), "transfers");
     check(plimsoll_pool_plan_order(plan, order, OPERATORS, &steps), "order");
     for (i = 0; i < 2; i++) {
         pools[i] = malloc((size_t)traffic[i].used + 1);
@@ -133,7 +133,7 @@ static void run(const plimsoll_pool_plan *plan, uint8_t *result, uint8_t *state)
         memset(pools[i], 0xee, (size_t)traffic[i].used + 1);
     }
     expect(traffic[CHIP].used <= 20480, "it fits on chip");
-    fill(stays, stay_count, steps);
+    fill(residencies, residency_count, steps);
     for (step = 0; step < steps; step++) {
         const uint32_t *ids = operands[order[step]];
         uint8_t *memory[3];
@@ -149,14 +149,14 @@ static void run(const plimsoll_pool_plan *plan, uint8_t *result, uint8_t *state)
     }
     do_transfers(transfers, transfer_count, &next, (uint32_t)steps);
     expect(next == transfer_count, "every transfer is made");
-    for (i = 0; i < stay_count; i++) {
-        const int to_the_end = stays[i].end == steps && stays[i].occupant == PLIMSOLL_OCCUPANT_TENSOR;
-        if (to_the_end && stays[i].index == 7 && stays[i].pool == DDR) {
-            memcpy(result, pools[DDR] + stays[i].offset, 8192);
+    for (i = 0; i < residency_count; i++) {
+        const int to_the_end = residencies[i].end == steps && residencies[i].occupant == PLIMSOLL_OCCUPANT_TENSOR;
+        if (to_the_end && residencies[i].index == 7 && residencies[i].pool == DDR) {
+            memcpy(result, pools[DDR] + residencies[i].offset, 8192);
         }
-        if (to_the_end && stays[i].index == 8) {
+        if (to_the_end && residencies[i].index == 8) {
             /* A variable that moves ends in the backing store, which is the last in the list. */
-            memcpy(state, pools[stays[i].pool] + stays[i].offset, 64);
+            memcpy(state, pools[residencies[i].pool] + residencies[i].offset, 64);
         }
     }
     free(pools[CHIP]);
@@ -173,14 +173,14 @@ static void check_plan(const plimsoll_graph *graph, int32_t loading, uint32_t pr
     plimsoll_pool_plan *plan = NULL;
     plimsoll_pool_figures figures;
     check(plimsoll_pools_new(&memories), "pools");
-    check(plimsoll_pools_add(memories, "l2", &chip), "l2");
-    check(plimsoll_pools_add(memories, "ddr", &ddr), "ddr");
+    check(plimsoll_pools_add(memories, "l2", &chip, sizeof(plimsoll_pool)), "l2");
+    check(plimsoll_pools_add(memories, "ddr", &ddr, sizeof(plimsoll_pool)), "ddr");
     check(plimsoll_pools_set_loading(memories, loading), "loading");
     check(plimsoll_pools_set_prefetch(memories, prefetch), "prefetch");
     check(plimsoll_graph_place(graph, NULL, memories, &plan), "place");
     plimsoll_pools_free(memories);
     check(plimsoll_pool_plan_verify(plan), "verify");
-    check(plimsoll_pool_plan_figures(plan, &figures), "figures");
+    check(plimsoll_pool_plan_figures(plan, &figures, sizeof(plimsoll_pool_figures)), "figures");
     printf("cost %lu, lower bound %lu, unavoidable %lu; %lu bytes of weights are loaded once\n",
            (unsigned long)figures.cost, (unsigned long)figures.lower_bound, (unsigned long)figures.unavoidable_cost,
            (unsigned long)figures.preloaded);

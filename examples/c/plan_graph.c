@@ -43,10 +43,10 @@ static plimsoll_graph *network(void) {
 static void print_placements(const plimsoll_graph *graph, const plimsoll_plan *plan) {
     size_t count = 0, size = 0, i;
     plimsoll_placement *places;
-    check(plimsoll_plan_placements(plan, NULL, 0, &count), "number of placements");
+    check(plimsoll_plan_placements(plan, NULL, sizeof(plimsoll_placement), 0, &count), "number of placements");
     places = malloc((count + 1) * sizeof *places);
     expect(places != NULL, "there is memory");
-    check(plimsoll_plan_placements(plan, places, count, &count), "placements");
+    check(plimsoll_plan_placements(plan, places, sizeof(plimsoll_placement), count, &count), "placements");
     for (i = 0; i < count; i++) {
         const int is_tensor = places[i].occupant == PLIMSOLL_OCCUPANT_TENSOR;
         char name[64] = "";
@@ -78,7 +78,7 @@ int main(void) {
     check(plimsoll_plan_arena_bytes(plan, &arena), "arena");
     check(plimsoll_plan_lower_bound_bytes(plan, &bound), "bound");
     check(plimsoll_plan_status(plan, &status), "status");
-    check(plimsoll_plan_bound_causes(plan, &step, causes, 8, &count), "causes");
+    check(plimsoll_plan_bound_causes(plan, &step, causes, sizeof(plimsoll_occupant), 8, &count), "causes");
     printf("arena %lu bytes, lower bound %lu, set by %u tensors at step %u\n", (unsigned long)arena,
            (unsigned long)bound, (unsigned)count, (unsigned)step);
     expect(status == PLIMSOLL_STATUS_OPTIMAL && arena == bound, "the plan is optimal");

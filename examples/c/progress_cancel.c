@@ -41,7 +41,7 @@ static plimsoll_problem *hard_problem(void) {
         buffers[i].start = (random >> 8) % 60;
         buffers[i].end = buffers[i].start + 1 + (random >> 24) % 11;
     }
-    check(plimsoll_problem_new(buffers, COUNT, NULL, &problem), "problem");
+    check(plimsoll_problem_new(buffers, sizeof(plimsoll_buffer), COUNT, NULL, &problem), "problem");
     return problem;
 }
 
@@ -67,10 +67,10 @@ int main(void) {
     check(plimsoll_options_set_strategy(options, "knapsack"), "strategy");
     check(plimsoll_options_set_log(options, log_line, &lines), "log");
 
-    check(plimsoll_options_set_progress(options, watch, &node_limit), "progress");
+    check(plimsoll_options_set_progress(options, watch, &node_limit, sizeof(plimsoll_progress)), "progress");
     expect(stop_of(problem, options) == PLIMSOLL_STOP_CANCELLED, "the callback stopped the search");
     expect(seen_nodes > node_limit && seen_nodes < node_limit + 10000, "the search stopped soon");
-    check(plimsoll_options_set_progress(options, NULL, NULL), "no progress");
+    check(plimsoll_options_set_progress(options, NULL, NULL, 0), "no progress");
 
     check(plimsoll_options_set_node_limit(options, 5000), "nodes");
     expect(stop_of(problem, options) == PLIMSOLL_STOP_NODES, "the node limit stopped the search");

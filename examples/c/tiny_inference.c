@@ -125,7 +125,7 @@ typedef struct {
 
 static void load(const plimsoll_plan *plan, program *p) {
     uint64_t alignment = 0;
-    check(plimsoll_plan_placements(plan, p->placements, MOST_TENSORS + MOST_LAYERS, &p->placement_count), "placements");
+    check(plimsoll_plan_placements(plan, p->placements, sizeof(plimsoll_placement), MOST_TENSORS + MOST_LAYERS, &p->placement_count), "placements");
     check(plimsoll_plan_order(plan, p->order, MOST_LAYERS, &p->order_count), "order");
     check(plimsoll_plan_arena_bytes(plan, &p->arena_bytes), "arena");
     check(plimsoll_plan_arena_alignment(plan, &alignment), "alignment");
@@ -182,7 +182,7 @@ static int verified(const program *p) {
         buffers[i] = buffer;
         offsets[i] = place->offset;
     }
-    check(plimsoll_problem_new(buffers, p->placement_count, NULL, &problem), "problem");
+    check(plimsoll_problem_new(buffers, sizeof(plimsoll_buffer), p->placement_count, NULL, &problem), "problem");
     status = plimsoll_problem_verify(problem, offsets, p->placement_count, p->arena_bytes);
     plimsoll_problem_free(problem);
     expect(status == PLIMSOLL_OK || status == PLIMSOLL_ERROR_WRONG_PLAN, "the plan is accepted or refused");
@@ -226,7 +226,7 @@ static plimsoll_plan *planned(const plimsoll_graph *graph, plimsoll_options *opt
         check(plimsoll_graph_plan_in_order(graph, given, count, options, &plan), "plan in order");
         break;
     case SCHEDULED_ORDER:
-        check(plimsoll_graph_schedule(graph, options, order, MOST_LAYERS, &count, &figures), "schedule");
+        check(plimsoll_graph_schedule(graph, options, order, MOST_LAYERS, &count, &figures, sizeof(plimsoll_schedule)), "schedule");
         expect(figures.lower_bound_bytes == figures.peak_bytes, "no order has a lower peak");
         expect(figures.peak_bytes <= figures.program_peak_bytes, "no peak above that of program order");
         check(plimsoll_graph_plan_in_order(graph, order, count, options, &plan), "plan in order");
@@ -236,7 +236,7 @@ static plimsoll_plan *planned(const plimsoll_graph *graph, plimsoll_options *opt
     return plan;
 }
 
-/* Plans at each level of sharing, in program order and in the planner's; counts the shares by kind. */
+/* Plans at each level of sharing, in program order and in the planner's; counts the aliases by kind. */
 static void share(const network *net, const memory *apart, int *plans, int *shared) {
     plimsoll_options *options = NULL;
     plimsoll_graph *graph = describe(net, 1);
@@ -246,16 +246,16 @@ static void share(const network *net, const memory *apart, int *plans, int *shar
     for (choice = PROGRAM_ORDER; choice <= PLANNED_ORDER; choice++) {
         uint64_t before = UINT64_MAX;
         for (level = PLIMSOLL_SHARING_NONE; level <= PLIMSOLL_SHARING_ALL; level++) {
-            plimsoll_alias shares[MOST_LAYERS * MOST_INPUTS];
+            plimsoll_alias aliases[MOST_LAYERS * MOST_INPUTS];
             plimsoll_plan *plan = NULL;
             program p;
             size_t count = 0, i;
             check(plimsoll_options_set_sharing(options, level), "sharing");
             plan = planned(graph, options, NULL, 0, (enum order_choice)choice);
             check(plimsoll_plan_verify(plan), "verify");
-            check(plimsoll_plan_aliases(plan, shares, MOST_LAYERS * MOST_INPUTS, &count), "shares");
+            check(plimsoll_plan_aliases(plan, aliases, sizeof(plimsoll_alias), MOST_LAYERS * MOST_INPUTS, &count), "aliases");
             for (i = 0; i < count; i++) {
-                shared[shares[i].how]++;
+                shared[aliases[i].kind]++;
             }
             load(plan, &p);
             plimsoll_plan_free(plan);

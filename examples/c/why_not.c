@@ -24,7 +24,7 @@ int main(void) {
     int32_t status = 0, irreducible = 0;
     size_t count = 0, i;
 
-    check(plimsoll_problem_new_with_gaps(buffers, 3, names, &gap, 1, &problem), "problem");
+    check(plimsoll_problem_new_with_gaps(buffers, sizeof(plimsoll_buffer), 3, names, &gap, sizeof(plimsoll_gap), 1, &problem), "problem");
     check(plimsoll_problem_plan(problem, NULL, &plan), "plan");
     check(plimsoll_plan_arena_bytes(plan, &arena), "arena");
     printf("%lu bytes suffice: other buffers use the gap of the state\n", (unsigned long)arena);
@@ -54,7 +54,7 @@ int main(void) {
     expect(status == PLIMSOLL_STATUS_INFEASIBLE, "it does not fit");
     check(plimsoll_plan_explain(plan, options, &core), "explain");
     expect(core != NULL, "there is a proof");
-    check(plimsoll_infeasible_core_occupants(core, occupants, 3, &count), "occupants");
+    check(plimsoll_infeasible_core_occupants(core, occupants, sizeof(plimsoll_occupant), 3, &count), "occupants");
     check(plimsoll_infeasible_core_bytes(core, &needed, &capacity), "bytes");
     check(plimsoll_infeasible_core_is_irreducible(core, &irreducible), "irreducible");
     printf("%lu bytes are missing for these %lu:", (unsigned long)(needed - capacity), (unsigned long)count);

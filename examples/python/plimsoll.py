@@ -19,7 +19,7 @@ import ctypes.util
 import os
 from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 
-ABI = 1
+ABI = 2
 NONE = 2**64 - 1
 IN_PLACE = 2**32 - 1
 HOLDS_ALL = 15
@@ -41,7 +41,7 @@ Placement = _record("Placement", "offset bytes", "start end index occupant")
 Alias = _record("Alias", "at", "tensor of operator kind")
 Pool = _record("Pool", "capacity alignment largest", "holds read_cost write_cost copy_from_cost copy_to_cost unused")
 Residency = _record("Residency", "offset bytes", "start end index occupant pool unused")
-Figures = _record("Figures", "cost lower_bound floor preloaded nodes", "stop pools")
+Figures = _record("Figures", "cost lower_bound unavoidable_cost preloaded nodes", "stop pools")
 
 
 class Error(Exception):
@@ -80,12 +80,19 @@ def _output(kind, name, *arguments):
     return out.value if hasattr(out, "value") else out
 
 
+def _size(record):
+    """The size of a record, as an argument of functions that take or fill it."""
+    return [c_size_t(ctypes.sizeof(record))]
+
+
 def _list(kind, name, handle):
     """Calls a function that copies out an array, and returns the array as a list."""
     count = c_size_t()
-    call(name, handle, None, c_size_t(0), byref(count))
+    # Functions that copy out records take the size of a record.
+    size = _size(kind) if issubclass(kind, Structure) else []
+    call(name, handle, None, *size, c_size_t(0), byref(count))
     items = (kind * count.value)()
-    call(name, handle, items, count, byref(count))
+    call(name, handle, items, *size, count, byref(count))
     return list(items)
 
 
@@ -170,7 +177,7 @@ def plan_buffers(buffers, **options):
     """Plans a list of Buffer records or of tuples (size, first step, end)."""
     rows = [row if isinstance(row, Buffer) else Buffer(row[0], 1, NONE, row[1], row[2]) for row in buffers]
     array = (Buffer * len(rows))(*rows)
-    problem = _Object("problem", _output(c_void_p, "problem_new", array, c_size_t(len(rows)), None))
+    problem = _Object("problem", _output(c_void_p, "problem_new", array, *_size(Buffer), c_size_t(len(rows)), None))
     # Bound to a name, as a temporary object would be freed before the call.
     options = Options(**options)
     return Plan(_output(c_void_p, "problem_plan", problem._handle, options._handle))
@@ -208,7 +215,7 @@ class Pools(_Object):
 
     def add(self, name, capacity=NONE, cost=0, alignment=16):
         pool = Pool(capacity, alignment, NONE, HOLDS_ALL, cost, cost, IN_PLACE, IN_PLACE, 0)
-        call("pools_add", self._handle, name.encode(), byref(pool))
+        call("pools_add", self._handle, name.encode(), byref(pool), *_size(Pool))
         self.names.append(name)
         return self
 
@@ -216,5 +223,6 @@ class Pools(_Object):
 class PoolPlan(_Object):
     def __init__(self, handle):
         super().__init__("pool_plan", handle)
-        self.figures = _output(Figures, "pool_plan_figures", self._handle)
+        self.figures = Figures()
+        call("pool_plan_figures", self._handle, byref(self.figures), *_size(Figures))
         self.residencies = _list(Residency, "pool_plan_residencies", self._handle)

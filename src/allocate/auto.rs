@@ -28,6 +28,8 @@ use crate::support::limits::{Budget, Limits, Stop};
 ///
 /// Greedy placements, the construction of search instances, dives and local searches count
 /// as nodes: 2048 steps of inner loops are one node.
+///
+/// Example: [`by_name`](crate::allocate::by_name) runs all strategies.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Auto {
     exact: Exact,

@@ -17,6 +17,8 @@ use crate::support::limits::{Budget, Limits, Stop};
 /// the worst case, when many long live ranges overlap; with the lowest hole they take nearly
 /// O(n log n) if each buffer overlaps few others in time or they lie close together. Space is
 /// O(n log n). `docs/algorithms.md` has measurements. Fixed buffers are placed first.
+///
+/// Example: [`by_name`](crate::allocate::by_name) runs all strategies.
 #[derive(Clone, Copy, Debug)]
 pub struct Greedy {
     name: &'static str,
@@ -160,7 +162,7 @@ impl<'a> Placer<'a> {
 
     fn place_fixed(&mut self, by_tree: bool, budget: &mut Budget<'_>) -> Result<u64, Stop> {
         let mut height = 0;
-        for (id, buffer) in self.problem.ids().zip(self.problem.buffers()) {
+        for (id, buffer) in self.problem.iter() {
             let Some(offset) = buffer.fixed_offset() else { continue };
             let before = self.visits();
             height = height.max(self.put(id, offset, by_tree));

@@ -13,6 +13,8 @@ use crate::support::sorting::sort_by_keys;
 
 /// Greedy assignment of tensors to shared objects, as in runtimes with a few fixed buffers. A
 /// baseline for [`Knapsack`](super::Knapsack). Refuses buffers with fixed offsets.
+///
+/// Example: [`by_name`](crate::allocate::by_name) runs all strategies.
 #[derive(Clone, Copy, Debug)]
 pub struct GreedyObjects {
     name: &'static str,

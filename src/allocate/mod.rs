@@ -109,6 +109,8 @@ impl<S: Strategy + ?Sized> Strategy for Box<S> {
 }
 
 /// Result of a strategy.
+///
+/// Example: [`Strategy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Allocation {
@@ -156,6 +158,8 @@ pub const NAMES: [&str; 13] = [
 ];
 
 /// Settings common to the built-in strategies. Each strategy ignores those that do not apply.
+///
+/// Example: [`by_name_with`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Settings {
@@ -175,6 +179,17 @@ impl Default for Settings {
 
 /// Returns the built-in strategy with this name and default settings.
 ///
+/// ```
+/// use plimsoll::{Buffer, Planner, Problem, allocate};
+///
+/// let problem = Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(4, 1..3)])?;
+/// for name in allocate::NAMES {
+///     let solution = Planner::new().strategy(allocate::by_name(name)?).solve(&problem)?;
+///     assert_eq!((solution.strategy, solution.height), (name.to_owned(), 12));
+/// }
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::UnknownStrategy`], with the list of valid names.
 pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
@@ -182,6 +197,16 @@ pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
 }
 
 /// Returns the built-in strategy with this name and the given settings.
+///
+/// ```
+/// use plimsoll::allocate::{Settings, by_name_with};
+///
+/// let mut settings = Settings::default();
+/// settings.seed = 7;
+/// let strategy = by_name_with("exact", settings)?;
+/// assert_eq!(strategy.name(), "exact");
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::UnknownStrategy`], with the list of valid names.
@@ -201,7 +226,7 @@ pub fn by_name_with(name: &str, settings: Settings) -> Result<Box<dyn Strategy>>
         "merge" => Box::new(Merge::new().seed(seed)),
         "exact" => Box::new(Exact::new().seed(seed).threads(threads).effort(effort)),
         "auto" => Box::new(Auto::new().seed(seed).threads(threads).effort(effort)),
-        _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: NAMES.join(", ") }),
+        _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: &NAMES }),
     })
 }
 

@@ -8,6 +8,8 @@ use crate::support::sorting::sort_by_keys;
 /// Gives each buffer its own memory, in the order of ids, without any reuse. A baseline.
 ///
 /// O(n log n) time if there are fixed buffers, else O(n).
+///
+/// Example: [`by_name`](crate::allocate::by_name) runs all strategies.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Naive;
 

@@ -3,7 +3,7 @@
 use super::Allocation;
 use super::occupancy::align_up;
 use super::timeline::Timeline;
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::problem::{Objects, Problem};
 use crate::support::ids::BufferId;
 use crate::support::sorting::sort_by_keys;
@@ -32,19 +32,12 @@ impl<'a> ObjectProblem<'a> {
     /// [`Error::Refused`] for buffers with fixed offsets or gaps.
     pub(super) fn new(strategy: &str, problem: &'a Problem) -> Result<Self> {
         let refusal = |id: BufferId| {
-            let (buffer, name) = (problem.buffer(id), problem.name(id));
-            let reason = match (buffer.fixed_offset(), buffer.gaps()) {
-                (Some(_), _) => {
-                    format!(
-                        "`{name}` has a fixed offset, but the strategy places shared objects freely; use another strategy"
-                    )
-                }
-                (None, []) => return None,
-                _ => format!(
-                    "`{name}` has gaps, but would occupy its shared object from start to end; use another strategy"
-                ),
-            };
-            Some(format!("buffer {reason}"))
+            let named = || problem.named_buffer(id);
+            match (problem.buffer(id).fixed_offset(), problem.buffer(id).gaps()) {
+                (Some(_), _) => Some(Refusal::FixedOffset { buffer: named() }),
+                (None, []) => None,
+                _ => Some(Refusal::Gaps { buffer: named() }),
+            }
         };
         if let Some(reason) = problem.ids().find_map(refusal) {
             return Err(Error::Refused { strategy: strategy.to_owned(), reason });

@@ -117,10 +117,10 @@ pub(super) fn with_obstacles(problem: &Problem, ranges: &[Range<u64>]) -> Result
 fn without_obstacles(problem: &Problem, mut allocation: Allocation) -> Allocation {
     let count = problem.buffers().len();
     allocation.offsets.truncate(count);
-    if let Some(Objects { of_buffer, inside, .. }) = &mut allocation.objects {
+    if let Some(Objects { of_buffer, nestings, .. }) = &mut allocation.objects {
         of_buffer.truncate(count);
         let is_kept = |id: BufferId| id.index() < count;
-        inside.retain(|pair| is_kept(pair.guest) && is_kept(pair.host));
+        nestings.retain(|pair| is_kept(pair.guest) && is_kept(pair.host));
     }
     allocation
 }

@@ -7,9 +7,9 @@ use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::status::{
-    PLIMSOLL_ABI, PLIMSOLL_ERROR_ARGUMENT, PLIMSOLL_ERROR_CANCELLED, PLIMSOLL_ERROR_DOES_NOT_FIT,
-    PLIMSOLL_ERROR_INVALID, PLIMSOLL_ERROR_NULL, PLIMSOLL_ERROR_PANIC, PLIMSOLL_ERROR_REFUSED,
-    PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_OK,
+    PLIMSOLL_ABI, PLIMSOLL_ERROR_ARGUMENT, PLIMSOLL_ERROR_CALLBACK, PLIMSOLL_ERROR_CANCELLED,
+    PLIMSOLL_ERROR_DOES_NOT_FIT, PLIMSOLL_ERROR_INVALID, PLIMSOLL_ERROR_NULL, PLIMSOLL_ERROR_PANIC,
+    PLIMSOLL_ERROR_REFUSED, PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_OK,
 };
 use crate::Error;
 use crate::import::cut_within;
@@ -34,6 +34,7 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = match &error {
             Error::Refused { .. } => PLIMSOLL_ERROR_REFUSED,
+            Error::StrategyFailed { .. } => PLIMSOLL_ERROR_CALLBACK,
             Error::WrongPlan { .. } => PLIMSOLL_ERROR_WRONG_PLAN,
             Error::DoesNotFit(_) => PLIMSOLL_ERROR_DOES_NOT_FIT,
             Error::Cancelled => PLIMSOLL_ERROR_CANCELLED,
@@ -102,7 +103,7 @@ pub(super) fn give<T>(out: &mut *mut T, object: T) {
 
 #[cold]
 #[inline(never)]
-fn null(name: &str) -> Failure {
+pub(super) fn null(name: &str) -> Failure {
     Failure::new(PLIMSOLL_ERROR_NULL, format!("`{name}` is NULL"))
 }
 

@@ -4,6 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::ops::ControlFlow;
 
 use super::problem::record;
+use super::record_size::RecordArray;
 use super::records::{plimsoll_buffer, plimsoll_progress};
 use super::status::PLIMSOLL_NONE;
 use crate::allocate::{Allocation, Strategy};
@@ -18,7 +19,7 @@ pub type plimsoll_progress_fn =
 /// beginning and end of each plan. Must return.
 pub type plimsoll_log_fn = Option<unsafe extern "C" fn(userdata: *mut c_void, line: *const c_char)>;
 
-/// Chooses an offset in bytes for each of `count` buffers. `capacity` is the arena capacity in
+/// Chooses an offset in bytes for each of `count` buffers, of the record size given with the callback. `capacity` is the arena capacity in
 /// bytes to aim for, or PLIMSOLL_NONE; exceeding it is no error. A result other than 0 ends planning
 /// with PLIMSOLL_ERROR_CALLBACK. The library verifies the offsets as it verifies those of its own
 /// strategies. Called on the thread that plans. Must return.
@@ -42,6 +43,8 @@ pub(super) type StrategyFunction =
 pub(super) struct Callback<F> {
     pub(super) function: F,
     pub(super) userdata: *mut c_void,
+    /// Size of the records that the function expects; 0 for functions without records.
+    pub(super) record_size: usize,
 }
 
 // SAFETY: only the thread that plans calls it. The header makes callers who share options between
@@ -53,9 +56,9 @@ unsafe impl<F> Sync for Callback<F> {}
 impl Callback<ProgressFunction> {
     pub(super) fn call(self, progress: Progress) -> ControlFlow<()> {
         let Progress { nodes, best, bound } = progress;
-        let progress = plimsoll_progress { nodes, best, bound };
-        // SAFETY: the caller registered this function together with this `userdata`.
-        match unsafe { (self.function)(self.userdata, &raw const progress) } {
+        let progress = RecordArray::new(&[plimsoll_progress { nodes, best, bound }], self.record_size);
+        // SAFETY: the caller registered this function together with this `userdata` and record size.
+        match unsafe { (self.function)(self.userdata, progress.as_ptr()) } {
             0 => ControlFlow::Continue(()),
             _ => ControlFlow::Break(()),
         }
@@ -74,9 +77,6 @@ impl CallbackStrategy {
     }
 }
 
-/// Prefix of the reason that a failed callback strategy returns; `planning_failure` recognizes it.
-pub(super) const CALLBACK_FAILED: &str = "the callback returned ";
-
 impl Strategy for CallbackStrategy {
     fn name(&self) -> &str {
         &self.name
@@ -86,14 +86,15 @@ impl Strategy for CallbackStrategy {
         let buffers: Vec<plimsoll_buffer> = problem.buffers().iter().map(record).collect();
         let mut offsets = vec![0; buffers.len()];
         let capacity = problem.capacity().unwrap_or(PLIMSOLL_NONE);
-        let Callback { function, userdata } = self.callback;
+        let Callback { function, userdata, record_size } = self.callback;
+        let records = RecordArray::new(&buffers, record_size);
         // SAFETY: both arrays have `buffers.len()` entries, and the caller registered this function
-        // together with this `userdata`.
+        // together with this `userdata` and record size.
         let status =
-            unsafe { function(userdata, buffers.as_ptr(), buffers.len(), capacity, offsets.as_mut_ptr()) };
+            unsafe { function(userdata, records.as_ptr(), buffers.len(), capacity, offsets.as_mut_ptr()) };
         if status == 0 {
             return Ok(Allocation::new(offsets));
         }
-        Err(Error::Refused { strategy: self.name.clone(), reason: format!("{CALLBACK_FAILED}{status}") })
+        Err(Error::StrategyFailed { strategy: self.name.clone(), status })
     }
 }

@@ -1,8 +1,9 @@
 //! Explanations of plans that do not fit.
 
-use super::boundary::{copy_out, free, give, guard, mutable, reference};
+use super::boundary::{free, give, guard, mutable, reference};
 use super::options::plimsoll_options;
 use super::plan::{PlanContents, options_or_default, plimsoll_plan};
+use super::record_size::write_all;
 use super::records::plimsoll_occupant;
 use super::results::tensor;
 use crate::InfeasibleCore;
@@ -51,12 +52,13 @@ pub unsafe extern "C" fn plimsoll_plan_explain(
 pub unsafe extern "C" fn plimsoll_infeasible_core_occupants(
     core: *const plimsoll_infeasible_core,
     occupants: *mut plimsoll_occupant,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
     guard(|| {
         let core = &unsafe { reference(core, "core") }?.core;
-        unsafe { copy_out(&core.members, occupants, capacity, count) }
+        unsafe { write_all(&core.members, occupants, record_size, capacity, count) }
     })
 }
 

@@ -23,6 +23,7 @@ mod plan;
 mod pool_plan;
 mod pools;
 mod problem;
+mod record_size;
 mod records;
 mod results;
 mod sharing;

@@ -10,6 +10,8 @@ use super::callbacks::{
     plimsoll_progress_fn, plimsoll_strategy_fn,
 };
 use super::cancel::plimsoll_cancel_token;
+use super::record_size::check_size;
+use super::records::{plimsoll_buffer, plimsoll_progress};
 use super::status::{
     PLIMSOLL_EFFORT_DEFAULT, PLIMSOLL_EFFORT_QUICK, PLIMSOLL_EFFORT_THOROUGH, PLIMSOLL_NONE,
     PLIMSOLL_ORDER_AUTO, PLIMSOLL_ORDER_OPTIMAL, PLIMSOLL_ORDER_PROGRAM, PLIMSOLL_VARIABLES_ARENA,
@@ -163,7 +165,7 @@ impl plimsoll_options {
 
     /// Sends a line to the log callback, if there is one.
     pub(super) fn log(&self, line: &str) {
-        let Some(Callback { function, userdata }) = self.log else { return };
+        let Some(Callback { function, userdata, .. }) = self.log else { return };
         if let Ok(line) = std::ffi::CString::new(line.replace('\0', " ")) {
             // SAFETY: the caller registered this function together with this `userdata`.
             unsafe { function(userdata, line.as_ptr()) };
@@ -312,18 +314,22 @@ pub unsafe extern "C" fn plimsoll_options_set_strategy(
     unsafe { set(options, set_to) }
 }
 
-/// Sets a callback as the strategy that chooses offsets. Messages show `name`.
+/// Sets a callback as the strategy that chooses offsets. Messages show `name`. The callback receives
+/// buffers of `record_size` bytes: sizeof(plimsoll_buffer).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_custom_strategy(
     options: *mut plimsoll_options,
     name: *const c_char,
     strategy: plimsoll_strategy_fn,
     userdata: *mut c_void,
+    record_size: usize,
 ) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
         let name = unsafe { text(name, "name") }?.to_owned();
         let null = || Failure::new(super::status::PLIMSOLL_ERROR_NULL, "`strategy` is NULL");
-        let callback = Callback { function: strategy.ok_or_else(null)?, userdata };
+        let function = strategy.ok_or_else(null)?;
+        check_size::<plimsoll_buffer>(record_size)?;
+        let callback = Callback { function, userdata, record_size };
         options.strategy = StrategyChoice::Callback(name, callback);
         Ok(())
     };
@@ -441,15 +447,19 @@ pub unsafe extern "C" fn plimsoll_options_set_cancel(
 }
 
 /// Sets the progress callback; NULL for none. It receives `userdata`, which must stay valid as long
-/// as these options are used to plan.
+/// as these options are used to plan, and a record of `record_size` bytes: sizeof(plimsoll_progress).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_progress(
     options: *mut plimsoll_options,
     progress: plimsoll_progress_fn,
     userdata: *mut c_void,
+    record_size: usize,
 ) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
-        options.progress = progress.map(|function| Callback { function, userdata });
+        if progress.is_some() {
+            check_size::<plimsoll_progress>(record_size)?;
+        }
+        options.progress = progress.map(|function| Callback { function, userdata, record_size });
         Ok(())
     };
     unsafe { set(options, set_to) }
@@ -463,7 +473,7 @@ pub unsafe extern "C" fn plimsoll_options_set_log(
     userdata: *mut c_void,
 ) -> i32 {
     let set_to = |options: &mut plimsoll_options| {
-        options.log = log.map(|function| Callback { function, userdata });
+        options.log = log.map(|function| Callback { function, userdata, record_size: 0 });
         Ok(())
     };
     unsafe { set(options, set_to) }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::boundary::{Failure, array, copy_out, free, give, guard, mutable, reference};
-use super::callbacks::CALLBACK_FAILED;
 use super::graph::{no_body, plimsoll_graph};
 use super::options::plimsoll_options;
 use super::problem::plimsoll_problem;
+use super::record_size::{check_size, write};
 use super::records::plimsoll_schedule;
-use super::status::{PLIMSOLL_ERROR_CALLBACK, PLIMSOLL_ERROR_WRONG_PLAN};
+use super::status::PLIMSOLL_ERROR_WRONG_PLAN;
 use crate::verify::{verify, verify_solution};
-use crate::{BodyPlan, Error, Graph, OperatorId, Plan, Problem, Solution};
+use crate::{BodyPlan, Graph, OperatorId, Plan, Problem, Solution};
 
 /// A verified plan of a graph or of a problem. Immutable; any number of threads may use it at the
 /// same time.
@@ -25,17 +25,6 @@ pub struct plimsoll_plan {
 pub(super) enum PlanContents {
     Graph(Arc<Graph>, Box<Plan>),
     Problem(Box<Problem>, Box<Solution>),
-}
-
-/// Converts an error of the planner; a callback strategy marks its failure by the prefix of its
-/// reason.
-pub(super) fn planning_failure(error: Error) -> Failure {
-    match &error {
-        Error::Refused { reason, .. } if reason.starts_with(CALLBACK_FAILED) => {
-            Failure::new(PLIMSOLL_ERROR_CALLBACK, error.to_string())
-        }
-        _ => error.into(),
-    }
 }
 
 pub(super) unsafe fn options_or_default(
@@ -62,7 +51,8 @@ pub unsafe extern "C" fn plimsoll_graph_plan(
 }
 
 /// Computes an order without offsets and copies out the indices of operators, without folded ones.
-/// Every call searches, so pass capacity for all operators at once. `figures` may be NULL.
+/// Every call searches, so pass capacity for all operators at once. `figures` may be NULL; otherwise
+/// `record_size` is its size.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_schedule(
     graph: *const plimsoll_graph,
@@ -71,23 +61,28 @@ pub unsafe extern "C" fn plimsoll_graph_schedule(
     capacity: usize,
     count: *mut usize,
     figures: *mut plimsoll_schedule,
+    record_size: usize,
 ) -> i32 {
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
+        if !figures.is_null() {
+            check_size::<plimsoll_schedule>(record_size)?;
+        }
         let default = plimsoll_options::default();
         let options = unsafe { options_or_default(options, &default) }?;
-        let schedule = options.planner()?.schedule(graph).map_err(planning_failure)?;
+        let schedule = options.planner()?.schedule(graph)?;
         let indices: Vec<u32> = schedule.order.iter().map(|id| id.index() as u32).collect();
         unsafe { copy_out(&indices, order, capacity, count) }?;
-        if !figures.is_null() {
-            *unsafe { mutable(figures, "figures") }? = plimsoll_schedule {
-                peak_bytes: schedule.peak,
-                program_peak_bytes: schedule.program_peak,
-                lower_bound_bytes: schedule.lower_bound,
-                nodes: schedule.nodes,
-            };
+        if figures.is_null() {
+            return Ok(());
         }
-        Ok(())
+        let record = plimsoll_schedule {
+            peak_bytes: schedule.peak,
+            program_peak_bytes: schedule.program_peak,
+            lower_bound_bytes: schedule.lower_bound,
+            nodes: schedule.nodes,
+        };
+        unsafe { write(&record, figures, record_size, "figures") }
     })
 }
 
@@ -133,7 +128,7 @@ unsafe fn plan_graph(
     ));
     let planner = options.planner()?;
     let plan = order.map_or_else(|| planner.plan(graph), |order| planner.plan_in_order(graph, order));
-    let plan = plan.map_err(planning_failure)?;
+    let plan = plan?;
     options.log(&format!("planned `{name}`: {} bytes, {}, {}", plan.arena_bytes, plan.status, plan.stop));
     let contents = PlanContents::Graph(Arc::clone(graph), Box::new(plan));
     give(out, plimsoll_plan { contents, alignment: options.alignment() });
@@ -156,7 +151,7 @@ pub unsafe extern "C" fn plimsoll_problem_plan(
         options.log(&format!("planning {} buffers", problem.buffers().len()));
         let planner = options.planner()?;
         let problem = planner.equipped(problem)?;
-        let solution = planner.allocate(&problem).map_err(planning_failure)?;
+        let solution = planner.allocate(&problem)?;
         options.log(&format!("planned: {} bytes, {}, {}", solution.height, solution.status, solution.stop));
         let contents = PlanContents::Problem(Box::new(problem), Box::new(solution));
         give(out, plimsoll_plan { contents, alignment: 1 });

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::boundary::{Failure, Outcome, array, copy_out, free, give, guard, mutable, reference};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
-use super::plan::{body_of, operator_ids, options_or_default, planning_failure, plimsoll_plan};
+use super::plan::{body_of, operator_ids, options_or_default, plimsoll_plan};
 use super::pools::plimsoll_pools;
+use super::record_size::{write, write_all};
 use super::records::{
     plimsoll_alias, plimsoll_occupant, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_residency,
     plimsoll_transfer, plimsoll_use,
@@ -81,7 +82,7 @@ unsafe fn place(
         Some(order) => planner.place_in_order(graph, order, &pools),
         None => planner.place(graph, &pools),
     };
-    let plan = plan.map_err(planning_failure)?;
+    let plan = plan?;
     options.log(&format!("placed `{name}`: cost {}, at least {}", plan.cost, plan.lower_bound));
     give(out, plimsoll_pool_plan { graph: Arc::clone(graph), plan });
     Ok(())
@@ -96,10 +97,11 @@ unsafe fn plan_of<'a>(plan: *const plimsoll_pool_plan) -> Result<&'a PoolPlan, F
 pub unsafe extern "C" fn plimsoll_pool_plan_figures(
     plan: *const plimsoll_pool_plan,
     figures: *mut plimsoll_pool_figures,
+    record_size: usize,
 ) -> i32 {
     guard(|| {
         let plan = unsafe { plan_of(plan) }?;
-        *unsafe { mutable(figures, "figures") }? = plimsoll_pool_figures {
+        let record = plimsoll_pool_figures {
             cost: plan.cost,
             lower_bound: plan.lower_bound,
             unavoidable_cost: plan.unavoidable_cost,
@@ -108,7 +110,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_figures(
             stop: stop_number(plan.stop),
             pools: plan.pools.list().len() as u32,
         };
-        Ok(())
+        unsafe { write(&record, figures, record_size, "figures") }
     })
 }
 
@@ -120,6 +122,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_figures(
 pub unsafe extern "C" fn plimsoll_pool_plan_traffic(
     plan: *const plimsoll_pool_plan,
     traffic: *mut plimsoll_pool_traffic,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
@@ -131,7 +134,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_traffic(
             read: traffic.read,
             written: traffic.written,
         });
-        unsafe { copy_out(&records.collect::<Vec<_>>(), traffic, capacity, count) }
+        unsafe { write_all(&records.collect::<Vec<_>>(), traffic, record_size, capacity, count) }
     })
 }
 
@@ -141,13 +144,14 @@ pub unsafe extern "C" fn plimsoll_pool_plan_traffic(
 pub unsafe extern "C" fn plimsoll_pool_plan_residencies(
     plan: *const plimsoll_pool_plan,
     residencies: *mut plimsoll_residency,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
     guard(|| {
         let records: Vec<plimsoll_residency> =
             unsafe { plan_of(plan) }?.residencies.iter().map(residency).collect();
-        unsafe { copy_out(&records, residencies, capacity, count) }
+        unsafe { write_all(&records, residencies, record_size, capacity, count) }
     })
 }
 
@@ -172,6 +176,7 @@ fn residency(residency: &Residency) -> plimsoll_residency {
 pub unsafe extern "C" fn plimsoll_pool_plan_transfers(
     plan: *const plimsoll_pool_plan,
     transfers: *mut plimsoll_transfer,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
@@ -188,7 +193,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_transfers(
             from: route.transfer.from.index() as u32,
             to: route.transfer.to.index() as u32,
         });
-        unsafe { copy_out(&records.collect::<Vec<_>>(), transfers, capacity, count) }
+        unsafe { write_all(&records.collect::<Vec<_>>(), transfers, record_size, capacity, count) }
     })
 }
 
@@ -199,6 +204,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_transfers(
 pub unsafe extern "C" fn plimsoll_pool_plan_uses(
     plan: *const plimsoll_pool_plan,
     uses: *mut plimsoll_use,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
@@ -207,7 +213,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_uses(
             let plimsoll_occupant { index, occupant } = entry.occupant.into();
             plimsoll_use { step: entry.step, index, occupant, pool: entry.pool.index() as u32 }
         });
-        unsafe { copy_out(&records.collect::<Vec<_>>(), uses, capacity, count) }
+        unsafe { write_all(&records.collect::<Vec<_>>(), uses, record_size, capacity, count) }
     })
 }
 
@@ -220,10 +226,10 @@ pub unsafe extern "C" fn plimsoll_pool_plan_residency_at(
     occupant: i32,
     index: u32,
     residency: *mut plimsoll_residency,
+    record_size: usize,
 ) -> i32 {
     guard(|| {
         let planned = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(residency, "stay") }?;
         let (graph, number) = (&planned.graph, index as usize);
         let occupant_id = match occupant {
             PLIMSOLL_OCCUPANT_TENSOR if number < graph.tensors().len() => {
@@ -234,12 +240,12 @@ pub unsafe extern "C" fn plimsoll_pool_plan_residency_at(
             }
             _ => None,
         };
-        let residency = occupant_id.and_then(|id| planned.plan.residency_at(step, id));
+        let found = occupant_id.and_then(|id| planned.plan.residency_at(step, id));
         let missing = || {
             Failure::argument(format!("occupant {occupant} of index {index} is in no pool at step {step}"))
         };
-        *out = self::residency(residency.ok_or_else(missing)?);
-        Ok(())
+        let record = self::residency(found.ok_or_else(missing)?);
+        unsafe { write(&record, residency, record_size, "residency") }
     })
 }
 
@@ -249,12 +255,13 @@ pub unsafe extern "C" fn plimsoll_pool_plan_residency_at(
 pub unsafe extern "C" fn plimsoll_pool_plan_aliases(
     plan: *const plimsoll_pool_plan,
     aliases: *mut plimsoll_alias,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
     guard(|| {
         let records: Vec<plimsoll_alias> = unsafe { plan_of(plan) }?.aliases.iter().map(record).collect();
-        unsafe { copy_out(&records, aliases, capacity, count) }
+        unsafe { write_all(&records, aliases, record_size, capacity, count) }
     })
 }
 

@@ -2,7 +2,8 @@
 
 use std::ffi::c_char;
 
-use super::boundary::{Failure, Outcome, free, give, guard, mutable, reference, text};
+use super::boundary::{Failure, Outcome, free, give, guard, mutable, text};
+use super::record_size::read;
 use super::records::plimsoll_pool;
 use super::status::{
     PLIMSOLL_COST_IN_PLACE, PLIMSOLL_HOLDS_ACTIVATIONS, PLIMSOLL_HOLDS_ALL, PLIMSOLL_HOLDS_CONSTANTS,
@@ -62,9 +63,11 @@ pub unsafe extern "C" fn plimsoll_pools_add(
     pools: *mut plimsoll_pools,
     name: *const c_char,
     pool: *const plimsoll_pool,
+    record_size: usize,
 ) -> i32 {
     let add = |pools: &mut plimsoll_pools| {
-        let (name, record) = (unsafe { text(name, "name") }?, unsafe { reference(pool, "pool") }?);
+        let name = unsafe { text(name, "name") }?;
+        let record = &unsafe { read(pool, record_size, "pool") }?;
         if pools.list.len() == Pools::MAX_COUNT {
             return Err(Failure::argument(format!(
                 "pool `{name}`: at most {} pools are possible",

@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 
 use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
+use super::record_size::read_all;
 use super::records::{plimsoll_buffer, plimsoll_gap};
 use super::status::PLIMSOLL_NONE;
 use crate::verify::verify_offsets;
@@ -38,33 +39,48 @@ pub(super) fn record(buffer: &Buffer) -> plimsoll_buffer {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_problem_new(
     buffers: *const plimsoll_buffer,
+    record_size: usize,
     count: usize,
     names: *const *const c_char,
     problem: *mut *mut plimsoll_problem,
 ) -> i32 {
-    unsafe { plimsoll_problem_new_with_gaps(buffers, count, names, std::ptr::null(), 0, problem) }
+    unsafe {
+        plimsoll_problem_new_with_gaps(
+            buffers,
+            record_size,
+            count,
+            names,
+            std::ptr::null(),
+            size_of::<plimsoll_gap>(),
+            0,
+            problem,
+        )
+    }
 }
 
 /// Creates a problem like `plimsoll_problem_new`, with `gap_count` gaps in any order: steps at which
 /// other buffers may use the memory of a live buffer. A gap must leave its buffer live for at least a
 /// step at either end, and must not touch another gap of the buffer; otherwise
-/// PLIMSOLL_ERROR_INVALID names both.
+/// PLIMSOLL_ERROR_INVALID names both. `buffer_size` and `gap_size` are the sizes of the records.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_problem_new_with_gaps(
     buffers: *const plimsoll_buffer,
+    buffer_size: usize,
     count: usize,
     names: *const *const c_char,
     gaps: *const plimsoll_gap,
+    gap_size: usize,
     gap_count: usize,
     problem: *mut *mut plimsoll_problem,
 ) -> i32 {
     guard(|| {
         let out = unsafe { mutable(problem, "problem") }?;
-        let buffers = unsafe { array(buffers, count, "buffers") }?.iter().map(buffer).collect();
+        let buffers =
+            unsafe { read_all(buffers, buffer_size, count, "buffers") }?.iter().map(buffer).collect();
         let names = if names.is_null() { &[] } else { unsafe { array(names, count, "names") }? };
         let names: Result<Vec<String>, Failure> =
             names.iter().map(|&name| unsafe { text(name, "names[i]") }.map(str::to_owned)).collect();
-        let buffers = with_gaps(buffers, unsafe { array(gaps, gap_count, "gaps") }?)?;
+        let buffers = with_gaps(buffers, &unsafe { read_all(gaps, gap_size, gap_count, "gaps") }?)?;
         give(out, plimsoll_problem { problem: Problem::named(buffers, names?)? });
         Ok(())
     })

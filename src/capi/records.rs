@@ -1,6 +1,7 @@
-//! Records that cross the boundary. Their sizes and layouts are frozen.
+//! Records that cross the boundary. Later versions may append fields, and change nothing else; see
+//! `record_size`.
 
-/// A buffer to be given an offset. Frozen: 32 bytes.
+/// A buffer to be given an offset.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_buffer {
@@ -16,7 +17,7 @@ pub struct plimsoll_buffer {
     pub end: u32,
 }
 
-/// Figures of an operator order. Frozen: 32 bytes.
+/// Figures of an operator order.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_schedule {
@@ -30,7 +31,7 @@ pub struct plimsoll_schedule {
     pub nodes: u64,
 }
 
-/// Steps at which other buffers may use the memory of a live buffer. Frozen: 12 bytes.
+/// Steps at which other buffers may use the memory of a live buffer.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_gap {
@@ -42,7 +43,7 @@ pub struct plimsoll_gap {
     pub end: u32,
 }
 
-/// Place of a tensor, buffer or scratch in the arena, and its live range. Frozen: 32 bytes.
+/// Place of a tensor, buffer or scratch in the arena, and its live range.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_placement {
@@ -60,7 +61,7 @@ pub struct plimsoll_placement {
     pub occupant: i32,
 }
 
-/// An occupant of the arena: a tensor, a buffer or scratch. Frozen: 8 bytes.
+/// An occupant of the arena: a tensor, a buffer or scratch.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_occupant {
@@ -70,7 +71,7 @@ pub struct plimsoll_occupant {
     pub occupant: i32,
 }
 
-/// A shared object: a fixed part of the arena that several tensors use in turn. Frozen: 16 bytes.
+/// A shared object: a fixed part of the arena that several tensors use in turn.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_shared_object {
@@ -80,7 +81,7 @@ pub struct plimsoll_shared_object {
     pub bytes: u64,
 }
 
-/// A tensor or scratch inside the memory of a larger one, after merging. Frozen: 24 bytes.
+/// A tensor or scratch inside the memory of a larger one, after merging.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_nesting {
@@ -92,7 +93,7 @@ pub struct plimsoll_nesting {
     pub at: u64,
 }
 
-/// Two tensors that share memory while both are live. Frozen: 24 bytes.
+/// Two tensors that share memory while both are live.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_alias {
@@ -104,13 +105,13 @@ pub struct plimsoll_alias {
     pub of: u32,
     /// The operator that permits the sharing.
     pub operator_: u32,
-    /// `PLIMSOLL_SHARE_...`.
+    /// `PLIMSOLL_ALIAS_...`.
     pub kind: i32,
 }
 
 /// A convolution, depthwise convolution or pooling, as described to `plimsoll_safe_overlap`.
 /// Triples are rows, columns and channels; pairs are rows and columns. Channels are innermost in
-/// memory. Frozen: 136 bytes.
+/// memory.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_windowed {
@@ -135,7 +136,7 @@ pub struct plimsoll_windowed {
     pub descending: i32,
 }
 
-/// A memory. Costs are per byte, in a unit of the caller's choice. Frozen: 48 bytes.
+/// A memory. Costs are per byte, in a unit of the caller's choice.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_pool {
@@ -159,8 +160,7 @@ pub struct plimsoll_pool {
     pub unused: u32,
 }
 
-/// A residency interval: a tensor or scratch occupies memory of a pool for some steps. Frozen: 40
-/// bytes.
+/// A residency interval: a tensor or scratch occupies memory of a pool for some steps.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_residency {
@@ -182,7 +182,7 @@ pub struct plimsoll_residency {
     pub unused: u32,
 }
 
-/// A transfer: a tensor is copied from one pool to another. Frozen: 48 bytes.
+/// A transfer: a tensor is copied from one pool to another.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_transfer {
@@ -207,7 +207,7 @@ pub struct plimsoll_transfer {
     pub to: u32,
 }
 
-/// The pool in which the operator of a step accesses an occupant. Frozen: 16 bytes.
+/// The pool in which the operator of a step accesses an occupant.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_use {
@@ -221,7 +221,7 @@ pub struct plimsoll_use {
     pub pool: u32,
 }
 
-/// Use and traffic of a pool. Frozen: 24 bytes.
+/// Use and traffic of a pool.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_pool_traffic {
@@ -233,7 +233,7 @@ pub struct plimsoll_pool_traffic {
     pub written: u64,
 }
 
-/// Figures of a plan for several memories. Frozen: 48 bytes.
+/// Figures of a plan for several memories.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_pool_figures {
@@ -253,7 +253,7 @@ pub struct plimsoll_pool_figures {
     pub pools: u32,
 }
 
-/// Progress of a search, as passed to a progress callback. Frozen: 24 bytes.
+/// Progress of a search, as passed to a progress callback.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct plimsoll_progress {

@@ -2,6 +2,7 @@
 
 use super::boundary::{Failure, copy_out, guard, mutable, reference};
 use super::plan::{PlanContents, plimsoll_plan};
+use super::record_size::write_all;
 use super::records::{plimsoll_nesting, plimsoll_occupant, plimsoll_placement, plimsoll_shared_object};
 use super::status::{
     PLIMSOLL_NO_INDEX, PLIMSOLL_NONE, PLIMSOLL_OCCUPANT_SCRATCH, PLIMSOLL_OCCUPANT_TENSOR,
@@ -191,12 +192,13 @@ pub unsafe extern "C" fn plimsoll_plan_nodes(plan: *const plimsoll_plan, nodes: 
 pub unsafe extern "C" fn plimsoll_plan_placements(
     plan: *const plimsoll_plan,
     placements: *mut plimsoll_placement,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
-        unsafe { copy_out(&plan.placements(), placements, capacity, count) }
+        unsafe { write_all(&plan.placements(), placements, record_size, capacity, count) }
     })
 }
 
@@ -290,6 +292,7 @@ pub unsafe extern "C" fn plimsoll_plan_bound_causes(
     plan: *const plimsoll_plan,
     step: *mut u32,
     causes: *mut plimsoll_occupant,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
@@ -306,7 +309,7 @@ pub unsafe extern "C" fn plimsoll_plan_bound_causes(
                 }
             };
         *unsafe { mutable(step, "step") }? = at;
-        unsafe { copy_out(&occupants, causes, capacity, count) }
+        unsafe { write_all(&occupants, causes, record_size, capacity, count) }
     })
 }
 
@@ -317,6 +320,7 @@ pub unsafe extern "C" fn plimsoll_plan_bound_causes(
 pub unsafe extern "C" fn plimsoll_plan_objects(
     plan: *const plimsoll_plan,
     objects: *mut plimsoll_shared_object,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
     least: *mut u64,
@@ -338,7 +342,7 @@ pub unsafe extern "C" fn plimsoll_plan_objects(
                 }
             };
         *unsafe { mutable(least, "least") }? = bound;
-        unsafe { copy_out(&records, objects, capacity, count) }
+        unsafe { write_all(&records, objects, record_size, capacity, count) }
     })
 }
 
@@ -384,6 +388,7 @@ pub unsafe extern "C" fn plimsoll_plan_object_of(
 pub unsafe extern "C" fn plimsoll_plan_nestings(
     plan: *const plimsoll_plan,
     nestings: *mut plimsoll_nesting,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
@@ -408,6 +413,6 @@ pub unsafe extern "C" fn plimsoll_plan_nestings(
                 list.map(record).collect()
             }
         };
-        unsafe { copy_out(&records, nestings, capacity, count) }
+        unsafe { write_all(&records, nestings, record_size, capacity, count) }
     })
 }

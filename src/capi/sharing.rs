@@ -1,9 +1,10 @@
 //! Permissions to share memory, constraints between tensors, and the sharing of a plan.
 
-use super::boundary::{Failure, copy_out, guard, mutable, reference};
+use super::boundary::{Failure, guard, mutable, reference};
 use super::graph::plimsoll_graph;
 use super::options::{plimsoll_options, set};
 use super::plan::{PlanContents, plimsoll_plan};
+use super::record_size::{read, write_all};
 use super::records::{plimsoll_alias, plimsoll_windowed};
 use super::status::{
     PLIMSOLL_ALIAS_CONCAT, PLIMSOLL_ALIAS_IN_PLACE, PLIMSOLL_ALIAS_OVERLAP, PLIMSOLL_ALIAS_SLICE,
@@ -114,11 +115,15 @@ pub unsafe extern "C" fn plimsoll_graph_keep_apart(
 /// `PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW`. PLIMSOLL_ERROR_ARGUMENT if the numbers contradict each
 /// other, or one is above 2^24.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn plimsoll_safe_overlap(kernel: *const plimsoll_windowed, bytes: *mut u64) -> i32 {
+pub unsafe extern "C" fn plimsoll_safe_overlap(
+    kernel: *const plimsoll_windowed,
+    record_size: usize,
+    bytes: *mut u64,
+) -> i32 {
     guard(|| {
-        let kernel = unsafe { reference(kernel, "kernel") }?;
+        let kernel = unsafe { read(kernel, record_size, "kernel") }?;
         let plimsoll_windowed { input, output, window, stride, padding, dilation, element_bytes, .. } =
-            *kernel;
+            kernel;
         let [by_channel, descending] = [kernel.by_channel, kernel.descending].map(|flag| flag != 0);
         let windowed = Windowed {
             input,
@@ -163,6 +168,7 @@ pub unsafe extern "C" fn plimsoll_options_set_sharing(options: *mut plimsoll_opt
 pub unsafe extern "C" fn plimsoll_plan_aliases(
     plan: *const plimsoll_plan,
     aliases: *mut plimsoll_alias,
+    record_size: usize,
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
@@ -171,7 +177,7 @@ pub unsafe extern "C" fn plimsoll_plan_aliases(
             PlanContents::Graph(_, plan) => plan.aliases.iter().map(record).collect(),
             PlanContents::Problem(..) => Vec::new(),
         };
-        unsafe { copy_out(&records, aliases, capacity, count) }
+        unsafe { write_all(&records, aliases, record_size, capacity, count) }
     })
 }
 

@@ -2,7 +2,7 @@
 
 /// The ABI number: a program runs with every library that has the same number. `plimsoll_abi()`
 /// returns the number of the library.
-pub const PLIMSOLL_ABI: u32 = 1;
+pub const PLIMSOLL_ABI: u32 = 2;
 
 /// No value: no fixed offset, no capacity, no offset in the arena.
 pub const PLIMSOLL_NONE: u64 = u64::MAX;

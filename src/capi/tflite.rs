@@ -125,15 +125,15 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_write(
 pub unsafe extern "C" fn plimsoll_tflite_plan_head_bytes(
     planned: *const plimsoll_tflite_plan,
     head: *mut u64,
-    own_head: *mut u64,
+    runtime_head: *mut u64,
 ) -> i32 {
     guard(|| {
         let planned = &unsafe { reference(planned, "planned") }?.planned;
         if !head.is_null() {
             *unsafe { mutable(head, "head") }? = planned.head_bytes();
         }
-        if !own_head.is_null() {
-            *unsafe { mutable(own_head, "own_head") }? =
+        if !runtime_head.is_null() {
+            *unsafe { mutable(runtime_head, "runtime_head") }? =
                 planned.runtime_head_bytes().unwrap_or(PLIMSOLL_NONE);
         }
         Ok(())
@@ -237,7 +237,7 @@ mod supported {
     use std::sync::Arc;
 
     use super::{Failure, PLIMSOLL_NONE, plimsoll_options, plimsoll_plan};
-    use crate::capi::plan::{PlanContents, planning_failure};
+    use crate::capi::plan::PlanContents;
     use crate::capi::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
     use crate::export::tflite::{self, TfliteError, TflitePlan};
 
@@ -334,7 +334,7 @@ mod supported {
     fn failure(error: TfliteError) -> Failure {
         let text = error.to_string();
         match error {
-            TfliteError::Plan(error) => planning_failure(error),
+            TfliteError::Plan(error) => error.into(),
             TfliteError::Scratch { .. } => Failure::argument(text),
             TfliteError::Wrong(_) => Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, text),
             _ => Failure::new(PLIMSOLL_ERROR_IMPORT, text),

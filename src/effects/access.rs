@@ -7,7 +7,10 @@ use crate::graph::{Graph, Occupant};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// The bytes of one tensor, or of the operator's own scratch buffer, that an operator reads and writes.
+///
+/// Example: [`accesses`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Access {
     /// The tensor, or the scratch buffer of the operator.
     pub occupant: Occupant,
@@ -25,6 +28,20 @@ pub struct Access {
 /// operator does not write an output that is a view, and of a concatenation it writes only the
 /// bytes that no alias provides. In-place and overlap aliases have no effect, nor do aliases of
 /// other operators. O(n log n) for n inputs, outputs and aliases.
+///
+/// ```
+/// use plimsoll::effects::accesses;
+/// use plimsoll::{Graph, Occupant, TensorSpec};
+///
+/// let mut net = Graph::builder("net");
+/// let x = net.input("x", TensorSpec::bytes(64));
+/// let y = net.tensor("y", TensorSpec::bytes(32));
+/// let pool = net.operator("pool").reads([x]).writes([y]).id();
+/// let list = accesses(&net.build()?, pool, &[]);
+/// assert_eq!((list[0].occupant, list[0].read), (Occupant::Tensor(x), 64));
+/// assert_eq!((list[1].occupant, list[1].written), (Occupant::Tensor(y), 32));
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[must_use]
 pub fn accesses(graph: &Graph, operator: OperatorId, aliases: &[Alias]) -> Vec<Access> {
     let node = graph.operator(operator);

@@ -6,7 +6,24 @@ use crate::support::ids::{OperatorId, TensorId};
 /// The level up to which a [`Planner`](crate::Planner) lets tensors share memory while both are
 /// live. Each level includes the lower ones. At every level, an alias needs the permission of an
 /// operator ([`Permit`](crate::Permit)).
+///
+/// ```
+/// use plimsoll::{AliasKind, Graph, Planner, SharingLevel, TensorSpec};
+///
+/// let mut net = Graph::builder("net");
+/// let x = net.tensor("x", TensorSpec::bytes(64));
+/// let y = net.tensor("y", TensorSpec::bytes(64));
+/// net.operator("conv").writes([x]);
+/// net.operator("relu").reads([x]).writes([y]).in_place(x, y);
+/// net.output(y);
+/// let graph = net.build()?;
+/// assert_eq!(Planner::new().plan(&graph)?.arena_bytes, 128);
+/// let plan = Planner::new().share(SharingLevel::InPlace).plan(&graph)?;
+/// assert_eq!((plan.arena_bytes, plan.aliases[0].kind), (64, AliasKind::InPlace));
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum SharingLevel {
     /// No sharing.
     #[default]
@@ -20,7 +37,10 @@ pub enum SharingLevel {
 }
 
 /// The kind of an alias.
+///
+/// Example: [`SharingLevel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum AliasKind {
     /// The tensor is a view of the whole other tensor.
     View,
@@ -37,6 +57,8 @@ pub enum AliasKind {
 }
 
 /// An alias: a tensor that shares memory with another tensor while both are live.
+///
+/// Example: [`SharingLevel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Alias {
     /// The operator that permits the alias.

@@ -34,6 +34,8 @@ use text::{identifiers, string};
 pub use write::can_include;
 
 /// The C code of a plan, ready to be written.
+///
+/// Example: the [module](crate::export::c_code).
 #[derive(Clone, Debug)]
 pub struct CCode {
     model: String,
@@ -208,7 +210,7 @@ fn scratch_table(scratch: &[Item]) -> CTable {
     }
 }
 
-/// The table of shares: copies that operators can omit, and input bytes that they may overwrite.
+/// The table of aliases: copies that operators can omit, and input bytes that they may overwrite.
 fn alias_table(aliases: &[Alias]) -> CTable {
     let row = |Alias { operator, tensor, of, at, kind }: &Alias| {
         format!("{{{tensor}U, {of}U, {operator}U, {}U, {at}ULL}}", text::number_of(*kind))

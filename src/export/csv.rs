@@ -9,6 +9,18 @@ use super::names::unique_names;
 use crate::{Graph, Plan, PoolPlan, Problem, Solution};
 
 /// A row for each tensor in the arena, then for the scratch of each operator.
+///
+/// ```
+/// use plimsoll::{Graph, Planner, TensorSpec, export};
+///
+/// let mut net = Graph::builder("net");
+/// let x = net.input("x", TensorSpec::bytes(64));
+/// net.operator("sink").reads([x]);
+/// let graph = net.build()?;
+/// let table = export::csv::of_graph(&graph, &Planner::new().plan(&graph)?);
+/// assert!(table.contains("x,"));
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[must_use]
 pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
     let mut rows = items::tensors(graph, plan);
@@ -18,12 +30,16 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
 }
 
 /// A row for each buffer.
+///
+/// Example: [`of_graph`].
 #[must_use]
 pub fn of_problem(problem: &Problem, solution: &Solution) -> String {
     table(&items::buffers(problem, solution))
 }
 
 /// A row for each residency interval of a tensor, by pool and time, then for those of scratch.
+///
+/// Example: [`of_graph`].
 #[must_use]
 pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
     let (tensors, scratch) = items::residency(graph, plan);

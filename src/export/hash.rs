@@ -6,6 +6,8 @@ use crate::{Graph, Operator, OperatorId, Problem, Tensor, TensorId, TensorKind};
 
 /// 128 bits as hexadecimal digits, of everything in a graph that a plan depends on; equal on all
 /// machines. Names of the graph and of its operators have no effect.
+///
+/// Example: the [module](crate::export::json).
 #[must_use]
 pub fn graph_hash(graph: &Graph) -> String {
     let mut hash = Hasher::of("graph/1");
@@ -14,11 +16,13 @@ pub fn graph_hash(graph: &Graph) -> String {
 }
 
 /// The fingerprint of a problem: its buffers and their names, not its capacity.
+///
+/// Example: the [module](crate::export::json).
 #[must_use]
 pub fn problem_hash(problem: &Problem) -> String {
     let mut hash = Hasher::of("problem/1");
     hash.number(problem.buffers().len() as u64);
-    for (id, buffer) in problem.ids().zip(problem.buffers()) {
+    for (id, buffer) in problem.iter() {
         hash.text(&problem.name(id));
         hash.number(buffer.size());
         hash.number(buffer.live().start.into());

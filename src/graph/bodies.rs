@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Graph, Operator, Tensor, TensorKind};
-use crate::error::{Error, Result, short};
-use crate::support::ids::OperatorId;
+use crate::error::{BodyProblem, Error, Named, Result};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Maximum number of operators and tensors in all bodies of a graph. A body counts once for each
 /// operator that runs it, because a plan contains a body plan for each of them.
@@ -29,9 +29,10 @@ pub(super) struct BodyExtent {
 /// [`Error::Body`] if bodies are too deep or too large, or contain variables.
 pub(super) fn check(operators: &mut [Operator]) -> Result<BodyExtent> {
     let mut extent = BodyExtent::default();
-    for operator in operators {
+    for (index, operator) in operators.iter_mut().enumerate() {
         let name = &operator.name;
-        let invalid = |problem: String| Error::Body { operator: name.to_string(), problem };
+        let named = || Named::new(OperatorId::new(index), &**name);
+        let invalid = |problem| Error::Body { operator: named(), problem };
         let Some(extras) = operator.extras.as_deref_mut().filter(|extras| !extras.bodies.is_empty()) else {
             continue;
         };
@@ -40,19 +41,14 @@ pub(super) fn check(operators: &mut [Operator]) -> Result<BodyExtent> {
             let size = body.operators.len() + body.tensors.len();
             extent.inner = extent.inner.saturating_add(size as u64).saturating_add(body.extent.inner);
             if extent.inner > MAX_SIZE {
-                let limit = format!("more than {MAX_SIZE} operators and tensors");
-                return Err(invalid(format!("all bodies together, as often as they are run, have {limit}")));
+                return Err(invalid(BodyProblem::TooLarge { max: MAX_SIZE }));
             }
             if extent.nesting > MAX_NESTING {
-                return Err(invalid(format!("bodies nest more than {MAX_NESTING} deep")));
+                return Err(invalid(BodyProblem::TooDeep { max: MAX_NESTING }));
             }
-            let mut tensors = body.tensors.iter();
-            if let Some(variable) = tensors.find(|tensor| tensor.kind == TensorKind::Variable) {
-                let name = short(&variable.name);
-                return Err(invalid(format!(
-                    "its tensor `{name}` is a variable, which outlives the operator; make it a variable of the \
-                     graph around it, and an input of the operator"
-                )));
+            let is_variable = |id: &TensorId| body.tensor(*id).kind == TensorKind::Variable;
+            if let Some(variable) = body.tensor_ids().find(is_variable) {
+                return Err(invalid(BodyProblem::Variable { tensor: body.named_tensor(variable) }));
             }
         }
         let alignments = extras.bodies.iter().map(|body| body.largest_alignment());

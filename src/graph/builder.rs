@@ -9,7 +9,7 @@ use super::{
     Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, bodies, permit,
     validate,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Subject};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// Collects operators and tensors; [`build`](Self::build) checks them all.
@@ -180,8 +180,8 @@ impl GraphBuilder {
             return Err(Error::TooMany { what, max: TensorId::MAX_COUNT - 1 });
         }
         validate::ids(&self.operators, self.tensors.len())?;
-        validate::listed(&self.outputs, self.tensors.len(), "the list of graph outputs")?;
-        validate::listed(&self.overwritable, self.tensors.len(), "the list of overwritable inputs")?;
+        validate::listed(&self.outputs, self.tensors.len(), Subject::Outputs)?;
+        validate::listed(&self.overwritable, self.tensors.len(), Subject::Overwritable)?;
         for id in &self.outputs {
             self.tensors[id.index()].is_output = true;
         }
@@ -201,6 +201,8 @@ impl GraphBuilder {
 }
 
 /// Adds inputs, outputs and properties to one operator of a [`GraphBuilder`].
+///
+/// Example: [`GraphBuilder`](crate::GraphBuilder).
 #[derive(Debug)]
 pub struct OperatorBuilder<'a> {
     operator: &'a mut Operator,

@@ -163,6 +163,6 @@ fn find_cycle(edges: &DiGraph<(), (), u32>, predecessors_left: &[u32]) -> Vec<No
 }
 
 fn name_cycle(cycle: &[NodeIndex<u32>], operators: &[Operator]) -> Error {
-    let names = cycle.iter().map(|node| operators[node.index()].name.to_string());
-    Error::Cycle { operators: names.collect() }
+    let named = cycle.iter().map(|&node| operators[node.index()].named(id(node)));
+    Error::Cycle { operators: named.collect() }
 }

@@ -5,6 +5,14 @@ use std::str::FromStr;
 ///
 /// Only the width and the numeric class matter to a memory planner, so formats
 /// that differ in neither (the several 8-bit floats) share one entry.
+///
+/// ```
+/// use plimsoll::ElementType;
+///
+/// assert_eq!(ElementType::Int8.bytes_of(&[1, 32, 32, 3]), Some(3072));
+/// assert_eq!("float16".parse::<ElementType>()?, ElementType::Float16);
+/// # Ok::<(), plimsoll::UnknownElementType>(())
+/// ```
 #[allow(missing_docs)] // the names document themselves
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -136,6 +144,8 @@ impl fmt::Display for ElementType {
 }
 
 /// The error for a string that is not the name of an element type.
+///
+/// Example: [`ElementType`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an element type; use one of {names}", names = names())]
 pub struct UnknownElementType(pub String);

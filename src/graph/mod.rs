@@ -24,10 +24,12 @@ pub use operator::Operator;
 pub use permit::{Permit, Side};
 pub use placement_constraints::RelativePlacement;
 pub use pools::{Content, Loading, Pool, Pools};
-pub use tensor::{Shape, Tensor, TensorKind, TensorSpec};
+#[cfg(feature = "tflite")]
+pub(crate) use tensor::Shape;
+pub use tensor::{Tensor, TensorKind, TensorSpec};
 pub use windowed::Windowed;
 
-use crate::error::{Error, Result};
+use crate::error::{ConstraintSubject, Error, Named, OrderProblem, Result, Subject};
 use crate::support::ids::{OperatorId, TensorId};
 use dependencies::Dependencies;
 use placement_constraints::PlacementConstraints;
@@ -37,6 +39,21 @@ use placement_constraints::PlacementConstraints;
 /// Guarantees: every id is in range, every intermediate that is read or is an output has exactly
 /// one producer, alignments are powers of two, sizes fit 64 bits, and the operators have a valid
 /// order.
+///
+/// ```
+/// use plimsoll::{Graph, TensorSpec};
+///
+/// let mut net = Graph::builder("net");
+/// let x = net.input("x", TensorSpec::bytes(64));
+/// let y = net.tensor("y", TensorSpec::bytes(32));
+/// let pool = net.operator("pool").reads([x]).writes([y]).id();
+/// net.output(y);
+/// let graph = net.build()?;
+/// assert_eq!(graph.program_order(), [pool]);
+/// assert_eq!(graph.tensor(y).producer(), Some(pool));
+/// assert_eq!(graph.operator(pool).name(), "pool");
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Graph {
     name: String,
@@ -89,6 +106,16 @@ impl Graph {
         &self.tensors[id.index()]
     }
 
+    /// The id and the name of an operator, for errors.
+    pub(crate) fn named_operator(&self, id: OperatorId) -> Named<OperatorId> {
+        self.operator(id).named(id)
+    }
+
+    /// The id and the name of a tensor, for errors.
+    pub(crate) fn named_tensor(&self, id: TensorId) -> Named<TensorId> {
+        self.tensor(id).named(id)
+    }
+
     /// Ids of all operators, folded ones included.
     pub fn operator_ids(&self) -> impl ExactSizeIterator<Item = OperatorId> + use<> {
         (0..self.operators.len()).map(OperatorId::new)
@@ -97,6 +124,42 @@ impl Graph {
     /// Ids of all tensors.
     pub fn tensor_ids(&self) -> impl ExactSizeIterator<Item = TensorId> + use<> {
         (0..self.tensors.len()).map(TensorId::new)
+    }
+
+    /// All operators with their ids, folded ones included.
+    ///
+    /// ```
+    /// use plimsoll::Graph;
+    ///
+    /// let mut net = Graph::builder("net");
+    /// net.operator("conv");
+    /// net.operator("relu");
+    /// let graph = net.build()?;
+    /// let names: Vec<_> = graph.iter_operators().map(|(id, operator)| (id.index(), operator.name())).collect();
+    /// assert_eq!(names, [(0, "conv"), (1, "relu")]);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn iter_operators(&self) -> impl ExactSizeIterator<Item = (OperatorId, &Operator)> {
+        self.operators.iter().enumerate().map(|(index, operator)| (OperatorId::new(index), operator))
+    }
+
+    /// All tensors with their ids, constants included.
+    ///
+    /// ```
+    /// use plimsoll::{Graph, TensorSpec};
+    ///
+    /// let mut net = Graph::builder("net");
+    /// net.input("x", TensorSpec::bytes(16));
+    /// net.constant("w", TensorSpec::bytes(4));
+    /// let graph = net.build()?;
+    /// let sizes: Vec<_> = graph.iter_tensors().map(|(id, tensor)| (id.index(), tensor.bytes())).collect();
+    /// assert_eq!(sizes, [(0, 16), (1, 4)]);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn iter_tensors(&self) -> impl ExactSizeIterator<Item = (TensorId, &Tensor)> {
+        self.tensors.iter().enumerate().map(|(index, tensor)| (TensorId::new(index), tensor))
     }
 
     /// The program order: a valid order of the operators that run, without folded ones.
@@ -160,13 +223,13 @@ impl Graph {
         if element_type.bits().is_none_or(|bits| bits == 0) {
             return Err(Error::NoWidth { element_type: element_type.name() });
         }
-        let retyped = |tensor: &Tensor| match &tensor.spec.size {
+        let retyped = |(id, tensor): (TensorId, &Tensor)| match &tensor.spec.size {
             tensor::Size::Shaped(old, shape) if old.is_float() => {
-                validate::shaped_bytes(&tensor.name, element_type, shape).map(Some)
+                validate::shaped_bytes(|| tensor.named(id), element_type, shape).map(Some)
             }
             _ => Ok(None),
         };
-        let sizes = self.tensors.iter().map(retyped).collect::<Result<Vec<_>>>()?;
+        let sizes = self.iter_tensors().map(retyped).collect::<Result<Vec<_>>>()?;
         let placements = self.rescaled_placements(element_type, &sizes)?;
         self.rescale_permits(element_type, &sizes);
         for (tensor, size) in self.tensors.iter_mut().zip(sizes) {
@@ -223,8 +286,7 @@ impl Graph {
     /// [`Error::Permit`] or [`Error::UnknownOperator`]. The graph is unchanged then.
     pub fn permit(&mut self, id: OperatorId, permits: impl IntoIterator<Item = Permit>) -> Result<()> {
         let count = self.operators.len();
-        let place = || "a permission".to_owned();
-        let unknown = || Error::UnknownOperator { place: place(), operator: id, count };
+        let unknown = || Error::UnknownOperator { subject: Subject::Permission, operator: id, count };
         let operator = self.operators.get_mut(id.index()).ok_or_else(unknown)?;
         let before = operator.permits.len();
         // Most operators have at most one permission, but a growing list would reserve four.
@@ -233,7 +295,7 @@ impl Graph {
         } else {
             operator.permits.extend(permits);
         }
-        let checked = permit::check_one(operator, before, &self.tensors);
+        let checked = permit::check_one((id, operator), before, &self.tensors);
         if checked.is_err() {
             operator.permits.truncate(before);
         }
@@ -291,8 +353,10 @@ impl Graph {
         let (Some(old), Some(new)) = (tensor(input), tensor(output)) else {
             return self.replace_placements([self.constraints.list.clone(), vec![placement]].concat());
         };
-        let place = || format!("the state `{}` -> `{}`", old.name(), new.name());
-        let wrong = |problem: String| Err(Error::Constraint { place: place(), problem });
+        let wrong = |problem: String| {
+            let [input, output] = [input, output].map(|id| self.named_tensor(id));
+            Err(Error::Constraint { subject: ConstraintSubject::State { input, output }, problem })
+        };
         if old.kind() != TensorKind::Input || !new.is_output() {
             return wrong("the old state must be a graph input and the new state a graph output".to_owned());
         }
@@ -337,41 +401,31 @@ impl Graph {
     /// # Errors
     /// [`Error::Order`] with the first violation found.
     pub fn check_order(&self, order: &[OperatorId]) -> Result<()> {
+        let invalid = |problem| Err(Error::Order(problem));
         let mut step_of = vec![u32::MAX; self.operators.len()];
         for (step, &id) in order.iter().enumerate() {
             let Some(operator) = self.operators.get(id.index()) else {
-                let text = format!(
-                    "step {step} names operator {id}, but the graph has {} operators",
-                    self.operators.len()
-                );
-                return Err(Error::Order(text));
+                let count = self.operators.len();
+                return invalid(OrderProblem::UnknownOperator { step, operator: id, count });
             };
             if operator.folded {
-                return Err(Error::Order(format!(
-                    "operator `{}` at step {step} is folded and does not run",
-                    operator.name
-                )));
+                return invalid(OrderProblem::Folded { operator: self.named_operator(id), step });
             }
             if step_of[id.index()] != u32::MAX {
-                return Err(Error::Order(format!(
-                    "operator `{}` occurs at step {} and again at step {step}",
-                    operator.name,
-                    step_of[id.index()]
-                )));
+                let (operator, first) = (self.named_operator(id), step_of[id.index()] as usize);
+                return invalid(OrderProblem::Repeated { operator, first, second: step });
             }
             step_of[id.index()] = step as u32;
         }
         if let Some(&missing) = self.program_order().iter().find(|id| step_of[id.index()] == u32::MAX) {
-            return Err(Error::Order(format!("operator `{}` is missing", self.operator(missing).name)));
+            return invalid(OrderProblem::Missing { operator: self.named_operator(missing) });
         }
         for (before, after) in self.dependencies() {
             let (early, late) = (step_of[before.index()], step_of[after.index()]);
             if early >= late {
-                return Err(Error::Order(format!(
-                    "operator `{}` at step {late} needs operator `{}`, which runs at step {early}",
-                    self.operator(after).name,
-                    self.operator(before).name
-                )));
+                let [operator, needs] = [after, before].map(|id| self.named_operator(id));
+                let (step, needs_step) = (late as usize, early as usize);
+                return invalid(OrderProblem::TooEarly { operator, step, needs, needs_step });
             }
         }
         Ok(())

@@ -3,6 +3,18 @@
 use crate::support::ids::{OperatorId, TensorId};
 
 /// The location of variables.
+///
+/// ```
+/// use plimsoll::{Graph, Planner, TensorSpec, Variables};
+///
+/// let mut net = Graph::builder("net");
+/// let state = net.variable("state", TensorSpec::bytes(64));
+/// net.operator("update").reads([state]).writes([state]);
+/// let graph = net.build()?;
+/// assert_eq!(Planner::new().plan(&graph)?.arena_bytes, 64);
+/// assert_eq!(Planner::new().variables(Variables::Outside).plan(&graph)?.arena_bytes, 0);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Variables {
     /// In the arena, throughout the run.
@@ -13,6 +25,8 @@ pub enum Variables {
 }
 
 /// The content of a buffer in the arena.
+///
+/// Example: [`Plan`](crate::Plan).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Occupant {

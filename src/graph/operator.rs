@@ -4,9 +4,12 @@ use smallvec::SmallVec;
 
 use super::text::CompactText;
 use super::{Graph, Permit};
+use crate::error::Named;
 use crate::support::ids::{OperatorId, TensorId};
 
 /// An operator of a [`Graph`](crate::Graph).
+///
+/// Example: [`GraphBuilder`](crate::GraphBuilder).
 #[derive(Clone, Debug)]
 pub struct Operator {
     pub(crate) name: CompactText,
@@ -31,6 +34,11 @@ pub(crate) struct OperatorExtras {
 }
 
 impl Operator {
+    /// The id and the name, for errors.
+    pub(crate) fn named(&self, id: OperatorId) -> Named<OperatorId> {
+        Named::new(id, &*self.name)
+    }
+
     /// The name; need not be unique.
     #[must_use]
     pub fn name(&self) -> &str {

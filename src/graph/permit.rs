@@ -1,13 +1,15 @@
 //! Permissions: which inputs and outputs of an operator may share memory while both are live.
 
 use super::{Operator, Tensor, TensorKind};
-use crate::error::{Error, Result};
-use crate::support::ids::TensorId;
+use crate::error::{Error, PermitProblem, Result, Subject};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// A permission for an input and an output of one operator to share memory.
 ///
 /// A plan may leave a permission unused, for example because sizes, alignments or other aliases
 /// rule it out. [`Plan::aliases`](crate::Plan::aliases) lists the aliases that a plan uses.
+///
+/// Example: [`SharingLevel`](crate::SharingLevel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Permit {
@@ -55,6 +57,8 @@ pub enum Permit {
 }
 
 /// One of the two tensors of a [`Permit::Overlap`].
+///
+/// Example: [`Windowed`](crate::Windowed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The operator's input.
@@ -111,11 +115,18 @@ pub(super) fn rescaled(bytes: u64, old: u64, new: u64) -> Option<u64> {
 /// Checks that all permissions name inputs and outputs of their operators, and byte ranges within
 /// these tensors.
 pub(super) fn check(operators: &[Operator], tensors: &[Tensor]) -> Result<()> {
-    operators.iter().try_for_each(|operator| check_one(operator, 0, tensors))
+    (0..operators.len())
+        .map(OperatorId::new)
+        .zip(operators)
+        .try_for_each(|named| check_one(named, 0, tensors))
 }
 
 /// Checks the permissions of one operator, from the one at position `from` on.
-pub(super) fn check_one(operator: &Operator, from: usize, tensors: &[Tensor]) -> Result<()> {
+pub(super) fn check_one(
+    (id, operator): (OperatorId, &Operator),
+    from: usize,
+    tensors: &[Tensor],
+) -> Result<()> {
     let permits = &operator.permits[from..];
     if permits.is_empty() {
         return Ok(());
@@ -125,7 +136,7 @@ pub(super) fn check_one(operator: &Operator, from: usize, tensors: &[Tensor]) ->
     let (inputs, outputs) = (sorted(&operator.inputs), sorted(&operator.outputs));
     let invalid = permits.iter().find_map(|&permit| problem((&inputs, &outputs), permit, tensors));
     match invalid {
-        Some(problem) => Err(Error::Permit { operator: operator.name.to_string(), problem }),
+        Some(problem) => Err(Error::Permit { operator: operator.named(id), problem: Box::new(problem) }),
         None => Ok(()),
     }
 }
@@ -141,34 +152,32 @@ fn problem(
     (inputs, outputs): (&[TensorId], &[TensorId]),
     permit: Permit,
     tensors: &[Tensor],
-) -> Option<String> {
+) -> Option<PermitProblem> {
     let (input, output) = permit.ends();
-    let name = |id: TensorId| match tensors.get(id.index()) {
-        Some(tensor) => format!("tensor `{}`", tensor.name),
-        None => format!("tensor {id}"),
+    let subject = |id: TensorId| match tensors.get(id.index()) {
+        Some(tensor) => Subject::Tensor(tensor.named(id)),
+        None => Subject::UnknownTensor(id),
     };
     if inputs.binary_search(&input).is_err() {
-        return Some(format!("{} is not one of its inputs", name(input)));
+        return Some(PermitProblem::NotAnInput { tensor: subject(input) });
     }
     if outputs.binary_search(&output).is_err() {
-        return Some(format!("{} is not one of its outputs", name(output)));
+        return Some(PermitProblem::NotAnOutput { tensor: subject(output) });
     }
-    let variable = |id: &TensorId| {
-        let kind = tensors[id.index()].kind;
-        (kind == TensorKind::Variable)
-            .then(|| format!("{} is a {kind}, which may not share memory", name(*id)))
-    };
-    if let Some(problem) = [input, output].iter().find_map(variable) {
-        return Some(problem);
+    let named = |id: TensorId| tensors[id.index()].named(id);
+    let is_variable = |id: &TensorId| tensors[id.index()].kind == TensorKind::Variable;
+    if let Some(variable) = [input, output].into_iter().find(is_variable) {
+        return Some(PermitProblem::Variable { tensor: named(variable) });
     }
     let (inner, outer, at) = match permit {
         Permit::View { at, .. } => (output, input, at),
         Permit::ConcatSlice { at, .. } => (input, output, at),
         Permit::InPlace { .. } | Permit::Overlap { .. } => return None,
     };
-    let (bytes, room) = (tensors[inner.index()].bytes, tensors[outer.index()].bytes);
-    let ends_within = at.checked_add(bytes).is_some_and(|end| end <= room);
+    let (bytes, capacity) = (tensors[inner.index()].bytes, tensors[outer.index()].bytes);
+    let ends_within = at.checked_add(bytes).is_some_and(|end| end <= capacity);
     (!ends_within).then(|| {
-        format!("{} ({bytes} bytes at {at}) does not fit in {} ({room} bytes)", name(inner), name(outer))
+        let (inner, outer) = (named(inner), named(outer));
+        PermitProblem::OutOfRange { inner, bytes, at, outer, capacity }
     })
 }

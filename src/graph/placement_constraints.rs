@@ -1,7 +1,7 @@
 //! Constraints on placement: relative placements and must-not-alias pairs.
 
 use super::{Permit, Side, Tensor, TensorKind};
-use crate::error::{Error, Result};
+use crate::error::{ConstraintSubject, Error, Result, Subject};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::offset_union_find::OffsetUnionFind;
 use crate::support::sorting::sort_by_keys;
@@ -12,6 +12,8 @@ use crate::support::sorting::sort_by_keys;
 /// live range of one must end before that of the other begins, or an operator must
 /// [permit](Permit) the alias. A plan uses such a permission at any level of
 /// [`SharingLevel`](crate::SharingLevel).
+///
+/// Example: [`ConstraintSubject`](crate::error::ConstraintSubject).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RelativePlacement {
     /// The tensor that is placed.
@@ -24,15 +26,10 @@ pub struct RelativePlacement {
 }
 
 impl RelativePlacement {
-    /// The constraint in words, for errors.
-    pub(crate) fn describe(&self, tensors: &[Tensor]) -> String {
-        let name = |id: TensorId| &tensors[id.index()].name;
-        format!(
-            "the placement of tensor `{}` at {} bytes of tensor `{}`",
-            name(self.tensor),
-            self.at,
-            name(self.of)
-        )
+    /// The constraint as the subject of an error.
+    pub(crate) fn subject(&self, tensors: &[Tensor]) -> ConstraintSubject {
+        let [tensor, of] = [self.tensor, self.of].map(|id| tensors[id.index()].named(id));
+        ConstraintSubject::Placement { tensor, of, at: self.at }
     }
 }
 
@@ -62,13 +59,19 @@ impl PlacementConstraints {
             if pair[0] > pair[1] {
                 pair.swap(0, 1);
             }
-            check_ids("a keep-apart constraint", *pair, tensors)?;
+            super::validate::listed(&*pair, tensors.len(), Subject::KeptApart)?;
+            check_ids(*pair, tensors, || {
+                let [first, second] = pair.map(|id| tensors[id.index()].named(id));
+                ConstraintSubject::KeptApart { first, second }
+            })?;
         }
         sort_by_keys(&mut apart, |pair| pair.map(|id| id.index() as u64));
         apart.dedup();
         let mut groups = OffsetUnionFind::new(if list.is_empty() { 0 } else { tensors.len() });
         for placement in &list {
-            check_ids("a relative placement", [placement.tensor, placement.of], tensors)?;
+            let ids = [placement.tensor, placement.of];
+            super::validate::listed(&ids, tensors.len(), Subject::RelativePlacement)?;
+            check_ids(ids, tensors, || placement.subject(tensors))?;
             let (inner, outer) = (groups.find(placement.tensor.index()), groups.find(placement.of.index()));
             if !groups.tie(placement.tensor, placement.of, placement.at) {
                 let why = format!("the other placements put it at {} bytes", inner.1 - outer.1);
@@ -197,17 +200,16 @@ fn small((root, at): (usize, i128)) -> (u32, i128) {
     (root as u32, at)
 }
 
-/// Checks that both ids exist, differ, and are not constants.
-fn check_ids(constraint: &str, ids: [TensorId; 2], tensors: &[Tensor]) -> Result<()> {
-    super::validate::listed(&ids, tensors.len(), constraint)?;
+/// Checks that two tensors differ and are not constants.
+fn check_ids(ids: [TensorId; 2], tensors: &[Tensor], subject: impl Fn() -> ConstraintSubject) -> Result<()> {
     let name = |id: TensorId| tensors[id.index()].name.to_string();
     if let Some(&constant) = ids.iter().find(|id| tensors[id.index()].kind == TensorKind::Constant) {
         let problem = format!("tensor `{}` is a constant, which is outside of the arena", name(constant));
-        return Err(Error::Constraint { place: constraint.to_owned(), problem });
+        return Err(Error::Constraint { subject: subject(), problem });
     }
     if ids[0] == ids[1] {
         let problem = format!("tensor `{}` is named twice", name(ids[0]));
-        return Err(Error::Constraint { place: constraint.to_owned(), problem });
+        return Err(Error::Constraint { subject: subject(), problem });
     }
     Ok(())
 }
@@ -218,5 +220,5 @@ pub(super) fn unsatisfied(
     problem: impl std::fmt::Display,
     tensors: &[Tensor],
 ) -> Error {
-    Error::Constraint { place: placement.describe(tensors), problem: problem.to_string() }
+    Error::Constraint { subject: placement.subject(tensors), problem: problem.to_string() }
 }

@@ -1,10 +1,12 @@
 //! Pools: the memories of a target.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Named, PoolsProblem, Result, Subject};
 use crate::graph::{Graph, Occupant, Tensor, TensorKind};
 use crate::support::ids::PoolId;
 
 /// A kind of content that a pool may hold.
+///
+/// Example: [`Pools`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Content {
@@ -45,6 +47,8 @@ impl Content {
 ///
 /// Costs are per byte, in a unit that the caller chooses: only their ratios matter. The default
 /// costs are 0.
+///
+/// Example: [`Pools`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
     pub(crate) name: String,
@@ -146,6 +150,11 @@ impl Pool {
         &self.name
     }
 
+    /// The id and the name, for errors.
+    fn named(&self, id: PoolId) -> Named<PoolId> {
+        Named::new(id, &*self.name)
+    }
+
     /// The capacity in bytes; none if it is unlimited.
     #[must_use]
     pub fn bytes(&self) -> Option<u64> {
@@ -181,7 +190,10 @@ impl Pool {
 }
 
 /// The time at which resident constants and variables are loaded on chip.
+///
+/// Example: [`Pools`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Loading {
     /// Before the first run. Resident constants and variables stay on chip between runs, so that
     /// loading them costs nothing.
@@ -224,30 +236,27 @@ impl Pools {
     /// [`Error::Alignment`] if an alignment is not a power of two.
     pub fn new(pools: impl IntoIterator<Item = Pool>) -> Result<Self> {
         let list: Vec<Pool> = pools.into_iter().collect();
-        let invalid = |text: String| Err(Error::Pools(text));
+        let invalid = |problem| Err(Error::Pools(problem));
         let Some(backing_store) = list.last() else {
-            return invalid("no pool is given; give at least one".to_owned());
+            return invalid(PoolsProblem::Empty);
         };
         if list.len() > Self::MAX_COUNT {
-            let max = Self::MAX_COUNT;
-            return invalid(format!("more than {max} pools are given; give at most {max}"));
+            return invalid(PoolsProblem::TooMany { max: Self::MAX_COUNT });
         }
         for (index, pool) in list.iter().enumerate() {
             if list[..index].iter().any(|other| other.name == pool.name) {
-                return invalid(format!("two pools are called `{}`; give each its own name", pool.name));
+                return invalid(PoolsProblem::RepeatedName { name: pool.name.clone() });
             }
             if !pool.alignment.is_power_of_two() {
-                let (place, alignment) = (format!("pool `{}`", pool.name), pool.alignment);
-                return Err(Error::Alignment { place, alignment });
+                let subject = Subject::Pool(pool.named(PoolId::new(index)));
+                return Err(Error::Alignment { subject, alignment: pool.alignment });
             }
         }
         if backing_store.largest.is_some()
             || Content::ALL.iter().any(|content| !backing_store.holds.contains(content))
         {
-            return invalid(format!(
-                "the last pool, `{}`, must accept every kind and size of content",
-                backing_store.name
-            ));
+            let pool = backing_store.named(PoolId::new(list.len() - 1));
+            return invalid(PoolsProblem::BackingStore { pool });
         }
         let backing_store = PoolId::new(list.len() - 1);
         Ok(Self { list, inputs: backing_store, outputs: backing_store, loading: Loading::Once, prefetch: 0 })
@@ -313,6 +322,26 @@ impl Pools {
         PoolId::new(self.list.len() - 1)
     }
 
+    /// The pools with their ids, fast ones first.
+    ///
+    /// ```
+    /// use plimsoll::{Pool, Pools};
+    ///
+    /// let pools = Pools::new([Pool::on_chip("l2", 1 << 20), Pool::off_chip("ddr")])?;
+    /// let names: Vec<_> = pools.iter().map(|(id, pool)| (id.index(), pool.name())).collect();
+    /// assert_eq!(names, [(0, "l2"), (1, "ddr")]);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (PoolId, &Pool)> {
+        self.list.iter().enumerate().map(|(index, pool)| (PoolId::new(index), pool))
+    }
+
+    /// The id and the name of a pool, for errors.
+    pub(crate) fn named_pool(&self, id: PoolId) -> Named<PoolId> {
+        self.pool(id).named(id)
+    }
+
     /// Ids of all pools.
     pub fn ids(&self) -> impl ExactSizeIterator<Item = PoolId> + use<> {
         (0..self.list.len()).map(PoolId::new)
@@ -324,8 +353,8 @@ impl Pools {
     /// [`Error::Pools`] if no pool has this name.
     pub fn named(&self, name: &str) -> Result<PoolId> {
         self.ids().find(|&id| self.pool(id).name == name).ok_or_else(|| {
-            let names: Vec<String> = self.list.iter().map(|pool| format!("`{}`", pool.name)).collect();
-            Error::Pools(format!("no pool is called `{name}`; the pools are {}", names.join(", ")))
+            let known = self.ids().map(|id| self.named_pool(id)).collect();
+            Error::Pools(PoolsProblem::UnknownName { name: name.to_owned(), known })
         })
     }
 

@@ -4,12 +4,15 @@ use smallvec::SmallVec;
 
 use super::ElementType;
 use super::text::CompactText;
-use crate::support::ids::OperatorId;
+use crate::error::Named;
+use crate::support::ids::{OperatorId, TensorId};
 
 /// The kind of a tensor: the origin of its contents.
 ///
 /// Graph outputs are not a kind of their own: an input, a variable or an intermediate can be an
 /// output as well, see [`Tensor::is_output`].
+///
+/// Example: [`GraphBuilder`](crate::GraphBuilder).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TensorKind {
     /// Written by the caller before the first step.
@@ -41,7 +44,7 @@ impl fmt::Display for TensorKind {
 }
 
 /// A shape: dimensions, outermost first. A scalar has no dimensions.
-pub type Shape = SmallVec<[u64; 4]>;
+pub(crate) type Shape = SmallVec<[u64; 4]>;
 
 /// The size and the placement constraints of a tensor.
 ///
@@ -114,6 +117,8 @@ impl TensorSpec {
 }
 
 /// A tensor of a [`Graph`](crate::Graph).
+///
+/// Example: [`GraphBuilder`](crate::GraphBuilder).
 #[derive(Clone, Debug)]
 pub struct Tensor {
     pub(crate) name: CompactText,
@@ -127,6 +132,11 @@ pub struct Tensor {
 }
 
 impl Tensor {
+    /// The id and the name, for errors.
+    pub(crate) fn named(&self, id: TensorId) -> Named<TensorId> {
+        Named::new(id, &*self.name)
+    }
+
     /// The name; need not be unique.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -2,21 +2,26 @@
 
 use super::tensor::Size;
 use super::{ElementType, Operator, Tensor, TensorKind};
-use crate::error::{Error, Result};
+use crate::error::{Error, Named, Result, Subject};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// Computes the sizes of all tensors and checks alignments and fixed offsets.
 pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
-    for tensor in tensors {
-        tensor.bytes = size_of(tensor)?;
+    for (index, tensor) in tensors.iter_mut().enumerate() {
+        let id = TensorId::new(index);
+        tensor.bytes = size_of(id, tensor)?;
         let Some(alignment) = tensor.alignment() else { continue };
         if !alignment.is_power_of_two() {
-            return Err(Error::Alignment { place: format!("tensor `{}`", tensor.name), alignment });
+            return Err(Error::Alignment { subject: Subject::Tensor(tensor.named(id)), alignment });
         }
         if let Some(offset) = tensor.fixed_offset()
             && offset % alignment != 0
         {
-            return Err(Error::FixedMisaligned { buffer: tensor.name.to_string(), offset, alignment });
+            return Err(Error::FixedMisaligned {
+                subject: Subject::Tensor(tensor.named(id)),
+                offset,
+                alignment,
+            });
         }
     }
     Ok(())
@@ -24,21 +29,25 @@ pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
 
 /// The size of a tensor in bytes. Constants of strings count as 0 bytes, as constants are outside
 /// of the arena.
-fn size_of(tensor: &Tensor) -> Result<u64> {
+fn size_of(id: TensorId, tensor: &Tensor) -> Result<u64> {
     match &tensor.spec.size {
         Size::Bytes(bytes) => Ok(*bytes),
         Size::Shaped(ElementType::String, _) if tensor.kind == TensorKind::Constant => Ok(0),
-        Size::Shaped(element_type, shape) => shaped_bytes(&tensor.name, *element_type, shape),
+        Size::Shaped(element_type, shape) => shaped_bytes(|| tensor.named(id), *element_type, shape),
     }
 }
 
 /// The size in bytes of a tensor with this element type and shape.
-pub(super) fn shaped_bytes(name: &str, element_type: ElementType, shape: &[u64]) -> Result<u64> {
+pub(super) fn shaped_bytes(
+    named: impl Fn() -> Named<TensorId>,
+    element_type: ElementType,
+    shape: &[u64],
+) -> Result<u64> {
     if element_type.bits().is_none() {
-        return Err(Error::Unsized { tensor: name.to_owned() });
+        return Err(Error::Unsized { tensor: named() });
     }
     element_type.bytes_of(shape).ok_or_else(|| Error::SizeOverflow {
-        tensor: name.to_owned(),
+        tensor: named(),
         element_type: element_type.name(),
         shape: shape.to_vec(),
     })
@@ -46,17 +55,17 @@ pub(super) fn shaped_bytes(name: &str, element_type: ElementType, shape: &[u64])
 
 /// Checks that every id in an operator exists.
 pub(super) fn ids(operators: &[Operator], tensor_count: usize) -> Result<()> {
-    for operator in operators {
+    for (index, operator) in operators.iter().enumerate() {
+        let subject = || Subject::Operator(operator.named(OperatorId::new(index)));
         for &tensor in operator.inputs.iter().chain(&operator.outputs) {
             if tensor.index() >= tensor_count {
-                let place = format!("operator `{}`", operator.name);
-                return Err(Error::UnknownTensor { place, tensor, count: tensor_count });
+                return Err(Error::UnknownTensor { subject: subject(), tensor, count: tensor_count });
             }
         }
         for &other in operator.runs_after() {
             if other.index() >= operators.len() {
-                let place = format!("operator `{}`", operator.name);
-                return Err(Error::UnknownOperator { place, operator: other, count: operators.len() });
+                let count = operators.len();
+                return Err(Error::UnknownOperator { subject: subject(), operator: other, count });
             }
         }
     }
@@ -74,60 +83,68 @@ pub(super) fn connect(operators: &[Operator], tensors: &mut [Tensor]) -> Result<
             }
         }
         for &output in &operator.outputs {
-            set_producer(&mut tensors[output.index()], id, operators)?;
+            set_producer((output, &mut tensors[output.index()]), id, operators)?;
         }
     }
     Ok(())
 }
 
-fn set_producer(tensor: &mut Tensor, id: OperatorId, operators: &[Operator]) -> Result<()> {
-    let kind = match tensor.kind {
-        TensorKind::Input => "an input",
-        TensorKind::Constant => "a constant",
+fn set_producer(
+    (tensor_id, tensor): (TensorId, &mut Tensor),
+    id: OperatorId,
+    operators: &[Operator],
+) -> Result<()> {
+    let is_constant = match tensor.kind {
+        TensorKind::Input => false,
+        TensorKind::Constant => true,
         TensorKind::Variable => {
             tensor.producer.get_or_insert(id);
             return Ok(());
         }
-        TensorKind::Intermediate => return set_only_producer(tensor, id, operators),
+        TensorKind::Intermediate => return set_only_producer((tensor_id, tensor), id, operators),
     };
     Err(Error::NotWritable {
-        operator: operators[id.index()].name.to_string(),
-        tensor: tensor.name.to_string(),
-        kind,
+        operator: operators[id.index()].named(id),
+        tensor: tensor.named(tensor_id),
+        is_constant,
     })
 }
 
-fn set_only_producer(tensor: &mut Tensor, id: OperatorId, operators: &[Operator]) -> Result<()> {
+fn set_only_producer(
+    (tensor_id, tensor): (TensorId, &mut Tensor),
+    id: OperatorId,
+    operators: &[Operator],
+) -> Result<()> {
     match tensor.producer.replace(id) {
         None => Ok(()),
         Some(first) => Err(Error::TwoProducers {
-            tensor: tensor.name.to_string(),
-            first: operators[first.index()].name.to_string(),
-            second: operators[id.index()].name.to_string(),
+            tensor: tensor.named(tensor_id),
+            first: operators[first.index()].named(first),
+            second: operators[id.index()].named(id),
         }),
     }
 }
 
 /// Checks that every intermediate that is read or is an output has a producer.
 pub(super) fn producers(operators: &[Operator], tensors: &[Tensor]) -> Result<()> {
-    for tensor in tensors {
+    for (index, tensor) in tensors.iter().enumerate() {
         if tensor.kind != TensorKind::Intermediate || tensor.producer.is_some() {
             continue;
         }
         let needed_by = match tensor.readers.first() {
-            Some(reader) => format!("operator `{}` reads", operators[reader.index()].name),
-            None if tensor.is_output => "the graph outputs".to_owned(),
+            Some(&reader) => Subject::Operator(operators[reader.index()].named(reader)),
+            None if tensor.is_output => Subject::Outputs,
             None => continue,
         };
-        return Err(Error::NoProducer { tensor: tensor.name.to_string(), needed_by });
+        return Err(Error::NoProducer { tensor: tensor.named(TensorId::new(index)), needed_by });
     }
     Ok(())
 }
 
-/// Checks that every id of a list exists. `place` names the list in the error.
-pub(super) fn listed(ids: &[TensorId], count: usize, place: &str) -> Result<()> {
+/// Checks that every id of a list exists. `subject` is the list.
+pub(super) fn listed(ids: &[TensorId], count: usize, subject: Subject) -> Result<()> {
     match ids.iter().find(|id| id.index() >= count) {
         None => Ok(()),
-        Some(&tensor) => Err(Error::UnknownTensor { place: place.to_owned(), tensor, count }),
+        Some(&tensor) => Err(Error::UnknownTensor { subject, tensor, count }),
     }
 }

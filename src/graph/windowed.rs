@@ -1,6 +1,8 @@
 //! Safe partial overlap of input and output for kernels that loop over windows.
 
-/// The loops of a convolution, depthwise convolution or pooling.
+/// The loops of a convolution, depthwise convolution or pooling. Later versions may add fields, so
+/// complete a literal with `..Windowed::default()`: a window of one element, stride and dilation 1, no
+/// padding, elements of one byte.
 ///
 /// The kernel loops over rows, then columns, then channels of the output, either ascending or
 /// descending in all three. For each element of the output, it reads all inputs of the element and
@@ -15,9 +17,12 @@
 ///
 /// // A depthwise convolution of 3 by 3, "same" padding: one row and one column residency.
 /// let depthwise = Windowed {
-///     input: [8, 8, 4], output: [8, 8, 4], window: [3, 3], stride: [1, 1],
-///     padding: [1, 1], dilation: [1, 1], by_channel: true, descending: false,
-///     element_bytes: [1, 1],
+///     input: [8, 8, 4],
+///     output: [8, 8, 4],
+///     window: [3, 3],
+///     padding: [1, 1],
+///     by_channel: true,
+///     ..Windowed::default()
 /// };
 /// assert_eq!(depthwise.safe_overlap(), Some(8 * 8 * 4 - (8 + 1) * 4));
 /// // net.operator("dw").reads([x]).writes([y]).overlap(x, y, bytes, Side::Output);
@@ -45,6 +50,22 @@ pub struct Windowed {
     pub descending: bool,
     /// Bytes of an element of the input and of the output.
     pub element_bytes: [u64; 2],
+}
+
+impl Default for Windowed {
+    fn default() -> Self {
+        Self {
+            input: [0; 3],
+            output: [0; 3],
+            window: [1; 2],
+            stride: [1; 2],
+            padding: [0; 2],
+            dilation: [1; 2],
+            by_channel: false,
+            descending: false,
+            element_bytes: [1; 2],
+        }
+    }
 }
 
 impl Windowed {

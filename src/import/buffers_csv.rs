@@ -23,6 +23,8 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem,
 /// `lower-upper`, separated by spaces, in which other buffers may use the memory), whose fields may be
 /// empty. Other columns are ignored.
 ///
+/// Example: [`read`](crate::import::read).
+///
 /// # Errors
 /// [`ImportError::Malformed`] naming line, column and value,
 /// [`ImportError::Invalid`] if the buffers break a rule.

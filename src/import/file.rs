@@ -38,6 +38,8 @@ pub(super) fn open_regular(path: &Path) -> std::result::Result<File, ImportError
 
 /// Reads a whole file: a regular file of any size, or a pipe of at most 256 MiB.
 ///
+/// Example: [`read`](crate::import::read).
+///
 /// # Errors
 /// [`ImportError::Read`] if the file cannot be read, is a folder or a device, or is a longer pipe.
 pub fn contents(path: &Path) -> std::result::Result<Vec<u8>, ImportError> {

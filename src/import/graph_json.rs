@@ -166,6 +166,8 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// Operators that read only constants are folded if their type commonly computes constants, in the spelling of
 /// ONNX or TensorFlow Lite, and they need no scratch memory. `foldable` of an operator overrides this rule.
 ///
+/// Example: [`read`](crate::import::read).
+///
 /// # Errors
 /// [`ImportError::Malformed`] if the bytes are not such an object,
 /// [`ImportError::Unshaped`] if tensors have no size,

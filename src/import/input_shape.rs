@@ -6,6 +6,8 @@ use std::str::FromStr;
 use crate::graph::ElementType;
 
 /// One dimension of an [`InputShape`].
+///
+/// Example: [`ImportOptions`](crate::import::ImportOptions).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum InputDimension {
     /// A number.
@@ -18,6 +20,8 @@ pub enum InputDimension {
 /// type, as in `1x3:float16`, if the file does not declare it.
 ///
 /// Names stand for symbolic dimensions. Shapes with a name that contains an `x` need commas.
+///
+/// Example: [`ImportOptions`](crate::import::ImportOptions).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct InputShape {

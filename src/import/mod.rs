@@ -30,6 +30,16 @@ pub(crate) mod tflite;
 mod upper_bounds;
 
 /// Options of an import.
+///
+/// ```
+/// use plimsoll::ElementType;
+/// use plimsoll::import::{Fold, ImportOptions};
+///
+/// let mut options = ImportOptions::default();
+/// options.dims.insert("batch".to_owned(), 1);
+/// options.floats_as = Some(ElementType::Int8);
+/// options.fold = Fold::None;
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ImportOptions {
@@ -74,7 +84,10 @@ impl ImportOptions {
 }
 
 /// The operators that are folded.
+///
+/// Example: [`ImportOptions`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Fold {
     /// Operators that read only constants and may run at compile time.
     #[default]
@@ -84,6 +97,8 @@ pub enum Fold {
 }
 
 /// An imported file.
+///
+/// Example: [`read`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Imported {
@@ -94,6 +109,8 @@ pub enum Imported {
 }
 
 /// An imported network with notes.
+///
+/// Example: [`read`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ImportedGraph {
@@ -106,6 +123,8 @@ pub struct ImportedGraph {
 }
 
 /// The reason why a file could not be imported.
+///
+/// Example: [`read`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
@@ -175,6 +194,13 @@ pub enum ImportError {
         /// The reason.
         reason: String,
     },
+    /// A graph output that nothing in the file defines.
+    #[error("tensor `{}` has no producer, but the graph outputs it; \
+         is it an input, a constant or a variable?", short(.output))]
+    UnknownOutput {
+        /// The output.
+        output: String,
+    },
     /// The graph or the buffers of the file break a rule.
     #[error(transparent)]
     Invalid(#[from] Error),
@@ -201,6 +227,18 @@ impl ImportError {
 
 /// Imports a file by its extension: `.onnx`, `.tflite`, `.csv` (buffers) or `.json` (a graph), if the feature of
 /// the format is built in.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use plimsoll::import::{ImportError, ImportOptions, read};
+///
+/// match read(Path::new("network.onnx"), &ImportOptions::default()) {
+///     Ok(imported) => println!("{imported:?}"),
+///     Err(ImportError::Read { path, source }) => println!("{}: {source}", path.display()),
+///     Err(error) => println!("{error}"),
+/// }
+/// ```
 ///
 /// # Errors
 /// [`ImportError`], which names the operator, tensor or line at fault.

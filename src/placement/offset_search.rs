@@ -51,7 +51,7 @@ pub(super) struct OffsetSearch<'s, 'a> {
     occupancy: Vec<PoolOccupancy>,
     /// By item: the pool and number of each of its placed intervals.
     placed: Vec<SmallVec<[(u8, u32); 2]>>,
-    /// Work already charged to a meter.
+    /// Work already charged to a budget.
     charged: u64,
     /// Work after which the search ends.
     max_work: u64,
@@ -135,7 +135,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         self.occupancy.iter().map(PoolOccupancy::work).sum()
     }
 
-    /// Charges the work since the last call to a meter.
+    /// Charges the work since the last call to a budget.
     fn charge(&mut self, budget: &mut Budget<'_>) -> Result<(), Stop> {
         let work = self.work();
         let steps = 4 * (work - self.charged) as usize;

@@ -14,6 +14,8 @@ use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::Stop;
 
 /// The offset, size and live range of a tensor or scratch buffer in the arena.
+///
+/// Example: [`Plan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// Offset from the start of the arena, in bytes.
@@ -34,6 +36,8 @@ impl Placement {
 
 /// A lower bound on the arena for one order, with a certificate: tensors and scratch buffers that are
 /// live at one step, or one that has a fixed offset.
+///
+/// Example: [`Plan`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanBound {
     /// The bound in bytes.
@@ -48,6 +52,8 @@ pub struct PlanBound {
 }
 
 /// A fixed part of the arena that several tensors use one after the other.
+///
+/// Example: [`Knapsack`](crate::allocate::Knapsack) and [`Merge`](crate::allocate::Merge) make shared objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SharedObject {
     /// Bytes from the start of the arena.
@@ -57,6 +63,8 @@ pub struct SharedObject {
 }
 
 /// A tensor or scratch buffer within the memory of a larger one that is not live at the same time.
+///
+/// Example: [`Knapsack`](crate::allocate::Knapsack) and [`Merge`](crate::allocate::Merge) make shared objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanNesting {
     /// The smaller tensor or scratch buffer.
@@ -68,6 +76,8 @@ pub struct PlanNesting {
 }
 
 /// Shared objects, and the assignment of tensors and scratch buffers to them.
+///
+/// Example: [`Knapsack`](crate::allocate::Knapsack) and [`Merge`](crate::allocate::Merge) make shared objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanObjects {
     /// The objects.
@@ -100,6 +110,8 @@ impl PlanObjects {
 }
 
 /// The plan of one body of an operator.
+///
+/// Example: [`OperatorBuilder::runs`](crate::OperatorBuilder::runs).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BodyPlan {
     /// The operator that runs the body.
@@ -114,6 +126,24 @@ pub struct BodyPlan {
 ///
 /// Plans are plain data, so that [`verify`](crate::verify::verify) can check plans from other
 /// sources. Every plan that this library returns has passed the verifier.
+///
+/// ```
+/// use plimsoll::{Graph, Occupant, Planner, TensorSpec};
+///
+/// let mut net = Graph::builder("net");
+/// let x = net.input("x", TensorSpec::bytes(64));
+/// let y = net.tensor("y", TensorSpec::bytes(32));
+/// let pool = net.operator("pool").reads([x]).writes([y]).scratch(16).id();
+/// net.output(y);
+/// let plan = Planner::new().plan(&net.build()?)?;
+/// assert_eq!((plan.arena_bytes, plan.bound()), (112, 112));
+/// let scratch = plan.placement(Occupant::Scratch(pool)).expect("scratch is in the arena");
+/// assert_eq!(scratch.bytes, 16);
+/// for (occupant, placement) in plan.placements() {
+///     println!("{occupant:?}: {} bytes at {}, live {}", placement.bytes, placement.offset, placement.live);
+/// }
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Plan {
@@ -193,6 +223,41 @@ impl Plan {
         match occupant {
             Occupant::Tensor(id) => self.tensors.get(id.index()).copied().flatten(),
             Occupant::Scratch(id) => self.scratch.get(id.index()).copied().flatten(),
+        }
+    }
+
+    /// Places a tensor or scratch buffer in the arena, and enlarges the arena to hold it.
+    ///
+    /// ```
+    /// use plimsoll::verify::verify;
+    /// use plimsoll::{Graph, Liveness, Placement, Plan, TensorSpec, Variables};
+    ///
+    /// let mut net = Graph::builder("net");
+    /// let x = net.input("x", TensorSpec::bytes(64));
+    /// let y = net.tensor("y", TensorSpec::bytes(32));
+    /// net.operator("pool").reads([x]).writes([y]).scratch(16);
+    /// net.output(y);
+    /// let graph = net.build()?;
+    ///
+    /// // A plan without any reuse of memory.
+    /// let liveness = Liveness::new(&graph, graph.program_order(), 1, Variables::Arena)?;
+    /// let mut plan = Plan::unplaced(&graph);
+    /// for (&occupant, buffer) in liveness.occupants().iter().zip(liveness.problem().buffers()) {
+    ///     let (offset, bytes, live) = (plan.arena_bytes, buffer.size(), buffer.live());
+    ///     plan.set_placement(occupant, Placement { offset, bytes, live });
+    /// }
+    /// assert_eq!(plan.arena_bytes, 112);
+    /// assert_eq!(verify(&graph, &plan), Ok(()));
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the plan was made for a graph without this tensor or operator.
+    pub fn set_placement(&mut self, occupant: Occupant, placement: Placement) {
+        self.arena_bytes = self.arena_bytes.max(placement.end());
+        match occupant {
+            Occupant::Tensor(id) => self.tensors[id.index()] = Some(placement),
+            Occupant::Scratch(id) => self.scratch[id.index()] = Some(placement),
         }
     }
 

@@ -8,6 +8,8 @@ use crate::support::limits::Stop;
 use crate::support::sorting::sort_by_keys;
 
 /// A residency interval: a tensor or scratch buffer occupies bytes of a pool for some steps.
+///
+/// Example: [`Planner::place`](crate::Planner::place).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Residency {
     /// The tensor or scratch buffer.
@@ -35,6 +37,8 @@ impl Residency {
 /// At the start of each step, before the operator runs, all copies that are due at this step
 /// finish: first the copies whose destination interval has begun before, then the copies whose
 /// destination interval begins at this step.
+///
+/// Example: [`Planner::place`](crate::Planner::place).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {
     /// The tensor.
@@ -52,6 +56,8 @@ pub struct Transfer {
 }
 
 /// The pool in which an operator accesses a tensor or its scratch buffer.
+///
+/// Example: [`Planner::place`](crate::Planner::place).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Use {
     /// The step of the operator.
@@ -63,6 +69,8 @@ pub struct Use {
 }
 
 /// The bytes that one run reads from and writes to a pool.
+///
+/// Example: [`Planner::place`](crate::Planner::place).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes that operators and copies read.
@@ -84,6 +92,8 @@ impl Traffic {
 ///
 /// Plans are plain data, so that [`verify_pools`](crate::verify::verify_pools) can check plans from
 /// other sources.
+///
+/// Example: [`Planner::place`](crate::Planner::place).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PoolPlan {
@@ -216,7 +226,10 @@ impl PoolPlan {
 }
 
 /// A [`Transfer`] with the offsets of its source and destination.
+///
+/// Example: [`Planner::place`](crate::Planner::place).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Route {
     /// The copy.
     pub transfer: Transfer,

@@ -183,7 +183,7 @@ pub(super) fn place(
     plan.nodes = plan.nodes.saturating_add(bodies.nodes);
     plan.stop = plan.stop.max(bodies.stop);
     plan.bodies = bodies.plans;
-    verify_pools(graph, &plan).map_err(|violations| planner.wrong_plan(&violations))?;
+    verify_pools(graph, &plan).map_err(|violations| planner.wrong_plan(violations))?;
     Ok(plan)
 }
 

@@ -283,10 +283,8 @@ impl Planner {
         let capacity = problem.capacity().or(self.capacity).ok_or(Error::NoCapacity)?;
         let problem = &self.equipped(problem)?;
         let choice = choose(problem, capacity, values, &self.limits)?;
-        verify_choice(problem, capacity, values, &choice).map_err(|violations| {
-            let first = violations.list().first().map(ToString::to_string);
-            Error::WrongPlan { strategy: "knapsack".to_owned(), violation: first.unwrap_or_default() }
-        })?;
+        verify_choice(problem, capacity, values, &choice)
+            .map_err(|violations| Error::WrongPlan { strategy: "knapsack".to_owned(), violations })?;
         Ok(choice)
     }
 
@@ -368,16 +366,15 @@ impl Planner {
                 solution.lower_bound.bytes = provable_bound(problem, &solution);
                 solution.lower_bound.certified = solution.lower_bound.bytes;
                 solution.status = Status::of(solution.height, solution.lower_bound.bytes, problem.capacity());
-                verify_solution(problem, &solution).map_err(|violations| self.wrong_plan(&violations))?;
+                verify_solution(problem, &solution).map_err(|violations| self.wrong_plan(violations))?;
                 Ok(solution)
             }
-            Err(violations) => Err(self.wrong_plan(&violations)),
+            Err(violations) => Err(self.wrong_plan(violations)),
         }
     }
 
-    fn wrong_plan(&self, violations: &Violations) -> Error {
-        let first = violations.list().first().map(ToString::to_string);
-        Error::WrongPlan { strategy: self.strategy.name().to_owned(), violation: first.unwrap_or_default() }
+    fn wrong_plan(&self, violations: Violations) -> Error {
+        Error::WrongPlan { strategy: self.strategy.name().to_owned(), violations }
     }
 
     /// The plan that places the buffers of `liveness` at these offsets, without bounds or status.
@@ -386,11 +383,7 @@ impl Planner {
         let buffers = liveness.problem().buffers().iter().zip(offsets);
         for (occupant, (buffer, offset)) in liveness.occupants().iter().zip(buffers) {
             let placement = Placement { offset, bytes: buffer.size(), live: buffer.live() };
-            plan.arena_bytes = plan.arena_bytes.max(placement.end());
-            match occupant {
-                Occupant::Tensor(id) => plan.tensors[id.index()] = Some(placement),
-                Occupant::Scratch(id) => plan.scratch[id.index()] = Some(placement),
-            }
+            plan.set_placement(*occupant, placement);
         }
         plan.order = order.to_vec();
         (plan.alignment, plan.variables, plan.capacity) = (self.alignment, self.variables, self.capacity);
@@ -452,10 +445,10 @@ fn checked(planner: &Planner, graph: &Graph, mut plan: Plan) -> Result<Plan> {
             plan.lower_bound.certified = plan.lower_bound.bytes;
             plan.bound_over_orders = plan.bound_over_orders.map(|_| 0);
             plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
-            verify(graph, &plan).map_err(|violations| planner.wrong_plan(&violations))?;
+            verify(graph, &plan).map_err(|violations| planner.wrong_plan(violations))?;
             Ok(plan)
         }
-        Err(violations) => Err(planner.wrong_plan(&violations)),
+        Err(violations) => Err(planner.wrong_plan(violations)),
     }
 }
 

@@ -241,7 +241,7 @@ fn overlap(plan: &Plan, allowance: &OverlapAllowance) -> Option<Alias> {
 
 /// The buffers as pieces of the exact shapes of their groups.
 fn pieces(liveness: &Liveness, groups: &RigidGroups) -> Vec<Piece> {
-    let buffers = liveness.problem().ids().zip(liveness.problem().buffers());
+    let buffers = liveness.problem().iter();
     let piece = |((id, buffer), &(shape, from)): ((BufferId, &Buffer), &(u32, u64))| Piece {
         shape,
         from,

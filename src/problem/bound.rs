@@ -12,6 +12,8 @@ use crate::support::sorting::{ascend, in_time};
 /// arena. For a single buffer with a fixed offset, the arena reaches at least to its end. Reserved
 /// ranges that the stack reaches add whole multiples of `a`, where `a` may be any power of two
 /// that divides all alignments.
+///
+/// Example: [`lower_bound`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LowerBound {
     /// Lower bound in bytes.
@@ -33,6 +35,14 @@ pub struct LowerBound {
 /// steps and alignments. With alignment 1 it is the load (Garey & Johnson, SR2).
 ///
 /// O(k n log n) time for k distinct alignments, O(n) space.
+///
+/// ```
+/// use plimsoll::{Buffer, Problem, lower_bound};
+///
+/// let bound = lower_bound(&Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(4, 1..3)])?);
+/// assert_eq!((bound.bytes, bound.step, bound.buffers.len()), (12, 1, 2));
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[must_use]
 pub fn lower_bound(problem: &Problem) -> LowerBound {
     let mut best = highest_fixed(problem);
@@ -70,7 +80,7 @@ pub(crate) fn bound_of_cells(problem: &Problem, bytes: u64, padding: u64, cell: 
 
 fn highest_fixed(problem: &Problem) -> LowerBound {
     let mut best = LowerBound::default();
-    for (id, buffer) in problem.ids().zip(problem.buffers()) {
+    for (id, buffer) in problem.iter() {
         if let Some(offset) = buffer.fixed_offset()
             && offset + buffer.size() > best.bytes
         {

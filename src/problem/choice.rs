@@ -6,6 +6,8 @@ use crate::support::limits::Stop;
 
 /// The buffers of a [`Problem`](crate::Problem) that are kept on chip, in shared objects within a
 /// capacity. All other buffers stay outside.
+///
+/// Example: [`Planner::choose`](crate::Planner::choose).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Choice {

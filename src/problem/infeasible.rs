@@ -2,6 +2,8 @@
 
 /// An infeasible core: members that do not fit the capacity together. Members are buffers of a
 /// problem, or the tensors and operators of a graph that need memory.
+///
+/// Example: [`Planner::explain`](crate::Planner::explain).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InfeasibleCore<T> {

@@ -19,11 +19,13 @@ pub(crate) use status::gap;
 use std::fmt;
 use std::ops::Range;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, FixedBuffer, Named, Result, Subject};
 use crate::support::ids::BufferId;
 use crate::support::sorting::sort_by_keys;
 
 /// Half-open range of steps `[start, end)` at which the contents of a buffer are needed.
+///
+/// Example: [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LiveRange {
     /// First step.
@@ -69,6 +71,8 @@ impl fmt::Display for LiveRange {
 /// A rectangle of a [`Problem`]: its width is the live range, its height the size. A strategy
 /// chooses the offset, unless it is fixed. A buffer with gaps is several rectangles at one
 /// offset.
+///
+/// Example: [`Problem`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Buffer {
     size: u64,
@@ -292,6 +296,21 @@ impl Problem {
         (0..self.buffers.len()).map(BufferId::new)
     }
 
+    /// All buffers with their ids.
+    ///
+    /// ```
+    /// use plimsoll::{Buffer, Problem};
+    ///
+    /// let problem = Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(4, 1..3)])?;
+    /// let sizes: Vec<_> = problem.iter().map(|(id, buffer)| (id.index(), buffer.size())).collect();
+    /// assert_eq!(sizes, [(0, 8), (1, 4)]);
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (BufferId, &Buffer)> {
+        self.buffers.iter().enumerate().map(|(index, buffer)| (BufferId::new(index), buffer))
+    }
+
     /// Capacity in bytes, if there is one.
     #[must_use]
     pub fn capacity(&self) -> Option<u64> {
@@ -311,24 +330,35 @@ impl Problem {
         format!("`{}` ({} bytes at {offset}, live {})", self.name(id), buffer.size, buffer.live)
     }
 
+    /// The id and the name of a buffer, for errors.
+    pub(crate) fn named_buffer(&self, id: BufferId) -> Named<BufferId> {
+        Named::new(id, self.name(id))
+    }
+
+    fn fixed_buffer(&self, id: BufferId, offset: u64) -> FixedBuffer {
+        let Buffer { size, live, .. } = *self.buffer(id);
+        FixedBuffer { buffer: self.named_buffer(id), bytes: size, offset, live: live.start..live.end }
+    }
+
     fn check_each(&self) -> Result<()> {
-        for (id, buffer) in self.ids().zip(&self.buffers) {
+        for (id, buffer) in self.iter() {
             let LiveRange { start, end } = buffer.live;
             if start >= end {
-                return Err(Error::EmptyLiveRange { buffer: self.name(id), start, end });
+                return Err(Error::EmptyLiveRange { buffer: self.named_buffer(id), start, end });
             }
             if let Some(gap) = buffer.first_invalid_gap() {
-                let (buffer, live) = (self.name(id), buffer.live);
-                return Err(Error::Gap { buffer, gap: gap.to_string(), live: live.to_string() });
+                let (buffer, live) = (self.named_buffer(id), buffer.live.start..buffer.live.end);
+                return Err(Error::Gap { buffer, gap: gap.start..gap.end, live });
             }
             let alignment = buffer.alignment;
             if !alignment.is_power_of_two() {
-                return Err(Error::Alignment { place: format!("buffer `{}`", self.name(id)), alignment });
+                return Err(Error::Alignment { subject: Subject::Buffer(self.named_buffer(id)), alignment });
             }
             if let Some(offset) = buffer.fixed_offset
                 && offset % alignment != 0
             {
-                return Err(Error::FixedMisaligned { buffer: self.name(id), offset, alignment });
+                let subject = Subject::Buffer(self.named_buffer(id));
+                return Err(Error::FixedMisaligned { subject, offset, alignment });
             }
         }
         Ok(())
@@ -341,9 +371,9 @@ impl Problem {
         let fixed = self.buffers.iter().filter_map(|buffer| buffer.fixed_offset);
         let reserved = self.reserved.last().map_or(0, |range| range.end);
         let mut total: u64 = fixed.max().unwrap_or(0).max(reserved);
-        for (id, buffer) in self.ids().zip(&self.buffers) {
+        for (id, buffer) in self.iter() {
             let overflow = || Error::TotalOverflow {
-                buffer: self.name(id),
+                buffer: self.named_buffer(id),
                 bytes: buffer.size,
                 alignment: buffer.alignment,
             };
@@ -360,7 +390,7 @@ impl Problem {
             let Some(offset) = buffer.fixed_offset else { continue };
             let index = self.reserved.partition_point(|range| range.end <= offset);
             if let Some(range) = self.reserved.get(index).filter(|range| range.start < offset + buffer.size) {
-                let buffer = self.describe(id, offset);
+                let buffer = self.fixed_buffer(id, offset);
                 return Err(Error::FixedReserved { buffer, start: range.start, end: range.end });
             }
         }
@@ -377,7 +407,7 @@ impl Problem {
         match clash {
             None => Ok(()),
             Some((first, second)) => {
-                let at = |id: BufferId| self.describe(id, self.buffer(id).fixed_offset.unwrap_or(0));
+                let at = |id: BufferId| self.fixed_buffer(id, self.buffer(id).fixed_offset.unwrap_or(0));
                 Err(Error::FixedOverlap { first: at(first), second: at(second) })
             }
         }

@@ -4,6 +4,8 @@ use crate::support::ids::BufferId;
 
 /// Shared objects: fixed parts of the arena, each used by several buffers. Buffers that are live
 /// at the same time lie side by side in an object, if the strategy allows that.
+///
+/// Example: [`Knapsack`](crate::allocate::Knapsack) and [`Merge`](crate::allocate::Merge) make shared objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Objects {
@@ -20,6 +22,8 @@ pub struct Objects {
 }
 
 /// A buffer in the memory of a larger one that is not live at the same time.
+///
+/// Example: [`Knapsack`](crate::allocate::Knapsack) and [`Merge`](crate::allocate::Merge) make shared objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nesting {
     /// The smaller buffer.

@@ -4,6 +4,8 @@ use crate::problem::{LowerBound, Objects, Status, gap};
 use crate::support::limits::Stop;
 
 /// Verified offsets for every buffer of a [`Problem`](crate::Problem).
+///
+/// Example: [`Problem`](crate::Problem).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Solution {

@@ -3,6 +3,15 @@
 use std::fmt;
 
 /// The outcome of planning.
+///
+/// ```
+/// use plimsoll::{Buffer, Planner, Problem, Status};
+///
+/// let problem = Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(4, 1..3)])?;
+/// assert_eq!(Planner::new().solve(&problem)?.status, Status::Optimal);
+/// assert_eq!(Planner::new().capacity(11).solve(&problem)?.status, Status::Infeasible);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {

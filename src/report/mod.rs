@@ -16,7 +16,10 @@ use rectangles::{BufferKind, Rectangle};
 use scene::Scene;
 
 /// Meaning of the colours of a memory map.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Colour {
     /// Input, intermediate, output, variable or scratch.
     #[default]

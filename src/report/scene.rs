@@ -172,7 +172,7 @@ impl OccupantRows {
     }
 }
 
-/// The shares between drawn tensors.
+/// The aliases between drawn tensors.
 fn shared(plan: &Plan, rectangles: &[Rectangle], rows: &OccupantRows) -> Vec<SceneAlias> {
     let aliases = plan.aliases.iter().filter_map(|alias| {
         let tensor = rows.of(Occupant::Tensor(alias.tensor))?;

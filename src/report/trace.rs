@@ -27,6 +27,8 @@ const PLAN: u32 = 1;
 const FILE: u32 = 2;
 
 /// The trace of a graph's plan, as the text of a JSON file.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
     let graph = &*plan.flattened(graph);
@@ -48,6 +50,8 @@ pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
 }
 
 /// The trace of a list of buffers, as the text of a JSON file.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String {
     let scene = Scene::of_solution(name, problem, solution);

@@ -54,7 +54,10 @@ use crate::support::limits::{Budget, Limits, Stop};
 type Result<T> = std::result::Result<T, Stop>;
 
 /// The mode in which a [`Planner`](crate::Planner) chooses the order of a graph's operators.
+///
+/// Example: [`Schedule`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ScheduleMode {
     /// Program order: the order of the source model.
     Program,
@@ -69,6 +72,21 @@ pub enum ScheduleMode {
 ///
 /// The peak is the maximum number of bytes live at a step, as [`lower_bound`](crate::lower_bound)
 /// counts them at the smallest alignment in the graph. No arena for the order is smaller.
+///
+/// ```
+/// use plimsoll::{Graph, Planner, ScheduleMode, TensorSpec};
+///
+/// let mut net = Graph::builder("net");
+/// let [a, b, c] = ["a", "b", "c"].map(|name| net.tensor(name, TensorSpec::bytes(8)));
+/// net.operator("one").writes([a]);
+/// net.operator("two").reads([a]).writes([b]);
+/// net.operator("three").reads([b]).writes([c]);
+/// net.output(c);
+/// let planner = Planner::new().alignment(8).order(ScheduleMode::Optimal);
+/// let schedule = planner.schedule(&net.build()?)?;
+/// assert_eq!((schedule.peak, schedule.is_optimal()), (16, true));
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Schedule {

@@ -152,7 +152,7 @@ impl<'a> AliasBuilder<'a> {
             positions: OffsetUnionFind::new(graph.tensors().len()),
             sharing,
             origins: Origins::new(graph),
-            groups: graph.tensor_ids().zip(graph.tensors()).map(group).collect(),
+            groups: graph.iter_tensors().map(group).collect(),
             aliases: vec![Vec::new(); graph.operators().len()],
             overwriting: Vec::new(),
             kept_apart,
@@ -208,12 +208,12 @@ impl<'a> AliasBuilder<'a> {
         placement: &crate::graph::RelativePlacement,
         conflict: Option<(Member, Member)>,
     ) -> Interrupted {
-        let place = placement.describe(self.graph.tensors());
+        let subject = placement.subject(self.graph.tensors());
         let problem = match conflict {
             Some((first, other)) => self.why_not(first, other),
             None => self.why_nowhere(placement),
         };
-        Interrupted::Invalid(Error::Constraint { place, problem })
+        Interrupted::Invalid(Error::Constraint { subject, problem })
     }
 
     /// Uses aliases of one output if none of them conflicts; otherwise uses none. Returns whether

@@ -5,7 +5,17 @@
 /// processor.
 ///
 /// Every level includes at least first fit and greedy by size.
+///
+/// ```
+/// use plimsoll::{Buffer, Effort, Planner, Problem};
+///
+/// let problem = Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(4, 1..3)])?;
+/// let solution = Planner::new().effort(Effort::Thorough).solve(&problem)?;
+/// assert_eq!(solution.height, 12);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Effort {
     /// Milliseconds: greedy placement and a short search.
     Quick,

@@ -7,6 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// State of a search, as reported to the progress callback.
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use plimsoll::Limits;
+///
+/// let limits = Limits::new().progress(|progress| {
+///     eprintln!("{} nodes, {} bytes, at least {}", progress.nodes, progress.best, progress.bound);
+///     if progress.nodes < 1_000_000 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+/// });
+/// # let _ = limits;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -163,6 +175,8 @@ impl fmt::Debug for Limits {
 }
 
 /// Cancels a search from another thread. Clones share their state.
+///
+/// Example: [`Limits`].
 #[derive(Clone, Debug, Default)]
 pub struct CancelToken(Arc<AtomicBool>);
 
@@ -186,6 +200,8 @@ impl CancelToken {
 }
 
 /// Reason for which a search stopped. A call of several stages reports the greatest one.
+///
+/// Example: [`Limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Stop {

@@ -63,9 +63,9 @@ mod order;
 mod permitted;
 mod pools;
 mod replay;
-mod rule;
 mod violation;
 
+pub use crate::error::{MAX_REPORTED, Rule, Violation, Violations};
 use crate::graph::Graph;
 use crate::plan::{Plan, PoolPlan};
 use crate::problem::{Buffer, Choice, LiveRange, Objects, Problem, Solution};
@@ -74,9 +74,7 @@ use claims::{CertificateMember, ChoiceTotals, StatedBounds};
 use geometry::{ArenaExtent, PlacedRectangle};
 use needs::Requirements;
 use objects::ObjectMember;
-pub use rule::Rule;
 use violation::ViolationCollector;
-pub use violation::{MAX_REPORTED, Violation, Violations};
 
 /// Checks a plan against its graph.
 ///
@@ -98,6 +96,31 @@ pub use violation::{MAX_REPORTED, Violation, Violations};
 /// Later rules are not checked if the order, the bodies or the lengths of lists are wrong.
 ///
 /// Complexity: O(operators + edges + n log n) for n placements.
+///
+/// ```
+/// use plimsoll::verify::{Rule, verify};
+/// use plimsoll::{Graph, LiveRange, Placement, Plan, TensorSpec};
+///
+/// let mut net = Graph::builder("net");
+/// let x = net.input("x", TensorSpec::bytes(64));
+/// let y = net.tensor("y", TensorSpec::bytes(32));
+/// net.operator("pool").reads([x]).writes([y]);
+/// net.output(y);
+/// let graph = net.build()?;
+///
+/// // The plan of another planner: both tensors in the arena, in program order.
+/// let mut plan = Plan::unplaced(&graph);
+/// let live = LiveRange::from(0..1);
+/// plan.tensors[x.index()] = Some(Placement { offset: 0, bytes: 64, live });
+/// plan.tensors[y.index()] = Some(Placement { offset: 64, bytes: 32, live });
+/// plan.arena_bytes = 96;
+/// assert_eq!(verify(&graph, &plan), Ok(()));
+///
+/// plan.tensors[y.index()] = Some(Placement { offset: 48, bytes: 32, live });
+/// let violations = verify(&graph, &plan).unwrap_err();
+/// assert_eq!(violations.list()[0].rule(), Rule::Disjoint);
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 ///
 /// # Errors
 /// The rules that the plan breaks, each with the tensors and the numbers.
@@ -213,6 +236,8 @@ pub(crate) fn provable_bound(problem: &Problem, solution: &Solution) -> u64 {
 ///
 /// Complexity: O((operators + edges + n) log n) for n residency intervals and transfers.
 ///
+/// Example: [`verify`]; [`Planner::place`](crate::Planner::place) makes such a plan.
+///
 /// # Errors
 /// The rules that the plan breaks, each with the tensors, pools and numbers.
 pub fn verify_pools(graph: &Graph, plan: &PoolPlan) -> Result<(), Violations> {
@@ -234,6 +259,16 @@ pub(crate) fn verify_pools_until(
 ///
 /// Complexity: O(n log n).
 ///
+/// ```
+/// use plimsoll::verify::verify_offsets;
+/// use plimsoll::{Buffer, Problem};
+///
+/// let problem = Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(4, 1..3)])?;
+/// assert!(verify_offsets(&problem, &[0, 8], 12).is_ok());
+/// assert!(verify_offsets(&problem, &[0, 4], 12).is_err());
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
+///
 /// # Errors
 /// The rules that the offsets break, each with the buffers and the numbers.
 pub fn verify_offsets(problem: &Problem, offsets: &[u64], height: u64) -> Result<(), Violations> {
@@ -246,6 +281,18 @@ pub fn verify_offsets(problem: &Problem, offsets: &[u64], height: u64) -> Result
 /// status (B), and shared objects, if there are any (G).
 ///
 /// Complexity: O(n log n).
+///
+/// ```
+/// use plimsoll::verify::verify_solution;
+/// use plimsoll::{Buffer, Planner, Problem};
+///
+/// let problem = Problem::new(vec![Buffer::new(8, 0..2), Buffer::new(4, 1..3)])?;
+/// let mut solution = Planner::new().solve(&problem)?;
+/// assert!(verify_solution(&problem, &solution).is_ok());
+/// solution.offsets.swap(0, 1);
+/// assert!(verify_solution(&problem, &solution).is_err());
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 ///
 /// # Errors
 /// The rules that the solution breaks, each with the buffers and the numbers.
@@ -311,6 +358,8 @@ fn certificate(problem: &Problem, solution: &Solution) -> Vec<CertificateMember>
 /// The verifier does not prove that no other choice has a higher value.
 ///
 /// Complexity: O(n log n).
+///
+/// Example: [`Planner::choose`](crate::Planner::choose).
 ///
 /// # Errors
 /// The rules that the choice breaks, each with the buffers and the numbers.

@@ -168,7 +168,7 @@ int main(void) {
     count = export_all(which);
     plimsoll_plan_free(plan);
 
-    check(plimsoll_problem_new(buffers, 2, NULL, &problem), "problem");
+    check(plimsoll_problem_new(buffers, sizeof(plimsoll_buffer), 2, NULL, &problem), "problem");
     check(plimsoll_problem_plan(problem, NULL, &plan), "plan of buffers");
     which.one = plan;
     expect(export_all(which) == count, "the same formats for buffers");
@@ -176,8 +176,8 @@ int main(void) {
     plimsoll_problem_free(problem);
 
     check(plimsoll_pools_new(&pools), "pools");
-    check(plimsoll_pools_add(pools, "chip", &chip), "chip");
-    check(plimsoll_pools_add(pools, "ddr", &ddr), "ddr");
+    check(plimsoll_pools_add(pools, "chip", &chip, sizeof(plimsoll_pool)), "chip");
+    check(plimsoll_pools_add(pools, "ddr", &ddr, sizeof(plimsoll_pool)), "ddr");
     check(plimsoll_graph_place(graph, NULL, pools, &placed), "place");
     which.one = NULL;
     which.pools = placed;

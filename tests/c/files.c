@@ -43,7 +43,7 @@ int main(void) {
     char message[256];
     size_t i, size;
 
-    check(plimsoll_problem_new(&buffer, 1, NULL, &problem), "problem");
+    check(plimsoll_problem_new(&buffer, sizeof(plimsoll_buffer), 1, NULL, &problem), "problem");
     check(plimsoll_problem_plan(problem, NULL, &plan), "plan");
     expect(mkdtemp(folder) != NULL, "a folder is made");
     umask(027);

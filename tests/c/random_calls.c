@@ -67,6 +67,8 @@ enum { KINDS = 11 };
      : (slots)[1] != NULL                    ? (slots)[1]      \
                                              : (slots)[0])
 #define MAYBE(pointer) (seldom() ? NULL : (pointer))
+// The size of a record, or a smaller one, which may be wrong.
+#define SIZE(record) (seldom() ? below(sizeof(plimsoll_##record) + 1) : sizeof(plimsoll_##record))
 
 static plimsoll_progress last_progress;
 
@@ -130,7 +132,7 @@ FREE_PLACE(options)
 FREE_PLACE(import_options)
 FREE_PLACE(plan)
 FREE_PLACE(choice)
-FREE_PLACE(cancel)
+FREE_PLACE(cancel_token)
 FREE_PLACE(pools)
 FREE_PLACE(pool_plan)
 FREE_PLACE(tflite_scratch)
@@ -156,16 +158,16 @@ static int32_t new_problem(void) {
             gaps[i].start = seldom() ? (uint32_t)number() : 1 + below(10);
             gaps[i].end = gaps[i].start + below(3);
         }
-        return plimsoll_problem_new_with_gaps(MAYBE(buffers), count, NULL, MAYBE(gaps), below(3), place_for_problem(problems));
+        return plimsoll_problem_new_with_gaps(MAYBE(buffers), SIZE(buffer), count, NULL, MAYBE(gaps), SIZE(gap), below(3), place_for_problem(problems));
     }
-    return plimsoll_problem_new(MAYBE(buffers), count, below(2) ? NULL : names, place_for_problem(problems));
+    return plimsoll_problem_new(MAYBE(buffers), SIZE(buffer), count, below(2) ? NULL : names, place_for_problem(problems));
 }
 
 /* Array sizes that exceed the address space. */
 static int32_t too_many(void) {
     plimsoll_buffer buffer = {1, 1, PLIMSOLL_NONE, 0, 1};
     plimsoll_problem *problem = NULL;
-    return plimsoll_problem_new(&buffer, SIZE_MAX / (1 + below(8)), NULL, &problem);
+    return plimsoll_problem_new(&buffer, SIZE(buffer), SIZE_MAX / (1 + below(8)), NULL, &problem);
 }
 
 static int32_t import_text(void) {
@@ -230,7 +232,7 @@ static int32_t options_call(void) {
     case 3: return plimsoll_options_set_capacity(own, number());
     case 4:
     case 5: return plimsoll_options_set_strategy(own, name());
-    case 6: return plimsoll_options_set_custom_strategy(own, name(), seldom() ? NULL : strategy, NULL);
+    case 6: return plimsoll_options_set_custom_strategy(own, name(), seldom() ? NULL : strategy, NULL, sizeof(plimsoll_buffer));
     case 7: return plimsoll_options_set_max_objects(own, (size_t)number());
     case 8: return plimsoll_options_set_given_objects(own, MAYBE(sizes), below(4));
     case 9: return plimsoll_options_set_merge_from(own, name());
@@ -238,7 +240,7 @@ static int32_t options_call(void) {
     case 11: return plimsoll_options_set_node_limit(own, 100 + below(1000));
     case 12: return plimsoll_options_set_time_limit(own, seldom() ? number() : 1 + below(3));
     case 13: return plimsoll_options_set_cancel(own, PICK(cancels));
-    case 14: return plimsoll_options_set_progress(own, seldom() ? NULL : progress, below(2) ? &logged : NULL);
+    case 14: return plimsoll_options_set_progress(own, seldom() ? NULL : progress, below(2) ? &logged : NULL, sizeof(plimsoll_progress));
     case 15: return plimsoll_options_set_threads(own, below(4));
     case 16: return plimsoll_options_reserve(own, sizes[0] >> below(64), sizes[1] >> below(64));
     case 17: return plimsoll_options_clear_reserved(own);
@@ -253,7 +255,7 @@ static int32_t explain(const plimsoll_plan *plan) {
     uint64_t needed = 0, capacity = 0;
     size_t size = 0;
     int32_t irreducible = 0, status = plimsoll_plan_explain(plan, PICK(options), seldom() ? NULL : &core);
-    (void)plimsoll_infeasible_core_occupants(core, MAYBE(occupants), below(9), MAYBE(&size));
+    (void)plimsoll_infeasible_core_occupants(core, MAYBE(occupants), SIZE(occupant), below(9), MAYBE(&size));
     (void)plimsoll_infeasible_core_is_irreducible(core, MAYBE(&irreducible));
     if (plimsoll_infeasible_core_bytes(core, &needed, &capacity) == PLIMSOLL_OK && needed <= capacity) {
         abort();
@@ -267,8 +269,8 @@ static int32_t plan_call(void) {
     plimsoll_placement places[8];
     plimsoll_occupant occupants[8];
     plimsoll_shared_object objects[8];
-    plimsoll_nesting insides[8];
-    plimsoll_alias shares[8];
+    plimsoll_nesting nestings[8];
+    plimsoll_alias aliases[8];
     uint64_t offsets[8], value = 0;
     uint32_t order[8], step = 0;
     char text[64];
@@ -283,16 +285,16 @@ static int32_t plan_call(void) {
     case 4: return plimsoll_plan_status(plan, MAYBE(&status));
     case 5: return plimsoll_plan_stop(plan, MAYBE(&status));
     case 6: return plimsoll_plan_nodes(plan, MAYBE(&value));
-    case 7: return plimsoll_plan_placements(plan, MAYBE(places), below(9), MAYBE(&size));
+    case 7: return plimsoll_plan_placements(plan, MAYBE(places), SIZE(placement), below(9), MAYBE(&size));
     case 8: return plimsoll_plan_offsets(plan, MAYBE(offsets), below(9), MAYBE(&size));
     case 9: return plimsoll_plan_offset(plan, index_of(), MAYBE(&value));
     case 10: return plimsoll_plan_scratch_offset(plan, index_of(), MAYBE(&value));
     case 11: return plimsoll_plan_order(plan, MAYBE(order), below(9), MAYBE(&size));
-    case 12: return plimsoll_plan_bound_causes(plan, MAYBE(&step), MAYBE(occupants), below(9), MAYBE(&size));
-    case 13: return plimsoll_plan_objects(plan, MAYBE(objects), below(9), MAYBE(&size), MAYBE(&value));
+    case 12: return plimsoll_plan_bound_causes(plan, MAYBE(&step), MAYBE(occupants), SIZE(occupant), below(9), MAYBE(&size));
+    case 13: return plimsoll_plan_objects(plan, MAYBE(objects), SIZE(shared_object), below(9), MAYBE(&size), MAYBE(&value));
     case 14: return plimsoll_plan_object_of(plan, kind(), index_of(), MAYBE(&step));
-    case 15: return plimsoll_plan_nestings(plan, MAYBE(insides), below(9), MAYBE(&size));
-    case 16: return below(2) ? plimsoll_plan_aliases(plan, MAYBE(shares), below(9), MAYBE(&size)) : plimsoll_plan_verify(plan);
+    case 15: return plimsoll_plan_nestings(plan, MAYBE(nestings), SIZE(nesting), below(9), MAYBE(&size));
+    case 16: return below(2) ? plimsoll_plan_aliases(plan, MAYBE(aliases), SIZE(alias), below(9), MAYBE(&size)) : plimsoll_plan_verify(plan);
     case 17:
         if (below(2)) {
             return plimsoll_plan_export_code(plan, (int32_t)below(4), below(2) ? name() : NULL, MAYBE("a.h"), MAYBE(text), below(65), MAYBE(&size));
@@ -327,7 +329,7 @@ static int32_t other_call(void) {
     case 12: {
         const plimsoll_windowed kernel = {{number(), below(9), below(9)}, {below(9), number(), below(9)}, {below(4), 3}, {1, below(3)},
                                           {below(3), number()}, {1, below(3)}, {1, below(5)}, kind(), kind()};
-        return plimsoll_safe_overlap(seldom() ? NULL : &kernel, MAYBE(&bytes));
+        return plimsoll_safe_overlap(seldom() ? NULL : &kernel, SIZE(windowed), MAYBE(&bytes));
     }
     case 2: return plimsoll_problem_buffer_count(PICK(problems), MAYBE(&size));
     case 3: return plimsoll_problem_verify(PICK(problems), MAYBE(offsets), below(9), number());
@@ -335,7 +337,7 @@ static int32_t other_call(void) {
     case 5: return plimsoll_choice_value(PICK(choices), MAYBE(&bytes), MAYBE(&bound));
     case 6: return plimsoll_choice_arena_bytes(PICK(choices), MAYBE(&bytes), MAYBE(&stop));
     case 7: return plimsoll_choice_offsets(PICK(choices), MAYBE(offsets), below(9), MAYBE(&size));
-    case 8: return below(2) ? plimsoll_cancel_token_new(place_for_cancel(cancels)) : plimsoll_cancel_token_cancel(PICK(cancels));
+    case 8: return below(2) ? plimsoll_cancel_token_new(place_for_cancel_token(cancels)) : plimsoll_cancel_token_cancel(PICK(cancels));
     case 9: return import_text();
     case 10:
         switch (below(8)) {
@@ -359,8 +361,7 @@ static int32_t plan_something(void) {
     size_t count = 0;
     switch (below(4)) {
     case 3:
-        return plimsoll_graph_schedule(PICK(graphs), PICK(options), MAYBE(order), below(4), MAYBE(&count),
-                                       below(2) ? &figures : NULL);
+        return plimsoll_graph_schedule(PICK(graphs), PICK(options), MAYBE(order), below(4), MAYBE(&count), below(2) ? &figures : NULL, SIZE(schedule));
     case 0: return plimsoll_graph_plan(PICK(graphs), PICK(options), place);
     case 1: return plimsoll_graph_plan_in_order(PICK(graphs), MAYBE(order), below(4), PICK(options), place);
     default: return plimsoll_problem_plan(PICK(problems), PICK(options), place);
@@ -450,7 +451,7 @@ static int32_t pools_call(void) {
     case 3: return plimsoll_pools_set_outputs(own, below(2) ? PLIMSOLL_NO_INDEX : below(4));
     case 4: return plimsoll_pools_set_loading(own, kind());
     case 5: return plimsoll_pools_set_prefetch(own, seldom() ? (uint32_t)number() : below(3));
-    default: return plimsoll_pools_add(own, name(), MAYBE(&pool));
+    default: return plimsoll_pools_add(own, name(), MAYBE(&pool), SIZE(pool));
     }
 }
 
@@ -459,22 +460,22 @@ static int32_t pool_plan_call(void) {
     uint32_t order[3] = {index_of(), index_of(), index_of()};
     plimsoll_pool_figures figures;
     plimsoll_pool_traffic traffic[8];
-    plimsoll_residency stays[8];
+    plimsoll_residency residencies[8];
     plimsoll_transfer transfers[8];
     plimsoll_use uses[8];
-    plimsoll_alias shares[8];
+    plimsoll_alias aliases[8];
     char text[64];
     size_t size = 0;
     int32_t status;
     switch (below(15)) {
     case 11: return plimsoll_pool_plan_verify(plan);
-    case 0: return plimsoll_pool_plan_traffic(plan, MAYBE(traffic), below(9), MAYBE(&size));
-    case 1: return plimsoll_pool_plan_residencies(plan, MAYBE(stays), below(9), MAYBE(&size));
-    case 2: return plimsoll_pool_plan_transfers(plan, MAYBE(transfers), below(9), MAYBE(&size));
-    case 3: return plimsoll_pool_plan_uses(plan, MAYBE(uses), below(9), MAYBE(&size));
-    case 4: return plimsoll_pool_plan_aliases(plan, MAYBE(shares), below(9), MAYBE(&size));
+    case 0: return plimsoll_pool_plan_traffic(plan, MAYBE(traffic), SIZE(pool_traffic), below(9), MAYBE(&size));
+    case 1: return plimsoll_pool_plan_residencies(plan, MAYBE(residencies), SIZE(residency), below(9), MAYBE(&size));
+    case 2: return plimsoll_pool_plan_transfers(plan, MAYBE(transfers), SIZE(transfer), below(9), MAYBE(&size));
+    case 3: return plimsoll_pool_plan_uses(plan, MAYBE(uses), SIZE(use), below(9), MAYBE(&size));
+    case 4: return plimsoll_pool_plan_aliases(plan, MAYBE(aliases), SIZE(alias), below(9), MAYBE(&size));
     case 5: return plimsoll_pool_plan_order(plan, MAYBE(order), below(4), MAYBE(&size));
-    case 6: return plimsoll_pool_plan_residency_at(plan, index_of(), kind(), index_of(), MAYBE(stays));
+    case 6: return plimsoll_pool_plan_residency_at(plan, index_of(), kind(), index_of(), MAYBE(residencies), SIZE(residency));
     case 7:
         if (below(2)) {
             return plimsoll_pool_plan_export_code(plan, (int32_t)below(4), below(2) ? name() : NULL, MAYBE("a.h"), MAYBE(text), below(65), MAYBE(&size));
@@ -483,9 +484,9 @@ static int32_t pool_plan_call(void) {
     case 8: return plimsoll_pool_plan_write(plan, (int32_t)below(8), seldom() ? NULL : "/nowhere/at/all");
     case 9: return plimsoll_graph_place_in_order(PICK(graphs), MAYBE(order), below(4), PICK(options), PICK(pools), place_for_pool_plan(pool_plans));
     case 10:
-        status = plimsoll_pool_plan_figures(plan, MAYBE(&figures));
+        status = plimsoll_pool_plan_figures(plan, MAYBE(&figures), SIZE(pool_figures));
         /* The bounds must hold for any options. */
-        if (status == PLIMSOLL_OK && plimsoll_pool_plan_figures(plan, &figures) == PLIMSOLL_OK && figures.lower_bound > figures.cost) {
+        if (status == PLIMSOLL_OK && plimsoll_pool_plan_figures(plan, &figures, SIZE(pool_figures)) == PLIMSOLL_OK && figures.lower_bound > figures.cost) {
             abort();
         }
         return status;

@@ -183,6 +183,7 @@ fn plans_go_into_one_program() {
             AliasKind::Concat => 2,
             AliasKind::InPlace => 3,
             AliasKind::Overlap => 4,
+            other => panic!("a new kind: {other:?}"),
         };
         writeln!(text, "{} {} {} {kind} {}", alias.tensor, alias.of, alias.operator, alias.at).unwrap();
         text

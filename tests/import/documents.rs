@@ -34,7 +34,7 @@ fn check_pool_plan(graph: &Graph, mut plan: PoolPlan) {
     assert_eq!(PoolPlanDocument::of_graph(graph, &read, &options).to_json(), text);
 }
 
-/// A part of a U-Net: the planner found its in-place shares in another order than by tensor.
+/// A part of a U-Net: the planner found its in-place aliases in another order than by tensor.
 #[test]
 fn shares_are_read_back_in_order() {
     let in_place = |id: usize, from: usize, to: usize| {

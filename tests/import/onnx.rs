@@ -558,7 +558,7 @@ fn a_body_that_reads_a_variable_input_is_not_folded() {
 fn names_that_nothing_defines_are_errors() {
     let parts = [node("Neg", &["gone"], &["y"]), output("y", FLOAT, "4")];
     match error(&parts, &ImportOptions::default()) {
-        ImportError::Invalid(Error::NoProducer { tensor, .. }) => assert_eq!(tensor, "gone"),
+        ImportError::Invalid(Error::NoProducer { tensor, .. }) => assert_eq!(&*tensor.name, "gone"),
         other => panic!("{other}"),
     }
     let body = body("body", &[node("Neg", &["gone"], &["r"]), output("r", FLOAT, "4")]);

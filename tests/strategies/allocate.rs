@@ -352,7 +352,7 @@ impl Strategy for Wrong {
 fn a_wrong_strategy_is_caught() {
     let problem = Problem::new(vec![Buffer::new(8, 0..2).align(8), Buffer::new(4, 1..3)]).unwrap();
     let verdict = |offsets: &[u64]| match Planner::new().strategy(Wrong(offsets.to_vec())).solve(&problem) {
-        Err(Error::WrongPlan { violation, .. }) => violation,
+        Err(Error::WrongPlan { violations, .. }) => violations.list()[0].to_string(),
         other => panic!("{other:?}"),
     };
     assert_eq!(

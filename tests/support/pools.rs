@@ -243,7 +243,7 @@ impl<'a> Machine<'a> {
                 AliasKind::Concat => {
                     (alias.of == output).then(|| alias.at..alias.at + graph.tensor(alias.tensor).bytes())
                 }
-                AliasKind::InPlace | AliasKind::Overlap => None,
+                _ => None,
             };
             let there: Vec<std::ops::Range<u64>> = aliases.iter().filter_map(left_out).collect();
             let written: Vec<u64> = (0..graph.tensor(output).bytes())

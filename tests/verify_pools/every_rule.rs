@@ -227,5 +227,5 @@ fn the_documentation_lists_exactly_the_rules() {
     let is_id = |id: &str| id.len() <= 3 && id.starts_with(|c: char| c.is_ascii_uppercase());
     let documented: Vec<_> = documented_rules().into_iter().filter(|(id, _)| is_id(id)).collect();
     let rules: Vec<_> = Rule::ALL.iter().map(|rule| (rule.id(), rule.statement())).collect();
-    assert_eq!(documented, rules, "docs/verify.md and src/verify/rule.rs differ");
+    assert_eq!(documented, rules, "docs/verify.md and src/error/rule.rs differ");
 }

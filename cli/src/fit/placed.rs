@@ -97,7 +97,7 @@ impl NetworkFit {
         let mut fit = Self::unplaced(graph, planner, pools, align)?;
         match planner.place_from(graph, &fit.plan.order, pools) {
             Ok(placement) => fit.judge(graph, planner, &placement)?,
-            Err(Error::DoesNotFit(reason)) => fit.impossible = Some(reason),
+            Err(Error::DoesNotFit(reason)) => fit.impossible = Some(reason.to_string()),
             Err(error) => return Err(error.into()),
         }
         Ok(fit)

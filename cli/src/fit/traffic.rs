@@ -96,7 +96,7 @@ impl<'a> TrafficLedger<'a> {
                 self.is_read[input.index()] = true;
             }
             let aliases = self.aliases.get(&id.index()).map_or(&[][..], Vec::as_slice);
-            for Access { occupant, read, written } in accesses(self.graph, id, aliases) {
+            for Access { occupant, read, written, .. } in accesses(self.graph, id, aliases) {
                 if is_in_backing_store(self, step, occupant) {
                     let index = self.index_of(occupant);
                     let [all_read, all_written] = self.moved[index];

@@ -12,7 +12,7 @@ mod search;
 use super::Allocation;
 use super::knapsack;
 use super::object_intervals::ObjectProblem;
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::problem::{Buffer, Choice, Objects, Problem};
 use crate::support::ids::BufferId;
 use crate::support::limits::{Budget, Limits};
@@ -72,19 +72,16 @@ pub(crate) fn choose(
 }
 
 fn check(problem: &Problem, values: &[u64]) -> Result<()> {
-    let refused = |reason| Err(Error::Refused { strategy: NAME.to_owned(), reason });
+    let refused = |reason: Refusal| Err(Error::Refused { strategy: NAME.to_owned(), reason });
     if let Some(range) = problem.reserved().first() {
-        return refused(format!(
-            "the range {}..{} is reserved, but the strategy does not support reserved ranges",
-            range.start, range.end
-        ));
+        return refused(Refusal::Reserved { start: range.start, end: range.end });
     }
     let (got, expected) = (values.len(), problem.buffers().len());
     if got != expected {
-        return refused(format!("got {got} values for {expected} buffers"));
+        return refused(Refusal::ValueCount { expected, got });
     }
     if values.iter().try_fold(0u64, |sum, &value| sum.checked_add(value)).is_none() {
-        return refused("the values exceed 2^64-1 together".to_owned());
+        return refused("the values exceed 2^64-1 together".to_owned().into());
     }
     Ok(())
 }

@@ -224,7 +224,7 @@ fn search(
 ) -> std::result::Result<Option<u64>, Stop> {
     let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
     let Some(instance) = ExactInstance::new(problem, ids, budget)? else {
-        // The meter has already counted the nodes of the windows.
+        // The budget has already counted the nodes of the windows.
         let (_, work) = windows::raise(problem, incumbent, &task, budget)?;
         return Ok(incumbent.settles(&task.target).then_some(work));
     };

@@ -2,6 +2,8 @@
 
 /// A pruning rule. Each rule is sound on its own, whichever others are active:
 /// `docs/exact.md` has the proofs.
+///
+/// Example: [`Exact`](crate::allocate::Exact).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PruningRule {

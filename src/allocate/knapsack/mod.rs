@@ -17,7 +17,7 @@ mod search;
 use super::greedy_objects::in_order;
 use super::object_intervals::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
 use super::{Allocation, Strategy};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::problem::Problem;
 use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::{descend, sort_by_keys};
@@ -86,26 +86,22 @@ impl Knapsack {
         self
     }
 
-    fn refused(&self, reason: String) -> Error {
+    fn refused(&self, reason: Refusal) -> Error {
         Error::Refused { strategy: self.name().to_owned(), reason }
     }
 
     fn no_sharing(&self, stop: Stop) -> Error {
-        let limit = self.max_objects.unwrap_or(usize::MAX);
-        let given = self.given.len();
-        let outcome = if stop == Stop::Finished { "no sharing exists" } else { "found no sharing" };
-        self.refused(format!(
-            "{outcome} with at most {limit} objects, {given} of them given ({stop}); allow more objects"
-        ))
+        let max = self.max_objects.unwrap_or(usize::MAX);
+        self.refused(Refusal::NoSharing { max, given: self.given.len(), stop })
     }
 
     fn check_total(&self, problem: &Problem) -> Result<()> {
         let given = self.given.iter().try_fold(0u64, |sum, &size| sum.checked_add(size));
         let sizes = problem.buffers().iter().map(|buffer| buffer.size() + (buffer.alignment() - 1));
         let total = given.and_then(|given| given.checked_add(sizes.sum()));
-        total
-            .map(|_| ())
-            .ok_or_else(|| self.refused("given objects and buffers exceed 2^64-1 bytes together".to_owned()))
+        total.map(|_| ()).ok_or_else(|| {
+            self.refused("given objects and buffers exceed 2^64-1 bytes together".to_owned().into())
+        })
     }
 }
 
@@ -123,11 +119,7 @@ impl Strategy for Knapsack {
         let result = match (shown, self.max_objects) {
             (Err(stop), _) => in_start_order(&shared, &maxima, &object_limits, stop, &budget),
             (Ok(()), Some(limit)) if limit < maxima.len() => {
-                let live = maxima.len();
-                return Err(self.refused(format!(
-                    "{live} buffers are live at the same time, but at most {limit} objects are allowed; \
-                     allow {live} or more"
-                )));
+                return Err(self.refused(Refusal::TooFewObjects { live: maxima.len(), max: limit }));
             }
             _ => solve(&shared.intervals, shared.sections, &maxima, &object_limits, None, &mut budget),
         };

@@ -9,7 +9,7 @@ use std::fmt;
 use super::occupancy::align_up;
 use super::order::Orders;
 use super::{Allocation, Knapsack, Strategy, height};
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::problem::{Objects, Problem, lower_bound};
 use crate::support::ids::BufferId;
 use crate::support::limits::{Budget, Limits, Stop};
@@ -123,8 +123,7 @@ impl Merge {
     }
 
     fn refused(&self, problem: &str) -> Error {
-        let reason = format!("strategy `{}` {problem}", self.start.name());
-        Error::Refused { strategy: self.name().to_owned(), reason }
+        Error::refused(self.name(), format!("strategy `{}` {problem}", self.start.name()))
     }
 }
 
@@ -182,10 +181,7 @@ impl Strategy for Merge {
 
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation> {
         if let Some(id) = problem.ids().find(|&id| !problem.buffer(id).gaps().is_empty()) {
-            let reason = format!(
-                "buffer `{}` has gaps, but objects are occupied from start to end; use another strategy",
-                problem.name(id)
-            );
+            let reason = Refusal::Gaps { buffer: problem.named_buffer(id) };
             return Err(Error::Refused { strategy: self.name().to_owned(), reason });
         }
         let MergeStart { objects, whole, nodes, stop } = self.start(problem, limits)?;

@@ -9,6 +9,8 @@ const MAX_WORDS: usize = 36;
 
 /// The prefix of all names in the C code of a plan: types and objects as given, macros in upper case.
 /// Plans whose prefixes differ in more than case can be used in one program.
+///
+/// Example: the [module](crate::export::c_code).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SymbolPrefix {
     lower: String,
@@ -16,6 +18,8 @@ pub struct SymbolPrefix {
 }
 
 /// Reason for which a text is no prefix of names in C and C++.
+///
+/// Example: the [module](crate::export::c_code).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SymbolPrefixError {

@@ -56,6 +56,8 @@ unsigned char @ARRAY[@P_@NAME_BYTES + (@P_@NAME_BYTES == 0ULL)] @P_@NAME_ATTRIBU
 const CONSTANTS: &str = "\n * It holds constants as well: copy them there before the first run.";
 
 /// Returns whether `#include` can name this file.
+///
+/// Example: the [module](crate::export::c_code).
 #[must_use]
 pub fn can_include(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(|c| c.is_control() || c == '"' || c == '\\')

@@ -12,6 +12,8 @@ use crate::{AliasKind, Status, TensorKind, Variables};
 
 /// The contents of a PLAN.json as unchecked claims; [`verify`](crate::verify) checks the plan that they
 /// give. All sizes and offsets are in bytes.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlanDocument {
@@ -74,6 +76,8 @@ pub struct PlanDocument {
 }
 
 /// The plan of a body of an operator.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BodyEntry {
@@ -88,6 +92,8 @@ pub struct BodyEntry {
 
 /// The certificate of a lower bound: occupants that are all live at one step, or one tensor with a fixed
 /// offset.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BoundEntry {
@@ -105,6 +111,8 @@ pub struct BoundEntry {
 }
 
 /// Shared objects.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ObjectList {
@@ -120,6 +128,8 @@ pub struct ObjectList {
 }
 
 /// A tensor or scratch inside the memory of a larger one.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NestingEntry {
     /// The smaller occupant.
@@ -131,6 +141,8 @@ pub struct NestingEntry {
 }
 
 /// An occupant of the arena, by index.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -142,6 +154,8 @@ pub enum OccupantEntry {
 }
 
 /// A shared object: a fixed part of the arena that several tensors use in turn.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectEntry {
     /// Size.
@@ -151,6 +165,8 @@ pub struct ObjectEntry {
 }
 
 /// A tensor in the arena.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TensorEntry {
@@ -185,18 +201,20 @@ pub struct TensorEntry {
     pub aliases: Option<AliasesEntry>,
 }
 
-/// A share, or a list of several.
+/// An alias, or a list of several.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum AliasesEntry {
-    /// A single share.
+    /// A single alias.
     One(AliasEntry),
-    /// Several shares.
+    /// Several aliases.
     Several(Vec<AliasEntry>),
 }
 
 impl AliasesEntry {
-    /// The shares as a list.
+    /// The aliases as a list.
     #[must_use]
     pub fn list(&self) -> &[AliasEntry] {
         match self {
@@ -232,6 +250,8 @@ impl<'de> Visitor<'de> for AliasesVisitor {
 }
 
 /// Position of a tensor in the memory of another one.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AliasEntry {
@@ -261,6 +281,8 @@ enum HowText {
 }
 
 /// The scratch of an operator.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ScratchEntry {
@@ -279,6 +301,8 @@ pub struct ScratchEntry {
 }
 
 /// The role of a tensor: its kind, and whether it is an output.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

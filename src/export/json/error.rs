@@ -1,15 +1,25 @@
 //! Errors of reading a plan.
 
+use crate::Error;
 use crate::import::{cut, listing, short};
 
 /// Reason for which a PLAN.json cannot be read, or does not refer to this model. Sizes, offsets and live
 /// ranges are checked by the verifier, not here.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
     /// Invalid JSON, or not the fields of a plan.
-    #[error("not a plan: {}", cut(.0))]
-    Malformed(String),
+    #[error("not a plan: {}", cut(.reason))]
+    Malformed {
+        /// The fault, with its position.
+        reason: String,
+        /// The line, from 1; 0 if the fault has no position.
+        line: usize,
+        /// The column in the line, from 1.
+        column: usize,
+    },
 
     /// A document of another kind or of a later version.
     #[error("the plan's format is {}; this version reads `{expected}`", short(.found))]
@@ -76,8 +86,8 @@ pub enum DocumentError {
     },
 
     /// Invalid pools.
-    #[error("the plan's {}", cut(.0))]
-    Pools(String),
+    #[error("the plan's {0}")]
+    Pools(#[source] Error),
 
     /// A pool that the plan does not define.
     #[error("{} names pool `{}`, which the plan does not define", cut(.place), short(.pool))]
@@ -88,9 +98,9 @@ pub enum DocumentError {
         pool: String,
     },
 
-    /// A share whose index and name belong to different tensors.
+    /// An alias whose index and name belong to different tensors.
     #[error("{} names tensor {index} `{}`, but its name is `{}`", cut(.place), short(.tensor), short(.other))]
-    Shares {
+    Alias {
         /// Position in the plan.
         place: String,
         /// The index.

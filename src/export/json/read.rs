@@ -264,6 +264,8 @@ impl TensorEntry {
 
 /// Reads the format that a document states.
 ///
+/// Example: the [module](crate::export::json).
+///
 /// # Errors
 /// [`DocumentError::Malformed`], and [`DocumentError::Format`] if no format is stated.
 pub fn format_of(text: &str) -> Result<String, DocumentError> {
@@ -297,7 +299,8 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str, expected: &'static str) -> 
 /// Takes the error by value, as `map_err` passes it so.
 #[allow(clippy::needless_pass_by_value)]
 fn malformed(error: serde_json::Error) -> DocumentError {
-    DocumentError::Malformed(error.to_string())
+    let (line, column) = (error.line(), error.column());
+    DocumentError::Malformed { reason: error.to_string(), line, column }
 }
 
 pub(super) fn check_hash(
@@ -346,7 +349,7 @@ pub(super) fn shares_of(
         let of = tensor(graph, alias.index, place)?;
         if names[of.index()] != alias.tensor {
             let (tensor, other) = (alias.tensor.clone(), names[of.index()].clone());
-            return Err(DocumentError::Shares { place: place(), index: alias.index, tensor, other });
+            return Err(DocumentError::Alias { place: place(), index: alias.index, tensor, other });
         }
         aliases.push(Alias {
             operator: operator(graph, alias.operator, place)?,

@@ -9,6 +9,8 @@ use crate::ElementType;
 use crate::import::{Fold, ImportOptions, InputShape, json};
 
 /// The import options of a model, so that a reader can import it with the same options.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

@@ -219,7 +219,7 @@ pub(super) fn bodies(graph: &Graph, plans: &[BodyPlan]) -> Vec<BodyEntry> {
     plans.iter().filter_map(entry).collect()
 }
 
-/// The shares of each tensor.
+/// The aliases of each tensor.
 pub(super) fn aliases(graph: &Graph, list: &[Alias]) -> Vec<Vec<AliasEntry>> {
     let names = items::tensor_names(graph);
     let mut aliases = vec![Vec::new(); names.len()];

@@ -8,6 +8,8 @@ use crate::verify::verify;
 use crate::{BodyPlan, Graph, Plan};
 
 /// A model whose plan has been verified.
+///
+/// Example: the [module](crate::export::onnx).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CheckedOnnx {
@@ -22,6 +24,8 @@ pub struct CheckedOnnx {
 /// Reads the plan in the metadata of a model and verifies it for the graph of the model: by all rules of
 /// [`verify`]; the order of the plan must be the order of the file; every node must come after the producers of
 /// its inputs; and figures that other metadata repeat must agree. `name` is the name of the model in messages.
+///
+/// Example: the [module](crate::export::onnx).
 ///
 /// # Errors
 /// [`OnnxError::NotPlanned`] if the model contains no plan; an error for which

@@ -5,6 +5,8 @@ use crate::import::ImportError;
 use crate::verify::Violations;
 
 /// The reason why a model could not be rewritten, or why its plan is refused.
+///
+/// Example: the [module](crate::export::onnx).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OnnxError {

@@ -14,6 +14,8 @@ const EXTERNAL: i32 = 1;
 /// Paths of the files with external data of a model, relative to the folder of the model, as the model states
 /// them. Sorted, each once; those of bodies and functions included.
 ///
+/// Example: the [module](crate::export::onnx).
+///
 /// # Errors
 /// [`OnnxError::Import`] if the bytes are not an ONNX model.
 pub fn external_files(bytes: &[u8]) -> Result<Vec<String>, OnnxError> {

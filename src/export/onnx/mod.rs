@@ -63,6 +63,8 @@ const KEY_BOUND: &str = "plimsoll.lower_bound_bytes";
 ///
 /// Time and space are linear in the size of the file, plus those of importing and verifying.
 ///
+/// Example: the [module](crate::export::onnx).
+///
 /// # Errors
 /// [`OnnxError`] if the model cannot be rewritten, or if the check of the written file fails.
 pub fn write(

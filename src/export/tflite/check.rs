@@ -8,6 +8,8 @@ use crate::import::tflite;
 use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
 
 /// The verified plan of a file.
+///
+/// Example: the [module](crate::export::tflite).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckedTflite {
@@ -25,6 +27,8 @@ pub struct CheckedTflite {
 /// without an offset (-1) are placed around the others, as the runtime places them.
 ///
 /// `scratch` refers to operators by their positions in this file.
+///
+/// Example: the [module](crate::export::tflite).
 ///
 /// # Errors
 /// [`TfliteError::NotPlanned`] if the model has no plan, [`TfliteError::Wrong`] if the plan is wrong, and

@@ -4,6 +4,8 @@ use crate::Error;
 use crate::import::ImportError;
 
 /// Error of planning, writing or checking a model. On an error, no file is returned.
+///
+/// Example: the [module](crate::export::tflite).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TfliteError {

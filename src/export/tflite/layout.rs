@@ -10,6 +10,8 @@ use crate::{Graph, OperatorId, Plan, Planner, TensorKind};
 /// head for each tensor.
 ///
 /// A compiler with its own planner fills in this struct and passes it to [`write`](super::write()).
+///
+/// Example: the [module](crate::export::tflite).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// For each subgraph, positions in its list of operators, in execution order.

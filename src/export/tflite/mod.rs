@@ -68,6 +68,8 @@ use calls::Calls;
 use net::{ALIGNMENT, Net};
 
 /// A model that contains a plan, and figures of the plan.
+///
+/// Example: the [module](crate::export::tflite).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TflitePlan {
@@ -103,6 +105,8 @@ pub struct TflitePlan {
 /// time never share memory. `name` is the graph's name in messages.
 ///
 /// Time and memory: those of [`Planner::plan`] for each subgraph, plus a part that is linear in the file.
+///
+/// Example: the [module](crate::export::tflite).
 ///
 /// # Errors
 /// [`TfliteError`] if the model cannot be planned or the written file fails the check.
@@ -144,6 +148,8 @@ pub fn plan(
 
 /// Names of the operators whose reference kernels request scratch, or whose scratch is unknown.
 ///
+/// Example: the [module](crate::export::tflite).
+///
 /// # Errors
 /// [`TfliteError`] if the file is invalid or the runtime does not support it.
 pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> {
@@ -163,6 +169,8 @@ pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> 
 }
 
 /// Returns a copy of a model that contains the caller's order and offsets, checked as in [`check`].
+///
+/// Example: the [module](crate::export::tflite).
 ///
 /// # Errors
 /// [`TfliteError::Wrong`] if tensors would overwrite each other; other errors if the order or the file is

@@ -11,6 +11,8 @@ use super::net::{ALIGNMENT, Net, NetSubgraph};
 ///
 /// Kernels request scratch when the runtime prepares them. The runtime places it around the planned tensors.
 /// If a plan leaves too little room, the arena grows, but tensors keep their contents.
+///
+/// Example: the [module](crate::export::tflite).
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     kernels: Kernels,

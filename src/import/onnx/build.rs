@@ -11,7 +11,7 @@ use super::slices::Slices;
 use super::subgraphs::Functions;
 use super::unshaped::{self, InferredShape, MAX_DETAILS, Unshaped, UnshapedDetail, UnshapedReason};
 use super::{FORMAT, subgraphs, training};
-use crate::error::{Error, short};
+use crate::error::short;
 use crate::graph::{GraphBuilder, OperatorBuilder, TensorKind, TensorSpec};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, listing, permits, states, upper_bounds};
 use crate::support::ids::{OperatorId, TensorId};
@@ -153,8 +153,7 @@ fn check_outputs(graph: &OnnxGraph, names: &NameTable) -> Result<(), ImportError
     all.filter_map(|name| names.get(name)).for_each(|number| written[number] = true);
     let is_written = |name: &str| names.get(name).is_some_and(|number| written[number]);
     let Some(output) = graph.output.iter().find(|output| !is_written(&output.name)) else { return Ok(()) };
-    let needed_by = "the graph outputs".to_owned();
-    Err(Error::NoProducer { tensor: output.name.clone(), needed_by }.into())
+    Err(ImportError::UnknownOutput { output: output.name.clone() })
 }
 
 /// Refuses a file with many inputs without a size: no shapes can be inferred from them, and the graph of a

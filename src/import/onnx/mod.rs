@@ -54,6 +54,8 @@ pub fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, 
 
 /// Imports the bytes of an ONNX file as a graph called `name`.
 ///
+/// Example: [`read`](crate::import::read).
+///
 /// # Errors
 /// - [`ImportError::Malformed`] if the bytes are not an ONNX model or a dimension is negative;
 /// - [`ImportError::UnknownDimension`] if `options` binds a symbolic dimension

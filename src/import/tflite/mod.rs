@@ -46,6 +46,8 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// index and type, as in `0:CONV_2D`. Variables of bodies follow the tensors of the list. Operators that may
 /// share state without a common tensor (handles, bodies, custom operators) keep their order.
 ///
+/// Example: [`read`](crate::import::read).
+///
 /// # Errors
 /// [`ImportError::Malformed`] if the bytes are not a TensorFlow Lite model, [`ImportError::Unshaped`] if tensors
 /// have neither an inferred nor a declared shape, [`ImportError::InputShape`] if a tensor cannot have the shape

@@ -1,7 +1,7 @@
 //! Drafts: an order, its aliases, and the items to place.
 
 use super::items::{ItemBuilder, PlacementItems};
-use crate::error::{Error, Result};
+use crate::error::{Error, PoolsProblem, Result};
 use crate::graph::{Graph, Pools};
 use crate::liveness::Liveness;
 use crate::placement::{CostEstimate, estimate};
@@ -9,7 +9,7 @@ use crate::planner::Planner;
 use crate::sharing::{
     AliasLayout, Alignment, ContentAliases, RigidGroups, SharingPolicy, concerns, live_ranges,
 };
-use crate::support::ids::OperatorId;
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Above this number of tensors in a rigid group, fewer aliases are used: every move of a group
 /// examines all its members.
@@ -41,10 +41,9 @@ impl<'a> Drafts<'a> {
     /// # Errors
     /// [`Error::Pools`] if a tensor has a fixed offset.
     pub(super) fn new(planner: &'a Planner, graph: &'a Graph, pools: &'a Pools) -> Result<Self> {
-        if let Some(tensor) = graph.tensors().iter().find(|tensor| tensor.fixed_offset().is_some()) {
-            let text =
-                format!("tensor `{}` has a fixed offset, which does not say in which pool", tensor.name());
-            return Err(Error::Pools(text));
+        let is_fixed = |id: &TensorId| graph.tensor(*id).fixed_offset().is_some();
+        if let Some(tensor) = graph.tensor_ids().find(is_fixed) {
+            return Err(Error::Pools(PoolsProblem::FixedOffset { tensor: graph.named_tensor(tensor) }));
         }
         // A group keeps its internal distances in every pool, so they fit the largest alignment.
         let least = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1);

@@ -6,7 +6,7 @@
 //! to be copied.
 
 use crate::effects::{self, accesses};
-use crate::error::{Error, Result};
+use crate::error::{Error, Misfit, PoolsProblem, Result};
 use crate::graph::{Content, Graph, Loading, Occupant, Pool, Pools, TensorKind};
 use crate::liveness::Liveness;
 use crate::placement::{Instance, ItemAccess, MAX_BYTES, NewItem, PoolSpec, compute_min_costs};
@@ -177,10 +177,9 @@ impl ItemBuilder<'_> {
         let (start, finish) = (group.start()?, group.finish()?);
         for fixed in [start, finish] {
             if pools >> fixed.index() & 1 == 0 {
-                let name = super::describe(self.graph, members[0].occupant);
-                let pool = self.pools.pool(fixed).name();
-                let text = format!("{name} ({size} bytes) must be in `{pool}`, which cannot take it");
-                return Err(Error::DoesNotFit(text));
+                let subject = super::subject(self.graph, members[0].occupant);
+                let pool = self.pools.named_pool(fixed);
+                return Err(Error::DoesNotFit(Misfit::NotTaken { subject, bytes: size, pool }));
             }
         }
         let alignment = |member: &ItemMember| match member.occupant {
@@ -230,11 +229,12 @@ fn check_magnitude(instance: &Instance) -> Result<()> {
         (u128::from(item.size) + u128::from(item.alignment.max(coarsest))) * max_residencies
     });
     let bytes: u128 = bytes.sum();
+    let saturated = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
     if bytes > u128::from(MAX_BYTES) {
-        return Err(Error::DoesNotFit(format!("the sizes sum to {bytes} bytes, above the limit of 2^61")));
+        return Err(Error::DoesNotFit(Misfit::TotalSize { bytes: saturated(bytes) }));
     }
     if cost > u128::from(MAX_BYTES) {
-        return Err(Error::Pools(format!("the costs sum to {cost}, above the limit of 2^61")));
+        return Err(Error::Pools(PoolsProblem::TotalCost { cost: saturated(cost) }));
     }
     Ok(())
 }
@@ -287,13 +287,9 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
                 .is_some_and(|tensor| tensor.is_output() && tensor.kind() == TensorKind::Variable)
         };
         if let Some(both) = self.members.iter().find(is_variable_output).filter(|_| outputs != store) {
-            let name = super::describe(self.run.graph, both.occupant);
-            let names = [outputs, store].map(|id| self.run.pools.pool(id).name());
-            let text = format!(
-                "{name} is a variable and an output: outputs are in `{}`, variables in `{}`",
-                names[0], names[1]
-            );
-            return Err(Error::Pools(text));
+            let subject = super::subject(self.run.graph, both.occupant);
+            let [outputs, variables] = [outputs, store].map(|id| self.run.pools.named_pool(id));
+            return Err(Error::Pools(PoolsProblem::VariableOutput { subject, outputs, variables }));
         }
         let pools =
             self.members.iter().filter(|member| is_needed_after_run(self.run.graph, member)).map(|member| {
@@ -312,14 +308,9 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
             [] => Ok(self.run.pools.backing_store_id()),
             &[pool] => Ok(pool),
             _ => {
-                let name = super::describe(self.run.graph, self.members[0].occupant);
-                let names = pools.iter().map(|id| format!("`{}`", self.run.pools.pool(*id).name()));
-                let names: Vec<String> = names.collect();
-                let text = format!(
-                    "{name} and the tensors that share its memory must be in {} at once",
-                    names.join(" and ")
-                );
-                Err(Error::Pools(text))
+                let subject = super::subject(self.run.graph, self.members[0].occupant);
+                let pools = pools.iter().map(|&id| self.run.pools.named_pool(id)).collect();
+                Err(Error::Pools(PoolsProblem::Contradiction { subject, pools }))
             }
         }
     }

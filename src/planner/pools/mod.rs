@@ -7,7 +7,7 @@ mod orders;
 
 use super::pipeline::MOST_AT_ANY_LIMIT;
 use super::{Planner, bodies};
-use crate::error::{Error, Result};
+use crate::error::{Error, Misfit, Result, Subject};
 use crate::graph::{Content, Graph, Occupant, Operator, Pools};
 use crate::placement::{PlacementResult, ResidencyInterval, ResidencyPath, first_overfull_pool, solve};
 use crate::plan::{PoolPlan, Residency, Transfer, Use, key};
@@ -35,6 +35,26 @@ impl Planner {
     /// operators where the estimated traffic falls. Within the limits the result costs no more than
     /// that of the starting order. It is proven minimal over orders only if everything
     /// [fits on chip](PoolPlan::all_fits).
+    ///
+    /// ```
+    /// use plimsoll::{Graph, Occupant, Planner, Pool, Pools, TensorSpec};
+    ///
+    /// let mut net = Graph::builder("net");
+    /// let x = net.input("x", TensorSpec::bytes(64));
+    /// let y = net.tensor("y", TensorSpec::bytes(32));
+    /// let z = net.tensor("z", TensorSpec::bytes(32));
+    /// net.operator("pool").reads([x]).writes([y]);
+    /// net.operator("relu").reads([y]).writes([z]);
+    /// net.output(z);
+    /// let graph = net.build()?;
+    ///
+    /// let pools = Pools::new([Pool::on_chip("sram", 32), Pool::off_chip("ddr")])?;
+    /// let plan = Planner::new().place(&graph, &pools)?;
+    /// let residency = plan.residencies_of(Occupant::Tensor(y)).next().expect("`y` is in a memory");
+    /// assert_eq!(pools.pool(residency.pool).name(), "sram");
+    /// assert_eq!((plan.cost, plan.is_optimal()), (64 + 32, true)); // DDR: reads x, writes z
+    /// # Ok::<(), plimsoll::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`plan`](Self::plan); [`Error::DoesNotFit`] if a pool cannot hold the tensors that must
@@ -161,7 +181,7 @@ impl Planner {
         } else {
             verify_pools(graph, &plan)
         };
-        verified.map_err(|violations| self.wrong_plan(&violations))?;
+        verified.map_err(|violations| self.wrong_plan(violations))?;
         Ok(plan)
     }
 }
@@ -209,22 +229,16 @@ impl Task<'_> {
     }
 
     /// Reason why no placement exists.
-    fn too_much(&self) -> String {
+    fn too_much(&self) -> Misfit {
         let instance = &self.draft.items.instance;
-        let Some(one) = first_overfull_pool(instance) else {
-            return "inputs and outputs have no offsets where they must be, though their bytes fit"
-                .to_owned();
-        };
-        let pool = self.pools.pool(PoolId::new(one.pool)).name();
-        let bytes = instance.pools[one.pool].bytes;
-        let when = match self.draft.order.get(one.step as usize) {
-            Some(&id) => format!("at operator `{}`", self.graph.operator(id).name()),
-            None => "after the last operator".to_owned(),
-        };
-        format!(
-            "`{pool}` has {bytes} bytes, but inputs and outputs that must be there {when} need {}",
-            one.bytes
-        )
+        let Some(one) = first_overfull_pool(instance) else { return Misfit::Offsets };
+        let operator = self.draft.order.get(one.step as usize);
+        Misfit::InputsAndOutputs {
+            pool: self.pools.named_pool(PoolId::new(one.pool)),
+            capacity: instance.pools[one.pool].bytes,
+            operator: operator.map(|&id| self.graph.named_operator(id)),
+            needed: one.bytes,
+        }
     }
 
     fn plan_of(&self, items: &PlacementItems, placement: &PlacementResult) -> PoolPlan {
@@ -328,9 +342,8 @@ impl Task<'_> {
         let offsets = backing_store::offsets(&problem, instance.steps, self.limits)?;
         let needed = backing_store::highest(&problem, &offsets);
         if needed > room.bytes {
-            let (name, bytes) = (self.pools.backing_store().name(), room.bytes);
-            let text = format!("`{name}` has {bytes} bytes, but what lives there needs {needed}");
-            return Err(Error::DoesNotFit(text));
+            let pool = self.pools.named_pool(self.pools.backing_store_id());
+            return Err(Error::DoesNotFit(Misfit::BackingStore { pool, capacity: room.bytes, needed }));
         }
         for (&(item, interval), offset) in there.iter().zip(offsets) {
             let interval = ResidencyInterval { pool: instance.store(), ..interval };
@@ -383,9 +396,9 @@ fn finish(plan: &mut PoolPlan) {
     }
 }
 
-pub(super) fn describe(graph: &Graph, occupant: Occupant) -> String {
+pub(super) fn subject(graph: &Graph, occupant: Occupant) -> Subject {
     match occupant {
-        Occupant::Tensor(id) => format!("tensor `{}`", graph.tensor(id).name()),
-        Occupant::Scratch(id) => format!("scratch of operator `{}`", graph.operator(id).name()),
+        Occupant::Tensor(id) => Subject::Tensor(graph.named_tensor(id)),
+        Occupant::Scratch(id) => Subject::Scratch(graph.named_operator(id)),
     }
 }

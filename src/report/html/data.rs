@@ -287,7 +287,7 @@ fn pool(scene: &Scene) -> PoolData {
     }
 }
 
-/// The row of a share. Adds its kind to `hows` if it is not there yet.
+/// The row of an alias. Adds its kind to `hows` if it is not there yet.
 pub(super) fn alias_row(
     (operator, tensor, of, how): (OperatorId, u32, u32, AliasKind),
     hows: &mut Vec<(&'static str, bool)>,

@@ -31,6 +31,8 @@ const SCRIPTS: [&str; 9] = [
 
 /// The report of a graph's plan, as the text of an HTML file. `file_arena` is the size of the arena
 /// in program order, shown for comparison if it is known.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn of_graph(graph: &Graph, plan: &Plan, file_arena: Option<u64>) -> String {
     let scene = Scene::of_plan(graph, plan);
@@ -38,6 +40,8 @@ pub fn of_graph(graph: &Graph, plan: &Plan, file_arena: Option<u64>) -> String {
 }
 
 /// The report of a list of buffers, as the text of an HTML file.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String {
     let scene = Scene::of_solution(name, problem, solution);
@@ -45,6 +49,8 @@ pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String 
 }
 
 /// The report of a plan for several memories, as the text of an HTML file.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
     let scene = PoolScene::new(graph, plan);

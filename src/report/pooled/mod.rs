@@ -171,7 +171,7 @@ impl ResidenciesByOccupant<'_> {
         exist.then(|| SceneTransfer { route, from: find(from, at), to: find(to, at) })
     }
 
-    /// The shares of the plan, once for each pool in which both tensors live at the same time.
+    /// The aliases of the plan, once for each pool in which both tensors live at the same time.
     fn aliases(&self, plan: &PoolPlan) -> Vec<PoolAlias> {
         let mut aliases = Vec::new();
         for alias in &plan.aliases {

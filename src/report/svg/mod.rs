@@ -27,18 +27,24 @@ use frame::MapFrame;
 pub use pools::{coloured_pools, of_pools};
 
 /// The memory map of a graph's plan, as the text of an SVG file.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
     coloured(graph, plan, Colour::Kind)
 }
 
 /// The memory map of a graph's plan, coloured by `colour`.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn coloured(graph: &Graph, plan: &Plan, colour: Colour) -> String {
     draw(&Scene::of_plan(graph, plan), colour)
 }
 
 /// The memory map of a list of buffers, as the text of an SVG file.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String {
     draw(&Scene::of_solution(name, problem, solution), Colour::Kind)

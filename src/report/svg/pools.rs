@@ -31,12 +31,16 @@ const FOOT: f64 = 62.0;
 
 /// The memory map of a plan for several memories, as the text of an SVG file. The panel of the backing
 /// store leaves out data that is resident there throughout.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
     coloured_pools(graph, plan, Colour::Kind)
 }
 
 /// The memory map of a plan for several memories, coloured by `colour`.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn coloured_pools(graph: &Graph, plan: &PoolPlan, colour: Colour) -> String {
     let scene = PoolScene::new(graph, plan);

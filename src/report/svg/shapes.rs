@@ -65,7 +65,7 @@ fn without_titles(scene: &Scene, layers: &Layers, colouring: &Colouring, frame: 
     drawn.map(|(number, path)| Path::new().set("class", format!("c{number}")).set("d", path)).collect()
 }
 
-/// The shares of each rectangle.
+/// The aliases of each rectangle.
 fn shares_by_row(scene: &Scene) -> Vec<Vec<u32>> {
     let mut aliases = vec![Vec::new(); scene.rectangles.len()];
     for (number, alias) in scene.shared.iter().enumerate() {

@@ -11,6 +11,8 @@ const POOL_NAME_WIDTH: usize = 24;
 
 /// The summary of a plan for several memories: use of the pools, traffic, cost and its bounds, tensors
 /// that stay off chip, and the largest transfers. `seconds` is the CPU time, shown if it is known.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn summary_of_pools(graph: &Graph, plan: &PoolPlan, seconds: Option<f64>) -> String {
     let mut lines = SummaryLines::default();

@@ -21,6 +21,20 @@ pub(super) const NAME_WIDTH: usize = 80;
 /// The summary of a graph's plan, a figure in each line. If they are known, it also shows
 /// `file_arena`, the size of the arena in program order; `shared_arena`, its size if all permitted
 /// sharing is used; and `seconds`, the CPU time.
+///
+/// ```
+/// use plimsoll::{Graph, Planner, TensorSpec, report};
+///
+/// let mut net = Graph::builder("net");
+/// let x = net.input("x", TensorSpec::bytes(64));
+/// net.operator("sink").reads([x]);
+/// let graph = net.build()?;
+/// let plan = Planner::new().plan(&graph)?;
+/// assert!(report::text::summary(&graph, &plan, None, None, None).contains("64 bytes"));
+/// let (map, page) = (report::svg::of_graph(&graph, &plan), report::html::of_graph(&graph, &plan, None));
+/// assert!(map.contains("<svg") && page.contains("<html"));
+/// # Ok::<(), plimsoll::Error>(())
+/// ```
 #[must_use]
 pub fn summary(
     graph: &Graph,
@@ -82,6 +96,8 @@ fn sharing_text(plan: &Plan) -> String {
 }
 
 /// The summary of a list of buffers.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn summary_of_problem(
     name: &str,
@@ -114,6 +130,8 @@ pub fn summary_of_problem(
 
 /// Describes the infeasible core of a graph. A graph with bodies must be
 /// [flattened](crate::Plan::flattened) by the plan.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn core_of_graph(graph: &Graph, core: &InfeasibleCore<Occupant>) -> String {
     let size = |occupant: Occupant| match occupant {
@@ -125,6 +143,8 @@ pub fn core_of_graph(graph: &Graph, core: &InfeasibleCore<Occupant>) -> String {
 }
 
 /// Describes the infeasible core of a problem.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn core_of_problem(problem: &Problem, core: &InfeasibleCore<BufferId>) -> String {
     let exist = core.members.iter().filter(|id| id.index() < problem.buffers().len());

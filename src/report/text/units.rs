@@ -1,6 +1,13 @@
 //! Formatting of bytes and percentages.
 
 /// Formats bytes exactly, with a unit: `1.96 MiB (2055168 bytes)`.
+///
+/// ```
+/// use plimsoll::report::text::{bytes, percent, short_bytes};
+///
+/// assert_eq!(bytes(49_152), "48.00 KiB (49152 bytes)");
+/// assert_eq!((short_bytes(49_152), percent(0.25)), ("48.00 KiB".to_owned(), "25.00 %".to_owned()));
+/// ```
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
     match bytes {
@@ -11,6 +18,8 @@ pub fn bytes(bytes: u64) -> String {
 }
 
 /// Formats bytes briefly: `1.96 MiB`, rounded to the nearest hundredth.
+///
+/// Example: [`bytes`].
 #[must_use]
 pub fn short_bytes(bytes: u64) -> String {
     if bytes < 1024 {
@@ -29,9 +38,11 @@ pub fn short_bytes(bytes: u64) -> String {
 }
 
 /// Formats a fraction: 0.0123 is `1.23 %`. A small positive fraction is never shown as zero.
+///
+/// Example: [`bytes`].
 #[must_use]
-pub fn percent(alias: f64) -> String {
-    let percent = alias * 100.0;
+pub fn percent(fraction: f64) -> String {
+    let percent = fraction * 100.0;
     if percent > 0.0 && percent < 0.01 { "under 0.01 %".to_owned() } else { format!("{percent:.2} %") }
 }
 

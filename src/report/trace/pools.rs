@@ -16,6 +16,8 @@ const COPIES: u32 = 2;
 const FIRST_POOL: u32 = 3;
 
 /// The trace of a plan for several memories, as the text of a JSON file.
+///
+/// Example: [`summary`](crate::report::text::summary).
 #[must_use]
 pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
     let graph = &*plan.flattened(graph);

@@ -16,7 +16,7 @@ struct GraphRewrite<'a> {
 impl<'a> GraphRewrite<'a> {
     fn new(graph: &'a Graph) -> Self {
         let mut builder = Graph::builder(graph.name());
-        for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
+        for (id, tensor) in graph.iter_tensors() {
             builder.add_tensor(tensor.name(), tensor.kind(), spec(graph, id, tensor.bytes()));
             if tensor.is_output() {
                 builder.output(id);

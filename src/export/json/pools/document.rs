@@ -9,6 +9,8 @@ use crate::{Content, Loading, Pools, Variables};
 
 /// The contents of a plan for several memories as unchecked claims; [`verify`](crate::verify) checks the
 /// plan that they give. All sizes and offsets are in bytes.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PoolPlanDocument {
@@ -76,6 +78,8 @@ pub struct PoolPlanDocument {
 }
 
 /// A memory, and its use by the plan.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PoolEntry {
@@ -117,6 +121,8 @@ pub struct PoolEntry {
 }
 
 /// A kind of contents of a pool.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -154,6 +160,8 @@ impl From<ContentEntry> for Content {
 }
 
 /// A tensor with its residency intervals.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PoolTensorEntry {
@@ -180,6 +188,8 @@ pub struct PoolTensorEntry {
 }
 
 /// The scratch of an operator.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PoolScratchEntry {
@@ -194,6 +204,8 @@ pub struct PoolScratchEntry {
 }
 
 /// A residency interval.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ResidencyEntry {
@@ -209,6 +221,8 @@ pub struct ResidencyEntry {
 }
 
 /// A transfer from one pool to another.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TransferEntry {
@@ -230,6 +244,8 @@ pub struct TransferEntry {
 }
 
 /// The pool in which the operator of a step accesses a tensor or its scratch.
+///
+/// Example: the [module](crate::export::json).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UseEntry {

@@ -36,7 +36,7 @@ impl PoolPlanDocument {
             }
             Ok(pools)
         };
-        pools().map_err(|error| DocumentError::Pools(error.to_string()))
+        pools().map_err(DocumentError::Pools)
     }
 
     /// The plan for `graph` that the document claims. References to the graph are checked; everything
@@ -199,5 +199,5 @@ fn check_name(
         return Ok(());
     }
     let (tensor, other) = (name.to_owned(), actual.clone());
-    Err(DocumentError::Shares { place: place(), index: id.index(), tensor, other })
+    Err(DocumentError::Alias { place: place(), index: id.index(), tensor, other })
 }

@@ -9,6 +9,8 @@ use super::net::{ALIGNMENT, NetOperator, NetSubgraph, NetTensor};
 use crate::ElementType;
 
 /// Kernel library of a build of TensorFlow Lite Micro.
+///
+/// Example: the [module](crate::export::tflite).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kernels {

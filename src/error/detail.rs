@@ -1,0 +1,366 @@
+//! The reasons that errors carry, with the ids and the numbers.
+
+use std::fmt;
+
+use super::Named;
+use super::subject::Subject;
+use super::text::{cut, short};
+use crate::support::ids::{BufferId, OperatorId, PoolId, TensorId};
+use crate::support::limits::Stop;
+
+/// The reason why an order of operators is invalid.
+///
+/// ```
+/// use plimsoll::error::OrderProblem;
+/// use plimsoll::{Error, Graph};
+///
+/// let mut net = Graph::builder("net");
+/// let only = net.operator("only").id();
+/// let graph = net.build()?;
+/// assert!(matches!(
+///     graph.check_order(&[]),
+///     Err(Error::Order(OrderProblem::Missing { operator })) if operator.id == only
+/// ));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OrderProblem {
+    /// An operator id that the graph does not have.
+    #[error("step {step} names operator {operator}, but the graph has {count} operators")]
+    UnknownOperator {
+        /// The step.
+        step: usize,
+        /// The id.
+        operator: OperatorId,
+        /// Number of operators.
+        count: usize,
+    },
+    /// An operator that runs at compile time.
+    #[error("operator {operator} at step {step} is folded and does not run")]
+    Folded {
+        /// The operator.
+        operator: Named<OperatorId>,
+        /// The step.
+        step: usize,
+    },
+    /// An operator that occurs twice.
+    #[error("operator {operator} occurs at step {first} and again at step {second}")]
+    Repeated {
+        /// The operator.
+        operator: Named<OperatorId>,
+        /// The first step.
+        first: usize,
+        /// The second step.
+        second: usize,
+    },
+    /// An operator that does not occur.
+    #[error("operator {operator} is missing")]
+    Missing {
+        /// The operator.
+        operator: Named<OperatorId>,
+    },
+    /// An operator that runs before an operator that it depends on.
+    #[error("operator {operator} at step {step} needs operator {needs}, which runs at step {needs_step}")]
+    TooEarly {
+        /// The operator.
+        operator: Named<OperatorId>,
+        /// Its step.
+        step: usize,
+        /// The operator that it depends on.
+        needs: Named<OperatorId>,
+        /// The step of that operator.
+        needs_step: usize,
+    },
+}
+
+/// The reason why no placement in the pools exists.
+///
+/// Example: [`Error`](super::Error) and [`OrderProblem`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misfit {
+    /// Graph inputs and outputs that must be in a pool at the same time exceed its capacity.
+    #[error("{pool} has {capacity} bytes, but inputs and outputs that must be there {} need {needed}", moment(.operator.as_ref()))]
+    InputsAndOutputs {
+        /// The pool.
+        pool: Named<PoolId>,
+        /// Its capacity in bytes.
+        capacity: u64,
+        /// The operator that runs at the time; none after the last operator.
+        operator: Option<Named<OperatorId>>,
+        /// The required bytes.
+        needed: u64,
+    },
+    /// No offsets were found for graph inputs and outputs, though their bytes fit.
+    #[error("inputs and outputs have no offsets where they must be, though their bytes fit")]
+    Offsets,
+    /// The contents of the backing store exceed its capacity.
+    #[error("{pool} has {capacity} bytes, but what lives there needs {needed}")]
+    BackingStore {
+        /// The backing store.
+        pool: Named<PoolId>,
+        /// Its capacity in bytes.
+        capacity: u64,
+        /// The required bytes.
+        needed: u64,
+    },
+    /// A tensor or scratch buffer must be in a pool that cannot hold its size or kind.
+    #[error("{subject} ({bytes} bytes) must be in {pool}, which cannot take it")]
+    NotTaken {
+        /// The tensor or scratch buffer.
+        subject: Subject,
+        /// Size in bytes, of all tensors at fixed distances together.
+        bytes: u64,
+        /// The pool.
+        pool: Named<PoolId>,
+    },
+    /// The sizes exceed the limit of the placement.
+    #[error("the sizes sum to {bytes} bytes, above the limit of 2^61")]
+    TotalSize {
+        /// The sum; 2^64-1 if it is larger.
+        bytes: u64,
+    },
+}
+
+fn moment(operator: Option<&Named<OperatorId>>) -> String {
+    operator
+        .map_or_else(|| "after the last operator".to_owned(), |operator| format!("at operator {operator}"))
+}
+
+/// The reason why a list of pools is invalid, or contradicts a graph.
+///
+/// Example: [`Error`](super::Error) and [`OrderProblem`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PoolsProblem {
+    /// An empty list.
+    #[error("no pool is given; give at least one")]
+    Empty,
+    /// Too many pools.
+    #[error("more than {max} pools are given; give at most {max}")]
+    TooMany {
+        /// The maximum number.
+        max: usize,
+    },
+    /// Two pools with one name.
+    #[error("two pools are called `{}`; give each its own name", short(.name))]
+    RepeatedName {
+        /// The name.
+        name: String,
+    },
+    /// The last pool refuses a kind or size of content.
+    #[error("the last pool, {pool}, must accept every kind and size of content")]
+    BackingStore {
+        /// The last pool.
+        pool: Named<PoolId>,
+    },
+    /// A name that no pool has.
+    #[error("no pool is called `{}`; the pools are {}", short(.name), names(.known, ", "))]
+    UnknownName {
+        /// The name.
+        name: String,
+        /// The pools.
+        known: Vec<Named<PoolId>>,
+    },
+    /// A tensor with a fixed offset.
+    #[error("tensor {tensor} has a fixed offset, which does not say in which pool")]
+    FixedOffset {
+        /// The tensor.
+        tensor: Named<TensorId>,
+    },
+    /// A variable that is a graph output, if outputs are not in the backing store.
+    #[error("{subject} is a variable and an output: outputs are in {outputs}, variables in {variables}")]
+    VariableOutput {
+        /// The variable.
+        subject: Subject,
+        /// The pool of outputs.
+        outputs: Named<PoolId>,
+        /// The pool of variables.
+        variables: Named<PoolId>,
+    },
+    /// Tensors that share memory must be in different pools at the same time.
+    #[error("{subject} and the tensors that share its memory must be in {} at once", names(.pools, " and "))]
+    Contradiction {
+        /// The first of the tensors.
+        subject: Subject,
+        /// The pools.
+        pools: Vec<Named<PoolId>>,
+    },
+    /// The costs exceed the limit of the placement.
+    #[error("the costs sum to {cost}, above the limit of 2^61")]
+    TotalCost {
+        /// The sum; 2^64-1 if it is larger.
+        cost: u64,
+    },
+}
+
+fn names(pools: &[Named<PoolId>], separator: &str) -> String {
+    let all: Vec<String> = pools.iter().map(ToString::to_string).collect();
+    all.join(separator)
+}
+
+/// The reason why a permission to share memory is invalid.
+///
+/// Example: [`OrderProblem`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PermitProblem {
+    /// The permission names a tensor that the operator does not read.
+    #[error("{tensor} is not one of its inputs")]
+    NotAnInput {
+        /// The tensor.
+        tensor: Subject,
+    },
+    /// The permission names a tensor that the operator does not write.
+    #[error("{tensor} is not one of its outputs")]
+    NotAnOutput {
+        /// The tensor.
+        tensor: Subject,
+    },
+    /// The permission names a variable.
+    #[error("tensor {tensor} is a variable, which may not share memory")]
+    Variable {
+        /// The tensor.
+        tensor: Named<TensorId>,
+    },
+    /// The bytes of one tensor do not lie within those of the other.
+    #[error("tensor {inner} ({bytes} bytes at {at}) does not fit in tensor {outer} ({capacity} bytes)")]
+    OutOfRange {
+        /// The tensor that should lie within the other one.
+        inner: Named<TensorId>,
+        /// Its size in bytes.
+        bytes: u64,
+        /// Its offset in the other tensor.
+        at: u64,
+        /// The other tensor.
+        outer: Named<TensorId>,
+        /// The size of the other tensor in bytes.
+        capacity: u64,
+    },
+}
+
+/// The reason why a graph is invalid as the body of an operator.
+///
+/// Example: [`OrderProblem`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyProblem {
+    /// The bodies have too many operators and tensors.
+    #[error("all bodies together, as often as they are run, have more than {max} operators and tensors")]
+    TooLarge {
+        /// The maximum number.
+        max: u64,
+    },
+    /// Bodies contain bodies at too many levels.
+    #[error("bodies nest more than {max} deep")]
+    TooDeep {
+        /// The maximum number of levels.
+        max: u32,
+    },
+    /// A body has a variable.
+    #[error(
+        "its tensor {tensor} is a variable, which outlives the operator; make it a variable of the graph around it, and an input of the operator"
+    )]
+    Variable {
+        /// The variable.
+        tensor: Named<TensorId>,
+    },
+}
+
+/// The reason why a strategy does not support a problem.
+///
+/// A strategy of your own makes [`Other`](Self::Other) from a text, for example by
+/// [`Error::refused`](super::Error::refused).
+///
+/// Example: [`OrderProblem`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// A buffer has a fixed offset.
+    FixedOffset {
+        /// The buffer.
+        buffer: Named<BufferId>,
+    },
+    /// A buffer has gaps in its live range.
+    Gaps {
+        /// The buffer.
+        buffer: Named<BufferId>,
+    },
+    /// A range of the arena is reserved.
+    Reserved {
+        /// The first byte.
+        start: u64,
+        /// The byte after the last one.
+        end: u64,
+    },
+    /// The number of values differs from the number of buffers.
+    ValueCount {
+        /// Number of buffers.
+        expected: usize,
+        /// Number of values.
+        got: usize,
+    },
+    /// More buffers are live at the same time than objects are allowed.
+    TooFewObjects {
+        /// The number of buffers.
+        live: usize,
+        /// The maximum number of objects.
+        max: usize,
+    },
+    /// No assignment of buffers to the allowed objects exists, or none was found.
+    NoSharing {
+        /// The maximum number of objects.
+        max: usize,
+        /// Number of given objects among them.
+        given: usize,
+        /// The reason why the search stopped; finished if it proved that none exists.
+        stop: Stop,
+    },
+    /// Another reason.
+    Other(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FixedOffset { buffer } => write!(
+                f,
+                "buffer {buffer} has a fixed offset, but the strategy places shared objects freely; \
+                 use another strategy"
+            ),
+            Self::Gaps { buffer } => write!(
+                f,
+                "buffer {buffer} has gaps, but would occupy its shared object from start to end; \
+                 use another strategy"
+            ),
+            Self::Reserved { start, end } => write!(
+                f,
+                "the range {start}..{end} is reserved, but the strategy does not support reserved ranges"
+            ),
+            Self::ValueCount { expected, got } => write!(f, "got {got} values for {expected} buffers"),
+            Self::TooFewObjects { live, max } => write!(
+                f,
+                "{live} buffers are live at the same time, but at most {max} objects are allowed; \
+                 allow {live} or more"
+            ),
+            Self::NoSharing { max, given, stop } => {
+                let outcome = match stop {
+                    Stop::Finished => "no sharing exists",
+                    _ => "found no sharing",
+                };
+                write!(
+                    f,
+                    "{outcome} with at most {max} objects, {given} of them given ({stop}); allow more objects"
+                )
+            }
+            Self::Other(reason) => f.write_str(&cut(reason)),
+        }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::Other(reason)
+    }
+}
