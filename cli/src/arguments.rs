@@ -9,9 +9,9 @@ use plimsoll::export::c_code::SymbolPrefix;
 use plimsoll::report::Colour;
 use plimsoll::{Ordering, Sharing, allocate};
 
+use crate::import_arguments::ImportArguments;
 use crate::memory::MemoryArguments;
-use crate::reading::ReadingArguments;
-use crate::searching::SearchArguments;
+use crate::search_arguments::SearchArguments;
 use crate::target::{TargetArgument, TargetArguments};
 use crate::values::{range, size};
 
@@ -117,7 +117,7 @@ pub struct PlanArguments {
     #[command(flatten)]
     pub searching: SearchArguments,
     #[command(flatten)]
-    pub reading: ReadingArguments,
+    pub reading: ImportArguments,
 }
 
 #[derive(Args, Debug)]
@@ -146,7 +146,7 @@ pub struct CompareArguments {
     #[command(flatten)]
     pub searching: SearchArguments,
     #[command(flatten)]
-    pub reading: ReadingArguments,
+    pub reading: ImportArguments,
 }
 
 #[derive(Args, Debug)]
@@ -202,7 +202,7 @@ pub struct FitArguments {
     #[command(flatten)]
     pub searching: SearchArguments,
     #[command(flatten)]
-    pub reading: ReadingArguments,
+    pub reading: ImportArguments,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]

@@ -3,14 +3,14 @@
 mod arguments;
 mod compare;
 mod fit;
+mod import_arguments;
 mod inputs;
 mod memory;
 mod outcome;
 mod output;
 mod plan;
-mod reading;
 mod scratch;
-mod searching;
+mod search_arguments;
 mod signals;
 mod target;
 mod values;

@@ -8,10 +8,10 @@ use plimsoll::export::tflite::{self, Kernels, Scratch, TflitePlan};
 use plimsoll::import::contents;
 use plimsoll::{Planner, Variables};
 
+use crate::import_arguments::{ImportArguments, InputsArgument};
 use crate::inputs::{error_at, is_tflite, model_name};
 use crate::outcome::Failure;
 use crate::output::report_notes;
-use crate::reading::{InputsArgument, ReadingArguments};
 use crate::scratch::read_scratch;
 
 /// Alignment in bytes of every tensor in TensorFlow Lite Micro's arena.
@@ -67,7 +67,7 @@ impl TargetArguments {
     }
 
     /// Refuses options that the target rules out, and `--scratch` without a target.
-    pub fn check(&self, reading: &ReadingArguments) -> Result<(), Failure> {
+    pub fn check(&self, reading: &ImportArguments) -> Result<(), Failure> {
         match (self.target, &self.scratch) {
             (None, Some(_)) => {
                 Err("--scratch: no target needs it; add --target tflm or --out FILE.tflite".into())
@@ -105,7 +105,7 @@ impl TargetArguments {
 }
 
 /// Refuses import options that contradict what TensorFlow Lite Micro does.
-pub fn check_tflm_reading(reading: &ReadingArguments) -> Result<(), Failure> {
+pub fn check_tflm_reading(reading: &ImportArguments) -> Result<(), Failure> {
     check_tflm_options(&[
         (reading.align != TFLM_ALIGNMENT, "--align", "TensorFlow Lite Micro aligns to 16 bytes"),
         (

@@ -1,8 +1,8 @@
+use super::decomposition::{PackingTarget, PartAllocation, allocate_parts};
 use super::first_fit::first_allocation;
 use super::greedy::{Greedy, Placer};
 use super::occupancy::Fit::{self, Lowest, Tightest};
 use super::order::{Order, Orders};
-use super::parts::{PackingTarget, PartAllocation, allocate_parts};
 use super::sweep::sweep;
 use super::{Allocation, Exact, Strategy, height};
 use crate::error::Result;

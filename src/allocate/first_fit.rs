@@ -192,9 +192,9 @@ impl<'a> Sweep<'a> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::allocate::around::with_obstacles;
     use crate::allocate::greedy::{Greedy, Placer};
     use crate::allocate::order::Orders;
+    use crate::allocate::reserved::with_obstacles;
     use crate::problem::Buffer;
     use crate::support::random::Random;
 

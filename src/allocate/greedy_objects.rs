@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
+use super::object_intervals::{ObjectInterval, ObjectProblem, ObjectSharing};
 use super::occupancy::{Fit, Occupancy, Request};
-use super::sharing::{ObjectInterval, ObjectProblem, ObjectSharing};
 use super::{Allocation, Strategy};
 use crate::error;
 use crate::problem::Problem;

@@ -6,15 +6,15 @@
 //!
 //! - Constructive heuristics: `naive`, `first_fit`, `greedy` (with `order`, `occupancy`,
 //!   `timeline`), `sweep`.
-//! - Shared objects: `greedy_objects`, `knapsack`, `merge` (with `sharing`).
+//! - Shared objects: `greedy_objects`, `knapsack`, `merge` (with `object_intervals`).
 //! - Exact search: `exact`. The default, `auto`, combines the above.
-//! - Wrappers: `parts` splits a problem by time, `around` handles reserved ranges.
-//! - Rigid groups: `shapes` packs tensors at fixed distances to each other. `choose` selects
+//! - Wrappers: `decomposition` splits a problem by time, `reserved` handles reserved ranges.
+//! - Rigid groups: `rigid_groups` packs tensors at fixed distances to each other. `choose` selects
 //!   what to keep within a capacity.
 
-mod around;
 mod auto;
 mod choose;
+mod decomposition;
 mod exact;
 mod first_fit;
 mod greedy;
@@ -23,16 +23,15 @@ mod holes;
 mod knapsack;
 mod merge;
 mod naive;
+mod object_intervals;
 mod occupancy;
 mod order;
-mod parts;
+mod reserved;
+mod rigid_groups;
 mod section_tree;
-mod shapes;
-mod sharing;
 mod sweep;
 mod timeline;
 
-pub(crate) use around::allocate_around;
 pub use auto::Auto;
 pub(crate) use choose::choose;
 pub use exact::{Exact, PruningRule};
@@ -44,7 +43,8 @@ pub use greedy_objects::GreedyObjects;
 pub use knapsack::Knapsack;
 pub use merge::Merge;
 pub use naive::Naive;
-pub(crate) use shapes::{Packed, PackingEffort, Piece, Reach, Shapes};
+pub(crate) use reserved::allocate_around;
+pub(crate) use rigid_groups::{Packed, PackingEffort, Piece, Reach, Shapes};
 
 use crate::error::{Error, Result};
 use crate::problem::{Objects, Problem};

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::dependencies::Dependencies;
+use super::placement_constraints::PlacementConstraints;
 use super::text::CompactText;
-use super::ties::PlacementConstraints;
 use super::{
     Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, bodies, permit,
     validate,

@@ -7,7 +7,7 @@ use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
-use super::ties::PlacementConstraints;
+use super::placement_constraints::PlacementConstraints;
 use super::{Operator, Tensor, TensorKind};
 use crate::error::{Error, Result};
 use crate::support::ids::OperatorId;

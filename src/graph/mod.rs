@@ -9,10 +9,10 @@ mod fold;
 mod occupant;
 mod operator;
 mod permit;
+mod placement_constraints;
 mod pools;
 mod tensor;
 mod text;
-mod ties;
 mod validate;
 mod windowed;
 
@@ -22,15 +22,15 @@ pub use element_type::{ElementType, UnknownElementType};
 pub use occupant::{Occupant, Variables};
 pub use operator::Operator;
 pub use permit::{Permit, Side};
+pub use placement_constraints::RelativePlacement;
 pub use pools::{Content, Loading, Pool, Pools};
 pub use tensor::{Shape, Tensor, TensorKind, TensorSpec};
-pub use ties::RelativePlacement;
 pub use windowed::Windowed;
 
 use crate::error::{Error, Result};
 use crate::support::ids::{OperatorId, TensorId};
 use dependencies::Dependencies;
-use ties::PlacementConstraints;
+use placement_constraints::PlacementConstraints;
 
 /// A checked graph of operators and tensors. [`GraphBuilder`] creates it.
 ///
@@ -194,7 +194,7 @@ impl Graph {
             let at = bits(placement.of).zip(element_type.bits());
             let at = at.and_then(|(old, new)| permit::rescaled(placement.at, old, new));
             at.map(|at| RelativePlacement { at, ..*placement }).ok_or_else(|| {
-                ties::unsatisfied(
+                placement_constraints::unsatisfied(
                     placement,
                     "the distance is not a whole number of elements of the new type",
                     &self.tensors,

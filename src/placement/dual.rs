@@ -12,7 +12,7 @@
 
 use super::instance::Instance;
 use super::path::{AllowedPools, PathFinder, Prices};
-use super::way::ResidencyPath;
+use super::residency::ResidencyPath;
 use crate::support::limits::{Meter, Stop};
 
 /// Below this number of rounds, prices rise in long steps from the first round on.

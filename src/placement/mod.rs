@@ -17,7 +17,7 @@
 //! - `primal` again: descent and local search over paths that fit by load.
 //! - `split` and `sweep`: the exact optimum by load, by dynamic programming over the items on chip, pruned
 //!   by the dual prices. Exponential in the worst case; a beam width limits the states.
-//! - `pack` and `refit`: offsets for the incumbent by load, or for paths near it.
+//! - `pack` and `offset_search`: offsets for the incumbent by load, or for paths near it.
 //! - `cuts`: branch and bound on sets of intervals that have no offsets together.
 //!
 //! If two bounds meet, later phases are skipped. A limit that ends one phase leaves the incumbent and the
@@ -29,35 +29,35 @@
 mod cuts;
 mod dual;
 mod estimate;
+mod free_bytes;
 mod instance;
+mod occupancy;
+mod offset_search;
 mod pack;
 mod path;
 mod primal;
-mod refit;
-mod residents;
-mod room;
-mod shelf;
+mod residency;
+mod resident_items;
 mod split;
 mod state;
 mod sweep;
-mod way;
 
 pub(crate) use estimate::{AccessGap, CostEstimate, estimate};
+pub(crate) use free_bytes::MAX_BYTES;
 pub(crate) use instance::{Instance, ItemAccess, NewItem, PoolSpec};
 use instance::{InstanceItem, Oversize};
-pub(crate) use pack::{PlacedInterval, in_time, stacked};
-pub(crate) use room::MAX_BYTES;
-pub(crate) use way::{ResidencyInterval, ResidencyPath};
+pub(crate) use pack::{PlacedInterval, best_fit, stacked};
+pub(crate) use residency::{ResidencyInterval, ResidencyPath};
 
 use crate::error::Result;
 use crate::support::ids::PoolId;
 use crate::support::limits::{Limits, Meter, Stop};
 use crate::support::random::Random;
 use dual::{AscentLimits, DualSolution, LagrangianRelaxation};
+use offset_search::{InitialOffsets, OffsetSearch};
 use pack::{OffsetMethod, pack};
 use path::{AllowedPools, PathFinder, Prices};
 use primal::by_priority;
-use refit::{InitialOffsets, OffsetSearch};
 use split::{ItemSplit, MinorItems};
 use state::{PathAssignment, PlacementState};
 
@@ -80,7 +80,7 @@ pub(crate) struct PlacementResult {
 const OFFSET_NODES: u64 = 20_000;
 /// Maximum number of attempts to assign offsets before paths are chosen together with offsets.
 const MAX_EVICTIONS: usize = 20;
-/// Maximum number of intervals above the capacity for which evictions are compared. Above it, `refit`
+/// Maximum number of intervals above the capacity for which evictions are compared. Above it, `offset_search`
 /// chooses paths together with offsets.
 const MAX_EVICTION_CANDIDATES: usize = 16;
 
@@ -456,7 +456,7 @@ impl<'a> PlacementSearch<'a> {
     ///
     /// The packing search tries the assignment as it is. If some intervals remain above their capacity, the
     /// cheapest of them are evicted one by one, or resident items give up memory, and the search runs
-    /// again. If too many remain, or after [`MAX_EVICTIONS`], `refit` chooses paths together with offsets.
+    /// again. If too many remain, or after [`MAX_EVICTIONS`], `offset_search` chooses paths together with offsets.
     /// Every assignment tried fits by load, so its cost is an upper bound once it has offsets. Each attempt
     /// costs one packing search of at most [`OFFSET_NODES`] nodes.
     fn assign_offsets(&mut self, meter: &mut Meter<'_>, limits: &Limits) -> Result<Stop> {

@@ -3,13 +3,13 @@
 //! Each pool is a packing problem of its own: the intervals of its items are buffers with a live range, a
 //! size and an alignment. The geometric allocators solve it; this module adds no search of its own.
 
-pub(crate) mod in_time;
+pub(crate) mod best_fit;
 
 use std::ops::Range;
 
 use super::instance::Instance;
+use super::residency::{ResidencyInterval, ResidencyPath};
 use super::state::PathAssignment;
-use super::way::{ResidencyInterval, ResidencyPath};
 use crate::allocate::{Allocation, Auto, Strategy, infeasible_core};
 use crate::error::Result;
 use crate::problem::{Buffer, Problem};
@@ -39,7 +39,7 @@ pub(crate) struct PackedIntervals {
 /// Method that chooses offsets.
 #[derive(Clone, Copy)]
 pub(crate) enum OffsetMethod<'a> {
-    /// Best fit in one pass over time (`in_time`): fast, without proof.
+    /// Best fit in one pass over time (`best_fit`): fast, without proof.
     BestFit,
     /// The packing search within limits.
     Search(&'a Limits),
@@ -160,7 +160,7 @@ pub(crate) fn stacked(sizes: impl Iterator<Item = (u64, u64)>) -> Option<(Vec<u6
 /// Solves one packing problem with the given method.
 fn solve_offsets(problem: &Problem, method: OffsetMethod<'_>, limits: &Limits) -> Result<PoolOffsets> {
     let OffsetMethod::Search(search) = method else {
-        return Ok((in_time::offsets(problem, limits)?, (0, Stop::Finished), false));
+        return Ok((best_fit::offsets(problem, limits)?, (0, Stop::Finished), false));
     };
     let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(problem, search)?;
     let lower_bound = proven.max(crate::problem::lower_bound(problem).bytes);

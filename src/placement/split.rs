@@ -22,10 +22,10 @@ use std::collections::BTreeMap;
 use super::dual::LagrangianRelaxation;
 use super::instance::{Instance, MAX_POOLS};
 use super::path::Prices;
-use super::residents::{KnapsackBound, ResidentItems};
+use super::residency::ResidencyPath;
+use super::resident_items::{KnapsackBound, ResidentItems};
 use super::state::PlacementState;
 use super::sweep::{SweepProblem, SweepSolution, sweep};
-use super::way::ResidencyPath;
 use crate::support::limits::{Meter, Stop};
 use crate::support::sorting::sort_by_keys;
 

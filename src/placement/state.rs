@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use super::free_bytes::FreeBytes;
 use super::instance::Instance;
 use super::path::{AllowedPools, PathFinder, Prices, bits};
-use super::room::FreeBytes;
-use super::way::{ResidencyInterval, ResidencyPath};
+use super::residency::{ResidencyInterval, ResidencyPath};
 use crate::support::random::Random;
 
 /// A path for each item, by point, with its cost.

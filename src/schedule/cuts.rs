@@ -1,6 +1,6 @@
 //! Lower bounds on the peak by minimum cuts: bytes that must be live when an operator runs.
 
-use super::cursor::step_bytes;
+use super::execution_state::step_bytes;
 use super::network::Network;
 use crate::support::limits::{Meter, Stop};
 use crate::support::sorting::sort_by_keys;

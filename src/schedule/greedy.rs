@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::cursor::ExecutionState;
+use super::execution_state::ExecutionState;
 use super::network::Network;
 use crate::support::limits::{Meter, Stop};
 

@@ -2,7 +2,7 @@
 
 use super::network::Network;
 use super::rows::Rows;
-use super::saves::Saving;
+use super::savings::Saving;
 use super::trees::Segment;
 use crate::support::sorting::unique;
 

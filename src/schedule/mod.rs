@@ -10,38 +10,38 @@
 //! See `docs/order.md` for the theory. Every step is deterministic.
 
 mod absorb;
-mod all;
+mod alternative_orders;
 mod atoms;
 mod beam;
 mod closure;
-mod cursor;
 mod cuts;
+mod enumeration;
+mod execution_state;
 mod greedy;
 mod merged;
 mod network;
-mod others;
-mod parting;
 mod postpone;
+mod ready_cursor;
 mod reduce;
 mod rows;
-mod saves;
+mod savings;
 mod search;
 mod segments;
+mod subproblem;
 mod trees;
 mod twins;
-mod walk;
 
+pub(crate) use alternative_orders::AlternativeOrders;
 use beam::beam;
-use cursor::peak;
 use cuts::{CutGoal, cut_bound};
+use execution_state::peak;
 use greedy::GreedyRule;
 use network::Network;
-pub(crate) use others::AlternativeOrders;
-use parting::SubproblemBuilder;
 use reduce::ReducedNetwork;
 pub(crate) use rows::Rows;
 use search::search;
 use segments::independent_ranges;
+use subproblem::SubproblemBuilder;
 
 use std::cell::OnceCell;
 
@@ -241,7 +241,7 @@ impl<'a> Scheduler<'a> {
         let file: Vec<u32> = (0..network.operator_count()).collect();
         let peak = peak(network, &order);
         self.go_on_if_large(network)?;
-        let file_peak = cursor::peak(network, &file);
+        let file_peak = execution_state::peak(network, &file);
         self.go_on_if_large(network)?;
         debug_assert!(peak <= file_peak);
         Ok(Schedule {

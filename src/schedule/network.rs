@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Result;
 use super::atoms::{Atom, Atoms};
 use super::rows::Rows;
-use super::saves::{Saving, SavingTable};
+use super::savings::{Saving, SavingTable};
 use crate::effects::{Reuse, ReusePair, reuses};
 use crate::graph::{Graph, Tensor, TensorKind, Variables};
 use crate::sharing::{Sharing, concerns};

@@ -6,7 +6,7 @@ use super::merged::MergedOperator;
 use super::network::{Network, Paddings};
 use super::postpone::postpone;
 use super::rows::Rows;
-use super::saves::SavingTable;
+use super::savings::SavingTable;
 use super::trees::{Segment, trees};
 use super::twins::order_twins;
 use crate::support::limits::{Meter, Stop};

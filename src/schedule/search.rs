@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::charge_nodes;
 use super::network::Network;
-use super::walk::{ReadyCursor, zobrist_keys};
+use super::ready_cursor::{ReadyCursor, zobrist_keys};
 use crate::support::limits::{Limits, Meter, Stop};
 use crate::support::random::Keys;
 use crate::support::sorting::{Keyed, sort_keyed};

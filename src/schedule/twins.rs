@@ -2,7 +2,7 @@
 
 use super::closure::{MAX_CLOSURE, descendants};
 use super::network::Network;
-use super::saves::Saving;
+use super::savings::Saving;
 use crate::support::sorting::{Keyed, sort_keyed};
 
 /// Adds dependencies between identical operators, so that the search visits one order of them only.

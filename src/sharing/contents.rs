@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::graph::{Graph, Permit};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Limits, Meter, Stop};
-use crate::support::places::OffsetUnionFind;
+use crate::support::offset_union_find::OffsetUnionFind;
 use crate::support::sorting::sort_by_keys;
 
 /// A range of a tensor's bytes together with the tensor that first writes these bytes.

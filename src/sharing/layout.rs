@@ -21,7 +21,7 @@ use crate::graph::Graph;
 use crate::problem::LiveRange;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Limits, Meter, Stop};
-use crate::support::places::OffsetUnionFind;
+use crate::support::offset_union_find::OffsetUnionFind;
 
 /// A permission for two tensors of different rigid groups to overlap in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

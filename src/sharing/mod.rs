@@ -6,15 +6,15 @@
 //!    distances into rigid groups, and rejects each merge that lets two live tensors conflict.
 //! 3. [`RigidGroups`] turns the rigid groups into buffers of a packing problem and computes their load.
 
+mod apply_policy;
+mod conflict_messages;
 mod contents;
-mod grant;
 mod groups;
-mod join;
 mod layout;
 mod merge;
+mod merge_groups;
 mod origins;
 mod policy;
-mod refusal;
 mod rigid;
 
 use crate::error::Error;

@@ -3,6 +3,6 @@
 pub(crate) mod effort;
 pub(crate) mod ids;
 pub(crate) mod limits;
-pub(crate) mod places;
+pub(crate) mod offset_union_find;
 pub(crate) mod random;
 pub(crate) mod sorting;

@@ -7,8 +7,8 @@ mod onnx;
 mod planner;
 mod pools;
 mod result;
+mod selected_outputs;
 mod tflm;
-mod withheld;
 
 use cpu_time::ProcessTime;
 use plimsoll::import::{Imported, ImportedGraph};
@@ -66,7 +66,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let needed = (!result.status().fits()).then(|| result.arena_bytes());
-    let outputs = withheld::selected_outputs(arguments, &formats, needed);
+    let outputs = selected_outputs::selected_outputs(arguments, &formats, needed);
     files::write_all(&result.files(arguments, &outputs, &options, file_arena)?)?;
     if outputs.iter().any(|(_, format)| *format == Format::Onnx)
         && let Some(note) = onnx::weights_note(input, &arguments.out)?

@@ -11,7 +11,7 @@ use plimsoll::{Error, Graph, PoolPlan, export, files};
 
 use super::format::Format;
 use super::planner::planner;
-use super::{code, withheld};
+use super::{code, selected_outputs};
 use crate::arguments::PlanArguments;
 use crate::inputs::{error_at, read};
 use crate::memory::check_no_fixed_offsets;
@@ -37,7 +37,7 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], start: ProcessTime) ->
     bar.finish_and_clear();
     let plan = match placed {
         Err(Error::DoesNotFit(reason)) => {
-            withheld::report_all(arguments);
+            selected_outputs::report_all(arguments);
             print_lines(&format!("does not fit: {reason}"))?;
             return Ok(Outcome::Negative);
         }

@@ -9,7 +9,7 @@ use plimsoll::report::{html, svg, text, trace};
 use plimsoll::{Graph, Plan, Planner, Problem, Solution, Status, export};
 
 use super::format::Format;
-use super::withheld::Output;
+use super::selected_outputs::Output;
 use super::{code, onnx};
 use crate::arguments::PlanArguments;
 use crate::outcome::Failure;

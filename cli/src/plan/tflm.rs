@@ -12,12 +12,12 @@ use plimsoll::{Effort, Ordering, Planner};
 use super::format::Format;
 use super::planner::planner;
 use super::result::graph_output_text;
-use super::withheld;
+use super::selected_outputs;
 use crate::arguments::{OrderArgument, PlanArguments};
+use crate::import_arguments::{FoldArgument, VariablesArgument};
 use crate::inputs::{error_at, is_tflite, model_name};
 use crate::outcome::{Failure, Outcome};
 use crate::output::{print, print_lines, report_note};
-use crate::reading::{FoldArgument, VariablesArgument};
 use crate::target::{check_tflm_options, check_tflm_reading};
 
 /// Plans a model and writes it together with the other outputs.
@@ -47,9 +47,10 @@ pub fn run(
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let fits = arguments.capacity.is_none_or(|capacity| planned.head_bytes <= capacity);
-    let mut outputs = withheld::selected_outputs(arguments, formats, (!fits).then_some(planned.head_bytes));
+    let mut outputs =
+        selected_outputs::selected_outputs(arguments, formats, (!fits).then_some(planned.head_bytes));
     if !arguments.allow_larger_head {
-        withheld::remove_larger_head(&mut outputs, &planned);
+        selected_outputs::remove_larger_head(&mut outputs, &planned);
     }
     let options = arguments.reading.import_options();
     let files = outputs.into_iter().map(|(path, format)| {

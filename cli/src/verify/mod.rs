@@ -1,8 +1,8 @@
 //! `plimsoll verify`: checks a plan against its input.
 
-mod answer;
 mod model;
 mod pools;
+mod verdict;
 
 use plimsoll::export::json::{POOL_FORMAT, PlanDocument, format_of};
 use plimsoll::import::{Imported, contents};
@@ -11,7 +11,7 @@ use plimsoll::verify::{verify, verify_solution};
 use crate::arguments::VerifyArguments;
 use crate::inputs::{UNSUPPORTED_INPUT, error_at, is_onnx, read, text};
 use crate::outcome::{Failure, Outcome};
-use answer::{import_summary, print_verdict};
+use verdict::{import_summary, print_verdict};
 
 pub fn run(arguments: &VerifyArguments) -> Result<Outcome, Failure> {
     let input = &arguments.input;

@@ -6,7 +6,7 @@ use plimsoll::export::onnx::{self, OnnxError};
 use plimsoll::export::tflite::{self, TfliteError};
 use plimsoll::import::contents;
 
-use super::answer::{import_summary, print_invalid, print_valid, print_violations};
+use super::verdict::{import_summary, print_invalid, print_valid, print_violations};
 use crate::arguments::VerifyArguments;
 use crate::inputs::{error_at, is_tflite, model_name};
 use crate::outcome::{Failure, Outcome};

@@ -6,7 +6,7 @@ use plimsoll::export::json::PoolPlanDocument;
 use plimsoll::import::Imported;
 use plimsoll::verify::verify_pools;
 
-use super::answer::{import_summary, print_invalid, print_verdict};
+use super::verdict::{import_summary, print_invalid, print_verdict};
 use crate::inputs::{error_at, read};
 use crate::outcome::{Failure, Outcome};
 

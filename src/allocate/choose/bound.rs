@@ -1,6 +1,6 @@
 //! Upper bound on the value that can be kept.
 
-use crate::allocate::sharing::ObjectInterval;
+use crate::allocate::object_intervals::ObjectInterval;
 use crate::support::sorting::sort_by_keys;
 
 /// State of an interval in the search.

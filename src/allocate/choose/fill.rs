@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::allocate::greedy_objects::idle;
-use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectSharing};
+use crate::allocate::object_intervals::{OUTSIDE, ObjectInterval, ObjectSharing};
 use crate::support::limits::{Meter, Stop};
 use crate::support::sorting::sort_by_keys;
 

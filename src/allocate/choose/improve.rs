@@ -1,7 +1,7 @@
 //! Large-neighbourhood search for better choices.
 
 use super::fill::Filling;
-use crate::allocate::sharing::OUTSIDE;
+use crate::allocate::object_intervals::OUTSIDE;
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;

@@ -11,7 +11,7 @@ mod search;
 
 use super::Allocation;
 use super::knapsack;
-use super::sharing::ObjectProblem;
+use super::object_intervals::ObjectProblem;
 use crate::error::{Error, Result};
 use crate::problem::{Buffer, Choice, Objects, Problem};
 use crate::support::ids::BufferId;

@@ -4,7 +4,7 @@ use super::bound::{Membership, NodeBound, Relaxation};
 use super::fill::Filling;
 use super::improve::Improver;
 use crate::allocate::knapsack::{SharingVerdict, share_greedily, share_within};
-use crate::allocate::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
+use crate::allocate::object_intervals::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
 use crate::support::limits::{Meter, Stop};
 use crate::support::sorting::sort_by_keys;
 

@@ -2,7 +2,7 @@
 
 use super::Exact;
 use crate::allocate::allocate_around;
-use crate::allocate::parts::part_of;
+use crate::allocate::decomposition::part_of;
 use crate::error::Result;
 use crate::problem::{InfeasibleCore, Problem, lower_bound};
 use crate::support::ids::BufferId;

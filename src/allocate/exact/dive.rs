@@ -6,11 +6,11 @@
 //! much as the changes since then. Time spans that share no open item are searched one after
 //! the other as *subproblems* (`PruningRule::Parts`).
 
+use super::failed_states::FailedStates;
+use super::heuristic::BranchingHeuristic;
 use super::instance::ExactInstance;
 use super::rules::{PruningRule, Rules};
-use super::seen::FailedStates;
 use super::state::{DeadEnd, PackingState};
-use super::taste::BranchingHeuristic;
 use crate::support::limits::{Meter, Stop};
 
 const NONE: u32 = u32::MAX;

@@ -1,6 +1,6 @@
 //! The incumbent of the exact search.
 
-use crate::allocate::parts::PackingTarget;
+use crate::allocate::decomposition::PackingTarget;
 
 /// The incumbent: the best packing found and the lower bound proven.
 #[derive(Clone, Debug)]

@@ -305,7 +305,7 @@ fn conflicts(
     meter: &mut Meter<'_>,
 ) -> Result<Option<SparseRows<ItemConflict>>, Stop> {
     // `common[other]` counts the sections shared with the current item. A pair is listed at its first
-    // count, so the lists need no search for duplicates. Sorting by size lets `look` stop at the first
+    // count, so the lists need no search for duplicates. Sorting by size lets the propagation stop at the first
     // item that is too large.
     let starting_runs = runs_by_first_section(runs, members.starts.len() - 1, meter)?;
     let mut common = vec![0; sizes.len()];

@@ -4,7 +4,7 @@ use super::anneal::Annealing;
 use super::displace::{Displacement, DisplacementOutcome, MANY_ITEMS};
 use super::incumbent::Incumbent;
 use super::instance::ExactInstance;
-use crate::allocate::parts::PackingTarget;
+use crate::allocate::decomposition::PackingTarget;
 use crate::support::limits::{Meter, Stop};
 
 /// A local search. Displacement finds easy improvements quickly. Annealing solves harder

@@ -15,8 +15,8 @@
 //!   nodes, as in diving heuristics of integer programming;
 //! - *incumbent*: the best offsets found, with the lower bound proven.
 //!
-//! `instance` builds the sections, `state` holds a partial packing, `look` propagates,
-//! `taste` branches, `dive` searches, `portfolio` chooses dives. `local`, `displace`,
+//! `instance` builds the sections, `state` holds a partial packing, `propagate` raises its floors,
+//! `heuristic` branches, `dive` searches, `portfolio` chooses dives. `local`, `displace`,
 //! `anneal` and `stacking` are local searches, which find packings and prove nothing.
 //! `heights` and `windows` raise the lower bound; `core` explains infeasibility.
 
@@ -24,18 +24,18 @@ mod anneal;
 mod core;
 mod displace;
 mod dive;
+mod failed_states;
 mod heights;
+mod heuristic;
 mod incumbent;
 mod instance;
-mod lists;
 mod local;
-mod look;
+mod open_items;
 mod portfolio;
+mod propagate;
 mod rules;
-mod seen;
 mod stacking;
 mod state;
-mod taste;
 mod windows;
 
 pub(crate) use core::infeasible_core;
@@ -47,8 +47,8 @@ pub use rules::PruningRule;
 use rules::Rules;
 
 use super::auto::best_of_first;
+use super::decomposition::{PackingTarget, PartAllocation, allocate_parts};
 use super::first_fit::first_allocation;
-use super::parts::{PackingTarget, PartAllocation, allocate_parts};
 use super::{Allocation, Naive, Strategy, height};
 use crate::error::Result;
 use crate::problem::Problem;

@@ -7,12 +7,12 @@ use rayon::ThreadPool as WorkerPool;
 
 use super::dive::{Dive, DiveOutcome};
 use super::heights::AttainableHeights;
+use super::heuristic::{BranchingHeuristic, SectionChoice, ValueOrder};
 use super::incumbent::Incumbent;
 use super::instance::ExactInstance;
 use super::local::LocalSearch;
 use super::rules::Rules;
-use super::taste::{BranchingHeuristic, SectionChoice, ValueOrder};
-use crate::allocate::parts::PackingTarget;
+use crate::allocate::decomposition::PackingTarget;
 use crate::support::limits::{Limits, Meter, Stop};
 use crate::support::random::Random;
 

@@ -10,7 +10,7 @@
 //! updated incrementally and restored by the trail.
 
 use super::instance::{ExactInstance, ItemConflict};
-use super::lists::OpenItems;
+use super::open_items::OpenItems;
 use super::rules::{PruningRule, Rules};
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::Random;

@@ -2,10 +2,10 @@
 
 use super::dive::{Dive, DiveOutcome};
 use super::heights::AttainableHeights;
+use super::heuristic::{BranchingHeuristic, SectionChoice, ValueOrder};
 use super::incumbent::Incumbent;
 use super::instance::ExactInstance;
 use super::portfolio::ExactTask;
-use super::taste::{BranchingHeuristic, SectionChoice, ValueOrder};
 use crate::problem::{Buffer, LiveRange, Problem, lower_bound};
 use crate::support::limits::{Meter, Stop};
 

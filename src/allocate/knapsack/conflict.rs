@@ -1,7 +1,7 @@
 //! Conflicts: refuted sizes, generalised to larger ones.
 
 use super::decide::{Decision, SectionWindow, decide};
-use crate::allocate::sharing::ObjectInterval;
+use crate::allocate::object_intervals::ObjectInterval;
 use crate::support::limits::{Meter, Stop};
 use crate::support::sorting::descend;
 

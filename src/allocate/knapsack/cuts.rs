@@ -1,6 +1,6 @@
 //! A relaxation of the decision: can large objects serve the small tensors that need them?
 
-use crate::allocate::sharing::ObjectInterval;
+use crate::allocate::object_intervals::ObjectInterval;
 use crate::support::limits::{Meter, Stop};
 use crate::support::sorting::sort_by_keys;
 

@@ -1,7 +1,7 @@
 //! Decision: can the tensors share objects of given sizes?
 
 use super::cuts::SizeCut;
-use crate::allocate::sharing::ObjectInterval;
+use crate::allocate::object_intervals::ObjectInterval;
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::{Keys, Random};
 use crate::support::sorting::sort_by_keys;

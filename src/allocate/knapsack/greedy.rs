@@ -2,7 +2,7 @@
 
 use super::search::ObjectLimits;
 use crate::allocate::greedy_objects::{ObjectChoice, by_size, by_size_quickly, by_start, in_order};
-use crate::allocate::sharing::{ObjectInterval, ObjectSharing};
+use crate::allocate::object_intervals::{ObjectInterval, ObjectSharing};
 use crate::support::limits::{Meter, Stop};
 
 /// Maximum work of rules that scan every object, in objects scanned.

@@ -2,7 +2,7 @@
 
 use super::maxima::positional_maxima;
 use super::search::{ObjectLimits, SizeSearch};
-use crate::allocate::sharing::{ObjectInterval, ObjectSharing};
+use crate::allocate::object_intervals::{ObjectInterval, ObjectSharing};
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;

@@ -1,6 +1,6 @@
 //! Lower bounds on the sizes of objects.
 
-use crate::allocate::sharing::ObjectInterval;
+use crate::allocate::object_intervals::ObjectInterval;
 use crate::support::limits::{Limits, Meter, Stop};
 use crate::support::sorting::in_time;
 

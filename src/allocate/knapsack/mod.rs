@@ -15,7 +15,7 @@ mod maxima;
 mod search;
 
 use super::greedy_objects::in_order;
-use super::sharing::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
+use super::object_intervals::{OUTSIDE, ObjectInterval, ObjectProblem, ObjectSharing};
 use super::{Allocation, Strategy};
 use crate::error::{Error, Result};
 use crate::problem::Problem;

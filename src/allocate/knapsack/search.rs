@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 
 use super::conflict::{ProbeResult, Prober, SizeConflict};
-use crate::allocate::sharing::{ObjectInterval, ObjectSharing};
+use crate::allocate::object_intervals::{ObjectInterval, ObjectSharing};
 use crate::support::limits::{Meter, Stop};
 use crate::support::sorting::{descend, sort_by_keys};
 

@@ -1,7 +1,7 @@
 //! Plans for several memories.
 
+mod backing_store;
 mod draft;
-mod home;
 mod items;
 mod orders;
 
@@ -324,8 +324,8 @@ impl Task<'_> {
             Buffer::new(one.size, interval.from..interval.end).align(one.alignment.max(room.alignment))
         };
         let problem = Problem::new(there.iter().map(buffer).collect())?.with_capacity(Some(room.bytes));
-        let offsets = home::offsets(&problem, instance.steps, self.limits)?;
-        let needed = home::highest(&problem, &offsets);
+        let offsets = backing_store::offsets(&problem, instance.steps, self.limits)?;
+        let needed = backing_store::highest(&problem, &offsets);
         if needed > room.bytes {
             let (name, bytes) = (self.pools.home().name(), room.bytes);
             let text = format!("`{name}` has {bytes} bytes, but what lives there needs {needed}");

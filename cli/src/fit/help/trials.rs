@@ -9,8 +9,8 @@ use super::peak::Peak;
 use super::rewrite::{self, StripePair};
 use super::{Capacity, Remedy, RemedyKind};
 use crate::arguments::{FitArguments, OrderArgument};
+use crate::import_arguments::InputsArgument;
 use crate::outcome::Failure;
-use crate::reading::InputsArgument;
 
 /// Search node limit per remedy, for short trials whose results do not depend on the machine.
 const NODES_PER_TRIAL: u64 = 20_000;

@@ -4,7 +4,7 @@
 
 use crate::allocate::{Auto, Strategy};
 use crate::error::Result;
-use crate::placement::{in_time, stacked};
+use crate::placement::{best_fit, stacked};
 use crate::problem::Problem;
 use crate::support::limits::Limits;
 use crate::support::sorting::sort_by_keys;
@@ -46,7 +46,7 @@ fn in_layers(problem: &Problem, steps: u32, limits: &Limits) -> Result<Option<Ve
     let Some(base) = top.checked_next_multiple_of(coarsest) else { return Ok(None) };
     let above = Problem::new(passing.iter().map(|&one| buffers[one].clone()).collect())?;
     let above = if passing.len() > MOST_SEARCHED {
-        in_time::offsets(&above, limits)?
+        best_fit::offsets(&above, limits)?
     } else {
         Auto::new().allocate(&above, &Limits::new().nodes(1))?.offsets
     };

@@ -1,7 +1,7 @@
 //! The execution state together with the list of ready operators.
 
 use super::charge_nodes;
-use super::cursor::ExecutionState;
+use super::execution_state::ExecutionState;
 use super::network::Network;
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::Random;

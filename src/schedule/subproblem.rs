@@ -1,10 +1,10 @@
 //! Subproblems: ranges of operators that can be scheduled independently.
 
 use super::Result;
-use super::cursor::ExecutionState;
+use super::execution_state::ExecutionState;
 use super::network::Network;
 use super::rows::Rows;
-use super::saves::SavingTable;
+use super::savings::SavingTable;
 use crate::support::limits::Limits;
 use crate::support::sorting::unique;
 

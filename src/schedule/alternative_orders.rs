@@ -2,8 +2,8 @@
 
 use super::beam::beam;
 use super::network::Network;
-use super::parting::SubproblemBuilder;
 use super::segments::independent_ranges;
+use super::subproblem::SubproblemBuilder;
 use super::{MAX_SEARCHED, Schedule, Scheduler};
 use crate::graph::Graph;
 use crate::support::ids::OperatorId;

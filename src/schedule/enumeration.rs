@@ -1,7 +1,7 @@
 //! Enumeration of all orders of a few operators.
 
 use super::Scheduler;
-use super::cursor::ExecutionState;
+use super::execution_state::ExecutionState;
 use crate::graph::Graph;
 use crate::support::ids::OperatorId;
 use crate::support::limits::{Meter, Stop};

@@ -3,7 +3,7 @@
 use super::{Permit, Side, Tensor, TensorKind};
 use crate::error::{Error, Result};
 use crate::support::ids::{OperatorId, TensorId};
-use crate::support::places::OffsetUnionFind;
+use crate::support::offset_union_find::OffsetUnionFind;
 use crate::support::sorting::sort_by_keys;
 
 /// A constraint: `tensor` must start `at` bytes after the start of `of` in every plan.

@@ -16,11 +16,11 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::instance::Instance;
+use super::occupancy::PoolOccupancy;
 use super::pack::PlacedInterval;
 use super::path::Prices;
-use super::shelf::PoolOccupancy;
+use super::residency::ResidencyInterval;
 use super::state::PlacementState;
-use super::way::ResidencyInterval;
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::{sort_by_keys, sort_keyed};

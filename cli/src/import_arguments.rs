@@ -9,7 +9,7 @@ use crate::values::{alignment, counted_type, dimension, first_duplicate, input_s
 /// Options of how a file is imported.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Import options")]
-pub struct ReadingArguments {
+pub struct ImportArguments {
     /// Element type to assume for all floating-point tensors, e.g. int8, as if quantized
     /// [default: the types in the file].
     #[arg(long = "as", value_name = "TYPE", value_parser = counted_type)]
@@ -76,7 +76,7 @@ impl From<VariablesArgument> for Variables {
     }
 }
 
-impl ReadingArguments {
+impl ImportArguments {
     /// Refuses options that give one name two values.
     pub fn check(&self) -> Result<(), String> {
         let duplicates = [

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use smallvec::SmallVec;
 
 use super::pack::PlacedInterval;
-use super::way::ResidencyInterval;
+use super::residency::ResidencyInterval;
 use crate::support::sorting::sort_keyed;
 
 /// The placed intervals of a pool, indexed by step.
@@ -318,7 +318,7 @@ impl PoolOccupancy {
 mod tests {
     use super::PoolOccupancy;
     use crate::placement::pack::PlacedInterval;
-    use crate::placement::way::ResidencyInterval;
+    use crate::placement::residency::ResidencyInterval;
     use crate::support::random::Random;
 
     #[test]
