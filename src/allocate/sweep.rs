@@ -14,9 +14,6 @@ use crate::support::sorting::sort_by_keys;
 /// for themselves. With `backwards`, time runs from the end to the start.
 ///
 /// O(n log n) time, O(n) space.
-///
-/// # Errors
-/// The reason to stop, if a limit was reached.
 pub(super) fn sweep(problem: &Problem, backwards: bool, meter: &mut Meter<'_>) -> Result<Vec<u64>, Stop> {
     let live = |id: BufferId| match problem.buffer(id).live() {
         LiveRange { start, end } if backwards => (u32::MAX - end, u32::MAX - start),

@@ -38,9 +38,6 @@ impl PlacementState<'_> {
 
     /// Descent: replaces the path of each item that costs more than its minimum, in this order, until a
     /// round saves nothing or the work is done. One round costs one shortest path per item.
-    ///
-    /// # Errors
-    /// The reason to stop.
     pub(crate) fn descend(
         &mut self,
         order: &[usize],

@@ -201,9 +201,6 @@ impl<'a> OrderPlanner<'a> {
     }
 
     /// Exact shapes of the groups; none if there are too many pieces.
-    ///
-    /// # Errors
-    /// The reason to stop.
     pub(super) fn shapes<'p>(
         &self,
         layout: &AliasLayout,

@@ -19,9 +19,6 @@ use crate::support::sorting::unique;
 /// been beyond the end of the arena.
 ///
 /// Costs O(tensors of the operator and its host) for each operator.
-///
-/// # Errors
-/// The reason for stopping.
 pub(super) fn absorb(network: &Network, meter: &mut Meter<'_>) -> Result<Vec<MergedOperator>, Stop> {
     let count = network.operator_count();
     let mut parts: Vec<MergedOperator> = Vec::with_capacity(count as usize);

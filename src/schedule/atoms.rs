@@ -6,12 +6,12 @@
 //! for orders: an atom is live while any tensor that holds it is live.
 
 use super::Result;
-use super::rows::Rows;
 use crate::effects::{Reuse, reuses};
 use crate::graph::Graph;
 use crate::sharing::{ContentAliases, Sharing, SourceRange, SourceRanges, concerns};
 use crate::support::ids::TensorId;
 use crate::support::limits::{Limits, Meter};
+use crate::support::rows::Rows;
 
 /// A range of bytes of one source tensor that the same tensors hold.
 #[derive(Clone, Debug)]

@@ -40,9 +40,6 @@ struct BeamCandidate {
 ///
 /// O(n w r (d + log (w r))) for n operators of degree d, width w and r ready operators. Stops early
 /// if the budget of nodes will not suffice at the pace so far.
-///
-/// # Errors
-/// The reason for stopping.
 pub(super) fn beam(
     network: &Network,
     width: usize,

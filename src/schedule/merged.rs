@@ -1,9 +1,9 @@
 //! Operators that a reduction merges into one.
 
 use super::network::Network;
-use super::rows::Rows;
 use super::savings::Saving;
 use super::trees::Segment;
+use crate::support::rows::Rows;
 use crate::support::sorting::unique;
 
 /// One or more operators that a reduction merges into one.

@@ -1,10 +1,10 @@
 //! The graph of the scheduler: operators and their tensors in flat arrays.
 
+use crate::support::rows::Rows;
 use std::collections::BTreeMap;
 
 use super::Result;
 use super::atoms::{Atom, Atoms};
-use super::rows::Rows;
 use super::savings::{Saving, SavingTable};
 use crate::effects::{Reuse, ReusePair, reuses};
 use crate::graph::{Graph, Tensor, TensorKind, Variables};
@@ -255,15 +255,9 @@ impl Network {
     pub(super) fn set_dependencies(&mut self, mut dependencies: Vec<(u32, u32)>) {
         sort_by_keys(&mut dependencies, |&(operator, before)| [operator.into(), before.into()]);
         dependencies.dedup();
-        let count = self.operator_count();
-        let mut rest = dependencies.as_slice();
-        self.before = Rows::new((0..count).map(|operator| {
-            let length = rest.iter().take_while(|pair| pair.0 == operator).count();
-            let (of_operator, others) = rest.split_at(length);
-            rest = others;
-            of_operator.iter().map(|pair| pair.1)
-        }));
-        self.after = self.before.transposed(count as usize);
+        let count = self.operator_count() as usize;
+        self.before = Rows::of_sorted(count, dependencies);
+        self.after = self.before.transposed(count);
     }
 
     /// The dependencies, as pairs of an operator and a predecessor.

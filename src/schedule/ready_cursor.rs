@@ -96,9 +96,6 @@ impl<'a> ReadyCursor<'a> {
     /// Sound because moving a free operator to the front of any order from here raises no step.
     /// Operators that free a rounded-up tensor are not free: the padding of that tensor may have
     /// been beyond the end of the arena.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(super) fn run_free_operators(
         &mut self,
         peak: u64,

@@ -28,9 +28,6 @@ struct AliasUnit {
 
 impl AliasBuilder<'_> {
     /// Uses as many of the policy's aliases as possible, in the order in which operators run.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn apply_policy(
         &mut self,
         order: &[OperatorId],
@@ -155,9 +152,6 @@ impl AliasBuilder<'_> {
 
     /// Places an output over an input if the two rigid groups can be merged. Returns whether the
     /// alias is used.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn try_write_in_place(
         &mut self,
         input: TensorId,
@@ -177,9 +171,6 @@ impl AliasBuilder<'_> {
 
     /// Records which tensors of different rigid groups may overlap in part. The distance of such
     /// tensors is left to the strategy, so this comes after all groups are complete.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn collect_overlaps(
         &mut self,
         order: &[OperatorId],

@@ -91,9 +91,6 @@ impl ContentAliases {
     }
 
     /// Computes the content aliases. O((tensors + source ranges) log tensors).
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn new(
         graph: &Graph,
         alignment: impl Into<Alignment>,

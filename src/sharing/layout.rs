@@ -218,9 +218,6 @@ impl<'a> AliasBuilder<'a> {
 
     /// Uses aliases of one output if none of them conflicts; otherwise uses none. Returns whether
     /// they are used.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn try_add(&mut self, aliases: &[Alias], meter: &mut Meter<'_>) -> Result<bool, Stop> {
         let contents = self.contents;
         if aliases[0].how == How::Concat && !self.has_forced() {

@@ -25,8 +25,6 @@ impl<'a> Improver<'a> {
         kept.map(|(_, value)| value).sum()
     }
 
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn step(&mut self, best: &mut Filling<'_>, meter: &mut Meter<'_>) -> Result<(), Stop> {
         if best.sharing.sizes.is_empty() {
             return meter.spend(1);

@@ -30,9 +30,6 @@ const MAX_STEPS: u64 = 1 << 26;
 impl AttainableHeights {
     /// Computes the attainable heights up to `highest`. O(n h / 64) time for n items and
     /// h = `highest` / divisor.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn new(instance: &ExactInstance, highest: u64, meter: &mut Meter<'_>) -> Result<Self, Stop> {
         let divisor = divisor(instance);
         let padded = instance.paddings.iter().any(|&padding| padding > 0);

@@ -125,9 +125,6 @@ pub(super) struct PackingState<'a> {
 impl<'a> PackingState<'a> {
     /// The empty packing. `rank` gives the value order of the items. [`DeadEnd`] means that an
     /// item is larger than the capacity.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn new(
         instance: &'a ExactInstance,
         rules: Rules,

@@ -230,9 +230,6 @@ pub(super) enum SharingVerdict {
 const DECISION_NODES: u64 = 50_000;
 
 /// Decides whether the intervals can share objects of at most `limit` bytes in total.
-///
-/// # Errors
-/// The reason to stop, if a limit of the whole search was reached.
 pub(super) fn share_within(
     intervals: &[ObjectInterval],
     sections: u32,

@@ -56,9 +56,6 @@ impl<'a> ObjectPacker<'a> {
 
     /// Places `guests` into the holes of `kept`, in the given order; the object grows if it must.
     /// Returns `None` as soon as the height is known to reach `limit`.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn pack(
         &mut self,
         kept: &[(BufferId, u64)],

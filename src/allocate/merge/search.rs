@@ -32,8 +32,6 @@ pub(super) struct MergeSearch<'a> {
 }
 
 impl<'a> MergeSearch<'a> {
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn new(
         objects: Vec<PackedObject>,
         packer: ObjectPacker<'a>,

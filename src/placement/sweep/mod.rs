@@ -171,9 +171,6 @@ struct StateSweep<'a> {
 const MAX_TRACES: usize = 12_000_000;
 
 /// Solves a problem.
-///
-/// # Errors
-/// The reason to stop.
 pub(crate) fn sweep(problem: &SweepProblem<'_>, meter: &mut Meter<'_>) -> Result<SweepResult, Stop> {
     let mut sweep = StateSweep::new(problem);
     let events = sweep.events();
