@@ -9,7 +9,7 @@ use crate::support::ids::BufferId;
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::{Keys, Random};
 use crate::support::rows::Rows;
-use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::{sort_by_keys, unique};
 
 /// Maximum number of conflicts between pieces.
 const MAX_CONFLICTS: usize = 4_000_000;
@@ -388,9 +388,7 @@ impl Reaches {
 impl Packed {
     /// The packing that is known, if a limit is met before a better one is sought.
     pub(crate) fn stopped(offsets: &[u64], frames: &Problem, stop: Stop) -> Self {
-        let ends = offsets.iter().zip(frames.buffers()).map(|(offset, frame)| offset + frame.size());
-        let height = ends.max().unwrap_or(0);
-        Self { offsets: offsets.to_vec(), height, is_least: false, nodes: 0, stop }
+        Self { offsets: offsets.to_vec(), height: frames.height(offsets), is_least: false, nodes: 0, stop }
     }
 
     fn offer(&mut self, height: u64, offsets: &[Option<u64>]) {
@@ -497,9 +495,7 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
             // With a span of 1, only the lowest offset remains.
             (first..end.max(first + 1)).step_by(frame.alignment() as usize)
         };
-        let mut from: Vec<u64> = placed.chain(reserved).chain([0]).flat_map(above).collect();
-        from.sort_unstable();
-        from.dedup();
+        let mut from = unique(placed.chain(reserved).chain([0]).flat_map(above));
         from.retain(|&offset| shapes.lowest(shape, offset, &self.offsets, &mut self.blocked) == offset);
         from
     }

@@ -241,7 +241,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
             if targets.is_empty() || self.cost() <= sufficient {
                 break;
             }
-            super::primal::shuffle(&mut targets, random);
+            random.shuffle(&mut targets);
             let before = self.cost();
             moves += targets.len();
             for item in targets {

@@ -104,7 +104,7 @@ impl PlacementState<'_> {
             let pool = random.below(instance.store());
             let mut removed: Vec<usize> =
                 open.iter().copied().filter(|&item| item != target && self.is_at(item, pool, step)).collect();
-            shuffle(&mut removed, random);
+            random.shuffle(&mut removed);
             let max_removed = 1 + random.below(8);
             removed.truncate(max_removed);
             let extra = random.below(4);
@@ -128,7 +128,7 @@ impl PlacementState<'_> {
             // other half insert by priority with noise.
             let mut order_back = removed.clone();
             if random.below(2) == 0 {
-                shuffle(&mut order_back, random);
+                random.shuffle(&mut order_back);
                 order_back.retain(|&item| item != target);
                 order_back.insert(0, target);
             } else {
@@ -172,13 +172,6 @@ impl PlacementState<'_> {
             self.remove(item);
             self.restore(item, &paths[self.instance.points_of(item)]);
         }
-    }
-}
-
-/// Fisher-Yates shuffle.
-pub(super) fn shuffle(items: &mut [usize], random: &mut Random) {
-    for index in (1..items.len()).rev() {
-        items.swap(index, random.below(index + 1));
     }
 }
 

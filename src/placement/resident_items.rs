@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use crate::allocate::gcd;
+use crate::support::arithmetic::gcd;
 use crate::support::sorting::sort_by_keys;
 
 /// A knapsack of items with sizes and savings.

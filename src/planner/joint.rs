@@ -10,7 +10,7 @@
 
 use super::Planner;
 use super::shared::OrderPlanner;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Permit};
 use crate::liveness::Liveness;
 use crate::plan::Plan;
@@ -39,33 +39,6 @@ const NODES_FOR_PROOF: u64 = 1_000_000;
 enum AliasChoice {
     Content(Alias),
     InPlace { input: TensorId, output: TensorId },
-}
-
-/// Reason why the search ends early.
-enum SearchEnd {
-    Stop(Stop),
-    Failed(Error),
-}
-
-impl From<Stop> for SearchEnd {
-    fn from(stop: Stop) -> Self {
-        Self::Stop(stop)
-    }
-}
-
-impl From<Interrupted> for SearchEnd {
-    fn from(interrupted: Interrupted) -> Self {
-        match interrupted {
-            Interrupted::Stopped(stop) => Self::Stop(stop),
-            Interrupted::Invalid(error) => Self::Failed(error),
-        }
-    }
-}
-
-impl From<Error> for SearchEnd {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
 }
 
 /// Result of the exhaustive search.
@@ -123,8 +96,8 @@ impl Planner {
         match outcome {
             Ok(()) if is_proven => Ok(ExhaustiveResult { over_orders: Some(height), ..result }),
             Ok(()) => Ok(result),
-            Err(SearchEnd::Stop(stop)) => Ok(ExhaustiveResult { stop, ..result }),
-            Err(SearchEnd::Failed(error)) => Err(error),
+            Err(Interrupted::Stopped(stop)) => Ok(ExhaustiveResult { stop, ..result }),
+            Err(Interrupted::Invalid(error)) => Err(error),
         }
     }
 
@@ -172,7 +145,7 @@ impl JointSearch<'_> {
         &mut self,
         order: &[OperatorId],
         meter: &mut Meter<'_>,
-    ) -> std::result::Result<u64, SearchEnd> {
+    ) -> std::result::Result<u64, Interrupted> {
         let planner = self.planner;
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
@@ -190,7 +163,7 @@ impl JointSearch<'_> {
         next: usize,
         order: &OrderPlanner<'_>,
         meter: &mut Meter<'_>,
-    ) -> std::result::Result<(), SearchEnd> {
+    ) -> std::result::Result<(), Interrupted> {
         let Some(&choice) = self.choices.get(next) else {
             if self.planner.sharing >= Sharing::All {
                 builder.collect_overlaps(order.operators, meter)?;
@@ -214,7 +187,7 @@ impl JointSearch<'_> {
         layout: &AliasLayout,
         order: &OrderPlanner<'_>,
         meter: &mut Meter<'_>,
-    ) -> std::result::Result<(), SearchEnd> {
+    ) -> std::result::Result<(), Interrupted> {
         meter.spend(1)?;
         // Fixed tensors may be too close for the bounding boxes of these groups. The packing of their exact
         // shapes starts from the boxes, so this set of aliases is skipped.

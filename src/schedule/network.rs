@@ -138,11 +138,11 @@ impl Network {
         };
         let numbered = |id: &TensorId| atoms.of(*id).iter().filter_map(|&atom| number_of(atom));
         let operator = |position: usize| graph.operator(order[position]);
-        let reads = |position| unique(operator(position).inputs().iter().flat_map(numbered).collect());
+        let reads = |position| unique(operator(position).inputs().iter().flat_map(numbered));
         // An operator writes only atoms of which it is the source. The others are views or pieces of
         // its inputs, which are live already.
         let first_written = |position| operator(position).outputs().iter().flat_map(|&id| atoms.first_in(id));
-        let writes = |position| unique(first_written(position).filter_map(number_of).collect());
+        let writes = |position| unique(first_written(position).filter_map(number_of));
         // Poll between passes that are linear in the graph.
         limits.go_on()?;
         network.reads = Rows::new((0..order.len()).map(reads));
@@ -386,7 +386,7 @@ fn savings(
         // Atoms without a number are live throughout the run. They do not die, so overwriting
         // them saves nothing.
         let covered_atoms = atoms.within(input, from, end);
-        let overwritten = unique(covered_atoms.iter().filter_map(|&atom| number_of(atom)).collect());
+        let overwritten = unique(covered_atoms.iter().filter_map(|&atom| number_of(atom)));
         let pair = ReusePair {
             output: *outputs.get(&output)?,
             input: *inputs.get(&input)?,
@@ -403,10 +403,7 @@ fn savings(
 /// Returns pairs of an atom of an input and an output that may overwrite it, ascending. Returns no
 /// pairs if only one output may overwrite inputs. O(n log n) in the number of atoms.
 fn covered(reuses: &[Reuse], atoms: &Atoms) -> Vec<(u32, TensorId)> {
-    let mut pairs: Vec<(TensorId, TensorId)> =
-        reuses.iter().map(|reuse| (reuse.output, reuse.input)).collect();
-    pairs.sort_unstable();
-    pairs.dedup();
+    let pairs = unique(reuses.iter().map(|reuse| (reuse.output, reuse.input)));
     match (pairs.first(), pairs.last()) {
         (Some(first), Some(last)) if first.0 != last.0 => {}
         _ => return Vec::new(),

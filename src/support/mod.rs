@@ -1,6 +1,10 @@
-//! Ground floor: dense ids, limits, random numbers, compressed rows, sorting, union-find. Depends on no other room.
+//! Ground floor: dense ids, limits, random numbers, walks through time, compressed rows, sorting, union-find. Depends on no other room.
 
+pub(crate) mod arithmetic;
+pub(crate) mod coverage;
 pub(crate) mod effort;
+pub(crate) mod events;
+pub(crate) mod free_ranges;
 pub(crate) mod ids;
 pub(crate) mod limits;
 pub(crate) mod offset_union_find;

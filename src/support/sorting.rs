@@ -49,11 +49,14 @@ pub(crate) fn in_time(moments: impl Iterator<Item = (u32, u32)>) -> impl Iterato
 }
 
 /// Sorts and removes duplicates.
-#[inline(never)]
-pub(crate) fn unique(mut row: Vec<u32>) -> Vec<u32> {
-    row.sort_unstable();
-    row.dedup();
-    row
+pub(crate) fn unique<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    #[inline(never)]
+    fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
+        items.sort_unstable();
+        items.dedup();
+        items
+    }
+    sorted(items.into_iter().collect())
 }
 
 #[cfg(test)]

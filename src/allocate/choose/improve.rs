@@ -1,7 +1,6 @@
 //! Large-neighbourhood search for better choices.
 
 use super::fill::Filling;
-use crate::allocate::object_intervals::OUTSIDE;
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;
@@ -21,8 +20,7 @@ impl<'a> Improver<'a> {
     }
 
     pub(super) fn value(&self, filling: &Filling<'_>) -> u64 {
-        let kept = filling.sharing.object.iter().zip(self.values).filter(|(object, _)| **object != OUTSIDE);
-        kept.map(|(_, value)| value).sum()
+        filling.sharing.value(self.values)
     }
 
     pub(super) fn step(&mut self, best: &mut Filling<'_>, meter: &mut Meter<'_>) -> Result<(), Stop> {

@@ -3,6 +3,7 @@
 use bitvec::vec::BitVec;
 
 use super::instance::ExactInstance;
+use crate::support::arithmetic::gcd;
 use crate::support::limits::{Meter, Stop};
 
 /// Set of attainable heights, to which lower bounds are rounded up.
@@ -64,10 +65,6 @@ pub(super) fn divisor(instance: &ExactInstance) -> u64 {
     // A size or offset that is a multiple of the alignment already satisfies it.
     let coarser = instance.alignments.iter().filter(|&&alignment| divisor % alignment != 0);
     coarser.fold(divisor, |a, &b| gcd(a, b)).max(1)
-}
-
-pub(crate) fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 fn sums(instance: &ExactInstance, divisor: u64, count: usize, meter: &mut Meter<'_>) -> Result<BitVec, Stop> {

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 
 use crate::problem::{Buffer, LiveRange, Problem};
+use crate::support::events::{Event, events};
 use crate::support::ids::BufferId;
 use crate::support::limits::{Meter, Stop};
 use crate::support::rows::Rows;
@@ -222,17 +223,10 @@ fn crossing(sections: &Rows, count: usize) -> Vec<u32> {
 /// an end. Between such steps the live sets only grow and then only shrink, so the set at the
 /// turning point contains all others and is the section.
 fn section_starts(buffers: &[&Buffer]) -> Vec<u32> {
-    let mut events: Vec<(u32, bool)> = Vec::with_capacity(buffers.len() * 2);
-    for buffer in buffers {
-        for piece in buffer.pieces() {
-            events.push((piece.start, true));
-            events.push((piece.end, false));
-        }
-    }
-    sort_by_keys(&mut events, |&(step, starts)| [step.into(), starts.into()]);
+    let pieces = buffers.iter().flat_map(|buffer| buffer.pieces());
     let mut section_starts = Vec::new();
     let mut ended = true;
-    for (step, starts) in events {
+    for Event { step, starts, .. } in events(pieces.map(|piece| (piece.start, piece.end))) {
         if starts && ended {
             section_starts.push(step);
         }

@@ -3,7 +3,7 @@
 use super::decide::{Decision, SectionWindow, decide};
 use crate::allocate::object_intervals::ObjectInterval;
 use crate::support::limits::{Meter, Stop};
-use crate::support::sorting::descend;
+use crate::support::sorting::{descend, unique};
 
 /// Node limit of each decision while a conflict is derived.
 const DECISION_NODES: u64 = 50_000;
@@ -187,10 +187,7 @@ impl Prober<'_> {
     fn steps(&self, window: SectionWindow) -> Vec<u64> {
         let meeting =
             self.intervals.iter().filter(|interval| interval.first < window.1 && window.0 < interval.end);
-        let mut steps: Vec<u64> = meeting.map(|interval| interval.size).collect();
-        steps.sort_unstable();
-        steps.dedup();
-        steps
+        unique(meeting.map(|interval| interval.size))
     }
 
     /// Generalises a failure to larger sizes. `None` if growing all sizes by the smallest step
@@ -249,10 +246,7 @@ fn growths(sizes: &[u64], steps: &[u64], limit: u64) -> Vec<u64> {
     let to_step =
         |size: u64| steps[steps.partition_point(|&step| step <= size)..].iter().map(move |step| step - size);
     let all = sizes.iter().copied().chain([0]).flat_map(to_step);
-    let mut growths: Vec<u64> = all.filter(|&growth| growth <= limit).collect();
-    growths.sort_unstable();
-    growths.dedup();
-    growths
+    unique(all.filter(|&growth| growth <= limit))
 }
 
 /// Binary search for the largest number in `low..high` for which the monotone predicate `holds`

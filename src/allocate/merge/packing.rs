@@ -1,7 +1,8 @@
 //! Objects with several tensors side by side.
 
-use crate::allocate::occupancy::{Fit, Occupancy, Request, align_up};
+use crate::allocate::occupancy::{Fit, Occupancy, Request};
 use crate::problem::Problem;
+use crate::support::arithmetic::align_up;
 use crate::support::ids::BufferId;
 use crate::support::limits::{Meter, Stop};
 

@@ -21,7 +21,8 @@ use std::hash::BuildHasherDefault;
 
 use smallvec::SmallVec;
 
-use super::{RESIDENT, StateSweep, SweepEvent, SweepState, code_hash, order_key};
+use super::{RESIDENT, StateSweep, SweepEvent, SweepState, code_hash};
+use crate::support::arithmetic::float_key;
 use crate::support::random::AsItIs;
 use crate::support::sorting::sort_by_keys;
 
@@ -234,7 +235,7 @@ impl StateSweep<'_> {
         let is_heavy =
             |&slot: &usize| self.slot_costs[slot].in_use && weight(&self.slot_costs[slot]) > threshold;
         let mut heavy: Vec<usize> = (0..self.slots).filter(is_heavy).collect();
-        sort_by_keys(&mut heavy, |&slot| [!order_key(weight(&self.slot_costs[slot])), 0]);
+        sort_by_keys(&mut heavy, |&slot| [!float_key(weight(&self.slot_costs[slot])), 0]);
         heavy.truncate(MAX_HEAVY);
         self.buffers.heavy = heavy;
     }
@@ -249,7 +250,7 @@ impl StateSweep<'_> {
         buffers.order.clear();
         buffers
             .order
-            .extend(self.states.iter().zip(0..).map(|(state, index)| (order_key(state.cost), index)));
+            .extend(self.states.iter().zip(0..).map(|(state, index)| (float_key(state.cost), index)));
         buffers.order.sort_unstable();
         buffers.kept.clear();
         buffers.selected.clear();

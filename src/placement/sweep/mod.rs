@@ -31,6 +31,7 @@ use super::instance::{Instance, MAX_POOLS};
 use super::path::{
     AccessTransitions, AllowedPools, Prices, STATES, bits, costs_to_go, resident_cost, resident_price, start,
 };
+use crate::support::arithmetic::float_key;
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::{AsItIs, Random};
 use crate::support::sorting::sort_by_keys;
@@ -560,7 +561,7 @@ impl<'a> StateSweep<'a> {
 
     /// The result after the last event.
     fn answer(&self, events: &[SweepEvent]) -> SweepResult {
-        let best = self.states.iter().min_by_key(|state| order_key(state.cost));
+        let best = self.states.iter().min_by_key(|state| float_key(state.cost));
         let min_cost = self.states.iter().map(SweepState::bound).fold(f64::INFINITY, f64::min);
         let solution = best.map(|state| self.solution(state, events));
         SweepResult { bound: self.dropped_bound.min(min_cost).min(self.problem.cutoff), best: solution }
@@ -603,12 +604,6 @@ impl<'a> StateSweep<'a> {
 /// within classes.
 fn code_hash(class: u32, code: u8) -> u128 {
     if code == u8::MAX { 0 } else { Random::new(u64::from(class) << 8 | u64::from(code)).key() }
-}
-
-/// Bits of a cost, in an order that integers preserve.
-fn order_key(cost: f64) -> u64 {
-    let bits = cost.to_bits();
-    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::problem::LiveRange;
 use crate::sharing::{Alias, RigidGroups};
 use crate::support::ids::{BufferId, OperatorId, PoolId};
 use crate::support::limits::Limits;
-use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::{sort_by_keys, unique};
 
 /// A tensor or scratch memory in an item.
 #[derive(Clone, Copy, Debug)]
@@ -359,10 +359,7 @@ fn lifetimes(graph: &Graph, members: &[ItemMember], steps: u32) -> Vec<(i64, i64
     if let [only] = members {
         return vec![lives(only)];
     }
-    let mut cuts: Vec<u64> =
-        members.iter().flat_map(|member| [member.at, member.at + member.bytes]).collect();
-    cuts.sort_unstable();
-    cuts.dedup();
+    let cuts = unique(members.iter().flat_map(|member| [member.at, member.at + member.bytes]));
     let mut by_offset: Vec<&ItemMember> = members.iter().filter(|member| member.bytes > 0).collect();
     sort_by_keys(&mut by_offset, |member| [member.at, 0]);
     let mut by_offset = by_offset.into_iter().peekable();
@@ -382,9 +379,7 @@ fn lifetimes(graph: &Graph, members: &[ItemMember], steps: u32) -> Vec<(i64, i64
             }
         }
     }
-    lifetimes.sort_unstable();
-    lifetimes.dedup();
-    lifetimes
+    unique(lifetimes)
 }
 
 /// The members that are not contained in another one, in order of descending size.

@@ -325,7 +325,7 @@ impl Task<'_> {
         };
         let problem = Problem::new(there.iter().map(buffer).collect())?.with_capacity(Some(room.bytes));
         let offsets = backing_store::offsets(&problem, instance.steps, self.limits)?;
-        let needed = backing_store::highest(&problem, &offsets);
+        let needed = problem.height(&offsets);
         if needed > room.bytes {
             let (name, bytes) = (self.pools.home().name(), room.bytes);
             let text = format!("`{name}` has {bytes} bytes, but what lives there needs {needed}");
