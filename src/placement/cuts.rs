@@ -171,13 +171,8 @@ struct CutTree {
 
 impl CutTree {
     fn lowest(&mut self) -> Option<CutNode> {
-        let mut best: Option<usize> = None;
-        for (index, node) in self.open.iter().enumerate() {
-            if best.is_none_or(|best| node.bound < self.open[best].bound) {
-                best = Some(index);
-            }
-        }
-        best.map(|index| self.open.remove(index))
+        let index = super::lowest(self.open.iter().map(|node| node.bound))?;
+        Some(self.open.remove(index))
     }
 
     /// Adds one child for each point of a conflict.

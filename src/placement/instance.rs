@@ -19,6 +19,7 @@
 //! other; [`Instance::points_of`] is the range of an item. The masks encode all constraints: the pools of
 //! the first and last point are fixed, and a point with no live byte allows the backing store only.
 
+use super::residency::ResidencyPath;
 use crate::support::ids::PoolId;
 use crate::support::limits::Limits;
 
@@ -189,6 +190,11 @@ impl Instance {
             resident_pools: if new.may_be_resident { new.pools & !(1 << store) } else { 0 },
             dirty: start != store,
         });
+    }
+
+    /// The path of an item, given the paths of all items.
+    pub(crate) fn path_in<'a>(&'a self, paths: &'a [u8], item: usize) -> ResidencyPath<'a> {
+        ResidencyPath { instance: self, item, path: &paths[self.points_of(item)] }
     }
 
     /// Range of the points of an item.

@@ -8,7 +8,7 @@ pub(crate) mod best_fit;
 use std::ops::Range;
 
 use super::instance::Instance;
-use super::residency::{ResidencyInterval, ResidencyPath};
+use super::residency::ResidencyInterval;
 use super::state::PathAssignment;
 use crate::allocate::{Allocation, Auto, Strategy, infeasible_core};
 use crate::error::Result;
@@ -54,8 +54,8 @@ pub(crate) fn pack(
 ) -> Result<(PackedIntervals, u64, Stop)> {
     let mut intervals: Vec<Vec<(usize, ResidencyInterval)>> = vec![Vec::new(); instance.store()];
     for item in 0..instance.items.len() {
-        let path = &assignment.paths[instance.points_of(item)];
-        ResidencyPath { instance, item, path }
+        instance
+            .path_in(&assignment.paths, item)
             .intervals(|interval| intervals[interval.pool].push((item, interval)));
     }
     let (mut placed, mut overflowing) = (Vec::new(), Vec::new());
@@ -192,8 +192,7 @@ pub(crate) fn conflict(
 ) -> Result<Vec<(usize, Range<usize>)>> {
     let (mut intervals, mut points) = (Vec::new(), Vec::new());
     for item in 0..instance.items.len() {
-        let path = &assignment.paths[instance.points_of(item)];
-        ResidencyPath { instance, item, path }.intervals_with_points(|interval, range| {
+        instance.path_in(&assignment.paths, item).intervals_with_points(|interval, range| {
             if interval.pool == pool {
                 intervals.push((item, interval));
                 points.push((item, range));

@@ -26,14 +26,17 @@ impl PlacementState<'_> {
         }
     }
 
-    /// Replaces the path of an item by the cheapest one at these prices.
-    pub(crate) fn replace(&mut self, item: usize, prices: &Prices) {
+    /// Replaces the path of an item by the cheapest one at these prices. Returns false, and restores the
+    /// path, if there is none.
+    pub(crate) fn replace(&mut self, item: usize, prices: &Prices) -> bool {
         let points = self.instance.points_of(item);
         let path = self.assignment.paths[points].to_vec();
         self.remove(item);
-        if !self.insert(item, prices) {
+        let is_inserted = self.insert(item, prices);
+        if !is_inserted {
             self.restore(item, &path);
         }
+        is_inserted
     }
 
     /// Descent: replaces the path of each item that costs more than its minimum, in this order, until a

@@ -22,7 +22,6 @@ use std::collections::BTreeMap;
 use super::dual::LagrangianRelaxation;
 use super::instance::{Instance, MAX_POOLS};
 use super::path::Prices;
-use super::residency::ResidencyPath;
 use super::resident_items::{KnapsackBound, ResidentItems};
 use super::state::PlacementState;
 use super::sweep::{SweepProblem, SweepSolution, sweep};
@@ -126,7 +125,7 @@ pub(crate) fn optimum_by_load(
     meter: &mut Meter<'_>,
 ) -> (LoadOptimum, Result<(), Stop>) {
     let paths = PlacementState::all_in_store(instance);
-    let cost = |item| ResidencyPath { instance, item, path: &paths[instance.points_of(item)] }.cost();
+    let cost = |item| instance.path_in(&paths, item).cost();
     let store_costs: Vec<u64> = (0..instance.items.len()).map(cost).collect();
     let free = Prices::none(instance.store(), instance.steps);
     let split = ItemSplit::new(instance, &store_costs, &super::min_transient_costs(instance, &free), minor);
@@ -234,7 +233,7 @@ impl CapacityPartition<'_> {
         let mut load_bounds: Vec<(u64, f64)> = Vec::new();
         // Lowest bound of the intervals that were given up.
         let mut undecided = f64::INFINITY;
-        while let Some(index) = lowest(&open) {
+        while let Some(index) = super::lowest(open.iter().map(|interval| interval.bound)) {
             let steps = self.split.resident.take_steps();
             if let Err(stop) = meter.spend_on(steps / 128, 4 * steps) {
                 let left = open.iter().map(|interval| interval.bound).fold(undecided, f64::min);
@@ -358,17 +357,6 @@ impl CapacityPartition<'_> {
             self.split.fixed as f64 + self.priced_cost - sum * max_bytes as f64 - self.max_saved(min_bytes);
         by_parts.max(resident_pools) - self.tolerance
     }
-}
-
-/// Index of the interval with the lowest bound.
-fn lowest(open: &[CapacityInterval]) -> Option<usize> {
-    let mut best: Option<usize> = None;
-    for (index, interval) in open.iter().enumerate() {
-        if best.is_none_or(|best| interval.bound < open[best].bound) {
-            best = Some(index);
-        }
-    }
-    best
 }
 
 /// One sweep over all items, for several pools on chip.

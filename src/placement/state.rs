@@ -91,16 +91,14 @@ impl<'a> PlacementState<'a> {
 
     /// The path of an item.
     pub(crate) fn path_of(&self, item: usize) -> ResidencyPath<'_> {
-        let path = &self.assignment.paths[self.instance.points_of(item)];
-        ResidencyPath { instance: self.instance, item, path }
+        self.instance.path_in(&self.assignment.paths, item)
     }
 
     /// Adds the bytes of an item, times `sign`, to the free bytes at the steps of its intervals.
     fn occupy(&mut self, item: usize, sign: i64) {
         let instance = self.instance;
-        let path = &self.assignment.paths[instance.points_of(item)];
         let free_bytes = &mut self.free_bytes;
-        ResidencyPath { instance, item, path }.intervals(|interval| {
+        instance.path_in(&self.assignment.paths, item).intervals(|interval| {
             let bytes = instance.padded_size(item, interval.pool) as i64;
             free_bytes[interval.pool].add(interval.from, interval.end, sign * bytes);
         });

@@ -6,6 +6,7 @@ use crate::problem::LiveRange;
 use crate::support::ids::{OperatorId, PoolId, TensorId};
 use crate::support::limits::Stop;
 use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::with_key;
 
 /// A residency interval: a tensor or scratch buffer occupies bytes of a pool for some steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,9 +157,7 @@ impl PoolPlan {
 
     /// The residency intervals of a tensor or scratch buffer, sorted by pool and time.
     pub fn stays_of(&self, occupant: Occupant) -> impl Iterator<Item = &Stay> + '_ {
-        let key = key(occupant);
-        let from = self.stays.partition_point(|stay| self::key(stay.occupant) < key);
-        self.stays[from..].iter().take_while(move |stay| stay.occupant == occupant)
+        with_key(&self.stays, key(occupant), |stay| key(stay.occupant)).iter()
     }
 
     /// The residency interval that the operator of a step accesses.

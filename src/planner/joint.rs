@@ -106,9 +106,8 @@ impl Planner {
         let mut aliases = contents.aliases.clone();
         aliases.extend(&contents.dropped);
         // In program order, the source of the bytes of an alias is decided before its users.
-        let mut step = vec![0u64; graph.operators().len()];
-        (0..).zip(graph.file_order()).for_each(|(position, id)| step[id.index()] = position);
-        sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()], 0]);
+        let step = graph.positions_in(graph.file_order());
+        sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()].into(), 0]);
         let mut choices: Vec<AliasChoice> = aliases.into_iter().map(AliasChoice::Content).collect();
         for &operator in graph.file_order() {
             for permit in graph.operator(operator).permits() {

@@ -15,7 +15,7 @@ use super::{How, Sharing};
 use crate::graph::{Permit, Side};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Meter, Stop};
-use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::{sort_by_keys, with_key};
 
 /// Aliases of one output whose tensors are in one rigid group. Their distances are fixed already,
 /// so either all of them can be used or none.
@@ -36,10 +36,7 @@ impl AliasBuilder<'_> {
     ) -> Result<(), Stop> {
         // Phase 1: content aliases. They determine which bytes an operator writes and which inputs must
         // survive. In-place aliases depend on both, so they come later.
-        let mut step = vec![u32::MAX; self.graph.operators().len()];
-        for (number, id) in (0..).zip(order) {
-            step[id.index()] = number;
-        }
+        let step = self.graph.positions_in(order);
         let is_wanted = |alias: &&Alias| match alias.how {
             How::View => policy.sharing >= Sharing::Views,
             How::Slice => policy.slices && policy.sharing >= Sharing::Views,
@@ -47,7 +44,7 @@ impl AliasBuilder<'_> {
             How::InPlace | How::Overlap => false,
         };
         let mut aliases: Vec<Alias> = self.contents.aliases.iter().filter(is_wanted).copied().collect();
-        sort_by_keys(&mut aliases, |alias| [u64::from(step[alias.operator.index()]), 0]);
+        sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()].into(), 0]);
         for aliases in aliases.chunk_by(|first, second| output(first) == output(second)) {
             // A concatenation of k pieces would compare its group with each piece in turn. Merging all
             // pieces at once compares each pair of members once and gives the same result, see
@@ -140,8 +137,7 @@ impl AliasBuilder<'_> {
         meter.charge(8 * (1 + operator.permits().len()))?;
         meter.work(WORK_OF_A_TIE)?;
         for &output in operator.outputs() {
-            let from = pairs.partition_point(|pair| pair.0 < output);
-            for &(_, input) in pairs[from..].iter().take_while(|pair| pair.0 == output) {
+            for &(_, input) in with_key(&pairs, output, |pair| pair.0) {
                 if self.try_write_in_place(input, output, meter)? {
                     break;
                 }

@@ -22,6 +22,7 @@ use crate::problem::LiveRange;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Limits, Meter, Stop};
 use crate::support::offset_union_find::OffsetUnionFind;
+use crate::support::sorting::unique;
 
 /// A permission for two tensors of different rigid groups to overlap in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,8 +311,7 @@ impl<'a> AliasBuilder<'a> {
             let tensor = graph.tensor(member.id);
             operators.extend(tensor.producer().into_iter().chain(tensor.readers().iter().copied()));
         }
-        operators.sort_unstable();
-        operators.dedup();
+        let operators = unique(operators);
         let aliases: Vec<Alias> =
             operators.iter().flat_map(|&id| self.contents.of(id).into_iter().flatten()).copied().collect();
         meter.charge(8 * (operators.len() + aliases.len()))?;

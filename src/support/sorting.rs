@@ -59,6 +59,13 @@ pub(crate) fn unique<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     sorted(items.into_iter().collect())
 }
 
+/// The items with this key, of items that are sorted by it. O(log n).
+pub(crate) fn with_key<T, K: Ord + Copy>(items: &[T], key: K, key_of: impl Fn(&T) -> K) -> &[T] {
+    let from = items.partition_point(|item| key_of(item) < key);
+    let count = items[from..].partition_point(|item| key_of(item) == key);
+    &items[from..from + count]
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -189,13 +189,8 @@ impl ItemBuilder<'_> {
         };
         let alignment = members.iter().map(alignment).max().unwrap_or(1);
         // A resident tensor is not in the pool in which the caller expects outputs.
-        let is_output = |member: &ItemMember| {
-            group
-                .tensor(member)
-                .is_some_and(|tensor| tensor.is_output() && tensor.kind() != TensorKind::Constant)
-        };
         let may_be_resident = self.pools.loads() == Loading::Once
-            && matches!(members.as_slice(), [member] if !is_output(member)
+            && matches!(members.as_slice(), [member] if !group.is_read_by_caller(member)
                 && matches!(content(member), Content::Constants | Content::Variables));
         let accesses = &accesses;
         let new = NewItem {
@@ -266,6 +261,11 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
         }
     }
 
+    /// True for an output of the graph that is no constant.
+    fn is_read_by_caller(&self, member: &ItemMember) -> bool {
+        self.tensor(member).is_some_and(|tensor| tensor.is_output() && tensor.kind() != TensorKind::Constant)
+    }
+
     /// Pool of the item before the run.
     fn start(&self) -> Result<PoolId> {
         let kinds = self.members.iter().filter_map(|member| Some(self.tensor(member)?.kind()));
@@ -295,13 +295,11 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
             );
             return Err(Error::Pools(text));
         }
-        let pools =
-            self.members.iter().filter(|member| is_needed_after_run(self.run.graph, member)).map(|member| {
-                let is_output = self
-                    .tensor(member)
-                    .is_some_and(|tensor| tensor.is_output() && tensor.kind() != TensorKind::Constant);
-                if is_output { self.run.pools.outputs_in() } else { store }
-            });
+        let pools = self
+            .members
+            .iter()
+            .filter(|member| is_needed_after_run(self.run.graph, member))
+            .map(|member| if self.is_read_by_caller(member) { outputs } else { store });
         self.agreed(pools.collect())
     }
 
