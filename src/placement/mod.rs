@@ -56,7 +56,7 @@ use crate::support::random::Random;
 use dual::{AscentLimits, DualSolution, LagrangianRelaxation};
 use offset_search::{InitialOffsets, OffsetSearch};
 use pack::{OffsetMethod, pack};
-use path::{AllowedPools, PathFinder, Prices};
+use path::{PathFinder, PathProblem, Prices};
 use primal::by_priority;
 use split::{ItemSplit, MinorItems};
 use state::{PathAssignment, PlacementState};
@@ -190,8 +190,9 @@ fn min_costs(instance: &Instance, free: &Prices, resident_pools: u8) -> Vec<u64>
         let point_pools = &instance.point_pools[instance.points_of(item)];
         path.clear();
         path.resize(point_pools.len(), 0);
-        let allowed = AllowedPools { point_pools, arrivals: &everywhere, resident_pools };
-        finder.best(instance, item, free, allowed, &mut path);
+        let (prices, arrivals) = (free, everywhere.as_slice());
+        let problem = PathProblem { instance, item, prices, point_pools, arrivals, resident_pools };
+        finder.best(&problem, &mut path);
         ResidencyPath { instance, item, path: &path }.cost()
     };
     let items = 0..instance.items.len();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::free_bytes::FreeBytes;
 use super::instance::Instance;
-use super::path::{AllowedPools, PathFinder, Prices, bits};
+use super::path::{PathFinder, PathProblem, Prices, bits};
 use super::residency::{ResidencyInterval, ResidencyPath};
 use crate::support::random::Random;
 
@@ -126,8 +126,9 @@ impl<'a> PlacementState<'a> {
     pub(super) fn find_path(&mut self, item: usize, resident_pools: u8, prices: &Prices) -> bool {
         self.path.clear();
         self.path.resize(self.mask.len(), 0);
-        let allowed = AllowedPools { point_pools: &self.mask, arrivals: &self.arrivals, resident_pools };
-        self.finder.best(self.instance, item, prices, allowed, &mut self.path) < f64::INFINITY
+        let (instance, point_pools, arrivals) = (self.instance, &self.mask, &self.arrivals);
+        let problem = PathProblem { instance, item, prices, point_pools, arrivals, resident_pools };
+        self.finder.best(&problem, &mut self.path) < f64::INFINITY
     }
 
     /// The candidate path.

@@ -28,9 +28,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use super::instance::{Instance, MAX_POOLS};
-use super::path::{
-    AccessTransitions, AllowedPools, Prices, STATES, bits, costs_to_go, resident_cost, resident_price, start,
-};
+use super::path::{AccessTransitions, PathProblem, Prices, STATES, bits};
 use crate::support::arithmetic::float_key;
 use crate::support::limits::{Meter, Stop};
 use crate::support::random::{AsItIs, Random};
@@ -239,24 +237,19 @@ impl<'a> StateSweep<'a> {
             dropped_bound: f64::INFINITY,
             limit: problem.cutoff,
         };
-        sweep.costs_to_go = problem
-            .items
-            .iter()
-            .map(|&item| costs_to_go(instance, item, &sweep.prices, sweep.allowed(item)))
-            .collect();
+        sweep.costs_to_go = problem.items.iter().map(|&item| sweep.paths_of(item).costs_to_go()).collect();
         sweep.starts = problem.items.iter().map(|&item| sweep.start_state(item).0).collect();
         sweep
     }
 
-    fn allowed(&self, item: usize) -> AllowedPools<'_> {
-        let instance = self.problem.instance;
+    fn paths_of(&self, item: usize) -> PathProblem<'_> {
+        let (instance, prices, arrivals) = (self.problem.instance, &self.prices, self.everywhere.as_slice());
         let point_pools = &instance.point_pools[instance.points_of(item)];
-        AllowedPools { point_pools, arrivals: &self.everywhere, resident_pools: u8::MAX }
+        PathProblem { instance, item, prices, point_pools, arrivals, resident_pools: u8::MAX }
     }
 
     fn start_state(&self, item: usize) -> (u8, f64) {
-        let start = start(self.problem.instance, item, &self.prices, self.allowed(item));
-        start.map_or((0, f64::INFINITY), |(state, cost)| (state as u8, cost))
+        self.paths_of(item).start().map_or((0, f64::INFINITY), |(state, cost)| (state as u8, cost))
     }
 
     /// All events in order of their steps. Each item gets a slot from its first event to its last; slots
@@ -311,10 +304,9 @@ impl<'a> StateSweep<'a> {
         for (index, &item) in self.problem.items.iter().enumerate() {
             let (code, waiting) = self.start_state(item);
             let mut min_cost = waiting + self.costs_to_go[index][code as usize];
+            let paths = self.paths_of(item);
             for pool in bits(instance.items[item].resident_pools) {
-                let resident =
-                    resident_cost(instance, item, pool) + resident_price(instance, item, &self.prices, pool);
-                min_cost = min_cost.min(resident);
+                min_cost = min_cost.min(paths.resident_cost(pool) + paths.resident_price(pool));
             }
             state.cost += min_cost;
             let pool = code as usize / 2;
@@ -358,28 +350,21 @@ impl<'a> StateSweep<'a> {
         let item = self.problem.items[index];
         let (code, waiting) = self.start_state(item);
         let transient = waiting + self.costs_to_go[index][code as usize];
-        let resident: Vec<(usize, f64)> = bits(instance.items[item].resident_pools)
-            .map(|pool| {
-                (
-                    pool,
-                    resident_cost(instance, item, pool) + resident_price(instance, item, &self.prices, pool),
-                )
-            })
-            .collect();
-        let min_cost = resident.iter().map(|option| option.1).fold(transient, f64::min);
+        let paths = self.paths_of(item);
+        // By pool: the cost of traffic, and the cost with the price of the memory.
+        let option =
+            |pool| (pool, paths.resident_cost(pool), paths.resident_cost(pool) + paths.resident_price(pool));
+        let resident: Vec<(usize, f64, f64)> =
+            bits(instance.items[item].resident_pools).map(option).collect();
+        let min_cost = resident.iter().map(|option| option.2).fold(transient, f64::min);
         let class = self.classes.of(index, 0);
         let slot = SlotUpdate { index: slot, class, next: class };
         for index in 0..self.states.len() {
             let state = self.states[index];
-            self.push(
-                index,
-                SweepState { cost: state.cost + transient - min_cost, ..state },
-                slot,
-                u8::MAX,
-                (0, u8::MAX),
-            );
-            for &(pool, cost) in &resident {
-                let paid = state.paid + resident_cost(instance, item, pool);
+            let new = SweepState { cost: state.cost + transient - min_cost, ..state };
+            self.push(index, new, slot, u8::MAX, (0, u8::MAX));
+            for &(pool, traffic, cost) in &resident {
+                let paid = state.paid + traffic;
                 let mut new = SweepState { cost: state.cost + cost - min_cost, paid, ..state };
                 new.next_load[pool] += instance.padded_size(item, pool);
                 new.load = new.next_load;
@@ -395,10 +380,7 @@ impl<'a> StateSweep<'a> {
         let instance = self.problem.instance;
         let (index, slot) = (event.index as usize, event.slot as usize);
         let item = self.problem.items[index];
-        let point_pools = &instance.point_pools[instance.points_of(item)];
-        let everywhere = std::mem::take(&mut self.everywhere);
-        let allowed = AllowedPools { point_pools, arrivals: &everywhere, resident_pools: u8::MAX };
-        let transitions = AccessTransitions::new(instance, item, number, allowed);
+        let transitions = AccessTransitions::new(&self.paths_of(item), number);
         let prices_around = transitions.prices_around(&self.prices);
         let is_last = number + 1 == instance.items[item].accesses().len();
         // The bound of a state contains the cost-to-go of the item at its code. A transition replaces it
@@ -452,7 +434,6 @@ impl<'a> StateSweep<'a> {
                 }
             }
         }
-        self.everywhere = everywhere;
         self.update_slot(event, number + 1);
         self.swap_layers();
     }
