@@ -116,6 +116,9 @@ impl<'a> AccessTransitions<'a> {
         let store = instance.store();
         let access = instance.accesses[instance.items[self.item].first as usize + self.number];
         for via in bits(self.via) {
+            // An access in the backing store of an item on chip is left out: the path on which the item
+            // leaves after its previous access stands for it. A copy to the chip needs free bytes from its
+            // arrival on.
             if via != pool && (via == store || self.arrivals >> via & 1 == 0) {
                 continue;
             }
@@ -126,6 +129,8 @@ impl<'a> AccessTransitions<'a> {
                 copied += access.before;
                 cost += access.before as f64 * (instance.pools[pool].from + spec.to) as f64;
             }
+            // Bytes from the backing store are clean. They become dirty when an access writes them on chip,
+            // and then a later copy to the store costs traffic.
             let dirty = via != store && ((dirty && pool != store) || access.write > 0);
             let arrives = via != pool && access.before > 0;
             for after in bits(self.after) {
@@ -137,6 +142,7 @@ impl<'a> AccessTransitions<'a> {
                     copied += access.after;
                     cost += access.after as f64 * (spec.from + instance.pools[after].to) as f64;
                 }
+                // At the step of a copy, the item occupies both of its ends.
                 let at_step = (1 << pool | 1 << via | 1 << after) & !(1 << store);
                 let to = (2 * after + usize::from(dirty && after != store)) as u8;
                 let copied = if store > 1 { copied as f64 } else { 0.0 };
@@ -154,6 +160,7 @@ impl<'a> AccessTransitions<'a> {
         let step = accesses[self.number].step;
         let next = accesses.get(self.number + 1).map_or(instance.steps, |next| next.step);
         let arrival = instance.arrival(self.item, self.number);
+        // Prefix sums make each price O(1), so an access costs the same however far the next one is.
         let mut prices_around =
             AccessPrices { here: [0.0; MAX_POOLS], before: [0.0; MAX_POOLS], after: [0.0; MAX_POOLS] };
         for pool in 0..instance.store() {
@@ -233,6 +240,8 @@ impl PathFinder {
         for number in 0..problem.accesses().len() {
             let transitions = AccessTransitions::new(problem, number);
             let prices_around = transitions.prices_around(problem.prices);
+            // Bellman's equation for one layer: of all paths to a state, only the cheapest one can be part of
+            // a cheapest path, since the rest of the path depends on the state alone.
             let mut next = [(f64::INFINITY, 0.0); STATES];
             let mut predecessors = [(0, 0); STATES];
             for (state, &cost) in costs.iter().enumerate() {
@@ -264,6 +273,7 @@ impl PathFinder {
 
     /// Writes the path that ends in state `last`.
     fn trace(&self, states: usize, last: usize, path: &mut [u8]) {
+        // The predecessors are stored layer by layer, so the path is read from its end.
         let mut state = last;
         for (number, predecessors) in self.predecessors.chunks(states).enumerate().rev() {
             let (before, via) = predecessors[state];
@@ -298,6 +308,8 @@ impl<'a> PathProblem<'a> {
     pub(crate) fn costs_to_go(&self) -> Vec<f64> {
         let count = self.accesses().len();
         let mut costs = vec![f64::INFINITY; (count + 1) * STATES];
+        // After the last access, every state is an end; which of them is allowed follows from the pools of
+        // the last point. The layers are then computed from the last access to the first.
         costs[count * STATES..].fill(0.0);
         for number in (0..count).rev() {
             let transitions = AccessTransitions::new(self, number);

@@ -83,6 +83,8 @@ impl ItemSplit {
                 others.push(item);
             }
         }
+        // Items that can save little in all are not worth a slot in the sweep. What they could save bounds
+        // the error, and the bound of the search is lowered by it.
         let max_saving = |item: usize| store_costs[item] - transient_costs[item];
         let is_transient = |item: usize| {
             let data = &instance.items[item];
@@ -95,6 +97,7 @@ impl ItemSplit {
         let mut take_minor = |is_candidate: &dyn Fn(usize) -> bool| {
             let mut selected: Vec<usize> =
                 others.iter().copied().filter(|&item| is_candidate(item)).collect();
+            // The smallest savings first, so that as many items as possible fit into the slack.
             sort_by_keys(&mut selected, |&item| [max_saving(item), item as u64]);
             selected.truncate(selected.len().saturating_sub(EXACT_CANDIDATES));
             selected.retain(|&item| {
@@ -149,6 +152,8 @@ pub(crate) fn optimum_by_load(
     } else {
         sweep_all(instance, &split, rates, (upper_bound, tolerance, BEAM_WIDTHS.1), meter)
     };
+    // Items without a choice and resident candidates that are not selected keep their paths in the backing
+    // store.
     let best = result.best.map(|(cost, others, resident)| {
         let mut paths = paths;
         let mut from = 0;
@@ -352,6 +357,7 @@ impl CapacityPartition<'_> {
             let (low, high) = (from + third, end - third);
             if at(low) <= at(high) { end = high } else { from = low }
         }
+        // Thirds of a shorter range are 0, so its last values are compared directly.
         let by_parts = (from..=end).map(at).fold(f64::INFINITY, f64::min);
         let resident_pools =
             self.split.fixed as f64 + self.priced_cost - sum * max_bytes as f64 - self.max_saved(min_bytes);

@@ -198,6 +198,7 @@ impl<'a> PlacementState<'a> {
         let instance = self.instance;
         let points = instance.points_of(item);
         let before = (self.point_pools[points.clone()].to_vec(), self.resident_pools[item]);
+        // A resident item leaves its pool for the whole run or not at all.
         let is_resident = self.path_of(item).resident_pool().is_some();
         if is_resident {
             self.resident_pools[item] &= !(1 << interval.pool);
@@ -261,6 +262,8 @@ impl<'a> PlacementState<'a> {
         arrivals.clear();
         for (point, &allowed) in self.point_pools[points].iter().enumerate() {
             let number = point / 2;
+            // An access occupies its pool at one step. A point between accesses occupies its pool at all
+            // steps in between, and at the steps of the accesses around it, at which copies take place.
             let is_access = point % 2 == 1;
             let range = if is_access {
                 let step = instance.accesses[data.first as usize + number].step;
@@ -276,6 +279,8 @@ impl<'a> PlacementState<'a> {
                 .fold(0, |mask, pool| mask | 1 << pool);
             mask.push(free);
             if is_access {
+                // A copy that is prefetched occupies its destination early, which may be full then although
+                // it has free bytes at the access.
                 let arrival = instance.arrival(item, number);
                 let needs = instance.accesses[data.first as usize + number].before > 0 && arrival < range.0;
                 let can_arrive = |pool: &usize| !needs || self.has_space(item, *pool, (arrival, range.0));

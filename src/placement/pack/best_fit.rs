@@ -61,6 +61,7 @@ fn place(holes: &mut FreeRanges, buffer: &Buffer) -> Option<u64> {
         let is_low = buffer.live().steps() >= LONG || end == u64::MAX;
         (low <= high).then_some((start, if is_low { low } else { high }))
     };
+    // Holes are tried by size: the first one with an aligned offset is the smallest that fits.
     let (start, offset) = holes.at_least(size).find_map(index)?;
     holes.take(start, (offset, offset + size));
     Some(offset)

@@ -69,6 +69,9 @@ impl PathFinder {
             let until = accesses.get(number + 1).map_or(instance.steps, |next| next.step);
             let arrival = step.saturating_sub(instance.prefetch).max(earliest);
             earliest = step + 1;
+            // The price of memory has three parts: for the step of the access, for the steps to the next
+            // access, and for those from the arrival of a copy on. They are added in the order of the general
+            // search.
             let here = prices.over(0, (step, step + 1)) * bytes;
             let kept = prices.over(0, (step + 1, until)) * bytes + here;
             let early = if before > 0 { prices.over(0, (arrival, step)) * bytes } else { 0.0 };
@@ -76,6 +79,8 @@ impl PathFinder {
             let (via, after) = (problem.point_pools[2 * number + 1], problem.point_pools[2 * number + 2]);
             let (stays, leaves) = (after >> ON_CHIP & 1 == 1, after >> BACKING_STORE & 1 == 1);
             let mut next = StateLayer { costs: [f64::INFINITY; STATES], predecessors: [(0, 0); STATES] };
+            // An access on chip, from each of the three states: clean, dirty, or in the backing store with a
+            // copy before it. Afterwards the item stays or leaves.
             if via >> ON_CHIP & 1 == 1 {
                 let arrives = problem.arrivals[number] >> ON_CHIP & 1 == 1;
                 for (state, &cost) in costs.iter().enumerate().filter(|&(state, _)| state < 2 || arrives) {
@@ -84,6 +89,7 @@ impl PathFinder {
                     } else {
                         (access_costs.on_chip, 0.0)
                     };
+                    // A clean item leaves for free, as its bytes are in the backing store already.
                     let dirty = state == 1 || write > 0;
                     if stays {
                         next.offer(usize::from(dirty), cost + moved + (kept + early), state, ON_CHIP);
@@ -94,6 +100,8 @@ impl PathFinder {
                     }
                 }
             }
+            // An item on chip is not accessed in the backing store: it would have left after its previous
+            // access.
             if via >> BACKING_STORE & 1 == 1 && leaves {
                 next.offer(IN_STORE, costs[IN_STORE] + access_costs.in_store, IN_STORE, BACKING_STORE);
             }

@@ -266,6 +266,8 @@ impl<'a> StateSweep<'a> {
                 events.push(SweepEvent { step: access.step, index, number: Some(number), slot: 0 });
             }
         }
+        // Residency is decided before the first step, so these events come first. At one step, the order of
+        // the accesses does not matter for soundness; the index makes it deterministic.
         sort_by_keys(&mut events, |event| {
             [u64::from(event.number.is_some()) << 32 | u64::from(event.step), event.index.into()]
         });
@@ -281,6 +283,8 @@ impl<'a> StateSweep<'a> {
             }
             event.slot = slot_of[index];
             let item = &instance.items[self.problem.items[index]];
+            // An item that may be resident keeps its slot: a resident one occupies its bytes to the end of
+            // the run.
             if event.number == Some(item.accesses().len() as u32 - 1) && item.resident_pools == 0 {
                 free.push(event.slot);
             }
@@ -302,6 +306,7 @@ impl<'a> StateSweep<'a> {
             trace: u32::MAX,
         };
         for (index, &item) in self.problem.items.iter().enumerate() {
+            // The root's bound counts each item at its least cost, whether it is resident or not.
             let (code, waiting) = self.start_state(item);
             let mut min_cost = waiting + self.costs_to_go[index][code as usize];
             let paths = self.paths_of(item);
@@ -359,6 +364,9 @@ impl<'a> StateSweep<'a> {
         let min_cost = resident.iter().map(|option| option.2).fold(transient, f64::min);
         let class = self.classes.of(index, 0);
         let slot = SlotUpdate { index: slot, class, next: class };
+        // Each state branches into one state without residency and one for each pool in which the item may be
+        // resident. The bound of the parent contains the least of their costs, so the children pay the
+        // difference.
         for index in 0..self.states.len() {
             let state = self.states[index];
             let new = SweepState { cost: state.cost + transient - min_cost, ..state };
@@ -404,6 +412,7 @@ impl<'a> StateSweep<'a> {
         let slot = SlotUpdate { index: slot, class, next };
         for parent in 0..self.states.len() {
             let state = self.states[parent];
+            // An item without a recorded code has not begun: it is where it starts.
             let recorded = self.codes[parent * self.slots + slot.index];
             let code = if recorded == u8::MAX { self.starts[index] } else { recorded };
             if code & RESIDENT > 0 {
@@ -418,6 +427,8 @@ impl<'a> StateSweep<'a> {
                 if new.bound() > self.limit {
                     continue;
                 }
+                // The pool before the access counts at this step already, since the item waited there; the
+                // other pools are added for this step, and the pool after the access for the next ones.
                 for taken in bits(transition.at_step & !(1 << pool)) {
                     new.load[taken] += instance.padded_size(item, taken);
                 }
@@ -450,6 +461,7 @@ impl<'a> StateSweep<'a> {
         if state.bound() > self.limit || !self.fits(&state) {
             return;
         }
+        // The hash is a sum over the slots, so the change of one code updates it in O(1).
         let previous = self.codes[parent * self.slots + slot.index];
         state.key =
             state.key.wrapping_sub(code_hash(slot.class, previous)).wrapping_add(code_hash(slot.next, code));
@@ -457,6 +469,8 @@ impl<'a> StateSweep<'a> {
         // States with equal codes may still differ in the load of the current step, because items that were
         // accessed occupy their bytes to its end.
         let mut key = state.key;
+        // Between the accesses of one step the load belongs to the state: what is left of the capacity
+        // decides about the next accesses.
         for pool in 0..self.problem.instance.store() {
             key = key.wrapping_add(
                 Random::new(state.load[pool].wrapping_mul(MAX_POOLS as u64) + pool as u64).key(),
@@ -497,6 +511,8 @@ impl<'a> StateSweep<'a> {
         self.new_states.clear();
         self.new_codes.clear();
         self.state_index.clear();
+        // Within a step, states are merged only if they are far too many: many of them become equal when the
+        // step ends.
         if self.states.len() > 4 * self.problem.width {
             self.merge(merge::MergeTime::WithinStep);
         }
@@ -513,6 +529,7 @@ impl<'a> StateSweep<'a> {
                 state.cost += self.prices.over(pool, (step, step + 1)) * left as f64;
                 state.peaks[pool] = state.peaks[pool].max(state.load[pool]);
             }
+            // Bytes of copies and of accesses of this step are free from here on.
             state.load = state.next_load;
             if state.bound() > self.limit {
                 continue;
@@ -561,6 +578,7 @@ impl<'a> StateSweep<'a> {
         for (index, &item) in items.iter().enumerate() {
             paths[from[index]] = instance.items[item].start;
         }
+        // Each event has recorded one decision, so the trace is read from the last event to the first.
         let mut trace = state.trace;
         for event in events.iter().rev() {
             let SweepTrace { before, via, to } = self.traces[trace as usize];
