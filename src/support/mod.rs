@@ -1,4 +1,5 @@
-//! Ground floor: dense ids, limits, random numbers, walks through time, compressed rows, sorting, union-find. Depends on no other room.
+//! Ground floor: ids, limits, random numbers, sorting, walks through time and shared data structures. Depends
+//! on no other room.
 
 pub(crate) mod arithmetic;
 pub(crate) mod coverage;
