@@ -19,7 +19,6 @@
 //! other; [`Instance::points_of`] is the range of an item. The masks encode all constraints: the pools of
 //! the first and last point are fixed, and a point with no live byte allows the backing store only.
 
-use super::residency::ResidencyPath;
 use crate::support::ids::PoolId;
 use crate::support::limits::Limits;
 
@@ -192,12 +191,8 @@ impl Instance {
         });
     }
 
-    /// The path of an item, given the paths of all items.
-    pub(crate) fn path_in<'a>(&'a self, paths: &'a [u8], item: usize) -> ResidencyPath<'a> {
-        ResidencyPath { instance: self, item, path: &paths[self.points_of(item)] }
-    }
-
     /// Range of the points of an item.
+    #[inline]
     pub(crate) fn points_of(&self, item: usize) -> std::ops::Range<usize> {
         let data = &self.items[item];
         let from = 2 * data.first as usize + item;
@@ -217,11 +212,13 @@ impl Instance {
 
     /// Size of an item, rounded up to the alignment of a pool: all offsets in the pool are multiples of it,
     /// so loads may count padded sizes.
+    #[inline]
     pub(crate) fn padded_size(&self, item: usize, pool: usize) -> u64 {
         self.items[item].size.next_multiple_of(self.pools[pool].alignment)
     }
 
     /// Steps strictly between the accesses around an even point.
+    #[inline]
     pub(crate) fn between(&self, item: usize, point: usize) -> (u32, u32) {
         let data = &self.items[item];
         let number = point / 2;

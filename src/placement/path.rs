@@ -286,6 +286,7 @@ impl PathFinder {
 }
 
 impl<'a> PathProblem<'a> {
+    #[inline]
     pub(crate) fn accesses(&self) -> &'a [ItemAccess] {
         &self.instance.accesses[self.instance.items[self.item].accesses()]
     }

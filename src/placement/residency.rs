@@ -36,6 +36,14 @@ pub(crate) struct ResidencyPath<'a> {
     pub(crate) path: &'a [u8],
 }
 
+impl Instance {
+    /// The path of an item, given the paths of all items.
+    #[inline]
+    pub(crate) fn path_in<'a>(&'a self, paths: &'a [u8], item: usize) -> ResidencyPath<'a> {
+        ResidencyPath { instance: self, item, path: &paths[self.points_of(item)] }
+    }
+}
+
 impl ResidencyPath<'_> {
     /// The pool in which the item is resident from run to run, if any.
     pub(crate) fn resident_pool(&self) -> Option<usize> {

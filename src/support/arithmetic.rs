@@ -12,6 +12,7 @@ pub(crate) fn gcd(a: u64, b: u64) -> u64 {
 }
 
 /// Maps floating-point numbers to integers of the same order.
+#[inline]
 pub(crate) fn float_key(number: f64) -> u64 {
     let bits = number.to_bits();
     if number.is_sign_negative() { !bits } else { bits | 1 << 63 }

@@ -35,6 +35,7 @@ impl Loads {
     }
 
     /// Adds `weight` to the steps `start..end`.
+    #[inline]
     pub(crate) fn add(&mut self, (start, end): (u32, u32), weight: u64) {
         // The array holds differences, so those of later ends wrap around.
         let [rise, fall] = [start, end].map(|step| step as usize);
