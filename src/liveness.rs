@@ -3,6 +3,7 @@
 use crate::error::{Error, Result, Subject};
 use crate::graph::{Graph, Occupant, Tensor, TensorKind, Variables};
 use crate::problem::{Buffer, LiveRange, Problem};
+use crate::support::events::Loads;
 use crate::support::ids::{BufferId, OperatorId, TensorId};
 
 /// The live ranges of a graph's tensors and scratch buffers in one order.
@@ -119,18 +120,11 @@ impl Liveness {
     /// O(buffers + steps).
     #[must_use]
     pub fn live_bytes(&self) -> Vec<u64> {
-        let steps = self.steps.max(1) as usize;
-        let mut changes = vec![(0u64, 0u64); steps + 1];
+        let mut loads = Loads::new(self.steps.max(1) as usize);
         for buffer in self.problem.buffers() {
-            changes[buffer.live().start as usize].0 += buffer.size();
-            changes[buffer.live().end as usize].1 += buffer.size();
+            loads.add((buffer.live().start, buffer.live().end), buffer.size());
         }
-        let mut live = 0;
-        let running = changes[..steps].iter().map(|(born, died)| {
-            live = live + born - died;
-            live
-        });
-        running.collect()
+        loads.by_step()
     }
 
     /// The step with the most live bytes.

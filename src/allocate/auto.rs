@@ -4,7 +4,7 @@ use super::greedy::{Greedy, Placer};
 use super::occupancy::Fit::{self, Lowest, Tightest};
 use super::order::{Order, Orders};
 use super::sweep::sweep;
-use super::{Allocation, Exact, Strategy, height};
+use super::{Allocation, Exact, Strategy};
 use crate::error::Result;
 use crate::problem::Problem;
 use crate::support::effort::Effort;
@@ -158,11 +158,11 @@ impl Auto {
         };
         let (nodes, mut spent) = (allocation.nodes, 0);
         let sufficient = target.sufficient.max(capacity);
-        if height(part, &allocation.offsets) > sufficient {
+        if part.height(&allocation.offsets) > sufficient {
             let reach = PackingTarget { sufficient, required: true, ..target };
             spent = self.exact.improve(part, allocation, limits, reach)?;
         }
-        if height(part, &allocation.offsets) > sufficient || allocation.stop != Stop::Finished {
+        if part.height(&allocation.offsets) > sufficient || allocation.stop != Stop::Finished {
             return Some(spent);
         }
         let left = target.after(allocation.nodes - nodes, spent);
@@ -232,7 +232,7 @@ fn best_sweep(problem: &Problem, limits: &Limits, target: PackingTarget, allocat
     let mut budget = Budget::new(&limits, target.nodes);
     for backwards in [false, true] {
         match sweep(problem, backwards, &mut budget) {
-            Ok(offsets) if height(problem, &offsets) < height(problem, &allocation.offsets) => {
+            Ok(offsets) if problem.height(&offsets) < problem.height(&allocation.offsets) => {
                 allocation.offsets = offsets;
             }
             Ok(_) => {}
@@ -254,7 +254,7 @@ fn best_of(
     (target, visits): (PackingTarget, u64),
     allocation: &mut Allocation,
 ) {
-    let first = height(problem, &allocation.offsets);
+    let first = problem.height(&allocation.offsets);
     let sufficient = target.bound.max(target.sufficient);
     if first <= sufficient && !target.small {
         return;

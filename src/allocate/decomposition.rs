@@ -1,6 +1,6 @@
 //! Decomposition of a problem into time spans that share no buffer.
 
-use super::{Allocation, height};
+use super::Allocation;
 use crate::error::Result;
 use crate::problem::{Problem, lower_bound};
 use crate::support::ids::BufferId;
@@ -82,7 +82,7 @@ pub(super) fn allocate_parts(
         let first = ids.iter().map(|id| whole.offsets[id.index()]).collect();
         let PartAllocation { allocation, work: spent } =
             plan(&part, first, target(bound, sufficient, (nodes, work)))?;
-        sufficient = sufficient.max(height(&part, &allocation.offsets));
+        sufficient = sufficient.max(part.height(&allocation.offsets));
         for (id, &offset) in ids.iter().zip(&allocation.offsets) {
             whole.offsets[id.index()] = offset;
         }

@@ -48,11 +48,7 @@ pub(super) fn first_allocation(problem: &Problem, limits: &Limits) -> crate::err
 
 /// Buffers to place, in the order of placement.
 fn births(problem: &Problem) -> Vec<BufferId> {
-    let is_free = |id: &BufferId| {
-        let buffer = problem.buffer(*id);
-        buffer.size() > 0 && buffer.fixed_offset().is_none()
-    };
-    let mut births: Vec<BufferId> = problem.ids().filter(is_free).collect();
+    let mut births = problem.movable();
     sort_by_keys(&mut births, |&id| {
         let live = problem.buffer(id).live();
         [live.start.into(), !u64::from(live.end)]
@@ -99,12 +95,9 @@ struct Sweep<'a> {
 
 impl<'a> Sweep<'a> {
     fn new(problem: &'a Problem, budget: &mut Budget<'_>) -> Result<Self, Stop> {
-        let takes_room = |id: &BufferId| problem.buffer(*id).size() > 0;
         let is_fixed = |id: BufferId| problem.buffer(id).fixed_offset().is_some();
-        let pieces = || {
-            let ids = problem.ids().filter(takes_room);
-            ids.flat_map(|id| problem.buffer(id).pieces().map(move |piece| (piece, id)))
-        };
+        let pieces =
+            || problem.filled().flat_map(|id| problem.buffer(id).pieces().map(move |piece| (piece, id)));
         let is_known = |start: u32, id: BufferId| is_fixed(id) || start > problem.buffer(id).live().start;
         let known = pieces().map(|(piece, id)| (piece.start, id)).filter(|&(start, id)| is_known(start, id));
         let mut holes = Holes::new(problem.buffers().iter().map(crate::problem::Buffer::alignment));
@@ -118,7 +111,7 @@ impl<'a> Sweep<'a> {
             ends: Moments::new(pieces().map(|(piece, id)| (piece.end, id))),
             known: Moments::new(known),
             later: None,
-            offsets: problem.buffers().iter().map(|buffer| buffer.fixed_offset().unwrap_or(0)).collect(),
+            offsets: problem.fixed_offsets(),
         };
         sweep.keep_for_later(budget)?;
         Ok(sweep)
@@ -132,7 +125,7 @@ impl<'a> Sweep<'a> {
             return Ok(());
         }
         self.later = Some((Timeline::new(problem), Occupancy::default()));
-        for id in problem.ids().filter(|&id| problem.buffer(id).size() > 0) {
+        for id in problem.filled() {
             if problem.buffer(id).fixed_offset().is_some() {
                 self.add_later(id);
                 budget.work(WORK_EACH)?;

@@ -128,9 +128,6 @@ impl<'a> Placer<'a> {
 
     /// Places all buffers and returns the height. Returns `None` as soon as the height is known
     /// to be at least `limit` or [`visits`](Self::visits) exceed `most_visits`.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn place(
         &mut self,
         order: Order,

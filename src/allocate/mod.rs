@@ -34,8 +34,8 @@ mod timeline;
 
 pub use auto::Auto;
 pub(crate) use choose::choose;
+pub(crate) use exact::infeasible_core;
 pub use exact::{Exact, PruningRule};
-pub(crate) use exact::{gcd, infeasible_core};
 #[expect(unused_imports, reason = "for the planner's first plan")]
 pub(crate) use first_fit::first_fit;
 pub use greedy::Greedy;
@@ -134,28 +134,42 @@ impl Allocation {
     }
 }
 
-/// Height of the arena that these offsets need: the end of the topmost buffer.
-fn height(problem: &Problem, offsets: &[u64]) -> u64 {
-    let ends = problem.buffers().iter().zip(offsets).map(|(buffer, offset)| offset + buffer.size());
-    ends.max().unwrap_or(0)
-}
+/// Creates a strategy with the given settings.
+type Constructor = fn(Settings) -> Box<dyn Strategy>;
+
+/// Name and constructor of each built-in strategy, in display order.
+const BUILT_IN: [(&str, Constructor); 13] = [
+    ("naive", |_| Box::new(Naive)),
+    ("greedy-by-size", |_| Box::new(Greedy::by_size())),
+    ("greedy-by-breadth", |_| Box::new(Greedy::by_breadth())),
+    ("greedy-by-conflict", |_| Box::new(Greedy::by_conflict())),
+    ("greedy-by-area", |_| Box::new(Greedy::by_area())),
+    ("first-fit", |_| Box::new(Greedy::first_fit())),
+    ("best-fit", |_| Box::new(Greedy::best_fit())),
+    ("objects-in-order", |_| Box::new(GreedyObjects::in_order())),
+    ("objects-by-size", |_| Box::new(GreedyObjects::by_size())),
+    ("knapsack", |_| Box::new(Knapsack::new())),
+    ("merge", |settings| Box::new(Merge::new().seed(settings.seed))),
+    ("exact", |settings| {
+        let Settings { seed, threads, effort } = settings;
+        Box::new(Exact::new().seed(seed).threads(threads).effort(effort))
+    }),
+    ("auto", |settings| {
+        let Settings { seed, threads, effort } = settings;
+        Box::new(Auto::new().seed(seed).threads(threads).effort(effort))
+    }),
+];
 
 /// Names of all built-in strategies, in display order.
-pub const NAMES: [&str; 13] = [
-    "naive",
-    "greedy-by-size",
-    "greedy-by-breadth",
-    "greedy-by-conflict",
-    "greedy-by-area",
-    "first-fit",
-    "best-fit",
-    "objects-in-order",
-    "objects-by-size",
-    "knapsack",
-    "merge",
-    "exact",
-    "auto",
-];
+pub const NAMES: [&str; BUILT_IN.len()] = {
+    let mut names = [""; BUILT_IN.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = BUILT_IN[index].0;
+        index += 1;
+    }
+    names
+};
 
 /// Settings common to the built-in strategies. Each strategy ignores those that do not apply.
 ///
@@ -211,23 +225,10 @@ pub fn by_name(name: &str) -> Result<Box<dyn Strategy>> {
 /// # Errors
 /// [`Error::UnknownStrategy`], with the list of valid names.
 pub fn by_name_with(name: &str, settings: Settings) -> Result<Box<dyn Strategy>> {
-    let Settings { seed, threads, effort } = settings;
-    Ok(match name {
-        "naive" => Box::new(Naive),
-        "greedy-by-size" => Box::new(Greedy::by_size()),
-        "greedy-by-breadth" => Box::new(Greedy::by_breadth()),
-        "greedy-by-conflict" => Box::new(Greedy::by_conflict()),
-        "greedy-by-area" => Box::new(Greedy::by_area()),
-        "first-fit" => Box::new(Greedy::first_fit()),
-        "best-fit" => Box::new(Greedy::best_fit()),
-        "objects-in-order" => Box::new(GreedyObjects::in_order()),
-        "objects-by-size" => Box::new(GreedyObjects::by_size()),
-        "knapsack" => Box::new(Knapsack::new()),
-        "merge" => Box::new(Merge::new().seed(seed)),
-        "exact" => Box::new(Exact::new().seed(seed).threads(threads).effort(effort)),
-        "auto" => Box::new(Auto::new().seed(seed).threads(threads).effort(effort)),
-        _ => return Err(Error::UnknownStrategy { name: name.to_owned(), known: &NAMES }),
-    })
+    match BUILT_IN.iter().find(|built_in| built_in.0 == name) {
+        Some((_, create)) => Ok(create(settings)),
+        None => Err(Error::UnknownStrategy { name: name.to_owned(), known: &NAMES }),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-use super::occupancy::align_up;
 use super::{Allocation, Strategy};
 use crate::error::Result;
 use crate::problem::{Buffer, Problem};
+use crate::support::arithmetic::align_up;
 use crate::support::limits::Limits;
 use crate::support::sorting::sort_by_keys;
 

@@ -1,10 +1,10 @@
 //! Input and output of the strategies for shared objects.
 
 use super::Allocation;
-use super::occupancy::align_up;
 use super::timeline::Timeline;
 use crate::error::{Error, Refusal, Result};
 use crate::problem::{Objects, Problem};
+use crate::support::arithmetic::align_up;
 use crate::support::ids::BufferId;
 use crate::support::sorting::sort_by_keys;
 
@@ -43,7 +43,7 @@ impl<'a> ObjectProblem<'a> {
             return Err(Error::Refused { strategy: strategy.to_owned(), reason });
         }
         let timeline = Timeline::new(problem);
-        let ids: Vec<BufferId> = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
+        let ids: Vec<BufferId> = problem.filled().collect();
         let interval = |id: &BufferId| {
             let buffer = problem.buffer(*id);
             let (first, end) = timeline.sections[id.index()];
@@ -73,6 +73,14 @@ pub(super) struct ObjectSharing {
     pub(super) object: Vec<u32>,
     /// Given objects first, with their given sizes, then the opened ones.
     pub(super) sizes: Vec<u64>,
+}
+
+impl ObjectSharing {
+    /// Total value of the intervals that are in an object.
+    pub(super) fn value(&self, values: &[u64]) -> u64 {
+        let kept = self.object.iter().zip(values).filter(|(object, _)| **object != OUTSIDE);
+        kept.map(|(_, value)| value).sum()
+    }
 }
 
 /// Start of each object. Objects lie one after the other, those of large alignment first, which

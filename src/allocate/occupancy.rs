@@ -1,5 +1,7 @@
 //! Placed rectangles, searched for holes.
 
+use crate::support::arithmetic::align_up;
+
 /// Rectangles sorted by offset, in blocks that a search can skip.
 ///
 /// A search for a hole goes upwards and tracks the highest end of the rectangles that meet the
@@ -224,10 +226,4 @@ impl Meeting {
 
 fn signed(sections: (u32, u32)) -> (i32, i32) {
     (sections.0.cast_signed(), sections.1.cast_signed())
-}
-
-/// Rounds up to a multiple of a power of two. Cannot overflow: `Problem::new` checked the totals.
-#[inline]
-pub(super) fn align_up(offset: u64, alignment: u64) -> u64 {
-    (offset + (alignment - 1)) & !(alignment - 1)
 }

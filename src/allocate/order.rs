@@ -64,11 +64,7 @@ impl<'a> Orders<'a> {
     /// Computes the data in O(n log n).
     pub(super) fn new(problem: &'a Problem) -> Self {
         let timeline = Timeline::new(problem);
-        let is_free = |id: &BufferId| {
-            let buffer = problem.buffer(*id);
-            buffer.fixed_offset().is_none() && buffer.size() > 0
-        };
-        let free = problem.ids().filter(is_free).collect();
+        let free = problem.movable();
         let fullest = fullest_sections(problem, &timeline);
         let conflicts = conflict_counts(&timeline);
         let peak = fullest.iter().map(|&(load, _)| load).max().unwrap_or(0);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::first_fit::first_allocation;
-use super::{Allocation, Strategy, height};
+use super::{Allocation, Strategy};
 use crate::error::Result;
 use crate::problem::{Buffer, Objects, Problem, lower_bound};
 use crate::support::ids::BufferId;
@@ -45,7 +45,7 @@ pub(crate) fn allocate_around(
         let allocation = run_with_obstacles(problem, obstacle_count, strategy, limits, (nodes, proven))?;
         (nodes, proven) = (allocation.nodes, allocation.proven);
         let Range { start: ceiling, end } = ranges[obstacle_count];
-        if height(problem, &allocation.offsets) <= ceiling {
+        if problem.height(&allocation.offsets) <= ceiling {
             return Ok(with_worst_stop(problem, allocation, worst));
         }
         worst = worst.max(allocation.stop);
@@ -61,7 +61,7 @@ pub(crate) fn allocate_around(
     }
     let allocation = run_with_obstacles(problem, ranges.len(), strategy, limits, (nodes, proven))?;
     let Allocation { nodes, stop, proven, .. } = allocation;
-    let is_above = height(problem, &allocation.offsets) > height(problem, &first.offsets);
+    let is_above = problem.height(&allocation.offsets) > problem.height(&first.offsets);
     Ok(match stop {
         Stop::Cancelled if is_above => Allocation { nodes, stop, proven, ..first },
         _ => with_worst_stop(problem, allocation, worst),
@@ -70,7 +70,7 @@ pub(crate) fn allocate_around(
 
 /// If a packing is not proven optimal, the reason may be that an earlier attempt was stopped.
 fn with_worst_stop(problem: &Problem, allocation: Allocation, worst: Stop) -> Allocation {
-    let is_optimal = height(problem, &allocation.offsets) <= allocation.proven;
+    let is_optimal = problem.height(&allocation.offsets) <= allocation.proven;
     let stop = if is_optimal { allocation.stop } else { allocation.stop.max(worst) };
     Allocation { stop, ..allocation }
 }

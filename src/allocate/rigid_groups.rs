@@ -4,11 +4,12 @@
 //! An item is called a *shape*. Its *frame* is the bounding buffer: size, alignment and fixed
 //! offset of the shape as a whole. Its pieces are the rectangles that it occupies.
 
-use crate::problem::{LiveRange, Problem};
+use crate::problem::{Buffer, LiveRange, Problem};
 use crate::support::ids::BufferId;
 use crate::support::limits::{Budget, Stop};
 use crate::support::random::{Keys, Random};
-use crate::support::sorting::{sort_by_keys, sort_keyed};
+use crate::support::rows::Rows;
+use crate::support::sorting::{sort_by_keys, unique};
 
 /// Maximum number of conflicts between pieces.
 const MAX_CONFLICTS: usize = 4_000_000;
@@ -74,9 +75,8 @@ struct ForbiddenRange {
 /// Shapes to pack, with their conflicts; the frames are the buffers of a problem.
 pub(crate) struct Shapes<'a> {
     frames: &'a Problem,
-    /// Start of each shape's row in `conflicts`.
-    starts: Vec<u32>,
-    conflicts: Vec<ForbiddenRange>,
+    /// By shape.
+    conflicts: Rows<ForbiddenRange>,
 }
 
 /// Result of packing.
@@ -91,9 +91,6 @@ pub(crate) struct Packed {
 
 impl<'a> Shapes<'a> {
     /// Computes the conflicts; `None` if there are too many or sizes are too large.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn new(
         frames: &'a Problem,
         pieces: &[Piece],
@@ -102,8 +99,7 @@ impl<'a> Shapes<'a> {
     ) -> Result<Option<Self>, Stop> {
         let sizes =
             frames.buffers().iter().map(|frame| u128::from(frame.size()) + u128::from(frame.alignment()));
-        let fixed =
-            frames.buffers().iter().filter_map(crate::problem::Buffer::fixed_offset).max().unwrap_or(0);
+        let fixed = frames.buffers().iter().filter_map(Buffer::fixed_offset).max().unwrap_or(0);
         let reserved = frames.reserved().last().map_or(0, |range| range.end);
         if sizes.sum::<u128>() + u128::from(fixed) + u128::from(reserved) > 1 << 60 {
             return Ok(None);
@@ -150,7 +146,7 @@ impl<'a> Shapes<'a> {
                 live.push(number);
             }
         }
-        let (mut starts, mut conflicts) = (vec![0], Vec::new());
+        let mut conflicts = Rows::default();
         for mut row in rows {
             budget.work(WORK_OF_A_CONFLICT * (1 + row.len()))?;
             sort_by_keys(&mut row, |range| [range.other.into(), (range.above + (1 << 62)).cast_unsigned()]);
@@ -163,24 +159,27 @@ impl<'a> Shapes<'a> {
                 }
                 meet
             });
-            conflicts.extend(row);
-            starts.push(conflicts.len() as u32);
+            conflicts.push(row);
         }
-        Ok(Some(Self { frames, starts, conflicts }))
+        Ok(Some(Self { frames, conflicts }))
     }
 
     fn row(&self, shape: u32) -> &[ForbiddenRange] {
-        &self.conflicts[self.starts[shape as usize] as usize..self.starts[shape as usize + 1] as usize]
+        self.conflicts.row(shape)
     }
 
     fn count(&self) -> usize {
-        self.starts.len() - 1
+        self.conflicts.count() as usize
+    }
+
+    fn frame(&self, shape: u32) -> &'a Buffer {
+        self.frames.buffer(BufferId::new(shape as usize))
     }
 
     /// Lowest offset of a shape of at least `from`, given the offsets of placed shapes. Fixed
     /// shapes return their fixed offset.
     fn lowest(&self, shape: u32, from: u64, offsets: &[Option<u64>], blocked: &mut Vec<(i64, i64)>) -> u64 {
-        let frame = self.frames.buffer(BufferId::new(shape as usize));
+        let frame = self.frame(shape);
         if let Some(fixed) = frame.fixed_offset() {
             return fixed;
         }
@@ -222,15 +221,14 @@ impl<'a> Shapes<'a> {
         budget: &mut Budget<'_>,
     ) -> Result<u64, Stop> {
         offsets.fill(None);
-        let is_fixed =
-            |shape: u32| self.frames.buffer(BufferId::new(shape as usize)).fixed_offset().is_some();
         let mut height = 0;
         for fixed in [true, false] {
-            for &shape in order.iter().filter(|&&shape| is_fixed(shape) == fixed) {
+            let is_next = |&&shape: &&u32| self.frame(shape).fixed_offset().is_some() == fixed;
+            for &shape in order.iter().filter(is_next) {
                 budget.work(WORK_OF_A_CONFLICT * (1 + self.row(shape).len()))?;
                 let offset = self.lowest(shape, 0, offsets, blocked);
                 offsets[shape as usize] = Some(offset);
-                height = height.max(offset + self.frames.buffer(BufferId::new(shape as usize)).size());
+                height = height.max(offset + self.frame(shape).size());
             }
         }
         Ok(height)
@@ -267,9 +265,6 @@ impl<'a> Shapes<'a> {
 
     /// Searches for offsets below a height. The flag says that the search was complete: then
     /// the offsets are minimal, or without offsets, none exist.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(crate) fn below(
         &self,
         height: u64,
@@ -314,10 +309,10 @@ impl<'a> Shapes<'a> {
             // The offsets may belong to an order that was rejected, so they are computed again.
             self.place(&order, &mut offsets, &mut blocked, budget)?;
             highest.clear();
-            highest.extend(order.iter().copied().filter(|&shape| {
-                let size = self.frames.buffer(BufferId::new(shape as usize)).size();
-                offsets[shape as usize].is_some_and(|offset| offset + size == height)
-            }));
+            let is_highest = |&shape: &u32| {
+                offsets[shape as usize].is_some_and(|offset| offset + self.frame(shape).size() == height)
+            };
+            highest.extend(order.iter().copied().filter(is_highest));
             let mut tries = 0;
             let before = order.clone();
             loop {
@@ -353,12 +348,11 @@ impl<'a> Shapes<'a> {
 
     /// Orders by known offset, size, area and start.
     fn orders(&self, initial: &[u64]) -> [Vec<u32>; 4] {
-        let frame = |shape: u32| self.frames.buffer(BufferId::new(shape as usize));
-        let by = |keys: &dyn Fn(u32) -> u64| {
-            let mut keyed: Vec<_> =
-                (0..self.count() as u32).map(|shape| ([keys(shape), 0], u64::from(shape))).collect();
-            sort_keyed(&mut keyed);
-            keyed.into_iter().map(|(_, shape)| shape as u32).collect()
+        let frame = |shape: u32| self.frame(shape);
+        let by = |key: &dyn Fn(u32) -> u64| {
+            let mut order: Vec<u32> = (0..self.count() as u32).collect();
+            sort_by_keys(&mut order, |&shape| [key(shape), 0]);
+            order
         };
         [
             by(&|shape| initial[shape as usize]),
@@ -369,13 +363,8 @@ impl<'a> Shapes<'a> {
     }
 }
 
-/// How far buffers may reach into others.
-struct Reaches {
-    /// By lower buffer: the first of its permissions.
-    starts: Vec<usize>,
-    /// Upper buffers and bytes, ascending for each lower buffer.
-    list: Vec<(BufferId, u64)>,
-}
+/// How far buffers may reach into others: by lower buffer, the upper buffers and bytes, ascending.
+struct Reaches(Rows<(BufferId, u64)>);
 
 impl Reaches {
     fn new(reaches: &[Reach]) -> Self {
@@ -383,22 +372,18 @@ impl Reaches {
             reaches.iter().map(|reach| (reach.lower, reach.upper, reach.bytes)).collect();
         sorted.sort_unstable();
         let count = sorted.last().map_or(0, |last| last.0.index() + 1);
-        let mut starts = vec![0; count + 1];
-        for reach in &sorted {
-            starts[reach.0.index() + 1] += 1;
-        }
-        for place in 0..count {
-            starts[place + 1] += starts[place];
-        }
-        Self { starts, list: sorted.into_iter().map(|(_, upper, bytes)| (upper, bytes)).collect() }
+        let pairs = sorted.into_iter().map(|(lower, upper, bytes)| (lower.index() as u32, (upper, bytes)));
+        Self(Rows::of_sorted(count, pairs))
     }
 
     /// Bytes that a piece may reach into another one from below. Of several permissions for one
     /// pair, the widest counts: the last.
     fn of(&self, lower: &Piece, upper: &Piece) -> i64 {
-        let from = lower.buffer.index();
-        let Some(&[start, end]) = self.starts.get(from..from + 2) else { return 0 };
-        let own = &self.list[start..end];
+        let lower = lower.buffer.index() as u32;
+        if lower >= self.0.count() {
+            return 0;
+        }
+        let own = self.0.row(lower);
         let last = own[..own.partition_point(|reach| reach.0 <= upper.buffer)].last();
         last.filter(|reach| reach.0 == upper.buffer).map_or(0, |reach| reach.1.cast_signed())
     }
@@ -407,9 +392,7 @@ impl Reaches {
 impl Packed {
     /// The packing that is known, if a limit is met before a better one is sought.
     pub(crate) fn stopped(offsets: &[u64], frames: &Problem, stop: Stop) -> Self {
-        let ends = offsets.iter().zip(frames.buffers()).map(|(offset, frame)| offset + frame.size());
-        let height = ends.max().unwrap_or(0);
-        Self { offsets: offsets.to_vec(), height, is_least: false, nodes: 0, stop }
+        Self { offsets: offsets.to_vec(), height: frames.height(offsets), is_least: false, nodes: 0, stop }
     }
 
     fn offer(&mut self, height: u64, offsets: &[Option<u64>]) {
@@ -446,7 +429,7 @@ struct Exhaustive<'s, 'a> {
 
 impl<'s, 'a> Exhaustive<'s, 'a> {
     fn new(shapes: &'s Shapes<'a>, best: &'s mut Packed) -> Self {
-        let offsets = shapes.frames.buffers().iter().map(crate::problem::Buffer::fixed_offset).collect();
+        let offsets = shapes.frames.buffers().iter().map(Buffer::fixed_offset).collect();
         Self { shapes, best, offsets, span: 1, visited: Keys::default(), blocked: Vec::new() }
     }
 
@@ -455,10 +438,10 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
         let fixed = self.offsets.iter().zip(self.shapes.frames.buffers());
         let top = fixed.filter_map(|(offset, frame)| Some((*offset)? + frame.size())).max().unwrap_or(0);
         self.descend(0, top, budget)?;
-        let alignments = || self.shapes.frames.buffers().iter().map(crate::problem::Buffer::alignment);
+        let alignments = || self.shapes.frames.buffers().iter().map(Buffer::alignment);
         let coarsest = alignments().max().unwrap_or(1);
         let finest = alignments().min().unwrap_or(1);
-        if finest == coarsest || self.shapes.conflicts.iter().all(|conflict| conflict.below > 0) {
+        if finest == coarsest || self.shapes.conflicts.entries().iter().all(|conflict| conflict.below > 0) {
             return Ok(true);
         }
         if coarsest / finest > MAX_OFFSETS {
@@ -487,7 +470,7 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
                 continue;
             }
             for offset in self.offsets_above(shape) {
-                let end = offset + self.shapes.frames.buffer(BufferId::new(shape as usize)).size();
+                let end = offset + self.shapes.frame(shape).size();
                 // The hash of a set of placed shapes is the exclusive or of their tokens, so it does
                 // not depend on the order of placement: each set is visited once.
                 let mark = Random::new(Random::new(shape.into()).next() ^ offset).key();
@@ -505,7 +488,7 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
 
     /// Offsets of a shape on the floor or on a placed shape, or within the span above it.
     fn offsets_above(&mut self, shape: u32) -> Vec<u64> {
-        let (shapes, frame) = (self.shapes, self.shapes.frames.buffer(BufferId::new(shape as usize)));
+        let (shapes, frame) = (self.shapes, self.shapes.frame(shape));
         let placed = shapes.row(shape).iter().filter_map(|conflict| {
             Some(self.offsets[conflict.other as usize]?.cast_signed() + conflict.below)
         });
@@ -516,9 +499,7 @@ impl<'s, 'a> Exhaustive<'s, 'a> {
             // With a span of 1, only the lowest offset remains.
             (first..end.max(first + 1)).step_by(frame.alignment() as usize)
         };
-        let mut from: Vec<u64> = placed.chain(reserved).chain([0]).flat_map(above).collect();
-        from.sort_unstable();
-        from.dedup();
+        let mut from = unique(placed.chain(reserved).chain([0]).flat_map(above));
         from.retain(|&offset| shapes.lowest(shape, offset, &self.offsets, &mut self.blocked) == offset);
         from
     }

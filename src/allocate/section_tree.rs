@@ -86,7 +86,7 @@ impl SectionTree {
                 while let Some(&(start, end)) = set.first()
                     && start < offset + size
                 {
-                    offset = super::occupancy::align_up(end, alignment);
+                    offset = crate::support::arithmetic::align_up(end, alignment);
                     *set = above(&set[1..], offset, &mut steps);
                 }
                 agreed += usize::from(offset == before);

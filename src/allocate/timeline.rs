@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::problem::{Buffer, LiveRange, Problem};
+use crate::support::events::Loads;
 use crate::support::ids::BufferId;
+use crate::support::sorting::unique;
 
 /// Live ranges as ranges of sections. Section `k` begins at the `k`-th distinct start of a
 /// piece. Two buffers are live at the same time if and only if they share a section: the later
@@ -22,9 +24,7 @@ impl Timeline {
     /// Builds the timeline in O(n log n).
     pub(super) fn new(problem: &Problem) -> Self {
         let pieces = problem.buffers().iter().flat_map(Buffer::pieces);
-        let mut starts: Vec<u32> = pieces.map(|piece| piece.start).collect();
-        starts.sort_unstable();
-        starts.dedup();
+        let starts = unique(pieces.map(|piece| piece.start));
         let section = |step: u32| starts.partition_point(|&start| start < step) as u32;
         let range = |live: LiveRange| (section(live.start), section(live.end));
         let sections = problem.buffers().iter().map(|buffer| range(buffer.live())).collect();
@@ -48,16 +48,10 @@ impl Timeline {
 
     /// Live bytes in each section, gaps included.
     pub(super) fn loads(&self, problem: &Problem) -> Vec<u64> {
-        let mut changes = vec![(0u64, 0u64); self.section_count() + 1];
-        for (buffer, &(first, end)) in problem.buffers().iter().zip(&self.sections) {
-            changes[first as usize].0 += buffer.size();
-            changes[end as usize].1 += buffer.size();
+        let mut loads = Loads::new(self.section_count());
+        for (buffer, &sections) in problem.buffers().iter().zip(&self.sections) {
+            loads.add(sections, buffer.size());
         }
-        let mut live = 0;
-        let loads = changes[..self.section_count()].iter().map(|(born, died)| {
-            live = live + born - died;
-            live
-        });
-        loads.collect()
+        loads.by_step()
     }
 }

@@ -393,6 +393,15 @@ impl Graph {
         }
     }
 
+    /// By operator: its position in an order; `u32::MAX` for operators that the order does not have.
+    pub(crate) fn positions_in(&self, order: &[OperatorId]) -> Vec<u32> {
+        let mut positions = vec![u32::MAX; self.operators.len()];
+        for (position, id) in (0..).zip(order) {
+            positions[id.index()] = position;
+        }
+        positions
+    }
+
     /// Checks that `order` contains every operator that runs exactly once and respects all
     /// dependencies.
     ///

@@ -115,6 +115,8 @@ impl PlacementSearch<'_> {
                 }
             }
         };
+        // Offsets decide about the node: if the optimum by load has some, the node is solved; if a pool
+        // provably has none, the node is split.
         let offset_limits = limits.clone().at_most(super::OFFSET_NODES);
         let (packed, nodes, stop) = pack(self.instance, &best, OffsetMethod::Search(&offset_limits))?;
         if matches!(stop, Stop::Cancelled | Stop::Deadline) {
@@ -171,13 +173,8 @@ struct CutTree {
 
 impl CutTree {
     fn lowest(&mut self) -> Option<CutNode> {
-        let mut best: Option<usize> = None;
-        for (index, node) in self.open.iter().enumerate() {
-            if best.is_none_or(|best| node.bound < self.open[best].bound) {
-                best = Some(index);
-            }
-        }
-        best.map(|index| self.open.remove(index))
+        let index = super::lowest(self.open.iter().map(|node| node.bound))?;
+        Some(self.open.remove(index))
     }
 
     /// Adds one child for each point of a conflict.
@@ -205,6 +202,7 @@ impl CutTree {
             self.undecided = self.undecided.min(node.bound);
             return;
         }
+        // Different orders of exclusions lead to the same set, which is searched once.
         for cut in cuts {
             let mut all = node.cuts.clone();
             all.push(cut);
@@ -227,6 +225,8 @@ fn key(cuts: &[PoolExclusion]) -> u128 {
 
 /// The instance with the pools of the exclusions removed from their masks.
 fn restricted(instance: &Instance, cuts: &[PoolExclusion]) -> Instance {
+    // Excluded pools only disappear from the masks, so every bound of the restricted instance holds for the
+    // subtree.
     let mut instance = instance.clone();
     for cut in cuts {
         match cut.point {

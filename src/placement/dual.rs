@@ -11,7 +11,7 @@
 //! steps) path steps.
 
 use super::instance::Instance;
-use super::path::{AllowedPools, PathFinder, Prices};
+use super::path::{PathFinder, PathProblem, Prices};
 use super::residency::ResidencyPath;
 use crate::support::limits::{Budget, Stop};
 
@@ -84,8 +84,9 @@ impl<'a> LagrangianRelaxation<'a> {
             let path = &mut self.paths[points.clone()];
             let (point_pools, resident_pools) =
                 (&instance.point_pools[points], instance.items[item].resident_pools);
-            let allowed = AllowedPools { point_pools, arrivals: &self.everywhere, resident_pools };
-            let cost = self.finder.best(instance, item, &self.prices, allowed, path);
+            let (prices, arrivals) = (&self.prices, self.everywhere.as_slice());
+            let problem = PathProblem { instance, item, prices, point_pools, arrivals, resident_pools };
+            let cost = self.finder.best(&problem, path);
             self.costs[item] = cost;
             sum += cost;
             if cost == f64::INFINITY {

@@ -192,6 +192,7 @@ impl Instance {
     }
 
     /// Range of the points of an item.
+    #[inline]
     pub(crate) fn points_of(&self, item: usize) -> std::ops::Range<usize> {
         let data = &self.items[item];
         let from = 2 * data.first as usize + item;
@@ -211,11 +212,13 @@ impl Instance {
 
     /// Size of an item, rounded up to the alignment of a pool: all offsets in the pool are multiples of it,
     /// so loads may count padded sizes.
+    #[inline]
     pub(crate) fn padded_size(&self, item: usize, pool: usize) -> u64 {
         self.items[item].size.next_multiple_of(self.pools[pool].alignment)
     }
 
     /// Steps strictly between the accesses around an even point.
+    #[inline]
     pub(crate) fn between(&self, item: usize, point: usize) -> (u32, u32) {
         let data = &self.items[item];
         let number = point / 2;

@@ -56,7 +56,7 @@ use crate::support::random::Random;
 use dual::{AscentLimits, DualSolution, LagrangianRelaxation};
 use offset_search::{InitialOffsets, OffsetSearch};
 use pack::{OffsetMethod, pack};
-use path::{AllowedPools, PathFinder, Prices};
+use path::{PathFinder, PathProblem, Prices};
 use primal::by_priority;
 use split::{ItemSplit, MinorItems};
 use state::{PathAssignment, PlacementState};
@@ -121,6 +121,12 @@ fn tolerance(magnitude: f64) -> f64 {
     (1e-11 * magnitude).max(1e-6)
 }
 
+/// Position of the lowest of these bounds, the first of equal ones.
+fn lowest(bounds: impl Iterator<Item = f64>) -> Option<usize> {
+    let lowest = bounds.enumerate().reduce(|best, next| if next.1 < best.1 { next } else { best });
+    lowest.map(|lowest| lowest.0)
+}
+
 /// Sums of costs are exact in floating point below this.
 const EXACT_SUMS: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
 
@@ -175,9 +181,7 @@ fn min_transient_costs(instance: &Instance, free: &Prices) -> Vec<u64> {
 fn min_costs(instance: &Instance, free: &Prices, resident_pools: u8) -> Vec<u64> {
     if instance.store() == 0 {
         let paths = PlacementState::all_in_store(instance);
-        let cost =
-            |item: usize| ResidencyPath { instance, item, path: &paths[instance.points_of(item)] }.cost();
-        return (0..instance.items.len()).map(cost).collect();
+        return (0..instance.items.len()).map(|item| instance.path_in(&paths, item).cost()).collect();
     }
     let mut finder = PathFinder::default();
     let mut path = Vec::new();
@@ -186,8 +190,9 @@ fn min_costs(instance: &Instance, free: &Prices, resident_pools: u8) -> Vec<u64>
         let point_pools = &instance.point_pools[instance.points_of(item)];
         path.clear();
         path.resize(point_pools.len(), 0);
-        let allowed = AllowedPools { point_pools, arrivals: &everywhere, resident_pools };
-        finder.best(instance, item, free, allowed, &mut path);
+        let (prices, arrivals) = (free, everywhere.as_slice());
+        let problem = PathProblem { instance, item, prices, point_pools, arrivals, resident_pools };
+        finder.best(&problem, &mut path);
         ResidencyPath { instance, item, path: &path }.cost()
     };
     let items = 0..instance.items.len();
@@ -208,7 +213,7 @@ pub(crate) fn first_overfull_pool(instance: &Instance) -> Option<OverfullPool> {
     let steps = instance.steps as usize;
     let mut load = vec![0u64; instance.store() * steps];
     for item in 0..instance.items.len() {
-        ResidencyPath { instance, item, path: &paths[instance.points_of(item)] }.intervals(|interval| {
+        instance.path_in(&paths, item).intervals(|interval| {
             let of_pool = &mut load[interval.pool * steps..(interval.pool + 1) * steps];
             for bytes in &mut of_pool[interval.from as usize..interval.end as usize] {
                 *bytes += instance.padded_size(item, interval.pool);
@@ -433,11 +438,7 @@ impl<'a> PlacementSearch<'a> {
             let mut copies = false;
             self.state.path_of(item).copies(|_| copies = true);
             if copies {
-                let path = self.state.assignment.paths[self.instance.points_of(item)].to_vec();
-                self.state.remove(item);
-                if !self.state.insert(item, &self.free) {
-                    self.state.restore(item, &path);
-                }
+                self.state.replace(item, &self.free);
             }
         }
         if self.state.assignment.cost <= self.load_incumbent.cost {
@@ -558,39 +559,24 @@ impl<'a> PlacementSearch<'a> {
     fn evict(&mut self, over: &[PlacedInterval]) -> bool {
         let mut cheapest: Option<(u64, usize)> = None;
         for (index, placed) in over.iter().enumerate() {
-            let undo = self.state.forbid(placed.item, placed.interval);
             let path = self.state.assignment.paths[self.instance.points_of(placed.item)].to_vec();
             let cost = self.state.assignment.cost;
-            self.state.remove(placed.item);
-            if self.state.insert(placed.item, &self.free) {
+            let undo = self.state.forbid(placed.item, placed.interval);
+            if self.state.replace(placed.item, &self.free) {
                 let more = self.state.assignment.cost.saturating_sub(cost);
                 if cheapest.is_none_or(|cheapest| more < cheapest.0) {
                     cheapest = Some((more, index));
                 }
                 self.state.remove(placed.item);
+                self.state.restore(placed.item, &path);
             }
-            self.state.restore(placed.item, &path);
             self.state.undo_forbid(placed.item, &undo);
         }
         let Some((_, index)) = cheapest else { return false };
-        let is_put = self.reroute(&over[index]).is_some();
-        debug_assert!(is_put, "it was put before");
+        self.state.forbid(over[index].item, over[index].interval);
+        let is_replaced = self.state.replace(over[index].item, &self.free);
+        debug_assert!(is_replaced, "it was replaced before");
         true
-    }
-
-    /// Forbids an item the pool of an interval during that interval and gives it the cheapest other path.
-    /// Returns true if the path changed; none, with the old path restored, if there is no other path.
-    fn reroute(&mut self, placed: &PlacedInterval) -> Option<bool> {
-        let undo = self.state.forbid(placed.item, placed.interval);
-        let points = self.instance.points_of(placed.item);
-        let path = self.state.assignment.paths[points.clone()].to_vec();
-        self.state.remove(placed.item);
-        if self.state.insert(placed.item, &self.free) {
-            return Some(self.state.assignment.paths[points] != path);
-        }
-        self.state.restore(placed.item, &path);
-        self.state.undo_forbid(placed.item, &undo);
-        None
     }
 
     /// The result of the search; none if no assignment has offsets.

@@ -65,6 +65,7 @@ impl CoveringIntervals {
 
     /// Adds an interval and returns the work.
     fn insert(&mut self, number: u32, interval: ResidencyInterval) -> u64 {
+        // Removal searches these lists, so no positions have to be stored.
         let nodes = self.nodes(interval);
         for &node in &nodes {
             self.lists[node].push(number);
@@ -208,6 +209,8 @@ impl PoolOccupancy {
         }
         self.spend(u64::from(end - from) + SORT_WORK * taken.len() as u64);
         sort_keyed(&mut taken);
+        // A sweep upwards over the intervals in the way: a hole lies between the highest end so far and the
+        // next start, and the capacity ends the last one.
         let mut best: Option<(u64, u64)> = None;
         let mut top = 0u64;
         let roof = ([self.bytes, self.bytes], 0);
@@ -269,6 +272,9 @@ impl PoolOccupancy {
         weight: impl Fn(usize) -> f64,
     ) -> Option<EvictionWindow> {
         let alignment = alignment.max(self.alignment);
+        // The displaced weight is a step function of the offset: upwards, it falls where an interval ends and
+        // rises where one begins to overlap. So a minimum begins at an end and stops below a start, and the
+        // aligned offsets next to these suffice, with both ends of the pool.
         let highest = self.bytes.checked_sub(size)? / alignment * alignment;
         let (mut starts, mut ends) = (Vec::new(), Vec::new());
         let mut positions = vec![0, highest];
@@ -284,6 +290,8 @@ impl PoolOccupancy {
         let [starts, ends] = [PrefixSums::new(starts), PrefixSums::new(ends)];
         let mut best: Option<EvictionWindow> = None;
         for offset in positions.into_iter().filter(|&offset| offset <= highest) {
+            // Intervals that start below the upper end, less those that end at or below the lower one, are
+            // those that overlap.
             let weight = starts.below(offset + size) - ends.below(offset + 1);
             let is_better = |best: EvictionWindow| (weight, offset) < (best.weight, best.offset);
             if weight < f64::INFINITY && best.is_none_or(is_better) {
@@ -295,6 +303,8 @@ impl PoolOccupancy {
 
     /// Numbers of the intervals that are present at steps `from..end`.
     fn overlapping(&self, from: u32, end: u32) -> impl Iterator<Item = u32> + '_ {
+        // An interval that overlaps the steps covers the first of them or starts at a later one, never both,
+        // so none is listed twice.
         self.present.at(from).chain(self.starts.within(from + 1, end))
     }
 

@@ -186,6 +186,8 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
     /// found. Points whose interval has no hole are excluded before the next try; the last try allows the
     /// backing store only.
     fn insert(&mut self, item: usize) -> bool {
+        // Free bytes do not imply a hole, so a path that fits by load may fail. The points without a hole are
+        // excluded, and the next path avoids them.
         self.state.find_free_pools(item);
         for _ in 0..MAX_PATHS {
             if !self.state.find_path(item, 0, self.free) {
@@ -241,7 +243,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
             if targets.is_empty() || self.cost() <= sufficient {
                 break;
             }
-            super::primal::shuffle(&mut targets, random);
+            random.shuffle(&mut targets);
             let before = self.cost();
             moves += targets.len();
             for item in targets {
@@ -276,6 +278,8 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         let before = self.cost();
+        // Removed items are recorded with their offsets before anything else changes, so any outcome can be
+        // undone exactly.
         let mut out = vec![self.remove(target)];
         let is_better = match self.best_displacement(target, before, random) {
             Some(placement) => self.displace(target, placement, (&mut out, before), random, budget),
@@ -346,6 +350,8 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
             return None;
         }
         let saving = (before - self.cost() - path.cost()) as f64;
+        // A displaced item weighs what it saves now, with noise: without it, the same items would be
+        // displaced again and again.
         let noise = random.next();
         let weigh = |item: usize| {
             let lost = self.store_costs[item].saturating_sub(self.state.assignment.costs[item]) as f64;
@@ -354,6 +360,8 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         };
         let data = &self.instance.items[target];
         let (mut intervals, mut displaced, mut weight) = (TargetIntervals::new(), Displaced::new(), 0.0);
+        // Each interval chooses its window alone. Windows of one pool at different steps may displace an item
+        // twice, so the list of displaced items is made unique.
         path.intervals(|interval| {
             let (pool, range) = (&self.occupancy[interval.pool], (interval.from, interval.end));
             let window = pool.cheapest_window((data.size, data.alignment), range, weigh);

@@ -8,7 +8,7 @@ pub(crate) mod best_fit;
 use std::ops::Range;
 
 use super::instance::Instance;
-use super::residency::{ResidencyInterval, ResidencyPath};
+use super::residency::ResidencyInterval;
 use super::state::PathAssignment;
 use crate::allocate::{Allocation, Auto, Strategy, infeasible_core};
 use crate::error::Result;
@@ -54,8 +54,8 @@ pub(crate) fn pack(
 ) -> Result<(PackedIntervals, u64, Stop)> {
     let mut intervals: Vec<Vec<(usize, ResidencyInterval)>> = vec![Vec::new(); instance.store()];
     for item in 0..instance.items.len() {
-        let path = &assignment.paths[instance.points_of(item)];
-        ResidencyPath { instance, item, path }
+        instance
+            .path_in(&assignment.paths, item)
             .intervals(|interval| intervals[interval.pool].push((item, interval)));
     }
     let (mut placed, mut overflowing) = (Vec::new(), Vec::new());
@@ -63,6 +63,8 @@ pub(crate) fn pack(
     for (pool, intervals) in intervals.iter().enumerate() {
         let (offsets, (own_nodes, stop), proven) = offsets(instance, pool, intervals, method)?;
         nodes += own_nodes;
+        // The node limit of one pool leaves the other pools to their own searches; a deadline or cancellation
+        // ends all.
         if matches!(stop, Stop::Cancelled | Stop::Deadline) {
             return Ok((PackedIntervals { placed, overflowing, needed, infeasible_pools }, nodes, stop));
         }
@@ -119,6 +121,7 @@ fn offsets_above_spanning(
     let spec = &instance.pools[pool];
     let alignment = |index: usize| instance.items[intervals[index].0].alignment.max(spec.alignment);
     sort_by_keys(spanning, |&index| [!alignment(index), intervals[index].0 as u64]);
+    // Large alignments first: if sizes are multiples of their alignments, the stack has no gaps.
     let mut offsets = vec![0; intervals.len()];
     let sizes = spanning.iter().map(|&index| instance.items[intervals[index].0].size);
     let bytes: u64 = sizes.clone().sum();
@@ -163,6 +166,7 @@ fn solve_offsets(problem: &Problem, method: OffsetMethod<'_>, limits: &Limits) -
         return Ok((best_fit::offsets(problem, limits)?, (0, Stop::Finished), false));
     };
     let Allocation { offsets, nodes, stop, proven, .. } = Auto::new().allocate(problem, search)?;
+    // The packing search may stop at the load bound without a proof of its own, so both bounds count.
     let lower_bound = proven.max(crate::problem::lower_bound(problem).bytes);
     let is_proven = problem.capacity().is_some_and(|capacity| lower_bound > capacity);
     Ok((offsets, (nodes, stop), is_proven))
@@ -192,8 +196,7 @@ pub(crate) fn conflict(
 ) -> Result<Vec<(usize, Range<usize>)>> {
     let (mut intervals, mut points) = (Vec::new(), Vec::new());
     for item in 0..instance.items.len() {
-        let path = &assignment.paths[instance.points_of(item)];
-        ResidencyPath { instance, item, path }.intervals_with_points(|interval, range| {
+        instance.path_in(&assignment.paths, item).intervals_with_points(|interval, range| {
             if interval.pool == pool {
                 intervals.push((item, interval));
                 points.push((item, range));
@@ -203,6 +206,7 @@ pub(crate) fn conflict(
     if intervals.len() > MAX_CORE_SEARCH {
         return Ok(points);
     }
+    // A small conflict gives few branches, so it pays to remove intervals that are not needed for it.
     let core = infeasible_core(&problem(instance, pool, &intervals)?, limits)?;
     Ok(match core {
         Some(core) => core.members.iter().map(|id| points[id.index()].clone()).collect(),

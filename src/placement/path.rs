@@ -8,7 +8,7 @@
 
 mod chip;
 
-use super::instance::{Instance, MAX_POOLS};
+use super::instance::{Instance, ItemAccess, MAX_POOLS};
 
 /// Lagrange multipliers of the capacities: the price of a byte at each step in each pool on chip, on top of
 /// the cost of traffic.
@@ -44,12 +44,17 @@ impl Prices {
     }
 }
 
-/// Restrictions on the path of an item: a mask of pools for each of its points, a mask of pools to which it
-/// may be copied for each access, and a mask of pools in which it may be resident.
+/// An item whose path is sought, the prices of its memory, and the restrictions on its path.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AllowedPools<'a> {
+pub(crate) struct PathProblem<'a> {
+    pub(crate) instance: &'a Instance,
+    pub(crate) item: usize,
+    pub(crate) prices: &'a Prices,
+    /// By point: the pools that are allowed.
     pub(crate) point_pools: &'a [u8],
+    /// By access: the pools to which the item may be copied for it.
     pub(crate) arrivals: &'a [u8],
+    /// The pools in which the item may be resident.
     pub(crate) resident_pools: u8,
 }
 
@@ -87,14 +92,14 @@ pub(crate) struct AccessTransitions<'a> {
 }
 
 impl<'a> AccessTransitions<'a> {
-    pub(crate) fn new(instance: &'a Instance, item: usize, number: usize, allowed: AllowedPools<'_>) -> Self {
+    pub(crate) fn new(problem: &PathProblem<'a>, number: usize) -> Self {
         Self {
-            instance,
-            item,
+            instance: problem.instance,
+            item: problem.item,
             number,
-            via: allowed.point_pools[2 * number + 1],
-            arrivals: allowed.arrivals[number],
-            after: allowed.point_pools[2 * number + 2],
+            via: problem.point_pools[2 * number + 1],
+            arrivals: problem.arrivals[number],
+            after: problem.point_pools[2 * number + 2],
         }
     }
 
@@ -111,6 +116,9 @@ impl<'a> AccessTransitions<'a> {
         let store = instance.store();
         let access = instance.accesses[instance.items[self.item].first as usize + self.number];
         for via in bits(self.via) {
+            // An access in the backing store of an item on chip is left out: the path on which the item
+            // leaves after its previous access stands for it. A copy to the chip needs free bytes from its
+            // arrival on.
             if via != pool && (via == store || self.arrivals >> via & 1 == 0) {
                 continue;
             }
@@ -121,6 +129,8 @@ impl<'a> AccessTransitions<'a> {
                 copied += access.before;
                 cost += access.before as f64 * (instance.pools[pool].from + spec.to) as f64;
             }
+            // Bytes from the backing store are clean. They become dirty when an access writes them on chip,
+            // and then a later copy to the store costs traffic.
             let dirty = via != store && ((dirty && pool != store) || access.write > 0);
             let arrives = via != pool && access.before > 0;
             for after in bits(self.after) {
@@ -132,6 +142,7 @@ impl<'a> AccessTransitions<'a> {
                     copied += access.after;
                     cost += access.after as f64 * (spec.from + instance.pools[after].to) as f64;
                 }
+                // At the step of a copy, the item occupies both of its ends.
                 let at_step = (1 << pool | 1 << via | 1 << after) & !(1 << store);
                 let to = (2 * after + usize::from(dirty && after != store)) as u8;
                 let copied = if store > 1 { copied as f64 } else { 0.0 };
@@ -149,6 +160,7 @@ impl<'a> AccessTransitions<'a> {
         let step = accesses[self.number].step;
         let next = accesses.get(self.number + 1).map_or(instance.steps, |next| next.step);
         let arrival = instance.arrival(self.item, self.number);
+        // Prefix sums make each price O(1), so an access costs the same however far the next one is.
         let mut prices_around =
             AccessPrices { here: [0.0; MAX_POOLS], before: [0.0; MAX_POOLS], after: [0.0; MAX_POOLS] };
         for pool in 0..instance.store() {
@@ -194,23 +206,17 @@ impl PathFinder {
     /// its cost; infinite if there is no path.
     ///
     /// O(accesses) times the cube of the number of pools.
-    pub(crate) fn best(
-        &mut self,
-        instance: &Instance,
-        item: usize,
-        prices: &Prices,
-        allowed: AllowedPools<'_>,
-        path: &mut [u8],
-    ) -> f64 {
+    pub(crate) fn best(&mut self, problem: &PathProblem<'_>, path: &mut [u8]) -> f64 {
+        let PathProblem { instance, item, resident_pools, .. } = *problem;
         let (states, (mut cost, last)) = if instance.pools.len() == 2 {
-            (chip::STATES, self.forward_single_chip(instance, item, prices, allowed))
+            (chip::STATES, self.forward_single_chip(problem))
         } else {
-            (STATES, self.forward(instance, item, prices, allowed))
+            (STATES, self.forward(problem))
         };
         let mut resident_pool = None;
         // Residency is no path over states: the item occupies its pool at every step and costs no copy.
-        for pool in bits(allowed.resident_pools & instance.items[item].resident_pools) {
-            let resident = resident_cost(instance, item, pool) + resident_price(instance, item, prices, pool);
+        for pool in bits(resident_pools & instance.items[item].resident_pools) {
+            let resident = problem.resident_cost(pool) + problem.resident_price(pool);
             if resident < cost {
                 (cost, resident_pool) = (resident, Some(pool));
             }
@@ -224,22 +230,18 @@ impl PathFinder {
     }
 
     /// Cost of the cheapest path over all accesses, and its last state.
-    fn forward(
-        &mut self,
-        instance: &Instance,
-        item: usize,
-        prices: &Prices,
-        allowed: AllowedPools<'_>,
-    ) -> (f64, usize) {
+    fn forward(&mut self, problem: &PathProblem<'_>) -> (f64, usize) {
         self.predecessors.clear();
         // Cost, then bytes copied.
         let mut costs = [(f64::INFINITY, 0.0); STATES];
-        if let Some((state, cost)) = start(instance, item, prices, allowed) {
+        if let Some((state, cost)) = problem.start() {
             costs[state].0 = cost;
         }
-        for number in 0..instance.items[item].accesses().len() {
-            let transitions = AccessTransitions::new(instance, item, number, allowed);
-            let prices_around = transitions.prices_around(prices);
+        for number in 0..problem.accesses().len() {
+            let transitions = AccessTransitions::new(problem, number);
+            let prices_around = transitions.prices_around(problem.prices);
+            // Bellman's equation for one layer: of all paths to a state, only the cheapest one can be part of
+            // a cheapest path, since the rest of the path depends on the state alone.
             let mut next = [(f64::INFINITY, 0.0); STATES];
             let mut predecessors = [(0, 0); STATES];
             for (state, &cost) in costs.iter().enumerate() {
@@ -271,6 +273,7 @@ impl PathFinder {
 
     /// Writes the path that ends in state `last`.
     fn trace(&self, states: usize, last: usize, path: &mut [u8]) {
+        // The predecessors are stored layer by layer, so the path is read from its end.
         let mut state = last;
         for (number, predecessors) in self.predecessors.chunks(states).enumerate().rev() {
             let (before, via) = predecessors[state];
@@ -282,63 +285,64 @@ impl PathFinder {
     }
 }
 
-/// The state before the first access and the price of the memory until then; none if it is not allowed.
-pub(crate) fn start(
-    instance: &Instance,
-    item: usize,
-    prices: &Prices,
-    allowed: AllowedPools<'_>,
-) -> Option<(usize, f64)> {
-    let data = &instance.items[item];
-    let pool = data.start as usize;
-    let waiting = if pool == instance.store() {
-        0.0
-    } else {
-        prices.over(pool, instance.between(item, 0)) * instance.padded_size(item, pool) as f64
-    };
-    (allowed.point_pools[0] >> pool & 1 == 1).then_some((2 * pool + usize::from(data.dirty), waiting))
-}
-
-/// Cost-to-go: by number of processed accesses and state, the least cost of the rest of the path, prices
-/// included. `STATES` entries for each number.
-pub(crate) fn costs_to_go(
-    instance: &Instance,
-    item: usize,
-    prices: &Prices,
-    allowed: AllowedPools<'_>,
-) -> Vec<f64> {
-    let count = instance.items[item].accesses().len();
-    let mut costs = vec![f64::INFINITY; (count + 1) * STATES];
-    costs[count * STATES..].fill(0.0);
-    for number in (0..count).rev() {
-        let transitions = AccessTransitions::new(instance, item, number, allowed);
-        let prices_around = transitions.prices_around(prices);
-        let (before, after) = costs.split_at_mut((number + 1) * STATES);
-        for (state, cost_to_go) in
-            before[number * STATES..].iter_mut().enumerate().take(2 * instance.pools.len())
-        {
-            transitions.for_each_transition(state, |transition| {
-                let cost = transition.cost + prices_around.of(&transition) + after[transition.to as usize];
-                *cost_to_go = cost_to_go.min(cost);
-            });
-        }
+impl<'a> PathProblem<'a> {
+    #[inline]
+    pub(crate) fn accesses(&self) -> &'a [ItemAccess] {
+        &self.instance.accesses[self.instance.items[self.item].accesses()]
     }
-    costs
-}
 
-/// Cost of a resident item.
-pub(crate) fn resident_cost(instance: &Instance, item: usize, pool: usize) -> f64 {
-    let spec = &instance.pools[pool];
-    let accesses = &instance.accesses[instance.items[item].accesses()];
-    let costs = accesses
-        .iter()
-        .map(|access| access.read as f64 * spec.read as f64 + access.write as f64 * spec.write as f64);
-    costs.sum()
-}
+    /// The state before the first access and the price of the memory until then; none if it is not allowed.
+    pub(crate) fn start(&self) -> Option<(usize, f64)> {
+        let Self { instance, item, .. } = *self;
+        let data = &instance.items[item];
+        let pool = data.start as usize;
+        let waiting = if pool == instance.store() {
+            0.0
+        } else {
+            self.prices.over(pool, instance.between(item, 0)) * instance.padded_size(item, pool) as f64
+        };
+        (self.point_pools[0] >> pool & 1 == 1).then_some((2 * pool + usize::from(data.dirty), waiting))
+    }
 
-/// Price of the memory of a resident item.
-pub(crate) fn resident_price(instance: &Instance, item: usize, prices: &Prices, pool: usize) -> f64 {
-    prices.over(pool, (0, instance.steps)) * instance.padded_size(item, pool) as f64
+    /// Cost-to-go: by number of processed accesses and state, the least cost of the rest of the path, prices
+    /// included. `STATES` entries for each number.
+    pub(crate) fn costs_to_go(&self) -> Vec<f64> {
+        let count = self.accesses().len();
+        let mut costs = vec![f64::INFINITY; (count + 1) * STATES];
+        // After the last access, every state is an end; which of them is allowed follows from the pools of
+        // the last point. The layers are then computed from the last access to the first.
+        costs[count * STATES..].fill(0.0);
+        for number in (0..count).rev() {
+            let transitions = AccessTransitions::new(self, number);
+            let prices_around = transitions.prices_around(self.prices);
+            let (before, after) = costs.split_at_mut((number + 1) * STATES);
+            let of_states = before[number * STATES..].iter_mut().enumerate();
+            for (state, cost_to_go) in of_states.take(2 * self.instance.pools.len()) {
+                transitions.for_each_transition(state, |transition| {
+                    let cost =
+                        transition.cost + prices_around.of(&transition) + after[transition.to as usize];
+                    *cost_to_go = cost_to_go.min(cost);
+                });
+            }
+        }
+        costs
+    }
+
+    /// Cost of the item if it is resident in a pool.
+    pub(crate) fn resident_cost(&self, pool: usize) -> f64 {
+        let spec = &self.instance.pools[pool];
+        let costs = self
+            .accesses()
+            .iter()
+            .map(|access| access.read as f64 * spec.read as f64 + access.write as f64 * spec.write as f64);
+        costs.sum()
+    }
+
+    /// Price of the memory of the item if it is resident in a pool.
+    pub(crate) fn resident_price(&self, pool: usize) -> f64 {
+        let bytes = self.instance.padded_size(self.item, pool) as f64;
+        self.prices.over(pool, (0, self.instance.steps)) * bytes
+    }
 }
 
 /// Indices of the bits that are set.

@@ -26,21 +26,21 @@ impl PlacementState<'_> {
         }
     }
 
-    /// Replaces the path of an item by the cheapest one at these prices.
-    pub(crate) fn replace(&mut self, item: usize, prices: &Prices) {
+    /// Replaces the path of an item by the cheapest one at these prices. Returns false, and restores the
+    /// path, if there is none.
+    pub(crate) fn replace(&mut self, item: usize, prices: &Prices) -> bool {
         let points = self.instance.points_of(item);
         let path = self.assignment.paths[points].to_vec();
         self.remove(item);
-        if !self.insert(item, prices) {
+        let is_inserted = self.insert(item, prices);
+        if !is_inserted {
             self.restore(item, &path);
         }
+        is_inserted
     }
 
     /// Descent: replaces the path of each item that costs more than its minimum, in this order, until a
     /// round saves nothing or the work is done. One round costs one shortest path per item.
-    ///
-    /// # Errors
-    /// The reason to stop.
     pub(crate) fn descend(
         &mut self,
         order: &[usize],
@@ -107,7 +107,7 @@ impl PlacementState<'_> {
             let pool = random.below(instance.store());
             let mut removed: Vec<usize> =
                 open.iter().copied().filter(|&item| item != target && self.is_at(item, pool, step)).collect();
-            shuffle(&mut removed, random);
+            random.shuffle(&mut removed);
             let max_removed = 1 + random.below(8);
             removed.truncate(max_removed);
             let extra = random.below(4);
@@ -131,7 +131,7 @@ impl PlacementState<'_> {
             // other half insert by priority with noise.
             let mut order_back = removed.clone();
             if random.below(2) == 0 {
-                shuffle(&mut order_back, random);
+                random.shuffle(&mut order_back);
                 order_back.retain(|&item| item != target);
                 order_back.insert(0, target);
             } else {
@@ -175,13 +175,6 @@ impl PlacementState<'_> {
             self.remove(item);
             self.restore(item, &paths[self.instance.points_of(item)]);
         }
-    }
-}
-
-/// Fisher-Yates shuffle.
-pub(super) fn shuffle(items: &mut [usize], random: &mut Random) {
-    for index in (1..items.len()).rev() {
-        items.swap(index, random.below(index + 1));
     }
 }
 

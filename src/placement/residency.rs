@@ -36,6 +36,14 @@ pub(crate) struct ResidencyPath<'a> {
     pub(crate) path: &'a [u8],
 }
 
+impl Instance {
+    /// The path of an item, given the paths of all items.
+    #[inline]
+    pub(crate) fn path_in<'a>(&'a self, paths: &'a [u8], item: usize) -> ResidencyPath<'a> {
+        ResidencyPath { instance: self, item, path: &paths[self.points_of(item)] }
+    }
+}
+
 impl ResidencyPath<'_> {
     /// The pool in which the item is resident from run to run, if any.
     pub(crate) fn resident_pool(&self) -> Option<usize> {
@@ -60,6 +68,8 @@ impl ResidencyPath<'_> {
         for (number, access) in instance.accesses[data.accesses()].iter().enumerate() {
             let step = access.step;
             let (via, after) = (self.path[2 * number + 1] as usize, self.path[2 * number + 2] as usize);
+            // At the step of an access in another pool, the item still occupies the pool that it leaves: a
+            // copy reads from there.
             if via != open.0 {
                 if open.0 != store {
                     let interval = ResidencyInterval { pool: open.0, from: open.1, end: step + 1 };
@@ -70,6 +80,7 @@ impl ResidencyPath<'_> {
                 let from = if arrives { instance.arrival(self.item, number) } else { step };
                 open = (via, from, 2 * number + 1);
             }
+            // An item that moves after the access occupies both pools at the step of the access.
             if after != via {
                 if via != store {
                     visit(
@@ -109,6 +120,8 @@ impl ResidencyPath<'_> {
             if before && access.before > 0 {
                 touch(if number == 0 { 0 } else { access.step }, access.step + 1);
             }
+            // The store must hold the bytes at every access that reads them there, and after every copy to
+            // it.
             let last = number + 1 == data.accesses().len();
             // The last live bytes stay to the end of the run, for the caller or the next run.
             if via || (after && access.after > 0) {

@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use crate::allocate::gcd;
+use crate::support::arithmetic::gcd;
 use crate::support::sorting::sort_by_keys;
 
 /// A knapsack of items with sizes and savings.
@@ -43,6 +43,7 @@ impl ResidentItems {
             [!u64::try_from(density).unwrap_or(u64::MAX), item as u64]
         };
         sort_by_keys(&mut list, density);
+        // Prefix sums in order of density give the linear relaxation of any suffix by binary search.
         let mut sums = vec![(0, 0)];
         for &(size, saving, _) in &list {
             let &(sizes, savings) = sums.last().expect("never empty");
@@ -105,6 +106,8 @@ impl ResidentItems {
         let bound = self.fitting_bound(capacity);
         let bound = bound - bound % self.unit;
         let mut steps = 0;
+        // Depth first without recursion: the stack is the list of items taken, and every item before `index`
+        // that is not on it was left out.
         let (mut left, mut saved, mut index) = (capacity, 0, 0);
         let mut selected: Vec<usize> = Vec::new();
         let mut best = KnapsackBound { saved: 0, bound, items: Vec::new() };

@@ -22,7 +22,6 @@ use std::collections::BTreeMap;
 use super::dual::LagrangianRelaxation;
 use super::instance::{Instance, MAX_POOLS};
 use super::path::Prices;
-use super::residency::ResidencyPath;
 use super::resident_items::{KnapsackBound, ResidentItems};
 use super::state::PlacementState;
 use super::sweep::{SweepProblem, SweepSolution, sweep};
@@ -84,6 +83,8 @@ impl ItemSplit {
                 others.push(item);
             }
         }
+        // Items that can save little in all are not worth a slot in the sweep. What they could save bounds
+        // the error, and the bound of the search is lowered by it.
         let max_saving = |item: usize| store_costs[item] - transient_costs[item];
         let is_transient = |item: usize| {
             let data = &instance.items[item];
@@ -96,6 +97,7 @@ impl ItemSplit {
         let mut take_minor = |is_candidate: &dyn Fn(usize) -> bool| {
             let mut selected: Vec<usize> =
                 others.iter().copied().filter(|&item| is_candidate(item)).collect();
+            // The smallest savings first, so that as many items as possible fit into the slack.
             sort_by_keys(&mut selected, |&item| [max_saving(item), item as u64]);
             selected.truncate(selected.len().saturating_sub(EXACT_CANDIDATES));
             selected.retain(|&item| {
@@ -126,7 +128,7 @@ pub(crate) fn optimum_by_load(
     budget: &mut Budget<'_>,
 ) -> (LoadOptimum, Result<(), Stop>) {
     let paths = PlacementState::all_in_store(instance);
-    let cost = |item| ResidencyPath { instance, item, path: &paths[instance.points_of(item)] }.cost();
+    let cost = |item| instance.path_in(&paths, item).cost();
     let store_costs: Vec<u64> = (0..instance.items.len()).map(cost).collect();
     let free = Prices::none(instance.store(), instance.steps);
     let split = ItemSplit::new(instance, &store_costs, &super::min_transient_costs(instance, &free), minor);
@@ -150,6 +152,8 @@ pub(crate) fn optimum_by_load(
     } else {
         sweep_all(instance, &split, rates, (upper_bound, tolerance, BEAM_WIDTHS.1), budget)
     };
+    // Items without a choice and resident candidates that are not selected keep their paths in the backing
+    // store.
     let best = result.best.map(|(cost, others, resident)| {
         let mut paths = paths;
         let mut from = 0;
@@ -234,7 +238,7 @@ impl CapacityPartition<'_> {
         let mut load_bounds: Vec<(u64, f64)> = Vec::new();
         // Lowest bound of the intervals that were given up.
         let mut undecided = f64::INFINITY;
-        while let Some(index) = lowest(&open) {
+        while let Some(index) = super::lowest(open.iter().map(|interval| interval.bound)) {
             let steps = self.split.resident.take_steps();
             if let Err(stop) = budget.spend_on(steps / 128, 4 * steps) {
                 let left = open.iter().map(|interval| interval.bound).fold(undecided, f64::min);
@@ -353,22 +357,12 @@ impl CapacityPartition<'_> {
             let (low, high) = (from + third, end - third);
             if at(low) <= at(high) { end = high } else { from = low }
         }
+        // Thirds of a shorter range are 0, so its last values are compared directly.
         let by_parts = (from..=end).map(at).fold(f64::INFINITY, f64::min);
         let resident_pools =
             self.split.fixed as f64 + self.priced_cost - sum * max_bytes as f64 - self.max_saved(min_bytes);
         by_parts.max(resident_pools) - self.tolerance
     }
-}
-
-/// Index of the interval with the lowest bound.
-fn lowest(open: &[CapacityInterval]) -> Option<usize> {
-    let mut best: Option<usize> = None;
-    for (index, interval) in open.iter().enumerate() {
-        if best.is_none_or(|best| interval.bound < open[best].bound) {
-            best = Some(index);
-        }
-    }
-    best
 }
 
 /// One sweep over all items, for several pools on chip.

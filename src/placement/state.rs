@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::free_bytes::FreeBytes;
 use super::instance::Instance;
-use super::path::{AllowedPools, PathFinder, Prices, bits};
+use super::path::{PathFinder, PathProblem, Prices, bits};
 use super::residency::{ResidencyInterval, ResidencyPath};
 use crate::support::random::Random;
 
@@ -91,16 +91,14 @@ impl<'a> PlacementState<'a> {
 
     /// The path of an item.
     pub(crate) fn path_of(&self, item: usize) -> ResidencyPath<'_> {
-        let path = &self.assignment.paths[self.instance.points_of(item)];
-        ResidencyPath { instance: self.instance, item, path }
+        self.instance.path_in(&self.assignment.paths, item)
     }
 
     /// Adds the bytes of an item, times `sign`, to the free bytes at the steps of its intervals.
     fn occupy(&mut self, item: usize, sign: i64) {
         let instance = self.instance;
-        let path = &self.assignment.paths[instance.points_of(item)];
         let free_bytes = &mut self.free_bytes;
-        ResidencyPath { instance, item, path }.intervals(|interval| {
+        instance.path_in(&self.assignment.paths, item).intervals(|interval| {
             let bytes = instance.padded_size(item, interval.pool) as i64;
             free_bytes[interval.pool].add(interval.from, interval.end, sign * bytes);
         });
@@ -128,8 +126,9 @@ impl<'a> PlacementState<'a> {
     pub(super) fn find_path(&mut self, item: usize, resident_pools: u8, prices: &Prices) -> bool {
         self.path.clear();
         self.path.resize(self.mask.len(), 0);
-        let allowed = AllowedPools { point_pools: &self.mask, arrivals: &self.arrivals, resident_pools };
-        self.finder.best(self.instance, item, prices, allowed, &mut self.path) < f64::INFINITY
+        let (instance, point_pools, arrivals) = (self.instance, &self.mask, &self.arrivals);
+        let problem = PathProblem { instance, item, prices, point_pools, arrivals, resident_pools };
+        self.finder.best(&problem, &mut self.path) < f64::INFINITY
     }
 
     /// The candidate path.
@@ -199,6 +198,7 @@ impl<'a> PlacementState<'a> {
         let instance = self.instance;
         let points = instance.points_of(item);
         let before = (self.point_pools[points.clone()].to_vec(), self.resident_pools[item]);
+        // A resident item leaves its pool for the whole run or not at all.
         let is_resident = self.path_of(item).resident_pool().is_some();
         if is_resident {
             self.resident_pools[item] &= !(1 << interval.pool);
@@ -262,6 +262,8 @@ impl<'a> PlacementState<'a> {
         arrivals.clear();
         for (point, &allowed) in self.point_pools[points].iter().enumerate() {
             let number = point / 2;
+            // An access occupies its pool at one step. A point between accesses occupies its pool at all
+            // steps in between, and at the steps of the accesses around it, at which copies take place.
             let is_access = point % 2 == 1;
             let range = if is_access {
                 let step = instance.accesses[data.first as usize + number].step;
@@ -277,6 +279,8 @@ impl<'a> PlacementState<'a> {
                 .fold(0, |mask, pool| mask | 1 << pool);
             mask.push(free);
             if is_access {
+                // A copy that is prefetched occupies its destination early, which may be full then although
+                // it has free bytes at the access.
                 let arrival = instance.arrival(item, number);
                 let needs = instance.accesses[data.first as usize + number].before > 0 && arrival < range.0;
                 let can_arrive = |pool: &usize| !needs || self.has_space(item, *pool, (arrival, range.0));

@@ -12,6 +12,7 @@ use crate::graph::{Graph, Occupant, Variables};
 use crate::problem::{LiveRange, Status, gap};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::Stop;
+use crate::support::sorting::with_key;
 
 /// The offset, size and live range of a tensor or scratch buffer in the arena.
 ///
@@ -298,6 +299,5 @@ impl Plan {
 
 /// The plans of an operator's bodies in a list that is sorted by operator.
 pub(crate) fn bodies_of(bodies: &[BodyPlan], operator: OperatorId) -> impl Iterator<Item = &Plan> {
-    let from = bodies.partition_point(|body| body.operator < operator);
-    bodies[from..].iter().take_while(move |body| body.operator == operator).map(|body| &body.plan)
+    with_key(bodies, operator, |body| body.operator).iter().map(|body| &body.plan)
 }

@@ -6,6 +6,7 @@ use crate::problem::LiveRange;
 use crate::support::ids::{OperatorId, PoolId, TensorId};
 use crate::support::limits::Stop;
 use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::with_key;
 
 /// A residency interval: a tensor or scratch buffer occupies bytes of a pool for some steps.
 ///
@@ -169,9 +170,7 @@ impl PoolPlan {
 
     /// The residency intervals of a tensor or scratch buffer, sorted by pool and time.
     pub fn residencies_of(&self, occupant: Occupant) -> impl Iterator<Item = &Residency> + '_ {
-        let key = key(occupant);
-        let from = self.residencies.partition_point(|residency| self::key(residency.occupant) < key);
-        self.residencies[from..].iter().take_while(move |residency| residency.occupant == occupant)
+        with_key(&self.residencies, key(occupant), |residency| key(residency.occupant)).iter()
     }
 
     /// The residency interval that the operator of a step accesses.

@@ -13,6 +13,7 @@ use crate::sharing::concerns;
 use crate::support::effort::Effort;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::Limits;
+use crate::support::sorting::unique;
 
 /// Above this number of tensors and scratch buffers, [`Effort::Default`] tries as few candidates as
 /// [`Effort::Quick`], and both try one choice of aliases for each.
@@ -147,20 +148,14 @@ impl<'a> Evaluation<'a> {
         let own = self.graph.tensors().iter().filter_map(Tensor::alignment);
         let default = self.planner.alignment;
         let scratch = self.graph.operators().iter().map(|operator| operator.scratch_alignment(default));
-        let mut cells: Vec<u64> = own.chain(scratch).chain([default]).collect();
-        cells.sort_unstable();
-        cells.dedup();
-        cells
+        unique(own.chain(scratch).chain([default]))
     }
 
     /// Size and alignment of the tensors and the scratch that are live at the step of the operator in
     /// every order, without variables.
     fn working_set(&self, id: OperatorId) -> Vec<(u64, u64)> {
         let operator = self.graph.operator(id);
-        let mut tensors: Vec<TensorId> =
-            operator.inputs().iter().chain(operator.outputs()).copied().collect();
-        tensors.sort_unstable();
-        tensors.dedup();
+        let mut tensors = unique(operator.inputs().iter().chain(operator.outputs()).copied());
         tensors.retain(|&id| self.graph.tensor(id).kind() != TensorKind::Variable);
         let mut set = self.sizes(tensors.into_iter());
         set.push((operator.scratch_bytes(), operator.scratch_alignment(self.planner.alignment)));

@@ -10,7 +10,7 @@
 
 use super::Planner;
 use super::shared::OrderPlanner;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, Permit};
 use crate::liveness::Liveness;
 use crate::plan::Plan;
@@ -39,33 +39,6 @@ const NODES_FOR_PROOF: u64 = 1_000_000;
 enum AliasChoice {
     Content(Alias),
     InPlace { input: TensorId, output: TensorId },
-}
-
-/// Reason why the search ends early.
-enum SearchEnd {
-    Stop(Stop),
-    Failed(Error),
-}
-
-impl From<Stop> for SearchEnd {
-    fn from(stop: Stop) -> Self {
-        Self::Stop(stop)
-    }
-}
-
-impl From<Interrupted> for SearchEnd {
-    fn from(interrupted: Interrupted) -> Self {
-        match interrupted {
-            Interrupted::Stopped(stop) => Self::Stop(stop),
-            Interrupted::Invalid(error) => Self::Failed(error),
-        }
-    }
-}
-
-impl From<Error> for SearchEnd {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
 }
 
 /// Result of the exhaustive search.
@@ -123,8 +96,8 @@ impl Planner {
         match outcome {
             Ok(()) if is_proven => Ok(ExhaustiveResult { over_orders: Some(height), ..result }),
             Ok(()) => Ok(result),
-            Err(SearchEnd::Stop(stop)) => Ok(ExhaustiveResult { stop, ..result }),
-            Err(SearchEnd::Failed(error)) => Err(error),
+            Err(Interrupted::Stopped(stop)) => Ok(ExhaustiveResult { stop, ..result }),
+            Err(Interrupted::Invalid(error)) => Err(error),
         }
     }
 
@@ -133,9 +106,8 @@ impl Planner {
         let mut aliases = contents.aliases.clone();
         aliases.extend(&contents.dropped);
         // In program order, the source of the bytes of an alias is decided before its users.
-        let mut step = vec![0u64; graph.operators().len()];
-        (0..).zip(graph.program_order()).for_each(|(position, id)| step[id.index()] = position);
-        sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()], 0]);
+        let step = graph.positions_in(graph.program_order());
+        sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()].into(), 0]);
         let mut choices: Vec<AliasChoice> = aliases.into_iter().map(AliasChoice::Content).collect();
         for &operator in graph.program_order() {
             for permit in graph.operator(operator).permits() {
@@ -172,7 +144,7 @@ impl JointSearch<'_> {
         &mut self,
         order: &[OperatorId],
         budget: &mut Budget<'_>,
-    ) -> std::result::Result<u64, SearchEnd> {
+    ) -> std::result::Result<u64, Interrupted> {
         let planner = self.planner;
         let liveness = Liveness::new(self.graph, order, planner.alignment, planner.variables)?;
         let live = live_ranges(self.graph, &liveness);
@@ -190,7 +162,7 @@ impl JointSearch<'_> {
         next: usize,
         order: &OrderPlanner<'_>,
         budget: &mut Budget<'_>,
-    ) -> std::result::Result<(), SearchEnd> {
+    ) -> std::result::Result<(), Interrupted> {
         let Some(&choice) = self.choices.get(next) else {
             if self.planner.sharing >= SharingLevel::All {
                 builder.collect_overlaps(order.operators, budget)?;
@@ -214,7 +186,7 @@ impl JointSearch<'_> {
         layout: &AliasLayout,
         order: &OrderPlanner<'_>,
         budget: &mut Budget<'_>,
-    ) -> std::result::Result<(), SearchEnd> {
+    ) -> std::result::Result<(), Interrupted> {
         budget.spend(1)?;
         // Fixed tensors may be too close for the bounding boxes of these groups. The packing of their exact
         // shapes starts from the boxes, so this set of aliases is skipped.

@@ -415,8 +415,7 @@ impl From<Stop> for Error {
 /// Runs a strategy and adds bound and status; the result is not verified.
 fn solution_of(problem: &Problem, strategy: &dyn Strategy, limits: &Limits) -> Result<Solution> {
     let Allocation { offsets, objects, nodes, stop, proven } = allocate_around(problem, strategy, limits)?;
-    let reach = problem.buffers().iter().zip(&offsets);
-    let height = reach.map(|(buffer, offset)| offset.saturating_add(buffer.size())).max().unwrap_or(0);
+    let height = problem.height(&offsets);
     let mut lower_bound = lower_bound(problem);
     lower_bound.bytes = lower_bound.bytes.max(proven);
     let status = Status::of(height, lower_bound.bytes, problem.capacity());

@@ -38,23 +38,24 @@ const OTHERS: u64 = 5;
 
 /// Plans a graph over the orders that the planner's mode allows.
 pub(super) fn plan(planner: &Planner, graph: &Graph) -> Result<Plan> {
-    let order = graph.program_order();
-    let scheduler = planner.scheduler(graph, planner.sharing);
-    let mut pipeline = Pipeline::start(planner, &scheduler, order, Mode::AllOrders)?;
-    match pipeline.improve(order) {
-        // A cancelled call returns the best plan so far, which is verified.
-        Ok(()) | Err(Error::Cancelled) => pipeline.finish(),
-        Err(error) => Err(error),
-    }
+    plan_orders(planner, graph, graph.program_order(), Mode::AllOrders)
 }
 
 /// Plans a graph in one order.
 pub(super) fn plan_in_order(planner: &Planner, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
+    plan_orders(planner, graph, order, Mode::OneOrder)
+}
+
+fn plan_orders(planner: &Planner, graph: &Graph, order: &[OperatorId], mode: Mode) -> Result<Plan> {
     let scheduler = planner.scheduler(graph, planner.sharing);
-    let mut pipeline = Pipeline::start(planner, &scheduler, order, Mode::OneOrder)?;
-    let is_open = pipeline.is_open();
-    let improved = if is_open { pipeline.candidate(order, planner.packing_effort()) } else { Ok(()) };
+    let mut pipeline = Pipeline::start(planner, &scheduler, order, mode)?;
+    let improved = match mode {
+        Mode::AllOrders => pipeline.improve(order),
+        Mode::OneOrder if pipeline.is_open() => pipeline.candidate(order, planner.packing_effort()),
+        Mode::OneOrder => Ok(()),
+    };
     match improved {
+        // A cancelled call returns the best plan so far, which is verified.
         Ok(()) | Err(Error::Cancelled) => pipeline.finish(),
         Err(error) => Err(error),
     }

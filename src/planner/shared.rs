@@ -187,10 +187,9 @@ impl<'a> OrderPlanner<'a> {
         effort: PackingEffort,
         limits: &Limits,
     ) -> Option<Packed> {
-        let ends = offsets.iter().zip(problem.buffers()).map(|(offset, frame)| offset + frame.size());
         let sufficient = self.over_orders.unwrap_or(self.bound);
         let are_plain = groups.are_rectangles(self.liveness) && layout.allowances.is_empty();
-        if ends.max().unwrap_or(0) <= sufficient || are_plain {
+        if problem.height(offsets) <= sufficient || are_plain {
             return None;
         }
         let mut budget = Budget::new(limits, u64::MAX);
@@ -201,9 +200,6 @@ impl<'a> OrderPlanner<'a> {
     }
 
     /// Exact shapes of the groups; none if there are too many pieces.
-    ///
-    /// # Errors
-    /// The reason to stop.
     pub(super) fn shapes<'p>(
         &self,
         layout: &AliasLayout,

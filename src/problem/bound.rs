@@ -1,8 +1,9 @@
 //! Lower bounds on the arena, with the buffers that cause them.
 
-use crate::problem::{Buffer, Problem};
+use crate::problem::{Buffer, LiveRange, Problem};
+use crate::support::events::{Event, events};
 use crate::support::ids::BufferId;
-use crate::support::sorting::{ascend, in_time};
+use crate::support::sorting::unique;
 
 /// A lower bound on the arena, with a certificate.
 ///
@@ -94,41 +95,32 @@ fn highest_fixed(problem: &Problem) -> LowerBound {
 /// Distinct alignments of buffers of positive size, ascending.
 fn alignments(problem: &Problem) -> Vec<u64> {
     let filled = problem.buffers().iter().filter(|buffer| buffer.size() > 0);
-    let mut alignments: Vec<u64> = filled.map(Buffer::alignment).collect();
-    ascend(&mut alignments);
-    alignments.dedup();
-    alignments
+    unique(filled.map(Buffer::alignment))
 }
 
 /// The step with the largest load of buffers aligned to `alignment` or more, and that load with
 /// the padding between the buffers.
 fn stacked_load(problem: &Problem, alignment: u64) -> (u64, u32) {
-    let counts = |buffer: &Buffer| buffer.size() > 0 && buffer.alignment() >= alignment;
-    let pieces = || {
-        let counted = problem.buffers().iter().zip(0u32..).filter(|(buffer, _)| counts(buffer));
-        counted.flat_map(|(buffer, number)| buffer.pieces().map(move |piece| (piece, number)))
-    };
-    let room = |number: usize| {
-        let size = problem.buffers()[number].size();
-        (size, padding(size, alignment))
-    };
-    let mut ended = in_time(pieces().map(|(piece, number)| (piece.end, number))).peekable();
+    let counts = |buffer: &&Buffer| buffer.size() > 0 && buffer.alignment() >= alignment;
+    let counted = problem.buffers().iter().filter(counts);
+    let pieces: Vec<(LiveRange, u64)> =
+        counted.flat_map(|buffer| buffer.pieces().map(|piece| (piece, buffer.size()))).collect();
     let mut load: u64 = 0;
     let mut paddings = LivePaddings::default();
     let mut best = (0, 0);
-    for (start, number) in in_time(pieces().map(|(piece, number)| (piece.start, number))) {
-        // Ranges are half-open, so a buffer that ends at `start` is no longer live.
-        while let Some((_, gone)) = ended.next_if(|&(end, _)| end <= start) {
-            let (size, padding) = room(gone);
+    for Event { step, starts, range } in events(pieces.iter().map(|(piece, _)| (piece.start, piece.end))) {
+        let size = pieces[range].1;
+        let padding = padding(size, alignment);
+        if !starts {
             load -= size + padding;
             paddings.remove(padding);
+            continue;
         }
-        let (size, padding) = room(number);
         load += size + padding;
         paddings.add(padding);
         let stacked = lifted(problem, load, alignment) - paddings.largest();
         if stacked > best.0 {
-            best = (stacked, start);
+            best = (stacked, step);
         }
     }
     best

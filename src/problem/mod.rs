@@ -20,6 +20,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::error::{Error, FixedBuffer, Named, Result, Subject};
+use crate::support::events::{Event, events, join_ranges};
 use crate::support::ids::BufferId;
 use crate::support::sorting::sort_by_keys;
 
@@ -250,19 +251,12 @@ impl Problem {
     /// [`Error::Reserved`] for an empty range, [`Error::FixedReserved`] if a fixed buffer overlaps a
     /// range, [`Error::TotalOverflow`].
     pub fn with_reserved(mut self, ranges: impl IntoIterator<Item = Range<u64>>) -> Result<Self> {
-        let mut ranges: Vec<Range<u64>> = ranges.into_iter().collect();
-        if let Some(Range { start, end }) = ranges.iter().find(|range| range.is_empty()) {
-            return Err(Error::Reserved { start: *start, end: *end });
+        let mut ranges: Vec<(u64, u64)> = ranges.into_iter().map(|range| (range.start, range.end)).collect();
+        if let Some(&(start, end)) = ranges.iter().find(|range| range.0 >= range.1) {
+            return Err(Error::Reserved { start, end });
         }
-        sort_by_keys(&mut ranges, |range| [range.start, 0]);
-        ranges.dedup_by(|next, range| {
-            let meet = next.start <= range.end;
-            if meet {
-                range.end = range.end.max(next.end);
-            }
-            meet
-        });
-        self.reserved = ranges;
+        join_ranges(&mut ranges);
+        self.reserved = ranges.into_iter().map(|(start, end)| start..end).collect();
         self.check_total()?;
         self.check_reserved()?;
         Ok(self)
@@ -309,6 +303,28 @@ impl Problem {
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (BufferId, &Buffer)> {
         self.buffers.iter().enumerate().map(|(index, buffer)| (BufferId::new(index), buffer))
+    }
+
+    /// Ids of the buffers of positive size, ascending. Others overlap nothing.
+    pub(crate) fn filled(&self) -> impl Iterator<Item = BufferId> + '_ {
+        self.ids().filter(|&id| self.buffer(id).size > 0)
+    }
+
+    /// Ids of the buffers that a strategy places, ascending: those of positive size without a fixed offset.
+    pub(crate) fn movable(&self) -> Vec<BufferId> {
+        self.filled().filter(|&id| self.buffer(id).fixed_offset.is_none()).collect()
+    }
+
+    /// The fixed offset of each buffer, or 0.
+    pub(crate) fn fixed_offsets(&self) -> Vec<u64> {
+        self.buffers.iter().map(|buffer| buffer.fixed_offset.unwrap_or(0)).collect()
+    }
+
+    /// Height of the arena that these offsets need: the end of the topmost buffer.
+    pub(crate) fn height(&self, offsets: &[u64]) -> u64 {
+        let ends =
+            self.buffers.iter().zip(offsets).map(|(buffer, offset)| offset.saturating_add(buffer.size));
+        ends.max().unwrap_or(0)
     }
 
     /// Capacity in bytes, if there is one.
@@ -385,7 +401,7 @@ impl Problem {
     }
 
     fn check_reserved(&self) -> Result<()> {
-        for id in self.ids().filter(|&id| self.buffer(id).size > 0) {
+        for id in self.filled() {
             let buffer = self.buffer(id);
             let Some(offset) = buffer.fixed_offset else { continue };
             let index = self.reserved.partition_point(|range| range.end <= offset);
@@ -398,8 +414,7 @@ impl Problem {
     }
 
     fn check_fixed(&self) -> Result<()> {
-        let fixed = self.ids().filter(|&id| self.buffer(id).size > 0);
-        let placed = fixed.filter_map(|id| Some((id, self.buffer(id).fixed_offset?)));
+        let placed = self.filled().filter_map(|id| Some((id, self.buffer(id).fixed_offset?)));
         let clash = first_overlap(placed.flat_map(|(id, offset)| {
             let buffer = self.buffer(id);
             buffer.pieces().map(move |piece| (id, offset, offset + buffer.size, piece))
@@ -413,24 +428,19 @@ impl Problem {
         }
     }
 }
+
 /// Finds a pair of rectangles that overlap in time and space, by a sweep over time with the live
 /// rectangles sorted by offset.
-/// that keeps the live ones sorted by offset.
 fn first_overlap(
     rectangles: impl Iterator<Item = (BufferId, u64, u64, LiveRange)>,
 ) -> Option<(BufferId, BufferId)> {
     use std::collections::BTreeMap;
 
     let rectangles: Vec<_> = rectangles.collect();
-    let mut events: Vec<(u32, bool, usize)> = Vec::with_capacity(rectangles.len() * 2);
-    for (index, rectangle) in rectangles.iter().enumerate() {
-        events.push((rectangle.3.start, true, index));
-        events.push((rectangle.3.end, false, index));
-    }
-    sort_by_keys(&mut events, |&(step, starts, _)| [step.into(), starts.into()]);
     let mut live: BTreeMap<u64, (u64, BufferId)> = BTreeMap::new();
-    for (_, starts, index) in events {
-        let (id, offset, end, _) = rectangles[index];
+    for Event { starts, range, .. } in events(rectangles.iter().map(|&(.., piece)| (piece.start, piece.end)))
+    {
+        let (id, offset, end, _) = rectangles[range];
         if !starts {
             live.remove(&offset);
             continue;

@@ -2,6 +2,8 @@
 
 use super::Rectangle;
 use crate::Placement;
+use crate::support::coverage::CoverageTree;
+use crate::support::events::{Event, events};
 
 /// Live bytes from a step on, up to the next point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,93 +20,20 @@ pub(super) struct ProfilePoint {
 pub(super) fn points_of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Vec<ProfilePoint> {
     let drawn = rectangles.into_iter().filter(|rectangle| !rectangle.is_empty());
     let places: Vec<Placement> = drawn.map(|rectangle| rectangle.place).collect();
-    let mut heights: Vec<u64> = places.iter().flat_map(|place| [place.offset, place.end()]).collect();
-    heights.sort_unstable();
-    heights.dedup();
-    let mut changes: Vec<(u32, bool, u64, u64)> = Vec::new();
-    for place in &places {
-        changes.push((place.live.start, true, place.offset, place.end()));
-        changes.push((place.live.end, false, place.offset, place.end()));
-    }
-    changes.sort_unstable();
-    let mut covered = LoadTree::new(&heights);
+    let range = |place: &Placement| (place.offset, place.end());
+    let mut covered = CoverageTree::new(places.iter().map(range));
+    let events: Vec<Event> = events(places.iter().map(|place| (place.live.start, place.live.end))).collect();
     let mut points: Vec<ProfilePoint> = Vec::new();
-    for (i, &(step, begins, bottom, top)) in changes.iter().enumerate() {
-        covered.change(bottom, top, if begins { 1 } else { -1 });
-        if changes.get(i + 1).is_none_or(|next| next.0 > step) {
-            let (live, top) = covered.all();
-            if points.last().is_none_or(|last| (last.live, last.top) != (live, top)) {
-                points.push(ProfilePoint { step, live, top });
-            }
+    for simultaneous in events.chunk_by(|first, second| first.step == second.step) {
+        for event in simultaneous {
+            covered.change(range(&places[event.range]), if event.starts { 1 } else { -1 });
+        }
+        let (live, top) = covered.covered();
+        if points.last().is_none_or(|last| (last.live, last.top) != (live, top)) {
+            points.push(ProfilePoint { step: simultaneous[0].step, live, top });
         }
     }
     points
-}
-
-/// Bytes covered by a changing set of intervals: a segment tree over their ends (Bentley, Algorithms
-/// for Klee's rectangle problems, 1977).
-struct LoadTree<'a> {
-    heights: &'a [u64],
-    nodes: Vec<CoverageNode>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct CoverageNode {
-    /// Number of intervals that cover the whole node, but not its whole parent.
-    whole: i32,
-    bytes: u64,
-    /// End of the highest covered byte; 0 if none is covered.
-    top: u64,
-}
-
-impl<'a> LoadTree<'a> {
-    fn new(heights: &'a [u64]) -> Self {
-        let leaves = heights.len().saturating_sub(1).next_power_of_two();
-        Self { heights, nodes: vec![CoverageNode::default(); 2 * leaves] }
-    }
-
-    fn all(&self) -> (u64, u64) {
-        let root = self.nodes[1];
-        (root.bytes, root.top)
-    }
-
-    fn change(&mut self, bottom: u64, top: u64, by: i32) {
-        let index = |height| self.heights.partition_point(|&end| end < height);
-        let (from, to) = (index(bottom), index(top));
-        // An interval that ends at `u64::MAX` by saturation may be empty.
-        if from < to {
-            self.change_in(1, 0, self.nodes.len() / 2, (from, to), by);
-        }
-    }
-
-    fn change_in(&mut self, node: usize, start: usize, end: usize, (from, to): (usize, usize), by: i32) {
-        if to <= start || end <= from {
-            return;
-        }
-        if from <= start && end <= to {
-            self.nodes[node].whole += by;
-        } else {
-            let middle = usize::midpoint(start, end);
-            self.change_in(2 * node, start, middle, (from, to), by);
-            self.change_in(2 * node + 1, middle, end, (from, to), by);
-        }
-        self.nodes[node] = self.counted(node, start, end);
-    }
-
-    fn counted(&self, node: usize, start: usize, end: usize) -> CoverageNode {
-        let whole = self.nodes[node].whole;
-        if whole > 0 {
-            // A covered node lies between two interval ends, so both bounds are in `heights`.
-            let (bottom, top) = (self.heights[start], self.heights[end]);
-            return CoverageNode { whole, bytes: top - bottom, top };
-        }
-        match (self.nodes.get(2 * node), self.nodes.get(2 * node + 1)) {
-            (Some(low), Some(high)) => {
-                CoverageNode { whole, bytes: low.bytes + high.bytes, top: low.top.max(high.top) }
-            }
-            _ => CoverageNode { whole, bytes: 0, top: 0 },
-        }
-    }
 }
 
 #[cfg(test)]

@@ -19,9 +19,6 @@ use crate::support::sorting::unique;
 /// been beyond the end of the arena.
 ///
 /// Costs O(tensors of the operator and its host) for each operator.
-///
-/// # Errors
-/// The reason for stopping.
 pub(super) fn absorb(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<MergedOperator>, Stop> {
     let count = network.operator_count();
     let mut parts: Vec<MergedOperator> = Vec::with_capacity(count as usize);
@@ -51,14 +48,8 @@ pub(super) fn absorb(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<M
         // Two conditions: the step adds nothing to the bytes live before it, and the outputs are not
         // larger than the inputs that die. The second one keeps the level after the step.
         let costs = network.added_bytes(operator, written, dies_here) > 0 || written > network.bytes(&dying);
-        let padded = network.paddings.any
-            && network
-                .reads
-                .row(operator)
-                .iter()
-                .any(|&tensor| network.paddings.tensors[tensor as usize] > 0);
         if costs
-            || padded
+            || network.reads_padded(operator)
             || network.reads.row(operator).iter().any(host_overwrites)
             || network.first > 0
             || network.paddings.transient[operator as usize] > 0

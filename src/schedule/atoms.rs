@@ -5,13 +5,12 @@
 //! that outputs may overwrite. The pieces are the atoms. They take the role of tensors in the search
 //! for orders: an atom is live while any tensor that holds it is live.
 
-use super::Result;
-use super::rows::Rows;
+use super::{Result, Scheduler};
 use crate::effects::{Reuse, reuses};
-use crate::graph::Graph;
-use crate::sharing::{ContentAliases, SharingLevel, SourceRange, SourceRanges, concerns};
+use crate::sharing::{ContentAliases, SourceRange, SourceRanges, concerns};
 use crate::support::ids::TensorId;
 use crate::support::limits::{Budget, Limits};
+use crate::support::rows::Rows;
 
 /// A range of bytes of one source tensor that the same tensors hold.
 #[derive(Clone, Debug)]
@@ -44,12 +43,8 @@ impl Atoms {
     ///
     /// # Errors
     /// [`Stop::Cancelled`](crate::Stop::Cancelled).
-    pub(super) fn new(
-        graph: &Graph,
-        default_alignment: u64,
-        (sharing, limits): (SharingLevel, &Limits),
-        unit: u64,
-    ) -> Result<Self> {
+    pub(super) fn new(scheduler: &Scheduler<'_>, unit: u64) -> Result<Self> {
+        let &Scheduler { graph, default_alignment, sharing, ref limits, .. } = scheduler;
         let contents = |limits: &Limits| {
             let budget = &mut Budget::new(limits, u64::MAX);
             ContentAliases::new(graph, default_alignment, sharing, budget)

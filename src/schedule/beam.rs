@@ -2,7 +2,7 @@
 
 use super::charge_nodes;
 use super::network::Network;
-use super::ready_cursor::{ReadyCursor, zobrist_keys};
+use super::ready_cursor::{ReadyCursor, path_from_root, zobrist_keys};
 use crate::support::limits::{Budget, Stop};
 use crate::support::random::Keys;
 use crate::support::sorting::{Keyed, sort_keyed};
@@ -40,9 +40,6 @@ struct BeamCandidate {
 ///
 /// O(n w r (d + log (w r))) for n operators of degree d, width w and r ready operators. Stops early
 /// if the budget of nodes will not suffice at the pace so far.
-///
-/// # Errors
-/// The reason for stopping.
 pub(super) fn beam(
     network: &Network,
     width: usize,
@@ -156,13 +153,8 @@ impl Pace {
 
 /// The operators on the path from the root to a node, in the order in which they run.
 fn path_to(nodes_kept: &[BeamNode], ran: &[u32], end: u32) -> Vec<u32> {
-    let mut path = Vec::new();
-    let mut node = end;
-    while node < u32::MAX {
-        path.push(node);
-        node = nodes_kept[node as usize].parent;
-    }
-    let operators = path.iter().rev().flat_map(|&node| {
+    let path = path_from_root(end, |node| nodes_kept[node as usize].parent);
+    let operators = path.into_iter().flat_map(|node| {
         let (from, to) = nodes_kept[node as usize].ran;
         &ran[from as usize..to as usize]
     });

@@ -38,9 +38,6 @@ const WORK_AT_ONCE: u64 = 1 << 17;
 /// largest step. A flow that is stopped early is below the minimum cut, so the bound stays valid.
 ///
 /// A flow costs O(V^2 E) at worst, in practice a few passes over the edges.
-///
-/// # Errors
-/// The reason for stopping.
 pub(super) fn cut_bound(
     network: &Network,
     goal: CutGoal<'_>,

@@ -3,6 +3,7 @@
 use bitvec::vec::BitVec;
 
 use super::network::Network;
+use crate::support::sorting::unique;
 
 /// The executed set and its live bytes. The state depends on the set alone, not on the order in which
 /// its operators ran. So the searches may add and remove operators in any order, and a set that
@@ -53,9 +54,7 @@ impl<'a> ExecutionState<'a> {
             paddings: Vec::new(),
         };
         if network.paddings.any {
-            let mut all = network.paddings.tensors.clone();
-            all.sort_unstable();
-            all.dedup();
+            let all = unique(network.paddings.tensors.iter().copied());
             state.paddings = all.into_iter().map(|padding| (padding, 0)).collect();
         }
         for &tensor in &network.present {

@@ -22,9 +22,6 @@ impl GreedyRule {
     pub(super) const ALL: [Self; 3] = [Self::ProgramOrder, Self::Newest, Self::MinGrowth];
 
     /// Computes an order by this rule. O((n + m) log n) for n operators and m reads.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(super) fn order(self, network: &Network, budget: &mut Budget<'_>) -> Result<Vec<u32>, Stop> {
         let mut state = ExecutionState::new(network);
         let count = network.operator_count();

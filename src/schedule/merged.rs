@@ -1,9 +1,9 @@
 //! Operators that a reduction merges into one.
 
 use super::network::Network;
-use super::rows::Rows;
 use super::savings::Saving;
 use super::trees::Segment;
+use crate::support::rows::Rows;
 use crate::support::sorting::unique;
 
 /// One or more operators that a reduction merges into one.
@@ -40,10 +40,10 @@ impl MergedOperator {
 
     /// A segment of the optimal order of a tree, which runs after the previous segment.
     pub(super) fn segment(network: &Network, segment: Segment, previous: Option<u32>) -> Self {
-        let members = unique(segment.operators.clone());
+        let members = unique(segment.operators.iter().copied());
         let is_member = |operator: u32| members.binary_search(&operator).is_ok();
         let of_all = |rows: &Rows| -> Vec<u32> {
-            unique(members.iter().flat_map(|&member| rows.row(member)).copied().collect())
+            unique(members.iter().flat_map(|&member| rows.row(member)).copied())
         };
         let (mut reads, mut writes) = (of_all(&network.reads), of_all(&network.writes));
         let is_internal = |tensor: u32| network.readers.row(tensor).iter().all(|&reader| is_member(reader));

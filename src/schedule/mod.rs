@@ -23,7 +23,6 @@ mod network;
 mod postpone;
 mod ready_cursor;
 mod reduce;
-mod rows;
 mod savings;
 mod search;
 mod segments;
@@ -38,7 +37,6 @@ use execution_state::peak;
 use greedy::GreedyRule;
 use network::Network;
 use reduce::ReducedNetwork;
-pub(crate) use rows::Rows;
 use search::search;
 use segments::independent_ranges;
 use subproblem::SubproblemBuilder;
@@ -204,8 +202,7 @@ impl<'a> Scheduler<'a> {
     /// [`Stop::Cancelled`], as for every function that needs the network.
     fn network(&self) -> Result<&Network> {
         if self.network.get().is_none() {
-            let Self { graph, default_alignment, variables, sharing, .. } = *self;
-            let network = Network::new(graph, default_alignment, variables, sharing, &self.limits)?;
+            let network = Network::new(self, network::unit(self))?;
             // `OnceCell` is not shared between threads, so the cell is still empty.
             let _ = self.network.set(network);
         }
@@ -214,11 +211,7 @@ impl<'a> Scheduler<'a> {
 
     /// The network without rounding sizes to alignment, if rounding changes any size.
     fn plain_network(&self) -> Result<Option<Network>> {
-        let Self { graph, default_alignment, variables, sharing, ref limits, .. } = *self;
-        if !self.network()?.paddings.any {
-            return Ok(None);
-        }
-        Network::in_cells(graph, 1, default_alignment, variables, (sharing, limits)).map(Some)
+        if self.network()?.paddings.any { Network::new(self, 1).map(Some) } else { Ok(None) }
     }
 
     /// Searches for an order of low peak.
@@ -281,10 +274,7 @@ impl<'a> Scheduler<'a> {
     /// Computes the peak of an order, as in [`Schedule::peak`]: a lower bound on the arena for this
     /// order under any choice of aliases. Linear in the graph.
     pub(crate) fn load(&self, order: &[OperatorId]) -> Result<u64> {
-        let mut number = vec![0; self.graph.operators().len()];
-        for (position, id) in (0..).zip(self.graph.program_order()) {
-            number[id.index()] = position;
-        }
+        let number = self.graph.positions_in(self.graph.program_order());
         Ok(peak(self.network()?, &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>()))
     }
 
@@ -335,7 +325,7 @@ impl Subproblems {
     fn adopt(&mut self, other: &Self) {
         for (target, source) in self.list.iter_mut().zip(&other.list) {
             if (target.from, target.order.len()) == (source.from, source.order.len()) {
-                target.offer(peak(&target.network, &source.order), source.order.clone());
+                target.offer(source.order.clone());
             }
         }
     }
@@ -384,7 +374,7 @@ impl ScheduleSubproblem {
         // 1. Cheap incumbents. If one of them meets the bound, no search is needed.
         for greedy in GreedyRule::ALL {
             let order = greedy.order(&self.network, budget)?;
-            self.offer(peak(&self.network, &order), order);
+            self.offer(order);
             if self.peak <= enough {
                 return Ok(());
             }
@@ -412,10 +402,7 @@ impl ScheduleSubproblem {
                 beam(&reduced.network, width, self.peak, 0, budget)
             };
             match found {
-                Ok(Some((_, order))) => {
-                    let order = reduced.expand(&order);
-                    self.offer(peak(&self.network, &order), order);
-                }
+                Ok(Some((_, order))) => self.offer(reduced.expand(&order)),
                 Ok(None) => {}
                 Err(Stop::Nodes) if is_large => stop = Stop::Nodes,
                 Err(stop) => return Err(stop),
@@ -434,8 +421,7 @@ impl ScheduleSubproblem {
                     self.bound = self.bound.max(searched.bound.min(self.peak));
                 }
                 if let Some((_, order)) = searched.found {
-                    let order = reduced.expand(&order);
-                    self.offer(peak(&self.network, &order), order);
+                    self.offer(reduced.expand(&order));
                 }
                 if searched.stop == Stop::Finished {
                     return Ok(());
@@ -467,7 +453,8 @@ impl ScheduleSubproblem {
     }
 
     /// Replaces the incumbent if the peak is lower.
-    fn offer(&mut self, peak: u64, order: Vec<u32>) {
+    fn offer(&mut self, order: Vec<u32>) {
+        let peak = peak(&self.network, &order);
         if peak < self.peak {
             (self.peak, self.order) = (peak, order);
         }

@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::Result;
 use super::atoms::{Atom, Atoms};
-use super::rows::Rows;
 use super::savings::{Saving, SavingTable};
+use super::{Result, Scheduler};
 use crate::effects::{Reuse, ReusePair, reuses};
 use crate::graph::{Graph, Tensor, TensorKind, Variables};
 use crate::sharing::{SharingLevel, concerns};
 use crate::support::ids::{OperatorId, TensorId};
-use crate::support::limits::Limits;
-use crate::support::sorting::{sort_by_keys, unique};
+use crate::support::rows::Rows;
+use crate::support::sorting::{sort_by_keys, unique, with_key};
 
 /// Operators with their tensors and dependencies. Operators are numbered in a valid order. Tensors are
 /// atoms that need memory in the arena for a part of the run.
@@ -94,38 +93,18 @@ enum AtomRole {
 }
 
 impl Network {
-    /// Builds the network of a graph, with operators numbered in program order. Linear in the graph,
-    /// except for tensors with many source ranges.
+    /// Builds the network of a scheduler's graph, with operators numbered in program order and sizes
+    /// rounded up to cells of `unit` bytes. `unit` must divide all alignments. Linear in the graph, except
+    /// for tensors with many source ranges.
     ///
     /// # Errors
     /// [`Stop::Cancelled`](crate::Stop::Cancelled).
-    pub(super) fn new(
-        graph: &Graph,
-        default_alignment: u64,
-        variables: Variables,
-        sharing: SharingLevel,
-        limits: &Limits,
-    ) -> Result<Self> {
-        let unit = unit(graph, default_alignment, variables, sharing);
-        Self::in_cells(graph, unit, default_alignment, variables, (sharing, limits))
-    }
-
-    /// Builds the network with sizes rounded up to cells of `unit` bytes. `unit` must divide all
-    /// alignments.
-    pub(super) fn in_cells(
-        graph: &Graph,
-        unit: u64,
-        default_alignment: u64,
-        variables: Variables,
-        (sharing, limits): (SharingLevel, &Limits),
-    ) -> Result<Self> {
+    pub(super) fn new(scheduler: &Scheduler<'_>, unit: u64) -> Result<Self> {
+        let &Scheduler { graph, variables, sharing, ref limits, .. } = scheduler;
         let order = graph.program_order();
-        let mut number = vec![u32::MAX; graph.operators().len()];
         // Operators get dense numbers in program order, without folded operators.
-        for (position, id) in order.iter().enumerate() {
-            number[id.index()] = position as u32;
-        }
-        let atoms = Atoms::new(graph, default_alignment, (sharing, limits), unit)?;
+        let number = graph.positions_in(order);
+        let atoms = Atoms::new(scheduler, unit)?;
         let mut network = Self::empty(order.len());
         let mut roles = vec![AtomRole::None; atoms.list.len()];
         for (role, atom) in roles.iter_mut().zip(&atoms.list) {
@@ -138,11 +117,11 @@ impl Network {
         };
         let numbered = |id: &TensorId| atoms.of(*id).iter().filter_map(|&atom| number_of(atom));
         let operator = |position: usize| graph.operator(order[position]);
-        let reads = |position| unique(operator(position).inputs().iter().flat_map(numbered).collect());
+        let reads = |position| unique(operator(position).inputs().iter().flat_map(numbered));
         // An operator writes only atoms of which it is the source. The others are views or pieces of
         // its inputs, which are live already.
         let first_written = |position| operator(position).outputs().iter().flat_map(|&id| atoms.first_in(id));
-        let writes = |position| unique(first_written(position).filter_map(number_of).collect());
+        let writes = |position| unique(first_written(position).filter_map(number_of));
         // Poll between passes that are linear in the graph.
         limits.check_cancelled()?;
         network.reads = Rows::new((0..order.len()).map(reads));
@@ -255,15 +234,9 @@ impl Network {
     pub(super) fn set_dependencies(&mut self, mut dependencies: Vec<(u32, u32)>) {
         sort_by_keys(&mut dependencies, |&(operator, before)| [operator.into(), before.into()]);
         dependencies.dedup();
-        let count = self.operator_count();
-        let mut rest = dependencies.as_slice();
-        self.before = Rows::new((0..count).map(|operator| {
-            let length = rest.iter().take_while(|pair| pair.0 == operator).count();
-            let (of_operator, others) = rest.split_at(length);
-            rest = others;
-            of_operator.iter().map(|pair| pair.1)
-        }));
-        self.after = self.before.transposed(count as usize);
+        let count = self.operator_count() as usize;
+        self.before = Rows::of_sorted(count, dependencies);
+        self.after = self.before.transposed(count);
     }
 
     /// The dependencies, as pairs of an operator and a predecessor.
@@ -316,6 +289,12 @@ impl Network {
         paddings.shared.max(paddings.transient[operator as usize])
     }
 
+    /// Returns true if an operator reads a rounded-up tensor.
+    pub(super) fn reads_padded(&self, operator: u32) -> bool {
+        let is_padded = |&tensor: &u32| self.paddings.tensors[tensor as usize] > 0;
+        self.paddings.any && self.reads.row(operator).iter().any(is_padded)
+    }
+
     pub(super) fn operator_count(&self) -> u32 {
         self.transient.len() as u32
     }
@@ -328,7 +307,8 @@ impl Network {
 /// The smallest alignment of tensors and scratch buffers in the arena. Returns 1 if tensors may share
 /// memory and alignments differ: then parts of a tensor need not start at a multiple of its
 /// alignment, and rounding them would not be sound.
-fn unit(graph: &Graph, default_alignment: u64, variables: Variables, sharing: SharingLevel) -> u64 {
+pub(super) fn unit(scheduler: &Scheduler<'_>) -> u64 {
+    let &Scheduler { graph, default_alignment, variables, sharing, .. } = scheduler;
     let in_arena = |tensor: &&Tensor| match tensor.kind() {
         TensorKind::Constant => false,
         TensorKind::Variable => variables == Variables::Arena && tensor.bytes() > 0,
@@ -392,7 +372,7 @@ fn savings(
         // Atoms without a number are live throughout the run. They do not die, so overwriting
         // them saves nothing.
         let covered_atoms = atoms.within(input, from, end);
-        let overwritten = unique(covered_atoms.iter().filter_map(|&atom| number_of(atom)).collect());
+        let overwritten = unique(covered_atoms.iter().filter_map(|&atom| number_of(atom)));
         let pair = ReusePair {
             output: *outputs.get(&output)?,
             input: *inputs.get(&input)?,
@@ -409,10 +389,7 @@ fn savings(
 /// Returns pairs of an atom of an input and an output that may overwrite it, ascending. Returns no
 /// pairs if only one output may overwrite inputs. O(n log n) in the number of atoms.
 fn covered(reuses: &[Reuse], atoms: &Atoms) -> Vec<(u32, TensorId)> {
-    let mut pairs: Vec<(TensorId, TensorId)> =
-        reuses.iter().map(|reuse| (reuse.output, reuse.input)).collect();
-    pairs.sort_unstable();
-    pairs.dedup();
+    let pairs = unique(reuses.iter().map(|reuse| (reuse.output, reuse.input)));
     match (pairs.first(), pairs.last()) {
         (Some(first), Some(last)) if first.0 != last.0 => {}
         _ => return Vec::new(),
@@ -437,10 +414,8 @@ fn has_rival(output: TensorId, covered: &[(u32, TensorId)], atoms: &Atoms) -> bo
     }
     let mut held = atoms.of(output).iter().filter(|&&atom| atoms.list[atom as usize].source != output);
     held.any(|&atom| {
-        let from = covered.partition_point(|pair| pair.0 < atom);
         // The outputs of one atom are sorted, so if any of them is a rival, the first or the last is.
-        let end = covered.partition_point(|pair| pair.0 <= atom);
-        covered[from..end].first().is_some_and(|pair| pair.1 != output)
-            || covered[from..end].last().is_some_and(|pair| pair.1 != output)
+        let of_atom = with_key(covered, atom, |pair| pair.0);
+        [of_atom.first(), of_atom.last()].into_iter().flatten().any(|pair| pair.1 != output)
     })
 }

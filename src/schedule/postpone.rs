@@ -22,9 +22,6 @@ use crate::support::sorting::unique;
 /// identity of the first operator matters.
 ///
 /// Costs O(tensors of the two operators) for each operator.
-///
-/// # Errors
-/// The reason for stopping.
 pub(super) fn postpone(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<MergedOperator>, Stop> {
     let count = network.operator_count();
     let mut parts: Vec<MergedOperator> =

@@ -96,9 +96,6 @@ impl<'a> ReadyCursor<'a> {
     /// Sound because moving a free operator to the front of any order from here raises no step.
     /// Operators that free a rounded-up tensor are not free: the padding of that tensor may have
     /// been beyond the end of the arena.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(super) fn run_free_operators(
         &mut self,
         peak: u64,
@@ -110,7 +107,7 @@ impl<'a> ReadyCursor<'a> {
             let free = |&operator: &u32| {
                 let step = state.step(operator);
                 let is_free =
-                    step.after <= state.live && step.bytes <= peak && !reads_padded(state, operator);
+                    step.after <= state.live && step.bytes <= peak && !state.network.reads_padded(operator);
                 is_free.then_some((operator, step.bytes))
             };
             // The operator with the lowest number, so that the result does not depend on the order of
@@ -122,13 +119,6 @@ impl<'a> ReadyCursor<'a> {
             ran(operator, bytes);
         }
     }
-}
-
-/// Returns true if an operator reads a rounded-up tensor.
-fn reads_padded(state: &ExecutionState<'_>, operator: u32) -> bool {
-    let network = state.network;
-    let padded = |&tensor: &u32| network.paddings.tensors[tensor as usize] > 0;
-    network.paddings.any && network.reads.row(operator).iter().any(padded)
 }
 
 /// Work units of evaluating the step of an operator or running it.
@@ -143,4 +133,12 @@ fn work(network: &Network, operator: u32) -> u32 {
 pub(super) fn zobrist_keys(count: u32) -> Vec<u128> {
     let mut random = Random::new(0x243f_6a88_85a3_08d3);
     (0..count).map(|_| random.key()).collect()
+}
+
+/// The nodes from the root of a search tree to `end`, by their parents; `u32::MAX` stands for none.
+pub(super) fn path_from_root(end: u32, parent: impl Fn(u32) -> u32) -> Vec<u32> {
+    let above = |&node: &u32| Some(parent(node)).filter(|&parent| parent < u32::MAX);
+    let mut path: Vec<u32> = std::iter::successors(Some(end), above).collect();
+    path.reverse();
+    path
 }

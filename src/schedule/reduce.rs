@@ -5,11 +5,11 @@ use super::closure::{MAX_CLOSURE, descendants};
 use super::merged::MergedOperator;
 use super::network::{Network, Paddings};
 use super::postpone::postpone;
-use super::rows::Rows;
 use super::savings::SavingTable;
 use super::trees::{Segment, trees};
 use super::twins::order_twins;
 use crate::support::limits::{Budget, Stop};
+use crate::support::rows::Rows;
 
 /// A reduced network, and the operators of the original network that each of its operators stands
 /// for, in the order in which they run.
@@ -30,9 +30,6 @@ impl ReducedNetwork {
     /// Each step preserves at least one optimal order of the network that it gets, so their composition
     /// does. Redundant dependencies and identical operators need the transitive closure, one bit for
     /// each pair of operators, and are skipped for large networks.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(super) fn new(network: &Network, budget: &mut Budget<'_>) -> Result<Self, Stop> {
         // Each reduction takes about a microsecond for each operator.
         let steps = 512 * network.operator_count() as usize;

@@ -1,7 +1,7 @@
 //! Bytes that operators may save by overwriting inputs that die at their steps.
 
-use super::rows::Rows;
 use crate::effects::{ReusePair, max_saved_bytes, positions_by_input};
+use crate::support::rows::Rows;
 
 /// A permission to overwrite an input with an output, and the network's tensors that hold the bytes
 /// concerned. Only bytes of tensors that die at the step are saved. (If a tensor survives the step,
@@ -17,10 +17,8 @@ pub(super) struct Saving {
 /// The savings of all operators.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SavingTable {
-    /// By operator: the position of its first pair. The last entry is the number of pairs.
-    starts: Vec<u32>,
-    /// The pairs of all operators; within an operator sorted by output, then input.
-    pairs: Vec<ReusePair>,
+    /// By operator: its pairs, sorted by output, then input.
+    pairs: Rows<ReusePair>,
     /// For each operator: positions of its pairs, relative to the first one, sorted by input, then
     /// output.
     by_input: Vec<u32>,
@@ -30,59 +28,51 @@ pub(super) struct SavingTable {
 
 impl SavingTable {
     pub(super) fn new(rows: impl Iterator<Item = Vec<Saving>>) -> Self {
-        let mut table = Self { starts: vec![0], ..Self::default() };
-        let mut overwritten = Vec::new();
+        let mut table = Self::default();
         for mut row in rows {
             row.sort_by_key(|saving| (saving.pair.output, saving.pair.input));
-            let first = table.pairs.len();
-            for Saving { pair, overwritten: tensors } in row {
-                table.pairs.push(pair);
-                overwritten.push(tensors);
+            table.pairs.push(row.iter().map(|saving| saving.pair));
+            table.by_input.extend(positions_by_input(table.pairs.row(table.pairs.count() - 1)));
+            for saving in row {
+                table.overwritten.push(saving.overwritten);
             }
-            table.by_input.extend(positions_by_input(&table.pairs[first..]));
-            table.starts.push(table.pairs.len() as u32);
         }
-        Self { overwritten: Rows::new(overwritten), ..table }
+        table
     }
 
     pub(super) fn empty(operators: usize) -> Self {
-        Self { starts: vec![0; operators + 1], overwritten: Rows::empty(0), ..Self::default() }
+        Self { pairs: Rows::empty(operators), ..Self::default() }
     }
 
     #[inline]
     pub(super) fn is_empty(&self, operator: u32) -> bool {
-        self.starts[operator as usize] == self.starts[operator as usize + 1]
-    }
-
-    /// The positions of an operator's pairs.
-    fn range(&self, operator: u32) -> std::ops::Range<usize> {
-        self.starts[operator as usize] as usize..self.starts[operator as usize + 1] as usize
+        self.pairs.range(operator).is_empty()
     }
 
     /// The number of tensors that [`bytes`](Self::bytes) visits.
     pub(super) fn visited_tensors(&self, operator: u32) -> usize {
-        self.range(operator).map(|number| self.overwritten.row(number as u32).len() + 1).sum()
+        self.pairs.range(operator).map(|number| self.overwritten.row(number as u32).len() + 1).sum()
     }
 
     /// The savings of an operator.
     pub(super) fn of(&self, operator: u32) -> Vec<Saving> {
         let saving = |number: usize| Saving {
-            pair: self.pairs[number],
+            pair: self.pairs.entries()[number],
             overwritten: self.overwritten.row(number as u32).to_vec(),
         };
-        self.range(operator).map(saving).collect()
+        self.pairs.range(operator).map(saving).collect()
     }
 
     /// An upper bound on the bytes that an operator saves if the tensors selected by `dies` die at its
     /// step. It is at least the saving of any single pair, and exact for operators with one pair.
     #[inline]
     pub(super) fn bytes(&self, operator: u32, sizes: &[u64], dies: impl Fn(u32) -> bool) -> u64 {
-        let range = self.range(operator);
-        max_saved_bytes(&self.pairs[range.clone()], &self.by_input[range.clone()], |position| {
+        let (range, pairs) = (self.pairs.range(operator), self.pairs.row(operator));
+        max_saved_bytes(pairs, &self.by_input[range.clone()], |position| {
             let dying =
                 self.overwritten.row((range.start + position) as u32).iter().filter(|&&tensor| dies(tensor));
             let dying: u64 = dying.map(|&tensor| sizes[tensor as usize]).sum();
-            dying.min(self.pairs[range.start + position].max_bytes)
+            dying.min(pairs[position].max_bytes)
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::charge_nodes;
 use super::network::Network;
-use super::ready_cursor::{ReadyCursor, zobrist_keys};
+use super::ready_cursor::{ReadyCursor, path_from_root, zobrist_keys};
 use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::random::Keys;
 use crate::support::sorting::{Keyed, sort_keyed};
@@ -175,14 +175,8 @@ impl<'a> ScheduleSearch<'a> {
     fn order(&self, end: u32) -> Vec<u32> {
         let limits = Limits::new();
         let budget = &mut Budget::new(&limits, u64::MAX);
-        let mut path = Vec::new();
-        let mut state = end;
-        while state < u32::MAX {
-            path.push(state);
-            state = self.states[state as usize].parent;
-        }
         let (mut walk, mut order) = (ReadyCursor::new(self.network), Vec::new());
-        for &state in path.iter().rev() {
+        for state in path_from_root(end, |state| self.states[state as usize].parent) {
             let ScheduleState { operator, peak, .. } = self.states[state as usize];
             if operator < u32::MAX {
                 walk.toggle(operator);

@@ -3,9 +3,9 @@
 use super::Result;
 use super::execution_state::ExecutionState;
 use super::network::Network;
-use super::rows::Rows;
 use super::savings::SavingTable;
 use crate::support::limits::Limits;
+use crate::support::rows::Rows;
 use crate::support::sorting::unique;
 
 /// Up to this number of tensors, paddings are computed exactly by a pass over all tensors.

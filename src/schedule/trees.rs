@@ -33,9 +33,6 @@ impl Segment {
 /// between, because operators outside of the tree add the same bytes to every step of the tree.
 ///
 /// O(n^2 log n) at worst; for balanced trees, linear time and a sort for each level.
-///
-/// # Errors
-/// The reason for stopping.
 pub(super) fn trees(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<Vec<Segment>>, Stop> {
     let count = network.operator_count();
     if network.first > 0 || network.paddings.any {

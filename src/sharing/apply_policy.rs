@@ -15,7 +15,7 @@ use super::{AliasKind, SharingLevel};
 use crate::graph::{Permit, Side};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Budget, Stop};
-use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::{sort_by_keys, with_key};
 
 /// Aliases of one output whose tensors are in one rigid group. Their distances are fixed already,
 /// so either all of them can be used or none.
@@ -28,9 +28,6 @@ struct AliasUnit {
 
 impl AliasBuilder<'_> {
     /// Uses as many of the policy's aliases as possible, in the order in which operators run.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn apply_policy(
         &mut self,
         order: &[OperatorId],
@@ -39,10 +36,7 @@ impl AliasBuilder<'_> {
     ) -> Result<(), Stop> {
         // Phase 1: content aliases. They determine which bytes an operator writes and which inputs must
         // survive. In-place aliases depend on both, so they come later.
-        let mut step = vec![u32::MAX; self.graph.operators().len()];
-        for (number, id) in (0..).zip(order) {
-            step[id.index()] = number;
-        }
+        let step = self.graph.positions_in(order);
         let is_wanted = |alias: &&Alias| match alias.kind {
             AliasKind::View => policy.sharing >= SharingLevel::Views,
             AliasKind::Slice => policy.slices && policy.sharing >= SharingLevel::Views,
@@ -50,7 +44,7 @@ impl AliasBuilder<'_> {
             AliasKind::InPlace | AliasKind::Overlap => false,
         };
         let mut aliases: Vec<Alias> = self.contents.aliases.iter().filter(is_wanted).copied().collect();
-        sort_by_keys(&mut aliases, |alias| [u64::from(step[alias.operator.index()]), 0]);
+        sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()].into(), 0]);
         for aliases in aliases.chunk_by(|first, second| output(first) == output(second)) {
             // A concatenation of k pieces would compare its group with each piece in turn. Merging all
             // pieces at once compares each pair of members once and gives the same result, see
@@ -143,8 +137,7 @@ impl AliasBuilder<'_> {
         budget.charge(8 * (1 + operator.permits().len()))?;
         budget.work(WORK_OF_A_TIE)?;
         for &output in operator.outputs() {
-            let from = pairs.partition_point(|pair| pair.0 < output);
-            for &(_, input) in pairs[from..].iter().take_while(|pair| pair.0 == output) {
+            for &(_, input) in with_key(&pairs, output, |pair| pair.0) {
                 if self.try_write_in_place(input, output, budget)? {
                     break;
                 }
@@ -155,9 +148,6 @@ impl AliasBuilder<'_> {
 
     /// Places an output over an input if the two rigid groups can be merged. Returns whether the
     /// alias is used.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn try_write_in_place(
         &mut self,
         input: TensorId,
@@ -177,9 +167,6 @@ impl AliasBuilder<'_> {
 
     /// Records which tensors of different rigid groups may overlap in part. The distance of such
     /// tensors is left to the strategy, so this comes after all groups are complete.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn collect_overlaps(
         &mut self,
         order: &[OperatorId],

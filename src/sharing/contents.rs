@@ -17,7 +17,7 @@ use crate::graph::{Graph, Permit};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::offset_union_find::OffsetUnionFind;
-use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::{sort_by_keys, with_key};
 
 /// A range of a tensor's bytes together with the tensor that first writes these bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +91,6 @@ impl ContentAliases {
     }
 
     /// Computes the content aliases. O((tensors + source ranges) log tensors).
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn new(
         graph: &Graph,
         alignment: impl Into<Alignment>,
@@ -140,11 +137,7 @@ impl ContentAliases {
 
     /// Permissions in force to write this output over this input. O(log permissions).
     pub(super) fn overwrites(&self, input: TensorId, output: TensorId) -> &[Permit] {
-        let key = (output, input);
-        let from = self.overwrites.partition_point(|permit| (permit.output(), permit.input()) < key);
-        let count =
-            self.overwrites[from..].partition_point(|permit| (permit.output(), permit.input()) == key);
-        &self.overwrites[from..from + count]
+        with_key(&self.overwrites, (output, input), |permit| (permit.output(), permit.input()))
     }
 
     /// The accepted and the dropped aliases of an operator.
@@ -164,9 +157,8 @@ impl ContentAliases {
             [permit.output().index() as u64, (!graph.is_forced(permit)).into()]
         });
         for &output in graph.operator(operator).outputs() {
-            let from = permits.partition_point(|permit| permit.output() < output);
-            let count = permits[from..].partition_point(|permit| permit.output() == output);
-            self.add_output(graph, operator, output, &permits[from..from + count]);
+            let of_output = with_key(&permits, output, |permit| permit.output());
+            self.add_output(graph, operator, output, of_output);
         }
     }
 

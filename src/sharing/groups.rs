@@ -10,6 +10,8 @@ use crate::error::Result;
 use crate::graph::{Graph, Occupant};
 use crate::liveness::Liveness;
 use crate::problem::{Buffer, LiveRange, Problem};
+use crate::support::coverage::CoverageTree;
+use crate::support::events::{Event, Loads, events, join_ranges};
 use crate::support::ids::{BufferId, TensorId};
 use crate::support::sorting::sort_by_keys;
 
@@ -97,13 +99,9 @@ impl RigidGroups {
     /// need less than the result. O((n + steps) log n) for n buffers.
     pub(crate) fn load(&self, graph: &Graph, liveness: &Liveness, allowances: &[OverlapAllowance]) -> Load {
         let steps = liveness.steps().max(1) as usize;
-        let mut changes = vec![(0u64, 0u64); steps + 1];
-        let mut add = |live: LiveRange, bytes: u64| {
-            changes[live.start as usize].0 += bytes;
-            changes[live.end as usize].1 += bytes;
-        };
+        let mut loads = Loads::new(steps);
         for members in &self.members {
-            self.covered_intervals(liveness.problem(), members, &mut add);
+            self.add_covered_bytes(liveness.problem(), members, &mut loads);
         }
         // An overlap of two groups saves bytes at the step of its operator only: before it, the output
         // is not live, and after it, the input is dead.
@@ -112,9 +110,8 @@ impl RigidGroups {
         for of_step in by_step.chunk_by(|first, second| first.0 == second.0) {
             saved[of_step[0].0 as usize] = saved_by(graph, of_step);
         }
-        let (mut live, mut best) = (0, Load::default());
-        for (step, (born, died)) in changes[..steps].iter().enumerate() {
-            live = live + born - died;
+        let mut best = Load::default();
+        for (step, live) in loads.by_step().into_iter().enumerate() {
             if live - saved[step] > best.bytes {
                 best = Load { bytes: live - saved[step], step: step as u32, ..Load::default() };
             }
@@ -133,35 +130,28 @@ impl RigidGroups {
         best
     }
 
-    /// Splits the bytes that a group covers over time into intervals, and calls `add` for each with
-    /// its size. Sweeps through time with a [`CoverageTree`]. O(k log k) for k members.
-    fn covered_intervals(
-        &self,
-        problem: &Problem,
-        members: &[BufferId],
-        add: &mut impl FnMut(LiveRange, u64),
-    ) {
+    /// Adds the bytes that a group covers to the load. Sweeps through time with a [`CoverageTree`].
+    /// O(k log k) for k members.
+    fn add_covered_bytes(&self, problem: &Problem, members: &[BufferId], loads: &mut Loads) {
+        let live = |id: BufferId| (problem.buffer(id).live().start, problem.buffer(id).live().end);
         if let &[only] = members {
-            return add(problem.buffer(only).live(), problem.buffer(only).size());
+            return loads.add(live(only), problem.buffer(only).size());
         }
         let range = |id: BufferId| {
             let at = self.position[id.index()].1;
             (at, at + problem.buffer(id).size())
         };
         let mut covered = CoverageTree::new(members.iter().map(|&id| range(id)));
-        let live = |id: BufferId| problem.buffer(id).live();
-        let mut events: Vec<(u32, bool, BufferId)> =
-            members.iter().flat_map(|&id| [(live(id).start, true, id), (live(id).end, false, id)]).collect();
-        sort_by_keys(&mut events, |event| [event.0.into(), 0]);
+        let events: Vec<Event> = events(members.iter().map(|&id| live(id))).collect();
         // Covered bytes by the step since which they are covered. Only the number of covered bytes
         // matters, not their positions, so the oldest bytes may end first.
         let mut since: VecDeque<(u32, u64)> = VecDeque::new();
-        for simultaneous in events.chunk_by(|first, second| first.0 == second.0) {
-            let before = covered.bytes();
-            for &(_, is_born, id) in simultaneous {
-                covered.update(range(id), is_born);
+        for simultaneous in events.chunk_by(|first, second| first.step == second.step) {
+            let before = covered.covered().0;
+            for event in simultaneous {
+                covered.change(range(members[event.range]), if event.starts { 1 } else { -1 });
             }
-            let (step, after) = (simultaneous[0].0, covered.bytes());
+            let (step, after) = (simultaneous[0].step, covered.covered().0);
             if after > before {
                 since.push_back((step, after - before));
             }
@@ -170,7 +160,7 @@ impl RigidGroups {
                 && let Some(oldest) = since.front_mut()
             {
                 let bytes = removed.min(oldest.1);
-                add(LiveRange { start: oldest.0, end: step }, bytes);
+                loads.add((oldest.0, step), bytes);
                 (oldest.1, removed) = (oldest.1 - bytes, removed - bytes);
                 if oldest.1 == 0 {
                     since.pop_front();
@@ -208,60 +198,6 @@ impl RigidGroups {
                 }
             }
         }
-    }
-}
-
-/// The total length of a union of ranges that are added and removed: a segment tree over the
-/// elementary intervals between range ends (Bentley, measure of a union of rectangles, 1977). An
-/// update takes O(log ranges).
-struct CoverageTree {
-    /// Starts and ends of all ranges, ascending, each once.
-    cuts: Vec<u64>,
-    /// By node: the number of ranges that cover the whole node but not its whole parent.
-    counts: Vec<u32>,
-    /// By node: its bytes that are covered by these ranges or by ranges counted below the node.
-    bytes: Vec<u64>,
-}
-
-impl CoverageTree {
-    fn new(ranges: impl Iterator<Item = (u64, u64)>) -> Self {
-        let mut cuts: Vec<u64> = ranges.flat_map(|(from, end)| [from, end]).collect();
-        cuts.sort_unstable();
-        cuts.dedup();
-        let nodes = 4 * cuts.len();
-        Self { cuts, counts: vec![0; nodes], bytes: vec![0; nodes] }
-    }
-
-    fn bytes(&self) -> u64 {
-        self.bytes[1]
-    }
-
-    /// Adds a range, or removes a range that was added.
-    fn update(&mut self, (from, end): (u64, u64), is_added: bool) {
-        let position = |cut: u64| self.cuts.partition_point(|&other| other < cut);
-        let range = (position(from), position(end));
-        self.update_node(1, (0, self.cuts.len() - 1), range, is_added);
-    }
-
-    fn update_node(&mut self, node: usize, span: (usize, usize), range: (usize, usize), is_added: bool) {
-        if range.1 <= span.0 || span.1 <= range.0 {
-            return;
-        }
-        let is_leaf = span.1 - span.0 == 1;
-        if range.0 <= span.0 && span.1 <= range.1 {
-            let count = &mut self.counts[node];
-            *count = if is_added { *count + 1 } else { *count - 1 };
-        } else {
-            let middle = usize::midpoint(span.0, span.1);
-            self.update_node(2 * node, (span.0, middle), range, is_added);
-            self.update_node(2 * node + 1, (middle, span.1), range, is_added);
-        }
-        // A node that a range covers counts in full. Otherwise its children know what they cover.
-        self.bytes[node] = match (self.counts[node] > 0, is_leaf) {
-            (true, _) => self.cuts[span.1] - self.cuts[span.0],
-            (false, true) => 0,
-            (false, false) => self.bytes[2 * node] + self.bytes[2 * node + 1],
-        };
     }
 }
 
@@ -318,27 +254,16 @@ fn bounding_buffer(problem: &Problem, members: &[BufferId], position: &[(u32, u6
     let at = |id: &BufferId| position[id.index()].1;
     let buffers = || members.iter().map(|&id| problem.buffer(id));
     let size = members.iter().map(|id| at(id) + problem.buffer(*id).size()).max().unwrap_or(0);
-    let mut live: Vec<LiveRange> = buffers().map(Buffer::live).collect();
-    merge_ranges(&mut live);
-    let (start, end) = (live[0].start, live[live.len() - 1].end);
+    let mut live: Vec<(u32, u32)> =
+        buffers().map(|buffer| (buffer.live().start, buffer.live().end)).collect();
+    join_ranges(&mut live);
+    let (start, end) = (live[0].0, live[live.len() - 1].1);
     // Between the live ranges of its members, the group leaves its bytes to other buffers.
-    let gaps = live.windows(2).map(|pair| LiveRange { start: pair[0].end, end: pair[1].start });
+    let gaps = live.windows(2).map(|pair| pair[0].1..pair[1].0);
     let alignment = buffers().map(Buffer::alignment).max().unwrap_or(1);
     let buffer = Buffer::new(size, start..end).align(alignment).with_gaps(gaps);
     // Fixed offsets of members agree with each other, see `GroupOffsets`, so any of them fixes
     // the group. A group starts at or below its members.
     let fixed = members.iter().find_map(|id| Some(problem.buffer(*id).fixed_offset()? - at(id)));
     fixed.into_iter().fold(buffer, Buffer::at)
-}
-
-/// Sorts ranges and merges those that overlap or touch.
-fn merge_ranges(live: &mut Vec<LiveRange>) {
-    sort_by_keys(live, |range| [range.start.into(), range.end.into()]);
-    live.dedup_by(|next, range| {
-        let touch = next.start <= range.end;
-        if touch {
-            range.end = range.end.max(next.end);
-        }
-        touch
-    });
 }

@@ -22,6 +22,7 @@ use crate::problem::LiveRange;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::offset_union_find::OffsetUnionFind;
+use crate::support::sorting::unique;
 
 /// A permission for two tensors of different rigid groups to overlap in part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,9 +219,6 @@ impl<'a> AliasBuilder<'a> {
 
     /// Uses aliases of one output if none of them conflicts; otherwise uses none. Returns whether
     /// they are used.
-    ///
-    /// # Errors
-    /// The reason for stopping.
     pub(crate) fn try_add(&mut self, aliases: &[Alias], budget: &mut Budget<'_>) -> Result<bool, Stop> {
         let contents = self.contents;
         if aliases[0].kind == AliasKind::Concat && !self.has_forced() {
@@ -313,8 +311,7 @@ impl<'a> AliasBuilder<'a> {
             let tensor = graph.tensor(member.id);
             operators.extend(tensor.producer().into_iter().chain(tensor.readers().iter().copied()));
         }
-        operators.sort_unstable();
-        operators.dedup();
+        let operators = unique(operators);
         let aliases: Vec<Alias> =
             operators.iter().flat_map(|&id| self.contents.of(id).into_iter().flatten()).copied().collect();
         budget.charge(8 * (operators.len() + aliases.len()))?;

@@ -229,7 +229,8 @@ impl fmt::Display for Stop {
 /// Budget of a search: counts nodes and polls the limits.
 ///
 /// A limit is reported by every call from then on, so a caller that finishes its current step is
-/// asked to stop again on the next call.
+/// asked to stop again on the next call. Functions that take a meter return the [`Stop`] that it
+/// reports.
 #[derive(Debug)]
 pub(crate) struct Budget<'a> {
     limits: &'a Limits,
@@ -321,9 +322,6 @@ impl<'a> Budget<'a> {
     /// Spends nodes.
     ///
     /// The limits are polled every `POLL_EVERY` nodes.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     #[inline]
     pub(crate) fn spend(&mut self, nodes: u64) -> Result<(), Stop> {
         #[cfg(test)]
@@ -333,9 +331,6 @@ impl<'a> Budget<'a> {
     }
 
     /// Spends nodes, and steps of inner loops that only decide when to poll the limits.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     #[inline]
     pub(crate) fn spend_on(&mut self, nodes: u64, work: u64) -> Result<(), Stop> {
         #[cfg(test)]
@@ -349,9 +344,6 @@ impl<'a> Budget<'a> {
     }
 
     /// Spends steps that count no nodes.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     #[inline]
     pub(crate) fn work(&mut self, steps: usize) -> Result<(), Stop> {
         self.spend_on(0, steps as u64)
@@ -359,9 +351,6 @@ impl<'a> Budget<'a> {
 
     /// Spends steps as nodes, [`STEPS_OF_A_NODE`] steps each, so that the node limit bounds the
     /// time of stages without a search tree.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     #[inline]
     pub(crate) fn charge(&mut self, steps: usize) -> Result<(), Stop> {
         self.charged += steps as u64;

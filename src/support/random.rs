@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Range;
 
 /// The generator `SplitMix64` (Steele, Lea & Flood, 2014).
 #[derive(Clone, Debug)]
@@ -33,6 +34,24 @@ impl Random {
     /// A random number in `0..count`; 0 if the range is empty.
     pub(crate) fn below(&mut self, count: usize) -> usize {
         ((u128::from(self.next()) * count as u128) >> 64) as usize
+    }
+
+    /// Shuffles (Fisher-Yates).
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for index in (1..items.len()).rev() {
+            items.swap(index, self.below(index + 1));
+        }
+    }
+
+    /// Draws `count` different numbers from a range of at least as many.
+    pub(crate) fn sample(&mut self, range: Range<usize>, count: usize) -> Vec<usize> {
+        let mut drawn: Vec<usize> = range.collect();
+        for index in 0..count {
+            let other = index + self.below(drawn.len() - index);
+            drawn.swap(index, other);
+        }
+        drawn.truncate(count);
+        drawn
     }
 }
 

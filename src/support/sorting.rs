@@ -49,11 +49,21 @@ pub(crate) fn in_time(moments: impl Iterator<Item = (u32, u32)>) -> impl Iterato
 }
 
 /// Sorts and removes duplicates.
-#[inline(never)]
-pub(crate) fn unique(mut row: Vec<u32>) -> Vec<u32> {
-    row.sort_unstable();
-    row.dedup();
-    row
+pub(crate) fn unique<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    #[inline(never)]
+    fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
+        items.sort_unstable();
+        items.dedup();
+        items
+    }
+    sorted(items.into_iter().collect())
+}
+
+/// The items with this key, of items that are sorted by it. O(log n).
+pub(crate) fn with_key<T, K: Ord + Copy>(items: &[T], key: K, key_of: impl Fn(&T) -> K) -> &[T] {
+    let from = items.partition_point(|item| key_of(item) < key);
+    let count = items[from..].partition_point(|item| key_of(item) == key);
+    &items[from..from + count]
 }
 
 #[cfg(test)]

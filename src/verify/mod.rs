@@ -416,12 +416,8 @@ fn check_objects(
         Some(ObjectMember { of: id, offset, bytes: buffer.size(), live: buffer.live(), object })
     };
     let name = |id| name(problem, id);
-    let members: Vec<_> = problem.ids().filter_map(member).collect();
-    objects::check(&list, &members, &name, violations);
-    for nesting in &objects.nestings {
-        let (guest, host) = (member(nesting.guest), member(nesting.host));
-        objects::check_guest(guest.as_ref(), host.as_ref(), nesting.at, &name, violations);
-    }
+    let nested = objects.nestings.iter().map(|nesting| (nesting.guest, nesting.host, nesting.at));
+    objects::check(&list, (problem.ids(), nested), member, &name, violations);
 }
 
 fn check_offsets(problem: &Problem, offsets: &[u64], height: u64, violations: &mut ViolationCollector) {

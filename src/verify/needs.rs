@@ -202,12 +202,9 @@ impl Requirements<'_> {
             Some(ObjectMember { of: occupant, offset, bytes, live, object: objects.of(occupant)? })
         };
         let name = |occupant| name(self.graph, occupant);
-        let members: Vec<_> = self.plan.placements().filter_map(|(occupant, _)| member(occupant)).collect();
-        objects::check(&list, &members, &name, violations);
-        for nesting in &objects.nestings {
-            let (guest, host) = (member(nesting.guest), member(nesting.host));
-            objects::check_guest(guest.as_ref(), host.as_ref(), nesting.at, &name, violations);
-        }
+        let placed = self.plan.placements().map(|(occupant, _)| occupant);
+        let nested = objects.nestings.iter().map(|nesting| (nesting.guest, nesting.host, nesting.at));
+        objects::check(&list, (placed, nested), member, &name, violations);
     }
 
     /// Checks F1 for the lists of shared objects, and G2 for members without a placement.

@@ -29,28 +29,33 @@ pub(super) struct ObjectMember<W> {
     pub(super) object: u32,
 }
 
-/// Checks G1 to G3. `objects` are offsets and sizes; `name` is called for violations only.
+/// Checks G1 to G4. `objects` are offsets and sizes, `member` gives the buffers that are in an object, and
+/// `nested` lists guests with their hosts and distances. `name` is called for violations only.
 pub(super) fn check<W: Copy>(
     objects: &[(u64, u64)],
-    members: &[ObjectMember<W>],
+    (buffers, nested): (impl Iterator<Item = W>, impl Iterator<Item = (W, W, u64)>),
+    member: impl Fn(W) -> Option<ObjectMember<W>>,
     name: &dyn Fn(W) -> String,
     violations: &mut ViolationCollector,
 ) {
     check_disjoint(objects, violations);
-    for ObjectMember { of, offset, bytes, object, .. } in members {
-        let Some(&(start, size)) = objects.get(*object as usize) else {
-            let message = format!("{} is in object {object}, but there are {}", name(*of), objects.len());
+    for ObjectMember { of, offset, bytes, object, .. } in buffers.filter_map(&member) {
+        let Some(&(start, size)) = objects.get(object as usize) else {
+            let message = format!("{} is in object {object}, but there are {}", name(of), objects.len());
             violations.add(Rule::ObjectExists, message);
             continue;
         };
         let end = start.saturating_add(size);
-        if *offset < start || offset.saturating_add(*bytes) > end {
+        if offset < start || offset.saturating_add(bytes) > end {
             let message = format!(
                 "{} ({bytes} bytes at {offset}) is not inside of object {object} ({size} bytes at {start})",
-                name(*of)
+                name(of)
             );
             violations.add(Rule::WithinObject, message);
         }
+    }
+    for (guest, host, at) in nested {
+        check_guest(member(guest).as_ref(), member(host).as_ref(), at, name, violations);
     }
 }
 
@@ -74,7 +79,7 @@ fn check_disjoint(objects: &[(u64, u64)], violations: &mut ViolationCollector) {
 
 /// Checks G4 for a guest `at` bytes after the start of its host. `None` stands for a buffer that is in no
 /// object.
-pub(super) fn check_guest<W: Copy>(
+fn check_guest<W: Copy>(
     guest: Option<&ObjectMember<W>>,
     host: Option<&ObjectMember<W>>,
     at: u64,

@@ -30,9 +30,10 @@ pub(super) fn check(
     violations: &mut ViolationCollector,
 ) -> Option<Vec<Option<u32>>> {
     let steps = steps(graph, order, violations)?;
-    check_producers(graph, order, &steps, violations);
-    check_after(graph, order, &steps, violations);
-    check_variables(graph, order, &steps, violations);
+    let check = OrderCheck { graph, order, steps: &steps };
+    check.check_producers(violations);
+    check.check_after(violations);
+    check.check_variables(violations);
     Some(steps)
 }
 
@@ -74,82 +75,79 @@ fn steps(
     holds.then_some(steps)
 }
 
-/// Checks O2.
-fn check_producers(
-    graph: &Graph,
-    order: &[OperatorId],
-    steps: &[Option<u32>],
-    violations: &mut ViolationCollector,
-) {
-    for (step, &id) in order.iter().enumerate() {
-        for &input in graph.operator(id).inputs() {
-            let tensor = graph.tensor(input);
-            if tensor.kind() != TensorKind::Intermediate {
-                continue;
-            }
-            let written = tensor.producer().and_then(|producer| steps[producer.index()]);
-            if written.is_none_or(|written| written as usize >= step) {
-                let message = format!(
-                    "operator `{}` at step {step} reads tensor `{}`, which is not yet written",
-                    graph.operator(id).name(),
-                    tensor.name()
-                );
-                violations.add(Rule::ProducerFirst, message);
+/// A graph with an order that satisfies O1.
+struct OrderCheck<'a> {
+    graph: &'a Graph,
+    order: &'a [OperatorId],
+    steps: &'a [Option<u32>],
+}
+
+impl OrderCheck<'_> {
+    /// Checks O2.
+    fn check_producers(&self, violations: &mut ViolationCollector) {
+        let Self { graph, order, steps } = *self;
+        for (step, &id) in order.iter().enumerate() {
+            for &input in graph.operator(id).inputs() {
+                let tensor = graph.tensor(input);
+                if tensor.kind() != TensorKind::Intermediate {
+                    continue;
+                }
+                let written = tensor.producer().and_then(|producer| steps[producer.index()]);
+                if written.is_none_or(|written| written as usize >= step) {
+                    let message = format!(
+                        "operator `{}` at step {step} reads tensor `{}`, which is not yet written",
+                        graph.operator(id).name(),
+                        tensor.name()
+                    );
+                    violations.add(Rule::ProducerFirst, message);
+                }
             }
         }
     }
-}
 
-/// Checks O3.
-fn check_after(
-    graph: &Graph,
-    order: &[OperatorId],
-    steps: &[Option<u32>],
-    violations: &mut ViolationCollector,
-) {
-    for (step, &id) in order.iter().enumerate() {
-        for &before in graph.operator(id).runs_after() {
-            if steps[before.index()].is_some_and(|early| early as usize >= step) {
-                let message = format!(
-                    "operator `{}` at step {step} must run after operator `{}`",
-                    graph.operator(id).name(),
-                    graph.operator(before).name()
-                );
-                violations.add(Rule::RunsAfter, message);
+    /// Checks O3.
+    fn check_after(&self, violations: &mut ViolationCollector) {
+        let Self { graph, order, steps } = *self;
+        for (step, &id) in order.iter().enumerate() {
+            for &before in graph.operator(id).runs_after() {
+                if steps[before.index()].is_some_and(|early| early as usize >= step) {
+                    let message = format!(
+                        "operator `{}` at step {step} must run after operator `{}`",
+                        graph.operator(id).name(),
+                        graph.operator(before).name()
+                    );
+                    violations.add(Rule::RunsAfter, message);
+                }
             }
         }
     }
-}
 
-/// Checks O4.
-fn check_variables(
-    graph: &Graph,
-    order: &[OperatorId],
-    steps: &[Option<u32>],
-    violations: &mut ViolationCollector,
-) {
-    let mut program_position = vec![0; graph.operators().len()];
-    for (index, id) in graph.program_order().iter().enumerate() {
-        program_position[id.index()] = index;
-    }
-    let position = |id: &OperatorId| program_position[id.index()];
-    let mut last_user: Vec<Option<OperatorId>> = vec![None; graph.tensors().len()];
-    for id in order {
-        let operator = graph.operator(*id);
-        for &tensor in operator.inputs().iter().chain(operator.outputs()) {
-            if graph.tensor(tensor).kind() != TensorKind::Variable {
-                continue;
-            }
-            let before = last_user[tensor.index()].replace(*id);
-            if let Some(before) = before.filter(|before| position(before) > position(id)) {
-                let message = format!(
-                    "operator `{}` at step {} uses variable `{}` before operator `{}`, against program order",
-                    graph.operator(before).name(),
-                    steps[before.index()].unwrap_or(0),
-                    graph.tensor(tensor).name(),
-                    operator.name()
-                );
-                violations.add(Rule::VariableOrder, message);
+    /// Checks O4.
+    fn check_variables(&self, violations: &mut ViolationCollector) {
+        let Self { graph, order, steps } = *self;
+        let mut program_position = vec![0; graph.operators().len()];
+        for (index, id) in graph.program_order().iter().enumerate() {
+            program_position[id.index()] = index;
+        }
+        let position = |id: &OperatorId| program_position[id.index()];
+        let mut last_user: Vec<Option<OperatorId>> = vec![None; graph.tensors().len()];
+        for id in order {
+            let operator = graph.operator(*id);
+            for &tensor in operator.inputs().iter().chain(operator.outputs()) {
+                if graph.tensor(tensor).kind() != TensorKind::Variable {
+                    continue;
+                }
+                let before = last_user[tensor.index()].replace(*id);
+                if let Some(before) = before.filter(|before| position(before) > position(id)) {
+                    let message = format!(
+                        "operator `{}` at step {} uses variable `{}` before operator `{}`, against program order",
+                        graph.operator(before).name(),
+                        steps[before.index()].unwrap_or(0),
+                        graph.tensor(tensor).name(),
+                        operator.name()
+                    );
+                    violations.add(Rule::VariableOrder, message);
+                }
             }
         }
     }

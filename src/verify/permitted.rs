@@ -20,6 +20,7 @@
 //!
 //! Complexity: O(n log n) for n aliases and permissions.
 
+use super::memory::{self, ContentSegment};
 use super::{Rule, ViolationCollector};
 use crate::graph::{Graph, Occupant, Permit, Side};
 use crate::plan::Alias;
@@ -114,6 +115,57 @@ impl OperatorAliases {
             || has_alias(input, output, &[AliasKind::Overlap]))
             && may_overwrite()
     }
+
+    /// The messages of S3 for the ranges that an operator writes, among each other and against the ranges
+    /// of its inputs. Ranges are of one memory.
+    pub(super) fn overwrites(
+        &self,
+        graph: &Graph,
+        operator: OperatorId,
+        inputs: Vec<(u64, u64, TensorId)>,
+        written: &[(Occupant, u64, u64)],
+        may_overwrite: impl Fn(TensorId) -> bool,
+    ) -> Vec<String> {
+        let operator = graph.operator(operator).name();
+        let inputs = RangeIndex::new(inputs);
+        let numbered = written.iter().zip(0..).map(|(&(of, from, end), number)| (from, end, (of, number)));
+        let others = RangeIndex::new(numbered.collect());
+        let mut messages = Vec::new();
+        for (number, &(occupant, from, end)) in written.iter().enumerate() {
+            let name = |occupant| super::needs::name(graph, occupant);
+            for input in inputs.meeting(from, end) {
+                if !self.may_meet(occupant, input, || may_overwrite(input)) {
+                    let (name, input) = (name(occupant), graph.tensor(input).name());
+                    messages
+                        .push(format!("operator `{operator}` writes {name} over its input tensor `{input}`"));
+                }
+            }
+            // Each pair once: only the ranges before this one.
+            let before = |&(other, position): &(Occupant, usize)| position < number && other != occupant;
+            for (other, _) in others.meeting(from, end).filter(before) {
+                let (name, other) = (name(occupant), name(other));
+                messages.push(format!("operator `{operator}` writes {name} over {other}"));
+            }
+        }
+        messages
+    }
+
+    /// `V(t)` of an output: bytes of the tensor of which it is a view, or of its concat slices, and bytes
+    /// that the operator computes.
+    pub(super) fn value_of<S: Copy + PartialEq>(
+        &self,
+        output: TensorId,
+        computed: ContentSegment<S>,
+        values: &[Vec<ContentSegment<S>>],
+    ) -> Vec<ContentSegment<S>> {
+        if let Some(&Alias { of, at, .. }) = self.view(output) {
+            return memory::slice(&values[of.index()], at, computed.end);
+        }
+        let mut slices = self.slices_of(output).to_vec();
+        slices.sort_by_key(|alias| alias.at);
+        let slices = slices.iter().map(|alias| (alias.at, values[alias.tensor.index()].clone()));
+        memory::with_pieces(computed, slices)
+    }
 }
 
 /// The permissions of operators, sorted by operator, input and output.
@@ -191,7 +243,7 @@ impl<'a> PermitIndex<'a> {
 
 /// Ranges of bytes with a value each, indexed by start. A query takes O(log n) and the time for its result,
 /// if no range covers many others.
-pub(super) struct RangeIndex<T> {
+struct RangeIndex<T> {
     /// Start, end and value, by start.
     ranges: Vec<(u64, u64, T)>,
     /// The highest end of all ranges up to the same position.
@@ -199,7 +251,7 @@ pub(super) struct RangeIndex<T> {
 }
 
 impl<T: Copy> RangeIndex<T> {
-    pub(super) fn new(mut ranges: Vec<(u64, u64, T)>) -> Self {
+    fn new(mut ranges: Vec<(u64, u64, T)>) -> Self {
         ranges.retain(|range| range.0 < range.1);
         ranges.sort_by_key(|range| range.0);
         let mut highest = 0;
@@ -211,7 +263,7 @@ impl<T: Copy> RangeIndex<T> {
     }
 
     /// The values of all ranges that meet `from..end`, the highest start first.
-    pub(super) fn meeting(&self, from: u64, end: u64) -> impl Iterator<Item = T> {
+    fn meeting(&self, from: u64, end: u64) -> impl Iterator<Item = T> {
         let below = self.ranges.partition_point(|range| range.0 < end);
         let near = (0..below).rev().take_while(move |&position| self.highest_end[position] > from);
         near.filter(move |&position| self.ranges[position].1 > from && from < end)

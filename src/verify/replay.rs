@@ -41,7 +41,7 @@
 //! Complexity: O(n log n) for n segments that are read and written.
 
 use super::memory::{self, ContentMap};
-use super::permitted::{OperatorAliases, RangeIndex};
+use super::permitted::OperatorAliases;
 use super::{Rule, ViolationCollector};
 use crate::graph::{Graph, Occupant, TensorKind};
 use crate::plan::{Alias, Plan};
@@ -202,14 +202,7 @@ impl ArenaReplay<'_> {
 
     /// `V(t)` of an output: part 1 of the transition.
     fn value_of_output(&self, output: TensorId, aliases: &OperatorAliases) -> Vec<ContentSegment> {
-        let bytes = self.graph.tensor(output).bytes();
-        if let Some(&Alias { of, at, .. }) = aliases.view(output) {
-            return memory::slice(&self.values[of.index()], at, bytes);
-        }
-        let mut slices = aliases.slices_of(output).to_vec();
-        slices.sort_by_key(|alias| alias.at);
-        let slices = slices.iter().map(|alias| (alias.at, self.values[alias.tensor.index()].clone()));
-        memory::with_pieces(self.computed(output), slices)
+        aliases.value_of(output, self.computed(output), &self.values)
     }
 
     /// `written(t)` of an output, ascending: part 2 of the transition.
@@ -238,31 +231,14 @@ impl ArenaReplay<'_> {
         written: &[(Occupant, u64, u64)],
         aliases: &OperatorAliases,
     ) {
-        let operator = self.graph.operator(id);
-        let name = |occupant| super::needs::name(self.graph, occupant);
         let input_range = |input| {
             let (start, end) = self.range(input)?;
             Some((start, end, input))
         };
-        let inputs =
-            RangeIndex::new(distinct(operator.inputs()).into_iter().filter_map(input_range).collect());
-        let numbered =
-            written.iter().zip(0..).map(|(&(occupant, from, end), number)| (from, end, (occupant, number)));
-        let others = RangeIndex::new(numbered.collect());
-        let mut messages = Vec::new();
-        for (number, &(occupant, from, end)) in written.iter().enumerate() {
-            for input in inputs.meeting(from, end) {
-                if !aliases.may_meet(occupant, input, || self.may_overwrite(input)) {
-                    messages.push(overwrites_input(operator.name(), &name(occupant), self.name(input)));
-                }
-            }
-            // Each pair once: only the ranges before this one.
-            let before = |&(other, position): &(Occupant, usize)| position < number && other != occupant;
-            for (other, _) in others.meeting(from, end).filter(before) {
-                messages.push(overwrites(operator.name(), &name(occupant), &name(other)));
-            }
-        }
-        for message in messages {
+        let read = distinct(self.graph.operator(id).inputs()).into_iter();
+        let inputs = read.filter_map(input_range).collect();
+        let may_overwrite = |input| self.may_overwrite(input);
+        for message in aliases.overwrites(self.graph, id, inputs, written, may_overwrite) {
             self.violations.add(Rule::NoOverwrite, message);
         }
     }
@@ -294,14 +270,4 @@ fn distinct(tensors: &[TensorId]) -> Vec<TensorId> {
     tensors.sort_unstable();
     tensors.dedup();
     tensors
-}
-
-/// The message of S3 for an input.
-pub(super) fn overwrites_input(operator: &str, occupant: &str, input: &str) -> String {
-    format!("operator `{operator}` writes {occupant} over its input tensor `{input}`")
-}
-
-/// The message of S3 for two occupants that an operator writes.
-pub(super) fn overwrites(operator: &str, occupant: &str, other: &str) -> String {
-    format!("operator `{operator}` writes {occupant} over {other}")
 }

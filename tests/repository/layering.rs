@@ -40,7 +40,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("import", &["error", "graph", "problem", "support"]),
     // These see what a user sees: items of the crate's root, and public modules.
     ("export", &["ROOT", "import", "verify"]),
-    ("report", &["ROOT", "effects"]),
+    ("report", &["ROOT", "effects", "support"]),
     ("files", &[]),
     ("fuzzing", &["ROOT", "export", "import", "verify"]),
     ("capi", &["ROOT", "allocate", "export", "files", "import", "report", "verify"]),

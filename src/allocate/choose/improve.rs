@@ -1,7 +1,6 @@
 //! Large-neighbourhood search for better choices.
 
 use super::fill::Filling;
-use crate::allocate::object_intervals::OUTSIDE;
 use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;
@@ -21,12 +20,9 @@ impl<'a> Improver<'a> {
     }
 
     pub(super) fn value(&self, filling: &Filling<'_>) -> u64 {
-        let kept = filling.sharing.object.iter().zip(self.values).filter(|(object, _)| **object != OUTSIDE);
-        kept.map(|(_, value)| value).sum()
+        filling.sharing.value(self.values)
     }
 
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn step(&mut self, best: &mut Filling<'_>, budget: &mut Budget<'_>) -> Result<(), Stop> {
         if best.sharing.sizes.is_empty() {
             return budget.spend(1);

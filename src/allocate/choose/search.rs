@@ -115,12 +115,20 @@ impl<'a> ChoiceSearch<'a> {
     /// A sharing of all intervals that are not larger than the capacity; the objects may exceed
     /// it together.
     fn all_shared(&self, budget: &mut Budget<'_>) -> ObjectSharing {
-        let inside: Vec<usize> =
-            (0..self.memberships.len()).filter(|&i| self.memberships[i] == Membership::Open).collect();
-        let intervals: Vec<ObjectInterval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
-        let part = share_greedily(&intervals, self.shared.sections, budget);
+        let (inside, intervals) = self.selected(|membership| membership == Membership::Open);
+        self.spread(&inside, share_greedily(&intervals, self.shared.sections, budget))
+    }
+
+    /// The intervals of a kind, with their indices.
+    fn selected(&self, is_selected: impl Fn(Membership) -> bool) -> (Vec<usize>, Vec<ObjectInterval>) {
+        let selected = (0..self.memberships.len()).filter(|&i| is_selected(self.memberships[i]));
+        selected.map(|i| (i, self.shared.intervals[i])).unzip()
+    }
+
+    /// A sharing of the selected intervals as one of all intervals, in which the others are outside.
+    fn spread(&self, selected: &[usize], part: ObjectSharing) -> ObjectSharing {
         let mut object = vec![OUTSIDE; self.memberships.len()];
-        for (&i, &shared_object) in inside.iter().zip(&part.object) {
+        for (&i, &shared_object) in selected.iter().zip(&part.object) {
             object[i] = shared_object;
         }
         ObjectSharing { object, sizes: part.sizes }
@@ -145,8 +153,7 @@ impl<'a> ChoiceSearch<'a> {
     }
 
     fn propose(&mut self, sharing: ObjectSharing) {
-        let kept = sharing.object.iter().zip(self.values).filter(|(object, _)| **object != OUTSIDE);
-        let value = kept.map(|(_, value)| value).sum();
+        let value = sharing.value(self.values);
         if value > self.best.value && self.shared.height(&sharing) <= self.capacity {
             self.best = BestChoice { sharing, value };
         }
@@ -235,16 +242,10 @@ impl<'a> ChoiceSearch<'a> {
 
     /// Decides whether all intervals that are not outside can share objects within the capacity.
     fn share(&self, budget: &mut Budget<'_>) -> Result<SharingVerdict, Stop> {
-        let inside: Vec<usize> =
-            (0..self.memberships.len()).filter(|&i| self.memberships[i] != Membership::Outside).collect();
-        let intervals: Vec<ObjectInterval> = inside.iter().map(|&i| self.shared.intervals[i]).collect();
+        let (inside, intervals) = self.selected(|membership| membership != Membership::Outside);
         let verdict = share_within(&intervals, self.shared.sections, self.capacity, budget)?;
         let SharingVerdict::Fits(part) = verdict else { return Ok(verdict) };
-        let mut object = vec![OUTSIDE; self.memberships.len()];
-        for (&i, &shared_object) in inside.iter().zip(&part.object) {
-            object[i] = shared_object;
-        }
-        let sharing = ObjectSharing { object, sizes: part.sizes };
+        let sharing = self.spread(&inside, part);
         let fits = self.shared.height(&sharing) <= self.capacity;
         Ok(if fits { SharingVerdict::Fits(sharing) } else { SharingVerdict::Unknown })
     }

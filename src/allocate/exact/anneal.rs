@@ -104,9 +104,6 @@ impl Annealing {
 
     /// Makes moves until a limit in `(nodes, work)` or the end of the cycle is reached, and adds
     /// them to `spent`. Returns offsets as soon as their height is below `height`.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn run(
         &mut self,
         instance: &ExactInstance,

@@ -24,11 +24,7 @@ pub(crate) fn infeasible_core(
 ) -> Result<Option<InfeasibleCore<BufferId>>> {
     let Some(capacity) = problem.capacity() else { return Ok(None) };
     let bound = lower_bound(problem);
-    let mut ids = if bound.bytes > capacity {
-        bound.buffers
-    } else {
-        problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect()
-    };
+    let mut ids = if bound.bytes > capacity { bound.buffers } else { problem.filled().collect() };
     let SubsetTest::Exceeds(mut needed) = needs(problem, &ids, capacity, limits)? else { return Ok(None) };
     // Deletion filter: the invariant is that `ids` does not fit. A buffer is dropped if the rest is
     // proven not to fit either; otherwise it stays for good, since a subset of a set that fits fits. So
@@ -67,7 +63,7 @@ fn needs(problem: &Problem, ids: &[BufferId], capacity: u64, limits: &Limits) ->
     let allocation = allocate_around(&part, &Exact::new(), limits)?;
     Ok(match allocation {
         _ if allocation.proven > capacity => SubsetTest::Exceeds(allocation.proven),
-        _ if super::height(&part, &allocation.offsets) <= capacity => SubsetTest::Fits,
+        _ if part.height(&allocation.offsets) <= capacity => SubsetTest::Fits,
         _ => SubsetTest::Unknown,
     })
 }

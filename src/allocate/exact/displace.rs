@@ -125,9 +125,6 @@ impl Displacement {
 
     /// Makes moves until all items are placed or a limit in `(nodes, work)` is reached, and adds
     /// them to `spent`.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn run(
         &mut self,
         instance: &ExactInstance,

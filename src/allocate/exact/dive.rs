@@ -68,9 +68,6 @@ pub(super) struct Dive<'a> {
 
 impl<'a> Dive<'a> {
     /// A dive before its first choice; `None` if an item alone is larger than the capacity.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn new(
         instance: &'a ExactInstance,
         rules: Rules,
@@ -96,9 +93,6 @@ impl<'a> Dive<'a> {
     }
 
     /// Continues for at most `nodes` nodes and about `work` steps.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn run(
         &mut self,
         nodes: u64,

@@ -3,6 +3,7 @@
 use bitvec::vec::BitVec;
 
 use super::instance::ExactInstance;
+use crate::support::arithmetic::gcd;
 use crate::support::limits::{Budget, Stop};
 
 /// Set of attainable heights, to which lower bounds are rounded up.
@@ -30,9 +31,6 @@ const MAX_STEPS: u64 = 1 << 26;
 impl AttainableHeights {
     /// Computes the attainable heights up to `highest`. O(n h / 64) time for n items and
     /// h = `highest` / divisor.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn new(instance: &ExactInstance, highest: u64, budget: &mut Budget<'_>) -> Result<Self, Stop> {
         let divisor = divisor(instance);
         let padded = instance.paddings.iter().any(|&padding| padding > 0);
@@ -67,10 +65,6 @@ pub(super) fn divisor(instance: &ExactInstance) -> u64 {
     // A size or offset that is a multiple of the alignment already satisfies it.
     let coarser = instance.alignments.iter().filter(|&&alignment| divisor % alignment != 0);
     coarser.fold(divisor, |a, &b| gcd(a, b)).max(1)
-}
-
-pub(crate) fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 fn sums(

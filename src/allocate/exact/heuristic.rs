@@ -5,6 +5,7 @@
 
 use super::instance::ExactInstance;
 use super::state::{DeadEnd, PackingState};
+use crate::support::arithmetic::float_key;
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;
 
@@ -56,6 +57,11 @@ pub(super) struct BranchingHeuristic {
 }
 
 impl BranchingHeuristic {
+    /// A value order without noise. Sections with failures come first.
+    pub(super) fn exact(value_order: ValueOrder) -> Self {
+        Self { value_order, section_choice: SectionChoice::Failures, noise: 0.0, seed: 0 }
+    }
+
     /// Rank of each item in the value order.
     pub(super) fn ranks(&self, instance: &ExactInstance) -> Vec<u32> {
         let mut random = Random::new(self.seed);
@@ -65,7 +71,7 @@ impl BranchingHeuristic {
                 (self.key(instance, item) * factor, item)
             })
             .collect();
-        sort_by_keys(&mut keyed, |&(key, item)| [!sort_key(key), item.into()]);
+        sort_by_keys(&mut keyed, |&(key, item)| [!float_key(key), item.into()]);
         let mut ranks = vec![0; keyed.len()];
         for (rank, (_, item)) in keyed.into_iter().enumerate() {
             ranks[item as usize] = rank as u32;
@@ -123,10 +129,4 @@ impl BranchingHeuristic {
         state.work += u64::from(end - first);
         if best.1 == u32::MAX { Err(DeadEnd) } else { Ok(best.1) }
     }
-}
-
-/// Maps floating-point numbers to integers of the same order.
-fn sort_key(number: f64) -> u64 {
-    let bits = number.to_bits();
-    if number.is_sign_negative() { !bits } else { bits | 1 << 63 }
 }

@@ -9,50 +9,15 @@
 use std::collections::HashMap;
 
 use crate::problem::{Buffer, LiveRange, Problem};
+use crate::support::events::{Event, events};
 use crate::support::ids::BufferId;
 use crate::support::limits::{Budget, Stop};
+use crate::support::rows::Rows;
 use crate::support::sorting::{Keyed, sort_by_keys, sort_keyed};
 
 /// Maximum number of (item, section) pairs, and of conflicting pairs: about 200 MB. Larger
 /// problems are not searched.
 const MAX_PAIRS: usize = 1 << 23;
-
-/// Rows of different lengths in one array (compressed sparse rows).
-#[derive(Clone, Debug)]
-pub(super) struct SparseRows<T> {
-    starts: Vec<u32>,
-    entries: Vec<T>,
-}
-
-impl<T: Copy> SparseRows<T> {
-    fn new(
-        rows: impl Iterator<Item = impl IntoIterator<Item = T>>,
-        budget: &mut Budget<'_>,
-    ) -> Result<Self, Stop> {
-        let mut built = Self { starts: vec![0], entries: Vec::new() };
-        for row in rows {
-            let before = built.entries.len();
-            built.entries.extend(row);
-            built.starts.push(built.entries.len() as u32);
-            budget.charge(1 + built.entries.len() - before)?;
-        }
-        Ok(built)
-    }
-
-    #[inline]
-    pub(super) fn row(&self, number: u32) -> &[T] {
-        let number = number as usize;
-        &self.entries[self.starts[number] as usize..self.starts[number + 1] as usize]
-    }
-
-    pub(super) fn start(&self, number: u32) -> u32 {
-        self.starts[number as usize]
-    }
-
-    pub(super) fn entry_count(&self) -> usize {
-        self.entries.len()
-    }
-}
 
 /// Range of offsets of a fixed item, which conflicting items must avoid.
 #[derive(Clone, Copy, Debug)]
@@ -90,15 +55,15 @@ pub(super) struct ExactInstance {
     /// Number of steps for which each item is live.
     pub(super) steps: Vec<u64>,
     /// Sections of each item, ascending.
-    pub(super) sections: SparseRows<u32>,
+    pub(super) sections: Rows,
     /// Sections of each item as ranges `(first, end)`, `end` exclusive.
-    pub(super) runs: SparseRows<(u32, u32)>,
+    pub(super) runs: Rows<(u32, u32)>,
     /// Items of each section.
-    pub(super) members: SparseRows<u32>,
+    pub(super) members: Rows,
     /// Conflicts of each item, ascending by the size of the conflicting item.
-    pub(super) conflicts: SparseRows<ItemConflict>,
+    pub(super) conflicts: Rows<ItemConflict>,
     /// Fixed items that conflict with each item, ascending by offset.
-    pub(super) obstacles: SparseRows<FixedSpan>,
+    pub(super) obstacles: Rows<FixedSpan>,
     /// Live bytes of each section, with rounded sizes.
     pub(super) loads: Vec<u64>,
     /// For each section: the number of items that are live before it and in it or after it.
@@ -113,9 +78,6 @@ pub(super) struct ExactInstance {
 impl ExactInstance {
     /// Builds the instance of the given buffers, or returns `None` if it exceeds `MAX_PAIRS`.
     /// Linear in the number of (item, section) pairs and of conflicting pairs.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn new(
         problem: &Problem,
         ids: Vec<BufferId>,
@@ -133,7 +95,7 @@ impl ExactInstance {
         if pieces().flatten().map(|range| range.len()).sum::<usize>() > MAX_PAIRS {
             return Ok(None);
         }
-        let sections = SparseRows::new(pieces().map(Iterator::flatten), budget)?;
+        let sections = Rows::metered(pieces().map(Iterator::flatten), budget)?;
         let members = transposed(&sections, section_starts.len(), budget)?;
         let load = |section| members.row(section).iter().map(|&item| sizes[item as usize]).sum();
         let loads = (0..section_starts.len() as u32).map(load).collect();
@@ -153,7 +115,7 @@ impl ExactInstance {
             sections,
             members,
             conflicts,
-            obstacles: SparseRows { starts: vec![0], entries: Vec::new() },
+            obstacles: Rows::default(),
             loads,
             ids,
         };
@@ -216,9 +178,9 @@ impl ExactInstance {
         (0..self.item_count()).map(|item| *first.entry(alike(item)).or_insert(item)).collect()
     }
 
-    fn find_obstacles(&self, budget: &mut Budget<'_>) -> Result<SparseRows<FixedSpan>, Stop> {
+    fn find_obstacles(&self, budget: &mut Budget<'_>) -> Result<Rows<FixedSpan>, Stop> {
         if self.fixed.iter().all(|&offset| offset == u64::MAX) {
-            return SparseRows::new((0..self.item_count()).map(|_| []), budget);
+            return Rows::metered((0..self.item_count()).map(|_| []), budget);
         }
         let of_item = |item: u32| {
             let fixed =
@@ -232,7 +194,7 @@ impl ExactInstance {
             sort_by_keys(&mut row, |obstacle| [obstacle.offset, 0]);
             row
         };
-        SparseRows::new((0..self.item_count()).map(of_item), budget)
+        Rows::metered((0..self.item_count()).map(of_item), budget)
     }
 }
 
@@ -240,17 +202,17 @@ fn steps(buffer: &Buffer) -> u64 {
     buffer.pieces().map(|piece| u64::from(piece.steps())).sum()
 }
 
-fn runs(sections: &SparseRows<u32>, budget: &mut Budget<'_>) -> Result<SparseRows<(u32, u32)>, Stop> {
+fn runs(sections: &Rows, budget: &mut Budget<'_>) -> Result<Rows<(u32, u32)>, Stop> {
     let row = |item: u32| {
         let runs = sections.row(item).chunk_by(|&a, &b| a + 1 == b);
         runs.map(|run| (run[0], run[run.len() - 1] + 1)).collect::<Vec<_>>()
     };
-    SparseRows::new((0..sections.starts.len() as u32 - 1).map(row), budget)
+    Rows::metered((0..sections.count()).map(row), budget)
 }
 
-fn crossing(sections: &SparseRows<u32>, count: usize) -> Vec<u32> {
+fn crossing(sections: &Rows, count: usize) -> Vec<u32> {
     let mut crossing = vec![0; count];
-    for item in 0..sections.starts.len() as u32 - 1 {
+    for item in 0..sections.count() {
         let row = sections.row(item);
         (row[0] + 1..=row[row.len() - 1]).for_each(|section| crossing[section as usize] += 1);
     }
@@ -261,17 +223,10 @@ fn crossing(sections: &SparseRows<u32>, count: usize) -> Vec<u32> {
 /// an end. Between such steps the live sets only grow and then only shrink, so the set at the
 /// turning point contains all others and is the section.
 fn section_starts(buffers: &[&Buffer]) -> Vec<u32> {
-    let mut events: Vec<(u32, bool)> = Vec::with_capacity(buffers.len() * 2);
-    for buffer in buffers {
-        for piece in buffer.pieces() {
-            events.push((piece.start, true));
-            events.push((piece.end, false));
-        }
-    }
-    sort_by_keys(&mut events, |&(step, starts)| [step.into(), starts.into()]);
+    let pieces = buffers.iter().flat_map(|buffer| buffer.pieces());
     let mut section_starts = Vec::new();
     let mut ended = true;
-    for (step, starts) in events {
+    for Event { step, starts, .. } in events(pieces.map(|piece| (piece.start, piece.end))) {
         if starts && ended {
             section_starts.push(step);
         }
@@ -280,36 +235,32 @@ fn section_starts(buffers: &[&Buffer]) -> Vec<u32> {
     section_starts
 }
 
-fn transposed(
-    rows: &SparseRows<u32>,
-    columns: usize,
-    budget: &mut Budget<'_>,
-) -> Result<SparseRows<u32>, Stop> {
+fn transposed(rows: &Rows, columns: usize, budget: &mut Budget<'_>) -> Result<Rows, Stop> {
     let mut turned: Vec<Vec<u32>> = vec![Vec::new(); columns];
-    for number in 0..rows.starts.len() as u32 - 1 {
+    for number in 0..rows.count() {
         for &column in rows.row(number) {
             turned[column as usize].push(number);
         }
         budget.charge(rows.row(number).len())?;
     }
-    SparseRows::new(turned.into_iter(), budget)
+    Rows::metered(turned, budget)
 }
 
 /// Conflicts of all items, or `None` if there are more than `MAX_PAIRS`. An item conflicts
 /// with a run of another if it is live in the first section of the run or begins within it, so
 /// every conflict is found without comparing pairs of items.
 fn conflicts(
-    runs: &SparseRows<(u32, u32)>,
-    members: &SparseRows<u32>,
+    runs: &Rows<(u32, u32)>,
+    members: &Rows,
     sizes: &[u64],
     budget: &mut Budget<'_>,
-) -> Result<Option<SparseRows<ItemConflict>>, Stop> {
+) -> Result<Option<Rows<ItemConflict>>, Stop> {
     // `common[other]` counts the sections shared with the current item. A pair is listed at its first
     // count, so the lists need no search for duplicates. Sorting by size lets the propagation stop at the first
     // item that is too large.
-    let starting_runs = runs_by_first_section(runs, members.starts.len() - 1, budget)?;
+    let starting_runs = runs_by_first_section(runs, members.count() as usize, budget)?;
     let mut common = vec![0; sizes.len()];
-    let mut rows = SparseRows { starts: vec![0], entries: Vec::new() };
+    let mut rows = Rows::default();
     let mut neighbours: Vec<Keyed> = Vec::new();
     for item in 0..sizes.len() as u32 {
         neighbours.clear();
@@ -332,14 +283,13 @@ fn conflicts(
             }
         }
         sort_keyed(&mut neighbours);
-        for &(_, other) in &neighbours {
+        rows.push(neighbours.iter().map(|&(_, other)| {
             let sections = std::mem::take(&mut common[other as usize]);
-            rows.entries.push(ItemConflict { item: other as u32, sections });
-        }
-        rows.starts.push(rows.entries.len() as u32);
+            ItemConflict { item: other as u32, sections }
+        }));
         let length = runs.row(item).iter().map(|run| (run.1 - run.0) as usize).sum::<usize>();
         budget.charge(length + 8 * neighbours.len())?;
-        if rows.entries.len() > MAX_PAIRS {
+        if rows.len() > MAX_PAIRS {
             return Ok(None);
         }
     }
@@ -348,15 +298,15 @@ fn conflicts(
 
 /// For each section: the items with a run that begins there, and the end of the run.
 fn runs_by_first_section(
-    runs: &SparseRows<(u32, u32)>,
+    runs: &Rows<(u32, u32)>,
     sections: usize,
     budget: &mut Budget<'_>,
-) -> Result<SparseRows<(u32, u32)>, Stop> {
+) -> Result<Rows<(u32, u32)>, Stop> {
     let mut starting_runs: Vec<Vec<(u32, u32)>> = vec![Vec::new(); sections];
-    for item in 0..runs.starts.len() as u32 - 1 {
+    for item in 0..runs.count() {
         for &(first, end) in runs.row(item) {
             starting_runs[first as usize].push((item, end));
         }
     }
-    SparseRows::new(starting_runs.into_iter(), budget)
+    Rows::metered(starting_runs, budget)
 }

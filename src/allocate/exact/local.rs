@@ -73,9 +73,6 @@ impl LocalSearch {
     }
 
     /// Searches, and continues below each packing found. Adds nodes and work to `spent`.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn run(
         &mut self,
         instance: &ExactInstance,

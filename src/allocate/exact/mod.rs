@@ -39,7 +39,6 @@ mod state;
 mod windows;
 
 pub(crate) use core::infeasible_core;
-pub(crate) use heights::gcd;
 use incumbent::Incumbent;
 use instance::ExactInstance;
 use portfolio::ExactTask;
@@ -49,7 +48,7 @@ use rules::Rules;
 use super::auto::best_of_first;
 use super::decomposition::{PackingTarget, PartAllocation, allocate_parts};
 use super::first_fit::first_allocation;
-use super::{Allocation, Naive, Strategy, height};
+use super::{Allocation, Naive, Strategy};
 use crate::error::Result;
 use crate::problem::Problem;
 use crate::support::effort::Effort;
@@ -151,7 +150,7 @@ impl Exact {
         let bound = if self.unaided { 0 } else { target.bound }.max(allocation.proven);
         // Without aid, the search must prove the bound itself, so it starts from 0. A height at the
         // bound or at the sufficient height leaves nothing to do.
-        let start = height(problem, &allocation.offsets);
+        let start = problem.height(&allocation.offsets);
         let sufficient = if self.unaided && !target.required { 0 } else { target.sufficient };
         if start <= bound.max(sufficient) || allocation.stop != Stop::Finished {
             return Some(0);
@@ -161,9 +160,7 @@ impl Exact {
         (budget.best, budget.bound) = (start, bound);
         let mut incumbent = Incumbent { bound, height: start, offsets: None };
         let target = PackingTarget { sufficient, ..target };
-        let local = !self.unaided;
-        let task =
-            ExactTask { rules: self.rules, seed: self.seed, threads: self.threads, target, limits, local };
+        let task = ExactTask { exact: self, target, limits };
         let work = search(problem, &mut incumbent, task, &mut budget, allocation);
         allocation.proven = incumbent.bound.min(incumbent.height);
         allocation.nodes += budget.nodes();
@@ -222,8 +219,7 @@ fn search(
     budget: &mut Budget<'_>,
     allocation: &mut Allocation,
 ) -> std::result::Result<Option<u64>, Stop> {
-    let ids = problem.ids().filter(|&id| problem.buffer(id).size() > 0).collect();
-    let Some(instance) = ExactInstance::new(problem, ids, budget)? else {
+    let Some(instance) = ExactInstance::new(problem, problem.filled().collect(), budget)? else {
         // The budget has already counted the nodes of the windows.
         let (_, work) = windows::raise(problem, incumbent, &task, budget)?;
         return Ok(incumbent.settles(&task.target).then_some(work));

@@ -27,17 +27,11 @@ struct ListLink {
 
 impl OpenItems {
     /// Lists with all items open, in the order of `rank`.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn new(instance: &ExactInstance, rank: &[u32], budget: &mut Budget<'_>) -> Result<Self, Stop> {
         let heads = instance.section_count();
         let link = |number| ListLink { next: number, previous: number, item: u32::MAX };
-        let mut lists = Self {
-            links: (0..heads).map(link).collect(),
-            entries: vec![0; instance.sections.entry_count()],
-            heads,
-        };
+        let mut lists =
+            Self { links: (0..heads).map(link).collect(), entries: vec![0; instance.sections.len()], heads };
         let first = |item| instance.sections.start(item) as usize;
         let mut filled: Vec<usize> = (0..instance.item_count()).map(first).collect();
         let mut members = Vec::new();

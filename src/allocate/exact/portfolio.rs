@@ -5,13 +5,13 @@
 #[cfg(feature = "parallel")]
 use rayon::ThreadPool as WorkerPool;
 
+use super::Exact;
 use super::dive::{Dive, DiveOutcome};
 use super::heights::AttainableHeights;
 use super::heuristic::{BranchingHeuristic, SectionChoice, ValueOrder};
 use super::incumbent::Incumbent;
 use super::instance::ExactInstance;
 use super::local::LocalSearch;
-use super::rules::Rules;
 use crate::allocate::decomposition::PackingTarget;
 use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::random::Random;
@@ -32,14 +32,9 @@ const FIRST_SEED: u64 = 31;
 /// Parameters of a search.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ExactTask<'a> {
-    pub(super) rules: Rules,
-    pub(super) seed: u64,
+    pub(super) exact: Exact,
     pub(super) target: PackingTarget,
-    /// Number of threads, with the feature `parallel`.
-    pub(super) threads: usize,
     pub(super) limits: &'a Limits,
-    /// True if local searches run.
-    pub(super) local: bool,
 }
 
 /// Raises the bound and lowers the height of the incumbent until they meet, or until the
@@ -56,8 +51,8 @@ pub(super) fn search(
     // continues from round to round; it makes the portfolio complete, as it would end by itself.
     let limits = task.limits.clone().without_nodes();
     let task = ExactTask { limits: &limits, ..task };
-    let workers = workers(task.threads);
-    let mut random = Random::new(task.seed.wrapping_add(FIRST_SEED));
+    let workers = workers(task.exact.threads);
+    let mut random = Random::new(task.exact.seed.wrapping_add(FIRST_SEED));
     let (mut steady, mut locals) = (None, Vec::new());
     let (mut heights, highest) = (None::<AttainableHeights>, incumbent.height);
     let (mut nodes, mut work) = (0, 0);
@@ -73,12 +68,12 @@ pub(super) fn search(
         let mut runs = runs(dive_nodes(instance, round), incumbent, &task, round, &mut random, &mut steady);
         // Local searches join where dives alone have not settled the problem soon. They get half of the
         // nodes, and later most of them (`local.rs`).
-        if task.local {
+        if !task.exact.unaided {
             let capacity = incumbent.target_height(&task.target);
             let best = incumbent.offsets.as_deref().unwrap_or(start);
-            locals.extend(LocalSearch::displacement(round, instance, start, task.seed));
+            locals.extend(LocalSearch::displacement(round, instance, start, task.exact.seed));
             if !locals.iter().any(LocalSearch::is_annealing) {
-                locals.extend(LocalSearch::annealing(nodes, instance, best, capacity, task.seed));
+                locals.extend(LocalSearch::annealing(nodes, instance, best, capacity, task.exact.seed));
             }
             for local in &mut locals {
                 local.prepare(instance, best, capacity);
@@ -102,8 +97,8 @@ pub(super) fn search(
             nodes += result.nodes;
             work += result.work;
             // A bound proven by a dive rises to the next attainable height.
-            if result.bound > incumbent.bound {
-                incumbent.bound = result.bound.min(incumbent.height);
+            if result.incumbent.bound > incumbent.bound {
+                incumbent.bound = result.incumbent.bound.min(incumbent.height);
                 if heights.is_none() {
                     let mut budget = Budget::new(&limits, u64::MAX);
                     match AttainableHeights::new(instance, highest, &mut budget) {
@@ -113,11 +108,11 @@ pub(super) fn search(
                     nodes += budget.nodes();
                 }
                 incumbent.bound =
-                    heights.as_ref().map_or(incumbent.bound, |heights| heights.from(result.bound));
+                    heights.as_ref().map_or(incumbent.bound, |heights| heights.from(result.incumbent.bound));
                 incumbent.bound = incumbent.bound.min(incumbent.height);
             }
-            if result.height < incumbent.height {
-                (incumbent.height, incumbent.offsets) = (result.height, result.offsets);
+            if result.incumbent.height < incumbent.height {
+                (incumbent.height, incumbent.offsets) = (result.incumbent.height, result.incumbent.offsets);
             }
             steady = result.steady.or(steady);
             locals.extend(result.local);
@@ -165,9 +160,8 @@ enum RunStart<'a> {
 
 /// Result of a run.
 struct RunResult<'a> {
-    bound: u64,
-    height: u64,
-    offsets: Option<Vec<u64>>,
+    /// The run's own incumbent: offsets only if it found a packing.
+    incumbent: Incumbent,
     nodes: u64,
     work: u64,
     stop: Option<Stop>,
@@ -228,15 +222,7 @@ fn runs<'a>(
     // The steady dive restarts once the bound has risen above its capacity: its answer is known.
     let (capacity, start) = match steady.take().filter(|dive| dive.state.capacity >= incumbent.bound) {
         Some(dive) => (dive.state.capacity, RunStart::Again(dive)),
-        None => (
-            target_height,
-            RunStart::New(BranchingHeuristic {
-                value_order: ValueOrder::Area,
-                section_choice: SectionChoice::Failures,
-                noise: 0.0,
-                seed: 0,
-            }),
-        ),
+        None => (target_height, RunStart::New(BranchingHeuristic::exact(ValueOrder::Area))),
     };
     runs.insert(4, PortfolioRun { start, capacity, nodes: dive_nodes, work: 0, is_steady: true });
     runs
@@ -373,14 +359,17 @@ impl<'a> PortfolioRun<'a> {
             }
             RunStart::Again(dive) => Ok(Some(dive)),
             RunStart::New(heuristic) => {
-                let dive = Dive::new(instance, task.rules, capacity, heuristic, &mut budget);
+                let dive = Dive::new(instance, task.exact.rules, capacity, heuristic, &mut budget);
                 dive.map(|dive| dive.map(Box::new))
             }
         };
         let mut dive = match dive {
             Ok(Some(dive)) => dive,
-            Ok(None) => return RunResult { bound: capacity + 1, ..RunResult::unchanged(&incumbent) },
-            Err(stop) => return RunResult { stop: Some(stop), ..RunResult::unchanged(&incumbent) },
+            Ok(None) => {
+                incumbent.bound = capacity + 1;
+                return RunResult::new(incumbent, (0, 0), None);
+            }
+            Err(stop) => return RunResult::new(incumbent, (0, 0), Some(stop)),
         };
         // Building a dive of many items takes as long as searching this many nodes.
         let many = u64::from(instance.item_count()) / 2;
@@ -413,9 +402,8 @@ impl<'a> PortfolioRun<'a> {
                 }
             }
         }
-        let nodes = built + dive.nodes - before;
-        let work = dive.state.work - worked;
-        RunResult { nodes, work, stop, steady: is_steady.then_some(dive), ..RunResult::unchanged(&incumbent) }
+        let spent = (built + dive.nodes - before, dive.state.work - worked);
+        RunResult { steady: is_steady.then_some(dive), ..RunResult::new(incumbent, spent, stop) }
     }
 }
 
@@ -429,23 +417,12 @@ fn search_locally<'a>(
 ) -> RunResult<'a> {
     let mut spent = (0, 0);
     let stop = local.run(instance, &mut incumbent, target, quota, &mut spent, budget).err();
-    let (nodes, work) = spent;
-    RunResult { nodes, work, stop, local: Some(local), ..RunResult::unchanged(&incumbent) }
+    RunResult { local: Some(local), ..RunResult::new(incumbent, spent, stop) }
 }
 
 impl RunResult<'_> {
-    fn unchanged(incumbent: &Incumbent) -> Self {
-        let Incumbent { bound, height, ref offsets } = *incumbent;
-        Self {
-            bound,
-            height,
-            offsets: offsets.clone(),
-            nodes: 0,
-            work: 0,
-            stop: None,
-            steady: None,
-            local: None,
-        }
+    fn new(incumbent: Incumbent, (nodes, work): (u64, u64), stop: Option<Stop>) -> Self {
+        Self { incumbent, nodes, work, stop, steady: None, local: None }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::instance::ItemConflict;
 use super::rules::PruningRule;
 use super::state::{DeadEnd, EmptyFloor, FloorOptions, PackingState};
+use crate::support::arithmetic::align_up;
 
 impl PackingState<'_> {
     /// Propagates all sections that changed, until nothing more follows.
@@ -147,7 +148,7 @@ impl PackingState<'_> {
             }
             if self.is_open(other) && !self.contains(other, section) {
                 let top = self.level(other).max(floor) + size;
-                best = best.min((top + (alignment - 1)) & !(alignment - 1));
+                best = best.min(align_up(top, alignment));
             }
         }
         best
@@ -200,6 +201,6 @@ impl PackingState<'_> {
                 return false;
             }
         }
-        ((low + (alignment - 1)) & !(alignment - 1)) + size <= high
+        align_up(low, alignment) + size <= high
     }
 }

@@ -118,7 +118,7 @@ impl Stacking {
         if largest / u128::from(unit) > LARGEST {
             return None;
         }
-        let entries = instance.sections.entry_count();
+        let entries = instance.sections.len();
         let mut stacking = Self {
             unit,
             items: (0..instance.item_count()).map(|item| node(instance, unit, item)).collect(),

@@ -12,6 +12,7 @@
 use super::instance::{ExactInstance, ItemConflict};
 use super::open_items::OpenItems;
 use super::rules::{PruningRule, Rules};
+use crate::support::arithmetic::align_up;
 use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 
@@ -125,9 +126,6 @@ pub(super) struct PackingState<'a> {
 impl<'a> PackingState<'a> {
     /// The empty packing. `rank` gives the value order of the items. [`DeadEnd`] means that an
     /// item is larger than the capacity.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn new(
         instance: &'a ExactInstance,
         rules: Rules,
@@ -458,15 +456,14 @@ fn lowest(instance: &ExactInstance, item: u32, height: u64) -> u64 {
     // that the pass has left behind.
     let number = item as usize;
     let alignment = instance.alignments[number];
-    let up = |offset: u64| (offset + (alignment - 1)) & !(alignment - 1);
     let fixed = instance.fixed[number];
-    let mut offset = up(height);
+    let mut offset = align_up(height, alignment);
     if fixed < u64::MAX {
         return if offset <= fixed { fixed } else { u64::MAX };
     }
     for obstacle in instance.obstacles.row(item) {
         if obstacle.top > offset && obstacle.offset < offset + instance.sizes[number] {
-            offset = up(obstacle.top);
+            offset = align_up(obstacle.top, alignment);
         }
     }
     offset

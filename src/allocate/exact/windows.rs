@@ -2,12 +2,13 @@
 
 use super::dive::{Dive, DiveOutcome};
 use super::heights::AttainableHeights;
-use super::heuristic::{BranchingHeuristic, SectionChoice, ValueOrder};
+use super::heuristic::{BranchingHeuristic, ValueOrder};
 use super::incumbent::Incumbent;
 use super::instance::ExactInstance;
 use super::portfolio::ExactTask;
 use crate::problem::{Buffer, LiveRange, Problem, lower_bound};
 use crate::support::limits::{Budget, Stop};
+use crate::support::sorting::unique;
 
 /// Widths of the windows: number of start and end steps to either side of the peak.
 const WIDTHS: [usize; 4] = [3, 8, 20, 50];
@@ -48,13 +49,8 @@ pub(super) fn raise(
         let mut fits = incumbent.height;
         let mut capacity = incumbent.target_height(&task.target);
         while capacity < fits && nodes < task.target.nodes && !incumbent.settles(&task.target) {
-            let heuristic = BranchingHeuristic {
-                value_order: ValueOrder::Load,
-                section_choice: SectionChoice::Failures,
-                noise: 0.0,
-                seed: 0,
-            };
-            let Some(mut dive) = Dive::new(&instance, task.rules, capacity, heuristic, budget)? else {
+            let heuristic = BranchingHeuristic::exact(ValueOrder::Load);
+            let Some(mut dive) = Dive::new(&instance, task.exact.rules, capacity, heuristic, budget)? else {
                 break;
             };
             let dived = dive.run(NODES.min(task.target.nodes - nodes), task.target.work, budget);
@@ -75,10 +71,7 @@ pub(super) fn raise(
 /// All steps at which a buffer starts or ends, ascending.
 fn times(problem: &Problem) -> Vec<u32> {
     let pieces = problem.buffers().iter().flat_map(Buffer::pieces);
-    let mut times: Vec<u32> = pieces.flat_map(|piece| [piece.start, piece.end]).collect();
-    times.sort_unstable();
-    times.dedup();
-    times
+    unique(pieces.flat_map(|piece| [piece.start, piece.end]))
 }
 
 /// The buffers of a window, with live ranges clipped to it; `None` if they are more than

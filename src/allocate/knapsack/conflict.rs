@@ -3,7 +3,7 @@
 use super::decide::{Decision, SectionWindow, decide};
 use crate::allocate::object_intervals::ObjectInterval;
 use crate::support::limits::{Budget, Stop};
-use crate::support::sorting::descend;
+use crate::support::sorting::{descend, unique};
 
 /// Node limit of each decision while a conflict is derived.
 const DECISION_NODES: u64 = 50_000;
@@ -76,9 +76,6 @@ pub(super) struct Prober<'a> {
 
 impl Prober<'_> {
     /// Probes a vector of sizes, which must descend.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit of the whole search was reached.
     pub(super) fn probe(&self, sizes: &[u64], budget: &mut Budget<'_>) -> Result<ProbeResult, Stop> {
         // First the whole problem with few nodes, then windows around the section where the search got
         // stuck, which are easier to refute, at last the whole problem with many nodes. A window that
@@ -174,10 +171,13 @@ impl Prober<'_> {
         // monotone in the window, so binary search finds its limits; a question that stays open counts
         // as not failing, which makes the conflict weaker, not wrong.
         let (start, end) = window;
-        let start = largest(start, end, |start| self.fails(sizes, (start, end), budget))?;
-        let kept = end - start;
-        let cut = largest(0, kept, |cut| self.fails(sizes, (start, end - cut), budget))?;
-        let window = (start, end - cut);
+        let skipped = largest(0, (end - start) as usize, |skipped| {
+            self.fails(sizes, (start + skipped as u32, end), budget)
+        })?;
+        let start = start + skipped as u32;
+        let cut =
+            largest(0, (end - start) as usize, |cut| self.fails(sizes, (start, end - cut as u32), budget))?;
+        let window = (start, end - cut as u32);
         let conflict = self.strengthen(sizes, window, budget)?;
         let plain = || SizeConflict::new(sizes, 0, self.steps(window));
         Ok(ProbeResult::Refuted(conflict.unwrap_or_else(plain)))
@@ -187,10 +187,7 @@ impl Prober<'_> {
     fn steps(&self, window: SectionWindow) -> Vec<u64> {
         let meeting =
             self.intervals.iter().filter(|interval| interval.first < window.1 && window.0 < interval.end);
-        let mut steps: Vec<u64> = meeting.map(|interval| interval.size).collect();
-        steps.sort_unstable();
-        steps.dedup();
-        steps
+        unique(meeting.map(|interval| interval.size))
     }
 
     /// Generalises a failure to larger sizes. `None` if growing all sizes by the smallest step
@@ -249,20 +246,18 @@ fn growths(sizes: &[u64], steps: &[u64], limit: u64) -> Vec<u64> {
     let to_step =
         |size: u64| steps[steps.partition_point(|&step| step <= size)..].iter().map(move |step| step - size);
     let all = sizes.iter().copied().chain([0]).flat_map(to_step);
-    let mut growths: Vec<u64> = all.filter(|&growth| growth <= limit).collect();
-    growths.sort_unstable();
-    growths.dedup();
-    growths
+    unique(all.filter(|&growth| growth <= limit))
 }
 
 /// Binary search for the largest number in `low..high` for which the monotone predicate `holds`
 /// is true; `low` is assumed to satisfy it.
-fn largest<N: Midpoint>(
-    mut low: N,
-    mut high: N,
-    mut holds: impl FnMut(N) -> Result<bool, Stop>,
-) -> Result<N, Stop> {
-    while let Some(middle) = N::between(low, high) {
+fn largest(
+    mut low: usize,
+    mut high: usize,
+    mut holds: impl FnMut(usize) -> Result<bool, Stop>,
+) -> Result<usize, Stop> {
+    while high - low > 1 {
+        let middle = low.midpoint(high);
         if holds(middle)? {
             low = middle;
         } else {
@@ -270,21 +265,4 @@ fn largest<N: Midpoint>(
         }
     }
     Ok(low)
-}
-
-trait Midpoint: Copy {
-    /// A number strictly between, if there is one.
-    fn between(low: Self, high: Self) -> Option<Self>;
-}
-
-impl Midpoint for u32 {
-    fn between(low: Self, high: Self) -> Option<Self> {
-        (high - low > 1).then(|| low.midpoint(high))
-    }
-}
-
-impl Midpoint for usize {
-    fn between(low: Self, high: Self) -> Option<Self> {
-        (high - low > 1).then(|| low.midpoint(high))
-    }
 }

@@ -2,6 +2,7 @@
 
 use crate::allocate::object_intervals::ObjectInterval;
 use crate::support::limits::{Budget, Stop};
+use crate::support::rows::Rows;
 use crate::support::sorting::sort_by_keys;
 
 /// The flow relaxation for one cut of the objects by size.
@@ -53,9 +54,6 @@ impl SizeCut {
 
     /// Returns a section in which the flow is stuck, or `None` if it exists. Augmenting paths,
     /// one per unit by which `spare` grows: O(units (sections + n)) time.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn stuck(&self, budget: &mut Budget<'_>) -> Result<Option<u32>, Stop> {
         budget.spend((self.arcs.len() + self.spare.len()) as u64 / 8)?;
         // Units enter where `spare` grows from one section to the next and leave where it falls. Each
@@ -82,10 +80,9 @@ const NONE: u32 = u32::MAX;
 
 struct CutFlow<'a> {
     cut: &'a SizeCut,
-    /// Start of the arcs of each node; arcs sorted by end, and the start of those that end there.
-    first_arc: Vec<u32>,
-    ending: Vec<u32>,
-    first_ending: Vec<u32>,
+    /// By node: the arcs that begin and that end there.
+    beginning: Rows,
+    ending: Rows,
     chosen: Vec<bool>,
     past_flow: Vec<i32>,
     /// Number of units that may still leave the network at each node.
@@ -103,23 +100,11 @@ impl<'a> CutFlow<'a> {
         let count = cut.arcs.len();
         let mut ending: Vec<u32> = (0..count as u32).collect();
         sort_by_keys(&mut ending, |&arc| [cut.arcs[arc as usize].1.into(), 0]);
-        let index = |sorted: &dyn Fn(usize) -> u32| -> Vec<u32> {
-            let mut at = 0;
-            (0..=nodes as u32)
-                .map(|node| {
-                    while at < count && sorted(at) < node {
-                        at += 1;
-                    }
-                    at as u32
-                })
-                .collect()
-        };
         let ends = |node: usize| (cut.spare[node - 1] - cut.spare.get(node).copied().unwrap_or(0)).max(0);
         Self {
             cut,
-            first_arc: index(&|at| cut.arcs[at].0),
-            first_ending: index(&|at| cut.arcs[ending[at] as usize].1),
-            ending,
+            beginning: Rows::of_sorted(nodes, (0..).zip(&cut.arcs).map(|(arc, ends)| (ends.0, arc))),
+            ending: Rows::of_sorted(nodes, ending.into_iter().map(|arc| (cut.arcs[arc as usize].1, arc))),
             chosen: vec![false; count],
             past_flow: vec![0; nodes],
             room: (0..nodes).map(|node| if node == 0 { 0 } else { ends(node) }).collect(),
@@ -162,13 +147,14 @@ impl<'a> CutFlow<'a> {
         let at = node as usize;
         // Residual arcs: forward along unchosen tensors, backward along chosen ones, forward past the
         // tensors up to `idle`, and backward over units that went past.
-        for arc in self.first_arc[at]..self.first_arc[at + 1] {
+        for position in self.beginning.range(node) {
+            let arc = self.beginning.entries()[position];
             if !self.chosen[arc as usize] {
                 self.reach(self.cut.arcs[arc as usize].1, node, arc);
             }
         }
-        for index in self.first_ending[at]..self.first_ending[at + 1] {
-            let arc = self.ending[index as usize];
+        for position in self.ending.range(node) {
+            let arc = self.ending.entries()[position];
             if self.chosen[arc as usize] {
                 self.reach(self.cut.arcs[arc as usize].0, node, arc);
             }

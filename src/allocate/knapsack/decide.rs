@@ -29,9 +29,6 @@ pub(super) type SectionWindow = (u32, u32);
 /// Decides by depth-first search whether the intervals can share objects of the given sizes,
 /// which must descend. Intervals of size `ignored_size` or less are left out, as if there were any
 /// number of objects for them. Spends at most `node_limit` nodes.
-///
-/// # Errors
-/// The reason to stop, if a limit of the whole search was reached.
 pub(super) fn decide(
     intervals: &[ObjectInterval],
     sizes: &[u64],

@@ -5,7 +5,7 @@ use super::search::{ObjectLimits, SizeSearch};
 use crate::allocate::object_intervals::{ObjectInterval, ObjectSharing};
 use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
-use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::{sort_by_keys, unique};
 
 /// Node limit for sharing the tensors of a few objects again.
 const SUBPROBLEM_NODES: u64 = 20_000;
@@ -51,13 +51,7 @@ fn choose(given: usize, objects: usize, random: &mut Random) -> Vec<usize> {
     let count = (2 + random.below(9)).min(opened);
     let span = (count + random.below(count * 2)).min(opened);
     let start = given + random.below(opened - span + 1);
-    let mut all: Vec<usize> = (start..start + span).collect();
-    for position in 0..count {
-        let swapped = position + random.below(span - position);
-        all.swap(position, swapped);
-    }
-    all.truncate(count);
-    all
+    random.sample(start..start + span, count)
 }
 
 fn reshare(
@@ -95,9 +89,7 @@ fn reshare(
 
 /// Compresses sections to those at which some interval starts.
 fn compressed(mut intervals: Vec<ObjectInterval>) -> (Vec<ObjectInterval>, u32) {
-    let mut starts: Vec<u32> = intervals.iter().map(|interval| interval.first).collect();
-    starts.sort_unstable();
-    starts.dedup();
+    let starts = unique(intervals.iter().map(|interval| interval.first));
     let section = |time: u32| starts.partition_point(|&start| start < time) as u32;
     for interval in &mut intervals {
         (interval.first, interval.end) = (section(interval.first), section(interval.end));

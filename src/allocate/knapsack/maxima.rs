@@ -1,8 +1,8 @@
 //! Lower bounds on the sizes of objects.
 
 use crate::allocate::object_intervals::ObjectInterval;
+use crate::support::events::{Event, events};
 use crate::support::limits::{Budget, Limits, Stop};
-use crate::support::sorting::in_time;
 
 /// Positional maxima: entry j is the maximum over time of the j-th largest live size.
 ///
@@ -24,17 +24,16 @@ pub(super) fn maxima_until_stopped(
     debug_assert!(intervals.iter().all(|interval| interval.end <= sections));
     // Sweep over starts and ends with the live sizes in descending order. Only a start can raise a
     // maximum, and only at the position of the new size and after it.
-    let numbered = || intervals.iter().zip(0u32..);
-    let mut ended = in_time(numbered().map(|(interval, number)| (interval.end, number))).peekable();
     let mut live: Vec<u64> = Vec::new(); // descending
     let mut maxima: Vec<u64> = Vec::new();
-    for (first, number) in in_time(numbered().map(|(interval, number)| (interval.first, number))) {
-        while let Some((_, gone)) = ended.next_if(|&(end, _)| end <= first) {
-            let size = intervals[gone].size;
-            live.remove(live.partition_point(|&other| other > size));
-        }
-        let size = intervals[number].size;
+    for Event { starts, range, .. } in events(intervals.iter().map(|interval| (interval.first, interval.end)))
+    {
+        let size = intervals[range].size;
         let position = live.partition_point(|&other| other > size);
+        if !starts {
+            live.remove(position);
+            continue;
+        }
         live.insert(position, size);
         maxima.resize(maxima.len().max(live.len()), 0);
         // Sizes above the new one keep their positions.

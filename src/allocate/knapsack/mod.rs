@@ -20,7 +20,7 @@ use super::{Allocation, Strategy};
 use crate::error::{Error, Refusal, Result};
 use crate::problem::Problem;
 use crate::support::limits::{Budget, Limits, Stop};
-use crate::support::sorting::{descend, sort_by_keys};
+use crate::support::sorting::{descend, sort_by_keys, unique};
 use maxima::{maxima_until_stopped, positional_maxima};
 use search::{ObjectLimits, SizeSearch};
 
@@ -175,25 +175,27 @@ fn solve(
     let sharing = greedy.or_else(|| one_size(intervals, maxima, object_limits));
     let incumbent = sharing.as_ref().map_or(u64::MAX, opened);
     let search = SizeSearch { intervals, sections, object_limits };
+    let unsearched = |sharing, stop, budget: &Budget<'_>| KnapsackResult {
+        sharing,
+        bound: search.min_total(maxima),
+        nodes: budget.nodes(),
+        stop,
+    };
     if sufficient.is_some_and(|sufficient| incumbent < sufficient) {
-        let bound = search.min_total(maxima);
-        return KnapsackResult { sharing, bound, nodes: budget.nodes(), stop: Stop::Finished };
+        return unsearched(sharing, Stop::Finished, budget);
     }
     // A total below `sufficient` is wanted only, so the incumbent of the search is capped by it: nodes of
     // that cost or more are pruned.
     let incumbent = sufficient.map_or(incumbent, |sufficient| sufficient.min(incumbent));
-    let mut different: Vec<u64> = intervals.iter().map(|interval| interval.size).collect();
-    different.sort_unstable();
-    different.dedup();
+    let different = unique(intervals.iter().map(|interval| interval.size));
     // A decision keeps one counter for each section and distinct size. Problems for which these do not
     // fit the memory keep the greedy sharing, and the bound of the positional maxima.
     if different.len().saturating_mul(sections as usize) > MAX_CELLS {
-        let bound = search.min_total(maxima);
-        let stop = if bound == incumbent { Stop::Finished } else { Stop::Nodes };
-        return KnapsackResult { sharing, bound, nodes: budget.nodes(), stop };
+        let stop = if search.min_total(maxima) == incumbent { Stop::Finished } else { Stop::Nodes };
+        return unsearched(sharing, stop, budget);
     }
     if let Err(stop) = stopped {
-        return KnapsackResult { sharing, bound: search.min_total(maxima), nodes: budget.nodes(), stop };
+        return unsearched(sharing, stop, budget);
     }
     // Phase 2: the best-first search gets half of the nodes. Its bound is the cost of the cheapest open
     // node, since every sharing lies below some open node. Phase 3: the other half goes to improvements
@@ -222,9 +224,6 @@ pub(super) enum SharingVerdict {
 const DECISION_NODES: u64 = 50_000;
 
 /// Decides whether the intervals can share objects of at most `limit` bytes in total.
-///
-/// # Errors
-/// The reason to stop, if a limit of the whole search was reached.
 pub(super) fn share_within(
     intervals: &[ObjectInterval],
     sections: u32,

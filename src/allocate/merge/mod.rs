@@ -6,11 +6,11 @@ mod search;
 
 use std::fmt;
 
-use super::occupancy::align_up;
 use super::order::Orders;
-use super::{Allocation, Knapsack, Strategy, height};
+use super::{Allocation, Knapsack, Strategy};
 use crate::error::{Error, Refusal, Result};
 use crate::problem::{Objects, Problem, lower_bound};
+use crate::support::arithmetic::align_up;
 use crate::support::ids::BufferId;
 use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::sort_by_keys;
@@ -207,7 +207,7 @@ impl Strategy for Merge {
         }
         // The sum of sizes, which the search minimises, leaves out the padding of other layouts
         // and next to fixed buffers.
-        let worse = height(problem, &merged.offsets) > height(problem, &first.offsets);
+        let worse = problem.height(&merged.offsets) > problem.height(&first.offsets);
         let best = if worse { first } else { merged };
         Ok(Allocation { nodes, stop, ..best })
     }
@@ -245,8 +245,7 @@ fn lay_out(problem: &Problem, mut objects: Vec<PackedObject>, bound: u64) -> All
     });
     let class = |object: &PackedObject| if object.pinned { 0 } else { !object.alignment };
     sort_by_keys(&mut objects, |object| [class(object), object.padding()]);
-    let mut offsets: Vec<u64> =
-        problem.buffers().iter().map(|buffer| buffer.fixed_offset().unwrap_or(0)).collect();
+    let mut offsets = problem.fixed_offsets();
     let mut of_buffer = vec![None; offsets.len()];
     let mut starts = Vec::with_capacity(objects.len());
     let mut top = 0;

@@ -1,7 +1,8 @@
 //! Objects with several tensors side by side.
 
-use crate::allocate::occupancy::{Fit, Occupancy, Request, align_up};
+use crate::allocate::occupancy::{Fit, Occupancy, Request};
 use crate::problem::Problem;
+use crate::support::arithmetic::align_up;
 use crate::support::ids::BufferId;
 use crate::support::limits::{Budget, Stop};
 
@@ -56,9 +57,6 @@ impl<'a> ObjectPacker<'a> {
 
     /// Places `guests` into the holes of `kept`, in the given order; the object grows if it must.
     /// Returns `None` as soon as the height is known to reach `limit`.
-    ///
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn pack(
         &mut self,
         kept: &[(BufferId, u64)],

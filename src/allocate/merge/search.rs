@@ -1,8 +1,9 @@
 //! Search for merges: pairs first, then local search.
 
 use super::packing::{ObjectPacker, PackedObject};
-use crate::allocate::occupancy::{Fit, align_up};
+use crate::allocate::occupancy::Fit;
 use crate::allocate::order::{Order, Orders};
+use crate::support::arithmetic::align_up;
 use crate::support::ids::BufferId;
 use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
@@ -32,8 +33,6 @@ pub(super) struct MergeSearch<'a> {
 }
 
 impl<'a> MergeSearch<'a> {
-    /// # Errors
-    /// The reason to stop, if a limit was reached.
     pub(super) fn new(
         objects: Vec<PackedObject>,
         packer: ObjectPacker<'a>,
@@ -167,12 +166,7 @@ impl<'a> MergeSearch<'a> {
 
     /// Packs some objects into one, by a randomised order.
     fn repack_some(&mut self, count: usize, budget: &mut Budget<'_>) -> Result<(), Stop> {
-        let mut chosen: Vec<usize> = (0..self.objects.len()).collect();
-        for index in 0..count {
-            let other = index + self.random.below(chosen.len() - index);
-            chosen.swap(index, other);
-        }
-        chosen.truncate(count);
+        let chosen = self.random.sample(0..self.objects.len(), count);
         let members: usize = chosen.iter().map(|&object| self.objects[object].members.len()).sum();
         let order = self.random.below(ORDERS.len());
         let spread = [0, 3, 10, members / 4][self.random.below(4)];

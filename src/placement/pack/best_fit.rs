@@ -2,10 +2,11 @@
 //! are live when it starts. A buffer without a hole gets an offset above the capacity; callers evict it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 
 use crate::error::Result;
 use crate::problem::{Buffer, Problem};
+use crate::support::free_ranges::FreeRanges;
 use crate::support::limits::Limits;
 use crate::support::sorting::sort_by_keys;
 
@@ -25,7 +26,8 @@ pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
     limits.check_cancelled()?;
     sort_by_keys(&mut order, |&index| [buffers[index].live().start.into(), 0]);
     let mut offsets = vec![0; buffers.len()];
-    let mut holes = FreeRanges::new(capacity);
+    let mut holes = FreeRanges::default();
+    holes.add(0, capacity);
     // Live buffers by their end.
     let mut live: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::new();
     for index in order {
@@ -35,9 +37,9 @@ pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
             && end <= buffer.live().start
         {
             live.pop();
-            holes.free(offsets[other], buffers[other].size());
+            holes.free(offsets[other], offsets[other] + buffers[other].size());
         }
-        if let Some(offset) = holes.take(buffer) {
+        if let Some(offset) = place(&mut holes, buffer) {
             offsets[index] = offset;
             live.push(Reverse((buffer.live().end, index)));
         } else {
@@ -47,67 +49,22 @@ pub(crate) fn offsets(problem: &Problem, limits: &Limits) -> Result<Vec<u64>> {
     Ok(offsets)
 }
 
-/// Free ranges, disjoint and not adjacent.
-struct FreeRanges {
-    /// Ends by start.
-    ends: BTreeMap<u64, u64>,
-    /// Sizes and starts.
-    by_size: BTreeSet<(u64, u64)>,
-}
-
-impl FreeRanges {
-    fn new(capacity: u64) -> Self {
-        let mut holes = Self { ends: BTreeMap::new(), by_size: BTreeSet::new() };
-        holes.add(0, capacity);
-        holes
-    }
-
-    fn add(&mut self, start: u64, end: u64) {
-        if start < end {
-            self.ends.insert(start, end);
-            self.by_size.insert((end - start, start));
-        }
-    }
-
-    fn remove(&mut self, start: u64, end: u64) {
-        self.ends.remove(&start);
-        self.by_size.remove(&(end - start, start));
-    }
-
-    /// Takes the smallest hole that is large enough, the lowest of equal ones. Buffers with a long live
-    /// range go to its lower end, others to its upper end, so that adjacent holes merge soon.
-    fn take(&mut self, buffer: &Buffer) -> Option<u64> {
-        const LONG: u32 = 8;
-        let (size, alignment) = (buffer.size(), buffer.alignment());
-        let index = |&(bytes, start): &(u64, u64)| {
-            let end = start + bytes;
-            let low = start.checked_next_multiple_of(alignment)?;
-            let high = (end - size) / alignment * alignment;
-            let is_low = buffer.live().steps() >= LONG || end == u64::MAX;
-            (low <= high).then_some((start, end, if is_low { low } else { high }))
-        };
-        let (start, end, offset) = self.by_size.range((size, 0)..).find_map(index)?;
-        self.remove(start, end);
-        self.add(start, offset);
-        self.add(offset + size, end);
-        Some(offset)
-    }
-
-    /// Frees a range and merges it with adjacent holes.
-    fn free(&mut self, offset: u64, size: u64) {
-        let (mut start, mut end) = (offset, offset + size);
-        if let Some((&before, &touching)) = self.ends.range(..start).next_back()
-            && touching == start
-        {
-            self.remove(before, touching);
-            start = before;
-        }
-        if let Some(&last) = self.ends.get(&end) {
-            self.remove(end, last);
-            end = last;
-        }
-        self.add(start, end);
-    }
+/// The offset of a buffer in the smallest hole that is large enough, the lowest of equal ones. Buffers with
+/// a long live range go to its lower end, others to its upper end, so that adjacent holes merge soon.
+fn place(holes: &mut FreeRanges, buffer: &Buffer) -> Option<u64> {
+    const LONG: u32 = 8;
+    let (size, alignment) = (buffer.size(), buffer.alignment());
+    let index = |(bytes, start): (u64, u64)| {
+        let end = start + bytes;
+        let low = start.checked_next_multiple_of(alignment)?;
+        let high = (end - size) / alignment * alignment;
+        let is_low = buffer.live().steps() >= LONG || end == u64::MAX;
+        (low <= high).then_some((start, if is_low { low } else { high }))
+    };
+    // Holes are tried by size: the first one with an aligned offset is the smallest that fits.
+    let (start, offset) = holes.at_least(size).find_map(index)?;
+    holes.take(start, (offset, offset + size));
+    Some(offset)
 }
 
 #[cfg(test)]

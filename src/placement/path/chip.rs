@@ -2,7 +2,7 @@
 //! its transitions need no masks. On networks of millions of operands, paths are most of the work of a
 //! placement.
 
-use super::{AllowedPools, Instance, PathFinder, Prices, start};
+use super::{Instance, PathFinder, PathProblem};
 use crate::placement::instance::ItemAccess;
 
 /// Clean on chip, dirty on chip, and in the backing store: the numbers of these states in the general
@@ -54,19 +54,14 @@ impl StateLayer {
 impl PathFinder {
     /// As [`forward`](Self::forward), with the same result to the last bit: sums are formed in the same
     /// order.
-    pub(super) fn forward_single_chip(
-        &mut self,
-        instance: &Instance,
-        item: usize,
-        prices: &Prices,
-        allowed: AllowedPools<'_>,
-    ) -> (f64, usize) {
+    pub(super) fn forward_single_chip(&mut self, problem: &PathProblem<'_>) -> (f64, usize) {
+        let PathProblem { instance, item, prices, .. } = *problem;
         self.predecessors.clear();
         let mut costs = [f64::INFINITY; STATES];
-        if let Some((state, cost)) = start(instance, item, prices, allowed) {
+        if let Some((state, cost)) = problem.start() {
             costs[state] = cost;
         }
-        let accesses = &instance.accesses[instance.items[item].accesses()];
+        let accesses = problem.accesses();
         let bytes = instance.padded_size(item, 0) as f64;
         let mut earliest = 0;
         for (number, access) in accesses.iter().enumerate() {
@@ -74,21 +69,27 @@ impl PathFinder {
             let until = accesses.get(number + 1).map_or(instance.steps, |next| next.step);
             let arrival = step.saturating_sub(instance.prefetch).max(earliest);
             earliest = step + 1;
+            // The price of memory has three parts: for the step of the access, for the steps to the next
+            // access, and for those from the arrival of a copy on. They are added in the order of the general
+            // search.
             let here = prices.over(0, (step, step + 1)) * bytes;
             let kept = prices.over(0, (step + 1, until)) * bytes + here;
             let early = if before > 0 { prices.over(0, (arrival, step)) * bytes } else { 0.0 };
             let access_costs = TransitionCosts::new(instance, access);
-            let (via, after) = (allowed.point_pools[2 * number + 1], allowed.point_pools[2 * number + 2]);
+            let (via, after) = (problem.point_pools[2 * number + 1], problem.point_pools[2 * number + 2]);
             let (stays, leaves) = (after >> ON_CHIP & 1 == 1, after >> BACKING_STORE & 1 == 1);
             let mut next = StateLayer { costs: [f64::INFINITY; STATES], predecessors: [(0, 0); STATES] };
+            // An access on chip, from each of the three states: clean, dirty, or in the backing store with a
+            // copy before it. Afterwards the item stays or leaves.
             if via >> ON_CHIP & 1 == 1 {
-                let arrives = allowed.arrivals[number] >> ON_CHIP & 1 == 1;
+                let arrives = problem.arrivals[number] >> ON_CHIP & 1 == 1;
                 for (state, &cost) in costs.iter().enumerate().filter(|&(state, _)| state < 2 || arrives) {
                     let (moved, early) = if state == IN_STORE {
                         (access_costs.on_chip + access_costs.copy_in, early)
                     } else {
                         (access_costs.on_chip, 0.0)
                     };
+                    // A clean item leaves for free, as its bytes are in the backing store already.
                     let dirty = state == 1 || write > 0;
                     if stays {
                         next.offer(usize::from(dirty), cost + moved + (kept + early), state, ON_CHIP);
@@ -99,6 +100,8 @@ impl PathFinder {
                     }
                 }
             }
+            // An item on chip is not accessed in the backing store: it would have left after its previous
+            // access.
             if via >> BACKING_STORE & 1 == 1 && leaves {
                 next.offer(IN_STORE, costs[IN_STORE] + access_costs.in_store, IN_STORE, BACKING_STORE);
             }
@@ -117,7 +120,7 @@ impl PathFinder {
 
 #[cfg(test)]
 mod tests {
-    use crate::placement::path::{AllowedPools, PathFinder, Prices, STATES};
+    use crate::placement::path::{PathFinder, PathProblem, Prices, STATES};
     use crate::placement::{Instance, ItemAccess, NewItem, PoolSpec};
     use crate::support::ids::PoolId;
     use crate::support::limits::Limits;
@@ -174,12 +177,14 @@ mod tests {
                 *mask &= if random.below(8) == 0 { random.below(4) as u8 } else { 3 };
             }
             let arrivals: Vec<u8> = instance.accesses.iter().map(|_| random.below(8).min(3) as u8).collect();
-            let allowed = AllowedPools { point_pools: &point_pools, arrivals: &arrivals, resident_pools: 0 };
+            let (point_pools, arrivals) = (point_pools.as_slice(), arrivals.as_slice());
+            let (instance, prices) = (&instance, &prices);
+            let problem = PathProblem { instance, item: 0, prices, point_pools, arrivals, resident_pools: 0 };
             let mut finder = PathFinder::default();
-            let general = finder.forward(&instance, 0, &prices, allowed);
+            let general = finder.forward(&problem);
             let mut path = [vec![0; point_pools.len()], vec![0; point_pools.len()]];
             finder.trace(STATES, general.1, &mut path[0]);
-            let single_chip = finder.forward_single_chip(&instance, 0, &prices, allowed);
+            let single_chip = finder.forward_single_chip(&problem);
             finder.trace(super::STATES, single_chip.1, &mut path[1]);
             assert_eq!(single_chip.0.to_bits(), general.0.to_bits());
             if single_chip.0 < f64::INFINITY {

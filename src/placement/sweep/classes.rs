@@ -32,6 +32,8 @@ impl SuffixClasses {
             let accesses = &instance.accesses[data.accesses()];
             let points = &instance.point_pools[instance.points_of(item)];
             let mut list = vec![0; accesses.len() + 1];
+            // From the last access to the first: the class of the rest stands for all later accesses, so two
+            // futures are equal if these fields are.
             for (number, access) in accesses.iter().enumerate().rev() {
                 let &ItemAccess { step, read, write, before, after } = access;
                 let pools = [points[2 * number], points[2 * number + 1], points[2 * number + 2]];

@@ -21,7 +21,8 @@ use std::hash::BuildHasherDefault;
 
 use smallvec::SmallVec;
 
-use super::{RESIDENT, StateSweep, SweepEvent, SweepState, code_hash, order_key};
+use super::{RESIDENT, StateSweep, SweepEvent, SweepState, code_hash};
+use crate::support::arithmetic::float_key;
 use crate::support::random::AsItIs;
 use crate::support::sorting::sort_by_keys;
 
@@ -98,6 +99,8 @@ impl StateSweep<'_> {
         let pools = &instance.pools;
         let store = instance.store();
         let code = |code: u8| if code == u8::MAX { self.starts[slot_costs.index as usize] } else { code };
+        // A resident item cannot leave its pool, so it imitates only the same code. The other way round, an
+        // item in the backing store can stay there for all accesses that the resident one has on chip.
         let is_resident = |code: u8| code != u8::MAX && code & RESIDENT > 0;
         if is_resident(imitator) {
             return f64::INFINITY;
@@ -230,11 +233,13 @@ impl StateSweep<'_> {
         let each = pools.iter().map(|spec| spec.from + spec.to).max().unwrap_or(0) as f64;
         let weight = |slot_costs: &SlotCosts| f64::max(slot_costs.before, slot_costs.max_copy) * each;
         let low = self.states.iter().map(SweepState::bound).fold(f64::INFINITY, f64::min);
+        // An item is heavy if moving it costs a large part of the gap: then one of two states that differ in
+        // it is unlikely to imitate the other within the gap, and the comparison is saved.
         let threshold = (self.limit - low) / 64.0;
         let is_heavy =
             |&slot: &usize| self.slot_costs[slot].in_use && weight(&self.slot_costs[slot]) > threshold;
         let mut heavy: Vec<usize> = (0..self.slots).filter(is_heavy).collect();
-        sort_by_keys(&mut heavy, |&slot| [!order_key(weight(&self.slot_costs[slot])), 0]);
+        sort_by_keys(&mut heavy, |&slot| [!float_key(weight(&self.slot_costs[slot])), 0]);
         heavy.truncate(MAX_HEAVY);
         self.buffers.heavy = heavy;
     }
@@ -249,7 +254,7 @@ impl StateSweep<'_> {
         buffers.order.clear();
         buffers
             .order
-            .extend(self.states.iter().zip(0..).map(|(state, index)| (order_key(state.cost), index)));
+            .extend(self.states.iter().zip(0..).map(|(state, index)| (float_key(state.cost), index)));
         buffers.order.sort_unstable();
         buffers.kept.clear();
         buffers.selected.clear();
@@ -259,6 +264,8 @@ impl StateSweep<'_> {
             let key = buffers.heavy.iter().fold(0u128, |key, &slot| {
                 key.wrapping_add(code_hash(self.slot_costs[slot].class, codes[slot]))
             });
+            // States with equal codes of all heavy items are candidates for dominance; those kept before cost
+            // less.
             let kept = buffers.kept.entry(key).or_default();
             // Only a full beam accepts new debts: they weaken the bound.
             let is_full = buffers.selected.len() >= width;
@@ -286,6 +293,8 @@ impl StateSweep<'_> {
         let paid = imitated.paid - imitated.debt;
         let slack = self.limit - imitated.bound();
         let allowed = if is_full { slack / 2.0 } else { 0.0 };
+        // The states kept last are closest in cost, so they are compared first, and the comparison ends at
+        // one that takes no new debt.
         let mut best: Option<(f64, usize)> = None;
         for &candidate in kept.iter().rev().take(MAX_COMPARED) {
             let imitator = self.states[candidate as usize];

@@ -28,9 +28,8 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use super::instance::{Instance, MAX_POOLS};
-use super::path::{
-    AccessTransitions, AllowedPools, Prices, STATES, bits, costs_to_go, resident_cost, resident_price, start,
-};
+use super::path::{AccessTransitions, PathProblem, Prices, STATES, bits};
+use crate::support::arithmetic::float_key;
 use crate::support::limits::{Budget, Stop};
 use crate::support::random::{AsItIs, Random};
 use crate::support::sorting::sort_by_keys;
@@ -171,9 +170,6 @@ struct StateSweep<'a> {
 const MAX_TRACES: usize = 12_000_000;
 
 /// Solves a problem.
-///
-/// # Errors
-/// The reason to stop.
 pub(crate) fn sweep(problem: &SweepProblem<'_>, budget: &mut Budget<'_>) -> Result<SweepResult, Stop> {
     let mut sweep = StateSweep::new(problem);
     let events = sweep.events();
@@ -241,24 +237,19 @@ impl<'a> StateSweep<'a> {
             dropped_bound: f64::INFINITY,
             limit: problem.cutoff,
         };
-        sweep.costs_to_go = problem
-            .items
-            .iter()
-            .map(|&item| costs_to_go(instance, item, &sweep.prices, sweep.allowed(item)))
-            .collect();
+        sweep.costs_to_go = problem.items.iter().map(|&item| sweep.paths_of(item).costs_to_go()).collect();
         sweep.starts = problem.items.iter().map(|&item| sweep.start_state(item).0).collect();
         sweep
     }
 
-    fn allowed(&self, item: usize) -> AllowedPools<'_> {
-        let instance = self.problem.instance;
+    fn paths_of(&self, item: usize) -> PathProblem<'_> {
+        let (instance, prices, arrivals) = (self.problem.instance, &self.prices, self.everywhere.as_slice());
         let point_pools = &instance.point_pools[instance.points_of(item)];
-        AllowedPools { point_pools, arrivals: &self.everywhere, resident_pools: u8::MAX }
+        PathProblem { instance, item, prices, point_pools, arrivals, resident_pools: u8::MAX }
     }
 
     fn start_state(&self, item: usize) -> (u8, f64) {
-        let start = start(self.problem.instance, item, &self.prices, self.allowed(item));
-        start.map_or((0, f64::INFINITY), |(state, cost)| (state as u8, cost))
+        self.paths_of(item).start().map_or((0, f64::INFINITY), |(state, cost)| (state as u8, cost))
     }
 
     /// All events in order of their steps. Each item gets a slot from its first event to its last; slots
@@ -275,6 +266,8 @@ impl<'a> StateSweep<'a> {
                 events.push(SweepEvent { step: access.step, index, number: Some(number), slot: 0 });
             }
         }
+        // Residency is decided before the first step, so these events come first. At one step, the order of
+        // the accesses does not matter for soundness; the index makes it deterministic.
         sort_by_keys(&mut events, |event| {
             [u64::from(event.number.is_some()) << 32 | u64::from(event.step), event.index.into()]
         });
@@ -290,6 +283,8 @@ impl<'a> StateSweep<'a> {
             }
             event.slot = slot_of[index];
             let item = &instance.items[self.problem.items[index]];
+            // An item that may be resident keeps its slot: a resident one occupies its bytes to the end of
+            // the run.
             if event.number == Some(item.accesses().len() as u32 - 1) && item.resident_pools == 0 {
                 free.push(event.slot);
             }
@@ -311,12 +306,12 @@ impl<'a> StateSweep<'a> {
             trace: u32::MAX,
         };
         for (index, &item) in self.problem.items.iter().enumerate() {
+            // The root's bound counts each item at its least cost, whether it is resident or not.
             let (code, waiting) = self.start_state(item);
             let mut min_cost = waiting + self.costs_to_go[index][code as usize];
+            let paths = self.paths_of(item);
             for pool in bits(instance.items[item].resident_pools) {
-                let resident =
-                    resident_cost(instance, item, pool) + resident_price(instance, item, &self.prices, pool);
-                min_cost = min_cost.min(resident);
+                min_cost = min_cost.min(paths.resident_cost(pool) + paths.resident_price(pool));
             }
             state.cost += min_cost;
             let pool = code as usize / 2;
@@ -360,28 +355,24 @@ impl<'a> StateSweep<'a> {
         let item = self.problem.items[index];
         let (code, waiting) = self.start_state(item);
         let transient = waiting + self.costs_to_go[index][code as usize];
-        let resident: Vec<(usize, f64)> = bits(instance.items[item].resident_pools)
-            .map(|pool| {
-                (
-                    pool,
-                    resident_cost(instance, item, pool) + resident_price(instance, item, &self.prices, pool),
-                )
-            })
-            .collect();
-        let min_cost = resident.iter().map(|option| option.1).fold(transient, f64::min);
+        let paths = self.paths_of(item);
+        // By pool: the cost of traffic, and the cost with the price of the memory.
+        let option =
+            |pool| (pool, paths.resident_cost(pool), paths.resident_cost(pool) + paths.resident_price(pool));
+        let resident: Vec<(usize, f64, f64)> =
+            bits(instance.items[item].resident_pools).map(option).collect();
+        let min_cost = resident.iter().map(|option| option.2).fold(transient, f64::min);
         let class = self.classes.of(index, 0);
         let slot = SlotUpdate { index: slot, class, next: class };
+        // Each state branches into one state without residency and one for each pool in which the item may be
+        // resident. The bound of the parent contains the least of their costs, so the children pay the
+        // difference.
         for index in 0..self.states.len() {
             let state = self.states[index];
-            self.push(
-                index,
-                SweepState { cost: state.cost + transient - min_cost, ..state },
-                slot,
-                u8::MAX,
-                (0, u8::MAX),
-            );
-            for &(pool, cost) in &resident {
-                let paid = state.paid + resident_cost(instance, item, pool);
+            let new = SweepState { cost: state.cost + transient - min_cost, ..state };
+            self.push(index, new, slot, u8::MAX, (0, u8::MAX));
+            for &(pool, traffic, cost) in &resident {
+                let paid = state.paid + traffic;
                 let mut new = SweepState { cost: state.cost + cost - min_cost, paid, ..state };
                 new.next_load[pool] += instance.padded_size(item, pool);
                 new.load = new.next_load;
@@ -397,10 +388,7 @@ impl<'a> StateSweep<'a> {
         let instance = self.problem.instance;
         let (index, slot) = (event.index as usize, event.slot as usize);
         let item = self.problem.items[index];
-        let point_pools = &instance.point_pools[instance.points_of(item)];
-        let everywhere = std::mem::take(&mut self.everywhere);
-        let allowed = AllowedPools { point_pools, arrivals: &everywhere, resident_pools: u8::MAX };
-        let transitions = AccessTransitions::new(instance, item, number, allowed);
+        let transitions = AccessTransitions::new(&self.paths_of(item), number);
         let prices_around = transitions.prices_around(&self.prices);
         let is_last = number + 1 == instance.items[item].accesses().len();
         // The bound of a state contains the cost-to-go of the item at its code. A transition replaces it
@@ -424,6 +412,7 @@ impl<'a> StateSweep<'a> {
         let slot = SlotUpdate { index: slot, class, next };
         for parent in 0..self.states.len() {
             let state = self.states[parent];
+            // An item without a recorded code has not begun: it is where it starts.
             let recorded = self.codes[parent * self.slots + slot.index];
             let code = if recorded == u8::MAX { self.starts[index] } else { recorded };
             if code & RESIDENT > 0 {
@@ -438,6 +427,8 @@ impl<'a> StateSweep<'a> {
                 if new.bound() > self.limit {
                     continue;
                 }
+                // The pool before the access counts at this step already, since the item waited there; the
+                // other pools are added for this step, and the pool after the access for the next ones.
                 for taken in bits(transition.at_step & !(1 << pool)) {
                     new.load[taken] += instance.padded_size(item, taken);
                 }
@@ -454,7 +445,6 @@ impl<'a> StateSweep<'a> {
                 }
             }
         }
-        self.everywhere = everywhere;
         self.update_slot(event, number + 1);
         self.swap_layers();
     }
@@ -471,6 +461,7 @@ impl<'a> StateSweep<'a> {
         if state.bound() > self.limit || !self.fits(&state) {
             return;
         }
+        // The hash is a sum over the slots, so the change of one code updates it in O(1).
         let previous = self.codes[parent * self.slots + slot.index];
         state.key =
             state.key.wrapping_sub(code_hash(slot.class, previous)).wrapping_add(code_hash(slot.next, code));
@@ -478,6 +469,8 @@ impl<'a> StateSweep<'a> {
         // States with equal codes may still differ in the load of the current step, because items that were
         // accessed occupy their bytes to its end.
         let mut key = state.key;
+        // Between the accesses of one step the load belongs to the state: what is left of the capacity
+        // decides about the next accesses.
         for pool in 0..self.problem.instance.store() {
             key = key.wrapping_add(
                 Random::new(state.load[pool].wrapping_mul(MAX_POOLS as u64) + pool as u64).key(),
@@ -518,6 +511,8 @@ impl<'a> StateSweep<'a> {
         self.new_states.clear();
         self.new_codes.clear();
         self.state_index.clear();
+        // Within a step, states are merged only if they are far too many: many of them become equal when the
+        // step ends.
         if self.states.len() > 4 * self.problem.width {
             self.merge(merge::MergeTime::WithinStep);
         }
@@ -534,6 +529,7 @@ impl<'a> StateSweep<'a> {
                 state.cost += self.prices.over(pool, (step, step + 1)) * left as f64;
                 state.peaks[pool] = state.peaks[pool].max(state.load[pool]);
             }
+            // Bytes of copies and of accesses of this step are free from here on.
             state.load = state.next_load;
             if state.bound() > self.limit {
                 continue;
@@ -563,7 +559,7 @@ impl<'a> StateSweep<'a> {
 
     /// The result after the last event.
     fn answer(&self, events: &[SweepEvent]) -> SweepResult {
-        let best = self.states.iter().min_by_key(|state| order_key(state.cost));
+        let best = self.states.iter().min_by_key(|state| float_key(state.cost));
         let min_cost = self.states.iter().map(SweepState::bound).fold(f64::INFINITY, f64::min);
         let solution = best.map(|state| self.solution(state, events));
         SweepResult { bound: self.dropped_bound.min(min_cost).min(self.problem.cutoff), best: solution }
@@ -582,6 +578,7 @@ impl<'a> StateSweep<'a> {
         for (index, &item) in items.iter().enumerate() {
             paths[from[index]] = instance.items[item].start;
         }
+        // Each event has recorded one decision, so the trace is read from the last event to the first.
         let mut trace = state.trace;
         for event in events.iter().rev() {
             let SweepTrace { before, via, to } = self.traces[trace as usize];
@@ -606,12 +603,6 @@ impl<'a> StateSweep<'a> {
 /// within classes.
 fn code_hash(class: u32, code: u8) -> u128 {
     if code == u8::MAX { 0 } else { Random::new(u64::from(class) << 8 | u64::from(code)).key() }
-}
-
-/// Bits of a cost, in an order that integers preserve.
-fn order_key(cost: f64) -> u64 {
-    let bits = cost.to_bits();
-    if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
 }
 
 #[cfg(test)]

@@ -16,18 +16,11 @@ const MOST_SEARCHED: usize = 20_000;
 /// such offsets within the limits.
 pub(super) fn offsets(problem: &Problem, steps: u32, limits: &Limits) -> Result<Vec<u64>> {
     if let Some(offsets) = in_layers(problem, steps, limits)?
-        && highest(problem, &offsets) <= problem.capacity().unwrap_or(u64::MAX)
+        && problem.height(&offsets) <= problem.capacity().unwrap_or(u64::MAX)
     {
         return Ok(offsets);
     }
     Ok(Auto::new().allocate(problem, limits)?.offsets)
-}
-
-/// The highest end of a buffer.
-pub(super) fn highest(problem: &Problem, offsets: &[u64]) -> u64 {
-    let ends =
-        offsets.iter().zip(problem.buffers()).map(|(offset, buffer)| offset.saturating_add(buffer.size()));
-    ends.max().unwrap_or(0)
 }
 
 /// None if an offset would exceed 64 bits.
@@ -59,7 +52,7 @@ fn in_layers(problem: &Problem, steps: u32, limits: &Limits) -> Result<Option<Ve
 
 #[cfg(test)]
 mod tests {
-    use super::{highest, offsets};
+    use super::offsets;
     use crate::problem::{Buffer, Problem};
     use crate::support::limits::Limits;
     use crate::verify::verify_offsets;
@@ -78,8 +71,8 @@ mod tests {
                 .collect();
             let problem = Problem::new(buffers).unwrap();
             let offsets = offsets(&problem, 20, &Limits::new()).unwrap();
-            assert!(verify_offsets(&problem, &offsets, highest(&problem, &offsets)).is_ok());
-            assert!(highest(&problem, &offsets) >= crate::problem::lower_bound(&problem).bytes);
+            assert!(verify_offsets(&problem, &offsets, problem.height(&offsets)).is_ok());
+            assert!(problem.height(&offsets) >= crate::problem::lower_bound(&problem).bytes);
         }
     }
 

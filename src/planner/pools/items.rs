@@ -14,7 +14,7 @@ use crate::problem::LiveRange;
 use crate::sharing::{Alias, RigidGroups};
 use crate::support::ids::{BufferId, OperatorId, PoolId};
 use crate::support::limits::Limits;
-use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::{sort_by_keys, unique};
 
 /// A tensor or scratch memory in an item.
 #[derive(Clone, Copy, Debug)]
@@ -188,13 +188,8 @@ impl ItemBuilder<'_> {
         };
         let alignment = members.iter().map(alignment).max().unwrap_or(1);
         // A resident tensor is not in the pool in which the caller expects outputs.
-        let is_output = |member: &ItemMember| {
-            group
-                .tensor(member)
-                .is_some_and(|tensor| tensor.is_output() && tensor.kind() != TensorKind::Constant)
-        };
         let may_be_resident = self.pools.loads() == Loading::Once
-            && matches!(members.as_slice(), [member] if !is_output(member)
+            && matches!(members.as_slice(), [member] if !group.is_read_by_caller(member)
                 && matches!(content(member), Content::Constants | Content::Variables));
         let accesses = &accesses;
         let new = NewItem {
@@ -266,6 +261,11 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
         }
     }
 
+    /// True for an output of the graph that is no constant.
+    fn is_read_by_caller(&self, member: &ItemMember) -> bool {
+        self.tensor(member).is_some_and(|tensor| tensor.is_output() && tensor.kind() != TensorKind::Constant)
+    }
+
     /// Pool of the item before the run.
     fn start(&self) -> Result<PoolId> {
         let kinds = self.members.iter().filter_map(|member| Some(self.tensor(member)?.kind()));
@@ -291,13 +291,11 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
             let [outputs, variables] = [outputs, store].map(|id| self.run.pools.named_pool(id));
             return Err(Error::Pools(PoolsProblem::VariableOutput { subject, outputs, variables }));
         }
-        let pools =
-            self.members.iter().filter(|member| is_needed_after_run(self.run.graph, member)).map(|member| {
-                let is_output = self
-                    .tensor(member)
-                    .is_some_and(|tensor| tensor.is_output() && tensor.kind() != TensorKind::Constant);
-                if is_output { self.run.pools.outputs_in() } else { store }
-            });
+        let pools = self
+            .members
+            .iter()
+            .filter(|member| is_needed_after_run(self.run.graph, member))
+            .map(|member| if self.is_read_by_caller(member) { outputs } else { store });
         self.agreed(pools.collect())
     }
 
@@ -350,10 +348,7 @@ fn lifetimes(graph: &Graph, members: &[ItemMember], steps: u32) -> Vec<(i64, i64
     if let [only] = members {
         return vec![lives(only)];
     }
-    let mut cuts: Vec<u64> =
-        members.iter().flat_map(|member| [member.at, member.at + member.bytes]).collect();
-    cuts.sort_unstable();
-    cuts.dedup();
+    let cuts = unique(members.iter().flat_map(|member| [member.at, member.at + member.bytes]));
     let mut by_offset: Vec<&ItemMember> = members.iter().filter(|member| member.bytes > 0).collect();
     sort_by_keys(&mut by_offset, |member| [member.at, 0]);
     let mut by_offset = by_offset.into_iter().peekable();
@@ -373,9 +368,7 @@ fn lifetimes(graph: &Graph, members: &[ItemMember], steps: u32) -> Vec<(i64, i64
             }
         }
     }
-    lifetimes.sort_unstable();
-    lifetimes.dedup();
-    lifetimes
+    unique(lifetimes)
 }
 
 /// The members that are not contained in another one, in order of descending size.

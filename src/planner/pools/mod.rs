@@ -9,13 +9,13 @@ use super::pipeline::MOST_AT_ANY_LIMIT;
 use super::{Planner, bodies};
 use crate::error::{Error, Misfit, Result, Subject};
 use crate::graph::{Content, Graph, Occupant, Operator, Pools};
-use crate::placement::{PlacementResult, ResidencyInterval, ResidencyPath, first_overfull_pool, solve};
+use crate::placement::{PlacementResult, ResidencyInterval, first_overfull_pool, solve};
 use crate::plan::{PoolPlan, Residency, Transfer, Use, key};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::schedule::ScheduleMode;
 use crate::support::ids::{OperatorId, PoolId};
 use crate::support::limits::{Budget, Limits, Stop};
-use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::{sort_by_keys, with_key};
 use crate::verify::{verify_pools, verify_pools_until};
 use draft::{Draft, Drafts, EstimatedDraft};
 use items::{ItemMember, PlacementItems, copied_members};
@@ -263,10 +263,9 @@ impl Task<'_> {
     /// Adds the transfers of an item and the traffic of operators and transfers.
     fn moves(&self, items: &PlacementItems, placement: &PlacementResult, item: usize, plan: &mut PoolPlan) {
         let instance = &items.instance;
-        let points = &placement.paths[instance.points_of(item)];
-        let path = ResidencyPath { instance, item, path: points };
+        let path = instance.path_in(&placement.paths, item);
         for (number, access) in instance.accesses[instance.items[item].accesses()].iter().enumerate() {
-            let traffic = &mut plan.traffic[points[2 * number + 1] as usize];
+            let traffic = &mut plan.traffic[path.path[2 * number + 1] as usize];
             traffic.read += access.read;
             traffic.written += access.write;
         }
@@ -329,10 +328,8 @@ impl Task<'_> {
         let room = &instance.pools[instance.store()];
         let mut there: Vec<(usize, ResidencyInterval)> = Vec::new();
         for item in 0..items.members.len() {
-            let path = &placement.paths[instance.points_of(item)];
-            there.extend(
-                ResidencyPath { instance, item, path }.store_interval().map(|interval| (item, interval)),
-            );
+            let path = instance.path_in(&placement.paths, item);
+            there.extend(path.store_interval().map(|interval| (item, interval)));
         }
         let buffer = |&(item, interval): &(usize, ResidencyInterval)| {
             let one = &instance.items[item];
@@ -340,7 +337,7 @@ impl Task<'_> {
         };
         let problem = Problem::new(there.iter().map(buffer).collect())?.with_capacity(Some(room.bytes));
         let offsets = backing_store::offsets(&problem, instance.steps, self.limits)?;
-        let needed = backing_store::highest(&problem, &offsets);
+        let needed = problem.height(&offsets);
         if needed > room.bytes {
             let pool = self.pools.named_pool(self.pools.backing_store_id());
             return Err(Error::DoesNotFit(Misfit::BackingStore { pool, capacity: room.bytes, needed }));
@@ -373,8 +370,7 @@ fn keep_while_copied(plan: &mut PoolPlan) {
     sort_by_keys(&mut under_way, |one| [one.tensor.index() as u64, one.step.into()]);
     for residency in &mut plan.residencies {
         let Occupant::Tensor(tensor) = residency.occupant else { continue };
-        let from = under_way.partition_point(|one| one.tensor < tensor);
-        for one in under_way[from..].iter().take_while(|one| one.tensor == tensor) {
+        for one in with_key(&under_way, tensor, |one| one.tensor) {
             if [one.from, one.to].contains(&residency.pool) && residency.live.contains(one.step) {
                 residency.live.end = residency.live.end.max(one.due);
             }

@@ -14,10 +14,10 @@ use super::draft::{Drafts, EstimatedDraft};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::placement::AccessGap;
-use crate::schedule::Rows;
 use crate::support::ids::OperatorId;
 use crate::support::limits::Budget;
 use crate::support::random::Random;
+use crate::support::rows::Rows;
 use crate::support::sorting::sort_by_keys;
 
 /// Accesses and steps examined in all neighbours together.

@@ -54,11 +54,10 @@ use super::places::{InitialResidency, ResidencyIndex};
 use super::transfers::{CheckedTransfer, transfer_name};
 use super::{Rule, ViolationCollector, name_or_id, pool_name};
 use crate::graph::{Graph, Occupant, TensorKind, Variables};
-use crate::plan::{Alias, PoolPlan, Residency};
+use crate::plan::{PoolPlan, Residency};
 use crate::support::ids::{OperatorId, PoolId, TensorId};
 use crate::verify::memory::{self, ContentMap};
-use crate::verify::permitted::{OperatorAliases, RangeIndex};
-use crate::verify::replay::{overwrites, overwrites_input};
+use crate::verify::permitted::OperatorAliases;
 
 /// The source of a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -375,13 +374,7 @@ impl PoolReplay<'_> {
     /// `V(t)` of an output: bytes of the tensor of which it is a view, or of its concat slices, and bytes
     /// that the operator computes.
     fn value_of_output(&self, step: u32, output: TensorId, aliases: &OperatorAliases) -> Vec<ContentSegment> {
-        if let Some(&Alias { of, at, .. }) = aliases.view(output) {
-            return memory::slice(&self.values[of.index()], at, self.graph.tensor(output).bytes());
-        }
-        let mut slices = aliases.slices_of(output).to_vec();
-        slices.sort_by_key(|alias| alias.at);
-        let slices = slices.iter().map(|alias| (alias.at, self.values[alias.tensor.index()].clone()));
-        memory::with_pieces(self.computed(output, step + 1), slices)
+        aliases.value_of(output, self.computed(output, step + 1), &self.values)
     }
 
     /// Checks S2 for the aliases of an operator.
@@ -405,34 +398,17 @@ impl PoolReplay<'_> {
 
     /// Checks S3 in each pool.
     fn check_operands(&mut self, id: OperatorId, read: &[(TensorId, Residency)], ranges: &[WrittenRange]) {
-        let operator = self.graph.operator(id).name();
-        let aliases = &self.aliases[id.index()];
-        let name = |occupant| name_or_id(self.graph, occupant);
-        let mut messages = Vec::new();
         for pool in self.plan.pools.ids() {
-            let in_pool = |(input, residency): &(TensorId, Residency)| {
-                (residency.pool == pool).then_some((residency.offset, residency.end(), *input))
-            };
-            let inputs = RangeIndex::new(read.iter().filter_map(in_pool).collect());
-            let written = || ranges.iter().zip(0..).filter(|(range, _)| range.pool == pool);
-            let others = written().map(|(range, number)| (range.from, range.end, (range.of, number)));
-            let others = RangeIndex::new(others.collect::<Vec<(u64, u64, (Occupant, usize))>>());
-            for (range, number) in written() {
-                for input in inputs.meeting(range.from, range.end) {
-                    if !aliases.may_meet(range.of, input, || self.may_overwrite(input)) {
-                        let input = self.graph.tensor(input).name();
-                        messages.push(overwrites_input(operator, &name(range.of), input));
-                    }
-                }
-                // Each pair once: only the ranges before this one.
-                let before = |&(other, position): &(Occupant, usize)| position < number && other != range.of;
-                for (other, _) in others.meeting(range.from, range.end).filter(before) {
-                    messages.push(overwrites(operator, &name(range.of), &name(other)));
-                }
+            let inputs = read.iter().filter(|(_, residency)| residency.pool == pool);
+            let inputs =
+                inputs.map(|(input, residency)| (residency.offset, residency.end(), *input)).collect();
+            let written = ranges.iter().filter(|range| range.pool == pool);
+            let written: Vec<_> = written.map(|range| (range.of, range.from, range.end)).collect();
+            let may_overwrite = |input| self.may_overwrite(input);
+            let aliases = &self.aliases[id.index()];
+            for message in aliases.overwrites(self.graph, id, inputs, &written, may_overwrite) {
+                self.violations.add(Rule::NoOverwrite, message);
             }
-        }
-        for message in messages {
-            self.violations.add(Rule::NoOverwrite, message);
         }
     }
 
