@@ -106,8 +106,8 @@ pub use graph::{
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{
-    BodyPlan, Placement, Plan, PlanBound, PlanInside, PlanObjects, PoolPlan, Route, Share, SharedObject,
-    Stay, Traffic, Transfer, Use,
+    BodyPlan, Placement, Plan, PlanBound, PlanInside, PlanObjects, PlanView, PoolPlan, Route, Share,
+    SharedObject, Stay, Traffic, Transfer, Use, ViewRow, ViewedPlan,
 };
 pub use planner::Planner;
 #[doc(hidden)]

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::{Graph, Operator, PlanView, Tensor};
+
 /// Makes names unique. A unique, non-empty name stays; `#` and its position are appended to any other.
 ///
 /// ```
@@ -31,4 +33,19 @@ pub fn unique_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String>
         unique
     });
     unique.collect()
+}
+
+/// The unique names of all tensors of a graph.
+pub(super) fn tensor_names(graph: &Graph) -> Vec<String> {
+    unique_names(graph.tensors().iter().map(Tensor::name))
+}
+
+/// The name of each row, unique among all tensors of the graph, or among all operators for scratch.
+pub(super) fn row_names(view: &PlanView<'_>) -> Vec<String> {
+    let Some(graph) = view.graph else { return unique_names(view.rows.iter().map(|row| &*row.name)) };
+    let tensors = tensor_names(graph);
+    let operators = unique_names(graph.operators().iter().map(Operator::name));
+    let names =
+        view.rows.iter().map(|row| if row.is_scratch() { &operators } else { &tensors }[row.index()].clone());
+    names.collect()
 }

@@ -1,10 +1,12 @@
 //! Plans: an order, offsets and bounds, in terms of the graph.
 
 mod pools;
+mod view;
 
 pub use crate::effects::Share;
 pub(crate) use pools::key;
 pub use pools::{PoolPlan, Route, Stay, Traffic, Transfer, Use};
+pub use view::{PlanView, ViewRow, ViewedPlan};
 
 use std::ops::Range;
 

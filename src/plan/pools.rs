@@ -1,5 +1,8 @@
 //! Plans for several memories, in terms of the graph.
 
+use std::collections::BTreeMap;
+
+use crate::effects::{Access, accesses};
 use crate::graph::{Graph, Occupant, Pools, Variables};
 use crate::plan::{BodyPlan, Plan, Share, bodies_of};
 use crate::problem::LiveRange;
@@ -156,8 +159,7 @@ impl PoolPlan {
 
     /// The residency intervals of a tensor or scratch buffer, sorted by pool and time.
     pub fn stays_of(&self, occupant: Occupant) -> impl Iterator<Item = &Stay> + '_ {
-        let key = key(occupant);
-        let from = self.stays.partition_point(|stay| self::key(stay.occupant) < key);
+        let from = self.stays.partition_point(|stay| stay.occupant < occupant);
         self.stays[from..].iter().take_while(move |stay| stay.occupant == occupant)
     }
 
@@ -178,6 +180,36 @@ impl PoolPlan {
         let mut pools = self.stays_of(Occupant::Tensor(tensor)).map(|stay| stay.pool);
         let first = pools.next()?;
         pools.all(|pool| pool == first).then_some(first)
+    }
+
+    /// The accesses of all operators in the order of execution, each with its step and its pool.
+    /// Accesses to occupants that are resident in no pool are left out. `graph` is the graph of the
+    /// plan, [flattened](Self::flattened) if the scratch of bodies counts. O((V + E) log V).
+    #[must_use]
+    pub fn accesses(&self, graph: &Graph) -> Vec<(u32, PoolId, Access)> {
+        let mut shares = BTreeMap::<OperatorId, Vec<Share>>::new();
+        for share in &self.shares {
+            shares.entry(share.operator).or_default().push(*share);
+        }
+        let uses = self.uses.iter().map(|access| ((access.step, access.occupant), access.pool));
+        let listed: BTreeMap<(u32, Occupant), PoolId> = uses.collect();
+        let pool_at = |step: u32, occupant: Occupant| {
+            let resident = self.stays_of(occupant).filter(|stay| stay.live.contains(step));
+            let exists = |pool: &PoolId| pool.index() < self.pools.list().len();
+            let mut pools = resident.map(|stay| stay.pool).filter(exists);
+            match listed.get(&(step, occupant)) {
+                Some(&listed) => pools.find(|&pool| pool == listed),
+                None => pools.min(),
+            }
+        };
+        let mut all = Vec::new();
+        for (step, &id) in (0..).zip(&self.order).filter(|(_, id)| id.index() < graph.operators().len()) {
+            let shares = shares.get(&id).map_or(&[][..], Vec::as_slice);
+            for access in accesses(graph, id, shares) {
+                all.extend(pool_at(step, access.occupant).map(|pool| (step, pool, access)));
+            }
+        }
+        all
     }
 
     /// The bytes that a run reads from and writes to the backing store.

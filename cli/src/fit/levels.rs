@@ -108,7 +108,7 @@ type LevelArenas = ([u64; LEVELS.len()], u64);
 fn of_graph(graph: &Graph, arguments: &FitArguments, bar: &ProgressBar) -> Result<LevelArenas, Failure> {
     let planner = || {
         let planner = arguments.target.planner(arguments.reading.planner());
-        planner.effort(arguments.searching.effort.into()).limits(arguments.searching.limits(bar))
+        planner.effort(arguments.searching.effort).limits(arguments.searching.limits(bar))
     };
     let mut arenas = [u64::MAX; LEVELS.len()];
     for (level, name) in LEVELS[..STRATEGIES].iter().enumerate() {
@@ -137,7 +137,7 @@ fn of_problem(
         let planner = arguments
             .reading
             .planner()
-            .effort(arguments.searching.effort.into())
+            .effort(arguments.searching.effort)
             .limits(arguments.searching.limits(bar));
         let planner = planner.strategy(arguments.searching.strategy(name)?);
         if let Some(solution) = unless_refused("", planner.solve(problem), bar)? {

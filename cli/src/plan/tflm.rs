@@ -5,19 +5,17 @@ use std::path::{Path, PathBuf};
 use cpu_time::ProcessTime;
 use plimsoll::export::tflite::{self, Scratch, TflitePlan};
 use plimsoll::files;
-use plimsoll::import::contents;
+use plimsoll::import::{Fold, contents};
 use plimsoll::report::text;
-use plimsoll::{Effort, Ordering, Planner};
+use plimsoll::{Effort, Ordering, PlanView, Planner, Variables};
 
 use super::format::Format;
-use super::planner::planner;
-use super::result::graph_output_text;
+use super::planned::output_text;
 use super::withheld;
-use crate::arguments::{OrderArgument, PlanArguments};
+use crate::arguments::PlanArguments;
 use crate::inputs::{error_at, is_tflite, model_name};
 use crate::outcome::{Failure, Outcome};
 use crate::output::{print, print_lines, report_note};
-use crate::reading::{FoldArgument, VariablesArgument};
 use crate::target::{check_tflm_options, check_tflm_reading};
 
 /// Plans a model and writes it together with the other outputs.
@@ -35,14 +33,12 @@ pub fn run(
         bytes: contents(&arguments.input)?,
         scratch: arguments.target.kernel_scratch()?,
     };
-    let share = arguments.share.into();
-    let planned = model.plan(planner(arguments, &limits)?.share(share))?;
-    let file_arena = match arguments.order {
-        OrderArgument::File => None,
-        OrderArgument::Auto | OrderArgument::Optimal => {
-            let quick = planner(arguments, &limits)?.share(share).effort(Effort::Quick);
-            Some(model.plan(quick.order(Ordering::File))?.plan.arena_bytes)
-        }
+    let planned = model.plan(arguments.planner(&limits)?)?;
+    let file_arena = if arguments.order == Ordering::File {
+        None
+    } else {
+        let quick = arguments.planner(&limits)?.effort(Effort::Quick).order(Ordering::File);
+        Some(model.plan(quick)?.plan.arena_bytes)
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
@@ -52,22 +48,21 @@ pub fn run(
         withheld::remove_larger_head(&mut outputs, &planned);
     }
     let options = arguments.reading.import_options();
-    let files = outputs.into_iter().map(|(path, format)| {
-        let contents = match format {
+    let mut view = PlanView::of_plan(&planned.graph, &planned.plan);
+    view.file_arena = file_arena;
+    let files = outputs.into_iter().map(|output| {
+        let contents = match output.1 {
             Format::Tflite => planned.bytes.clone(),
-            format => {
-                let pair = (&planned.graph, &planned.plan);
-                graph_output_text((path, format), pair, arguments, &options, file_arena).into_bytes()
-            }
+            _ => output_text(&view, output, arguments, &options).into_bytes(),
         };
-        (path.to_owned(), contents)
+        (output.0.to_owned(), contents)
     });
     let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
     files::write_all(&files)?;
     for note in &planned.notes {
         report_note(&note);
     }
-    print_lines(&text::summary(&planned.graph, &planned.plan, file_arena, None, Some(seconds)))?;
+    print_lines(&text::summary(&view, Some(seconds)))?;
     print(&head_lines(&planned))?;
     Ok(Outcome::of(fits))
 }
@@ -119,12 +114,12 @@ fn check_options(arguments: &PlanArguments, formats: &[Format], explicit: &[Stri
     let is_explicit = |name: &str| explicit.iter().any(|option| option == name);
     check_tflm_options(&[
         (
-            is_explicit("fold") && matches!(reading.fold, FoldArgument::Constants),
+            is_explicit("fold") && reading.fold == Fold::Constants,
             "--fold constants",
             "TensorFlow Lite Micro runs every operator of the file",
         ),
         (
-            is_explicit("variables") && matches!(reading.variables, VariablesArgument::Arena),
+            is_explicit("variables") && reading.variables == Variables::Arena,
             "--variables arena",
             "TensorFlow Lite Micro keeps variables in the arena's tail",
         ),

@@ -61,7 +61,7 @@ fn visible(scene: &Scene, layers: &Layers) -> Vec<Option<(LiveRange, bool)>> {
 /// rectangle is high enough; the text is upright if the rectangle is narrow and high. `None` if the
 /// name does not fit.
 pub(super) fn inside(frame: &MapFrame, rectangle: &Rectangle, visible: LiveRange) -> Option<Group> {
-    let place = rectangle.place;
+    let place = rectangle.shown();
     let (left, right) = (frame.x(visible.start), frame.x(visible.end));
     let (top, bottom) = (frame.y(place.end()), frame.y(place.offset));
     let (width, height) = (right - left, bottom - top);

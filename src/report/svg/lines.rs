@@ -16,28 +16,14 @@ struct Mark {
     label_y: f64,
 }
 
-pub(super) fn draw(frame: &MapFrame, arena: u64, bound: u64, capacity: Option<u64>) -> Group {
-    let mark = |class, name, bytes| Mark { class, name, bytes, label_y: frame.y(bytes) };
-    // The lower bound is last, so it is drawn over lines of the same height.
-    let mut marks: Vec<Mark> =
-        capacity.map(|bytes| mark("capacity", "capacity", bytes)).into_iter().collect();
-    marks.retain(|mark| mark.bytes <= frame.bytes);
-    marks.push(mark("arena", "arena", arena));
-    marks.push(mark("bound", "lower bound", bound));
-    draw_all(frame, marks)
-}
-
-/// Lines for the used bytes of a pool, and for its capacity.
-pub(super) fn of_pool(frame: &MapFrame, used: u64, capacity: Option<u64>) -> Group {
-    let mark = |class, name, bytes| Mark { class, name, bytes, label_y: frame.y(bytes) };
-    let mut marks: Vec<Mark> =
-        capacity.map(|bytes| mark("capacity", "capacity", bytes)).into_iter().collect();
-    marks.retain(|mark| mark.bytes <= frame.bytes);
-    marks.push(mark("arena", "used", used));
-    draw_all(frame, marks)
-}
-
-fn draw_all(frame: &MapFrame, mut marks: Vec<Mark>) -> Group {
+/// Draws a line for each class, name and height; a later one over earlier ones of the same height. Lines
+/// above the frame are left out.
+pub(super) fn draw(frame: &MapFrame, lines: &[(&'static str, &'static str, Option<u64>)]) -> Group {
+    let mark = |&(class, name, bytes): &(_, _, Option<u64>)| {
+        let bytes = bytes.filter(|&bytes| bytes <= frame.bytes)?;
+        Some(Mark { class, name, bytes, label_y: frame.y(bytes) })
+    };
+    let mut marks: Vec<Mark> = lines.iter().filter_map(mark).collect();
     spread(&mut marks, frame.bottom);
     marks.iter().fold(Group::new(), |group, mark| draw_mark(group, frame, mark))
 }
