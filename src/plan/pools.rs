@@ -67,6 +67,7 @@ pub struct Use {
 
 /// The bytes that one run reads from and writes to a pool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 pub struct Traffic {
     /// Bytes that operators and copies read.
     pub read: u64,

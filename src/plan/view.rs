@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{BodyPlan, Placement, Plan, PlanBound, PlanInside, PlanObjects, PoolPlan, Share, SharedObject};
-use crate::graph::{Graph, Occupant};
-use crate::problem::{LiveRange, Objects, Problem, Solution};
-use crate::support::ids::{BufferId, OperatorId, PoolId, TensorId};
+use super::{BodyPlan, Placement, Plan, PlanBound, PoolPlan, Share};
+use crate::graph::{Graph, Occupant, Variables};
+use crate::problem::{LiveRange, Problem, Solution};
+use crate::support::ids::{OperatorId, PoolId, TensorId};
 
 /// A plan and its names, the input of every writer of files and reports.
 ///
@@ -214,53 +214,38 @@ impl<'a> ViewRow<'a> {
 
 /// A solution in the terms of a plan.
 fn plan_of_solution(problem: &Problem, solution: &Solution) -> Plan {
-    let tensor = |id: BufferId| Occupant::Tensor(TensorId::new(id.index()));
-    let places = problem.buffers().iter().zip(&solution.offsets);
-    let places =
-        places.map(|(buffer, &offset)| Some(Placement { offset, bytes: buffer.size(), live: buffer.live() }));
-    let objects = |objects: &Objects| PlanObjects {
-        list: objects
-            .offsets
-            .iter()
-            .zip(&objects.sizes)
-            .map(|(&offset, &bytes)| SharedObject { offset, bytes })
-            .collect(),
-        of_tensor: objects.of_buffer.clone(),
-        of_scratch: Vec::new(),
-        inside: objects
-            .inside
-            .iter()
-            .map(|inside| PlanInside {
-                guest: tensor(inside.guest),
-                host: tensor(inside.host),
-                at: inside.at,
-            })
-            .collect(),
-        lower_bound: objects.lower_bound,
-    };
+    let buffers: Vec<Occupant> =
+        problem.ids().map(|id| Occupant::Tensor(TensorId::new(id.index()))).collect();
     let bound = &solution.lower_bound;
-    Plan {
+    let mut plan = Plan {
         order: Vec::new(),
-        tensors: places.collect(),
+        tensors: Vec::new(),
         scratch: Vec::new(),
         arena_bytes: solution.height,
         alignment: 1,
-        variables: crate::graph::Variables::default(),
+        variables: Variables::default(),
         capacity: problem.capacity(),
         reserved: problem.reserved().to_vec(),
         lower_bound: PlanBound {
             bytes: bound.bytes,
             certified: bound.certified,
             step: bound.step,
-            causes: bound.buffers.iter().copied().map(tensor).collect(),
+            causes: bound.buffers.iter().filter_map(|id| buffers.get(id.index()).copied()).collect(),
         },
         bound_over_orders: None,
         status: solution.status,
         strategy: solution.strategy.clone(),
-        objects: solution.objects.as_ref().map(objects),
+        objects: None,
         shares: Vec::new(),
         bodies: Vec::new(),
         nodes: solution.nodes,
         stop: solution.stop,
+    };
+    for (buffer, &offset) in problem.buffers().iter().zip(&solution.offsets) {
+        plan.tensors.push(Some(Placement { offset, bytes: buffer.size(), live: buffer.live() }));
     }
+    if let Some(objects) = &solution.objects {
+        plan.set_objects(objects, &buffers);
+    }
+    plan
 }

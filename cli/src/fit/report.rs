@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use comfy_table::Table;
 use cpu_time::ProcessTime;
-use plimsoll::Pools;
 use plimsoll::files;
 use plimsoll::import::Imported;
 use plimsoll::report::text::{bytes, percent, short_bytes};
+use plimsoll::{Pools, Traffic};
 use serde::Serialize;
 
 use super::ReportLines;
 use super::help::{self, Help};
-use super::placed::{NetworkFit, PlacementSummary, TrafficBytes};
+use super::placed::{NetworkFit, PlacementSummary};
 use super::traffic::TensorTraffic;
 use crate::arguments::FitArguments;
 use crate::batch::Batch;
@@ -222,7 +222,7 @@ fn add_placement(lines: &mut ReportLines, backing_store: &str, placed: &Placemen
     lines.add_list(&avoidable.iter().map(entry).collect::<Vec<_>>());
 }
 
-fn traffic_text(traffic: TrafficBytes, remark: &str) -> String {
+fn traffic_text(traffic: Traffic, remark: &str) -> String {
     let (read, written) = (short_bytes(traffic.read), short_bytes(traffic.written));
     format!("{} per run, {read} read and {written} written; {remark}", bytes(traffic.total()))
 }

@@ -63,7 +63,7 @@ struct PoolEntry {
     capacity: Option<Size>,
     alignment: Option<PowerOfTwo>,
     largest: Option<Size>,
-    holds: Option<Vec<ContentKind>>,
+    holds: Option<Vec<Content>>,
     #[serde(default)]
     read: u32,
     #[serde(default)]
@@ -78,15 +78,6 @@ enum WeightLoading {
     #[default]
     Once,
     EachRun,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum ContentKind {
-    Activations,
-    Constants,
-    Variables,
-    Scratch,
 }
 
 /// Size in bytes: a number, or a string such as `2MiB`.
@@ -191,19 +182,8 @@ impl PoolEntry {
             pool = pool.largest(bytes);
         }
         match self.holds {
-            Some(kinds) => pool.only(kinds.into_iter().map(ContentKind::content)),
+            Some(kinds) => pool.only(kinds),
             None => pool,
-        }
-    }
-}
-
-impl ContentKind {
-    fn content(self) -> Content {
-        match self {
-            Self::Activations => Content::Activations,
-            Self::Constants => Content::Constants,
-            Self::Variables => Content::Variables,
-            Self::Scratch => Content::Scratch,
         }
     }
 }

@@ -27,13 +27,12 @@ mod record;
 mod write;
 
 pub use document::{
-    BodyEntry, BoundEntry, InsideEntry, ObjectEntry, ObjectList, OccupantEntry, PlanDocument, ScratchEntry,
-    ShareEntry, SharesEntry, TensorEntry, TensorRole,
+    BodyEntry, BoundEntry, InsideEntry, ObjectList, OccupantEntry, PlanDocument, ScratchEntry, ShareEntry,
+    SharesEntry, TensorEntry, TensorRole,
 };
 pub use error::DocumentError;
 pub use pools::{
-    ContentEntry, PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry,
-    UseEntry,
+    PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, StayEntry, TransferEntry, UseEntry,
 };
 pub use read::format_of;
 pub use record::ImportRecord;

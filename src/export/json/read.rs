@@ -15,8 +15,8 @@ use crate::export::{graph_hash, problem_hash};
 use crate::import::json::Object;
 use crate::{
     BodyPlan, BufferId, Graph, Inside, LiveRange, Liveness, LowerBound, Objects, Occupant, OperatorId,
-    Placement, Plan, PlanBound, PlanInside, PlanObjects, Problem, Share, SharedObject, Solution, Stop,
-    TensorId, lower_bound,
+    Placement, Plan, PlanBound, PlanInside, PlanObjects, Problem, Share, Solution, Stop, TensorId,
+    lower_bound,
 };
 
 impl PlanDocument {
@@ -201,8 +201,6 @@ impl PlanDocument {
             Ok(PlanInside { guest: occupant(guest)?, host: occupant(host)?, at })
         });
         let inside = inside.collect::<Result<_, DocumentError>>()?;
-        let list =
-            objects.list.iter().map(|object| SharedObject { offset: object.offset, bytes: object.bytes });
         let mut of_tensor = vec![None; counts.tensors];
         let mut of_scratch = vec![None; counts.operators];
         for entry in &self.tensors {
@@ -212,7 +210,7 @@ impl PlanDocument {
             of_scratch[entry.operator] = entry.object;
         }
         let lower_bound = objects.lower_bound_bytes;
-        Ok(Some(PlanObjects { list: list.collect(), of_tensor, of_scratch, inside, lower_bound }))
+        Ok(Some(PlanObjects { list: objects.list.clone(), of_tensor, of_scratch, inside, lower_bound }))
     }
 }
 

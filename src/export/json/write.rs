@@ -7,8 +7,8 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::document::arena;
 use super::{
-    BodyEntry, BoundEntry, FORMAT, ImportRecord, InsideEntry, ObjectEntry, ObjectList, OccupantEntry,
-    PlanDocument, ScratchEntry, ShareEntry, SharesEntry, TensorEntry, TensorRole,
+    BodyEntry, BoundEntry, FORMAT, ImportRecord, InsideEntry, ObjectList, OccupantEntry, PlanDocument,
+    ScratchEntry, ShareEntry, SharesEntry, TensorEntry, TensorRole,
 };
 use crate::export::names::{row_names, tensor_names};
 use crate::export::{graph_hash, problem_hash};
@@ -92,15 +92,13 @@ pub(super) fn folded(graph: &Graph) -> Vec<usize> {
 
 impl ObjectList {
     fn of(objects: &PlanObjects) -> Self {
-        let list =
-            objects.list.iter().map(|object| ObjectEntry { bytes: object.bytes, offset: object.offset });
         let inside = objects.inside.iter();
         let inside = inside.map(|inside| InsideEntry {
             guest: inside.guest.into(),
             host: inside.host.into(),
             at: inside.at,
         });
-        Self { lower_bound_bytes: objects.lower_bound, list: list.collect(), inside: inside.collect() }
+        Self { lower_bound_bytes: objects.lower_bound, list: objects.list.clone(), inside: inside.collect() }
     }
 }
 

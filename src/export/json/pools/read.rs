@@ -124,7 +124,7 @@ impl PoolEntry {
         let mut pool = Pool::new(self.name.clone()).alignment(self.alignment);
         (pool.capacity, pool.largest) = (self.capacity_bytes, self.largest_bytes);
         if let Some(holds) = &self.holds {
-            pool = pool.only(holds.iter().map(|&entry| entry.into()));
+            pool = pool.only(holds.iter().copied());
         }
         (pool.read, pool.write) = (self.read_cost, self.write_cost);
         (pool.copy_from, pool.copy_to) = (self.copy_from_cost, self.copy_to_cost);

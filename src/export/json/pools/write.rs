@@ -54,8 +54,7 @@ impl PoolPlanDocument {
 
 impl PoolEntry {
     fn of(pool: &Pool, used_bytes: u64, traffic: Traffic) -> Self {
-        let holds =
-            (pool.holds != Content::ALL).then(|| pool.holds.iter().map(|&kind| kind.into()).collect());
+        let holds = (pool.holds != Content::ALL).then(|| pool.holds.clone());
         Self {
             name: pool.name.clone(),
             capacity_bytes: pool.capacity,
