@@ -65,11 +65,6 @@ impl TargetArguments {
         }
     }
 
-    /// Scratch of the target's kernels, replaced where the file has measured sizes.
-    pub fn kernel_scratch(&self) -> Result<Scratch, Failure> {
-        read_scratch(self.target, self.scratch.as_deref())
-    }
-
     /// Configures a planner for the graphs of this target.
     pub fn planner(&self, planner: Planner) -> Planner {
         if self.is_given() {
@@ -81,14 +76,32 @@ impl TargetArguments {
 
     /// Plans a model for the target and prints its notes.
     pub fn plan(&self, path: &Path, planner: Planner, bar: &ProgressBar) -> Result<TflitePlan, Failure> {
+        let model = self.model(path)?.plan(planner)?;
+        report_notes(path, &model.notes, bar);
+        Ok(model)
+    }
+
+    /// Reads a model for the target.
+    pub fn model<'a>(&self, path: &'a Path) -> Result<TargetModel<'a>, Failure> {
         if !is_tflite(path) {
             return Err(error_at(path, &"not a .tflite file, which --target tflm needs"));
         }
-        let scratch = self.kernel_scratch()?;
-        let model = tflite::plan(&model_name(path), &contents(path)?, planner, &scratch)
-            .map_err(|error| error_at(path, &error))?;
-        report_notes(path, &model.notes, bar);
-        Ok(model)
+        let scratch = read_scratch(self.target, self.scratch.as_deref())?;
+        Ok(TargetModel { path, bytes: contents(path)?, scratch })
+    }
+}
+
+/// A model's file and its kernel scratch.
+pub struct TargetModel<'a> {
+    path: &'a Path,
+    bytes: Vec<u8>,
+    scratch: Scratch,
+}
+
+impl TargetModel<'_> {
+    pub fn plan(&self, planner: Planner) -> Result<TflitePlan, Failure> {
+        tflite::plan(&model_name(self.path), &self.bytes, planner, &self.scratch)
+            .map_err(|error| error_at(self.path, &error))
     }
 }
 

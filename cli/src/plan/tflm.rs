@@ -1,19 +1,19 @@
 //! `plan --target tflm` and `plan --out FILE.tflite`: models for TensorFlow Lite Micro.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cpu_time::ProcessTime;
-use plimsoll::export::tflite::{self, Scratch, TflitePlan};
+use plimsoll::export::tflite::TflitePlan;
 use plimsoll::files;
-use plimsoll::import::{Fold, contents};
+use plimsoll::import::Fold;
 use plimsoll::report::text;
-use plimsoll::{Effort, Ordering, PlanView, Planner, Variables};
+use plimsoll::{Effort, Ordering, PlanView, Variables};
 
 use super::format::Format;
 use super::planned::output_text;
 use super::withheld;
 use crate::arguments::PlanArguments;
-use crate::inputs::{error_at, is_tflite, model_name};
+use crate::inputs::{error_at, is_tflite};
 use crate::outcome::{Failure, Outcome};
 use crate::output::{print, print_lines, report_note};
 use crate::target::{check_tflm_options, check_tflm_reading};
@@ -28,11 +28,7 @@ pub fn run(
     check_options(arguments, formats, explicit)?;
     let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
-    let model = Model {
-        path: &arguments.input,
-        bytes: contents(&arguments.input)?,
-        scratch: arguments.target.kernel_scratch()?,
-    };
+    let model = arguments.target.model(&arguments.input)?;
     let planned = model.plan(arguments.planner(&limits)?)?;
     let file_arena = if arguments.order == Ordering::File {
         None
@@ -65,20 +61,6 @@ pub fn run(
     print_lines(&text::summary(&view, Some(seconds)))?;
     print(&head_lines(&planned))?;
     Ok(Outcome::of(fits))
-}
-
-/// The input of the planner: a model's file and its kernel scratch.
-struct Model<'a> {
-    path: &'a Path,
-    bytes: Vec<u8>,
-    scratch: Scratch,
-}
-
-impl Model<'_> {
-    fn plan(&self, planner: Planner) -> Result<TflitePlan, Failure> {
-        tflite::plan(&model_name(self.path), &self.bytes, planner, &self.scratch)
-            .map_err(|error| error_at(self.path, &error))
-    }
 }
 
 /// Summary lines on the size of the runtime's arena.

@@ -21,7 +21,7 @@ pub(super) fn draw(scene: &Scene, plan: &Plan, colour: Colour) -> String {
     let layers = Layers::new(scene);
     let frame =
         MapFrame { steps: scene.steps, bytes: top(scene, plan), top: frame::TOP, bottom: frame::BOTTOM };
-    let title = format!("Memory map of {}", labels::xml(scene.title()));
+    let title = format!("Memory map of {}", frame::xml(scene.title()));
     let description = svg::node::Text::new(description(scene, plan));
     let mut document = Document::new()
         .set("viewBox", (0, 0, frame::WIDTH, frame::HEIGHT))

@@ -1,9 +1,8 @@
 //! The name of the model, its figures, and the legend.
 
-use svg::node::element::{Group, Line, Rectangle as Shape, Text};
+use svg::node::element::Group;
 
-use super::frame::{LEFT, WIDTH};
-use super::labels::xml;
+use super::frame::{LEFT, WIDTH, area, line, text};
 use super::{Colouring, Scene};
 use crate::report::shorten::{letter_count, shortened};
 
@@ -14,10 +13,8 @@ const ROW: f64 = 20.0;
 
 /// The name of the model, and facts about the plan in one line.
 pub(super) fn draw(scene: &Scene, facts: &[String]) -> Group {
-    let line =
-        |class: &str, y: u32, text: &str| Text::new(xml(text)).set("class", class).set("x", LEFT).set("y", y);
-    let model = shortened(scene.title(), 90);
-    Group::new().add(line("model", 34, &model)).add(line("caption", 57, &facts.join(" \u{b7} ")))
+    let model = text("model", (LEFT, 34.0), &shortened(scene.title(), 90));
+    Group::new().add(model).add(text("caption", (LEFT, 57.0), &facts.join(" \u{b7} ")))
 }
 
 /// The legend of colours. It has at most two rows, as at most ten operator types have an entry.
@@ -38,14 +35,13 @@ impl Legend {
 
     pub(super) fn add_area(&mut self, class: &str, name: &str) {
         let (x, y) = self.add_name(name);
-        let sample = Shape::new().set("class", class).set("x", x).set("y", y);
-        self.add(sample.set("width", SAMPLE).set("height", SAMPLE), name, (x, y));
+        self.add(area(class, (x, y), SAMPLE, SAMPLE), name, (x, y));
     }
 
     pub(super) fn add_line(&mut self, class: &str, name: &str) {
         let (x, y) = self.add_name(name);
-        let sample = Line::new().set("class", class).set("stroke-width", 2).set("x1", x);
-        self.add(sample.set("x2", x + SAMPLE).set("y1", y + 7.0).set("y2", y + 7.0), name, (x, y));
+        let sample = line(class, x, y + 7.0, x + SAMPLE, y + 7.0).set("stroke-width", 2);
+        self.add(sample, name, (x, y));
     }
 
     pub(super) fn group(self) -> Group {
@@ -64,7 +60,7 @@ impl Legend {
     }
 
     fn add(&mut self, sample: impl svg::Node, name: &str, (x, y): (f64, f64)) {
-        let text = Text::new(xml(name)).set("class", "axis").set("x", x + SAMPLE + 6.0).set("y", y + 11.0);
-        self.group = std::mem::take(&mut self.group).add(sample).add(text);
+        let name = text("axis", (x + SAMPLE + 6.0, y + 11.0), name);
+        self.group = std::mem::take(&mut self.group).add(sample).add(name);
     }
 }

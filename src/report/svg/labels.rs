@@ -2,7 +2,7 @@
 
 use svg::node::element::{Group, Text};
 
-use super::frame::{MapFrame, px};
+use super::frame::{MapFrame, px, xml};
 use super::layers::Layers;
 use super::{Rectangle, Scene, short_bytes};
 use crate::LiveRange;
@@ -100,14 +100,6 @@ fn fitting(name: &str, width: f64) -> Option<String> {
     fits.then(|| shortened(name, capacity))
 }
 
-/// Replaces characters that XML does not allow, even escaped, by U+FFFD. The SVG writer escapes the
-/// others.
-pub(super) fn xml(text: &str) -> String {
-    let allowed =
-        |c: char| matches!(c, '\t' | '\n') || (!c.is_control() && c != '\u{fffe}' && c != '\u{ffff}');
-    text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,10 +108,5 @@ mod tests {
     fn labels_fit_or_are_left_out() {
         assert_eq!(fitting("conv", 10.0), None);
         assert_eq!(fitting("x", 15.0), Some("x".to_owned()));
-    }
-
-    #[test]
-    fn what_xml_forbids_is_replaced() {
-        assert_eq!(xml("a\u{0}b\u{1b}\n\u{ffff}c\u{7f}<&"), "a\u{fffd}b\u{fffd}\n\u{fffd}c\u{fffd}<&");
     }
 }

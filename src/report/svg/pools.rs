@@ -2,9 +2,9 @@
 //! for each transfer.
 
 use svg::Document;
-use svg::node::element::{Group, Line, Polygon, Rectangle as Shape, Style, Text, Title};
+use svg::node::element::{Group, Line, Polygon, Rectangle as Shape, Style, Title};
 
-use super::frame::{self, LEFT, MapFrame, RIGHT, px};
+use super::frame::{self, LEFT, MapFrame, RIGHT, line, px, text};
 use super::head::{self, Legend};
 use super::{Colouring, Rectangle, Scene, axes, labels, lines, percent, shapes, short_bytes, style};
 use crate::report::Colour;
@@ -41,7 +41,7 @@ pub(super) fn draw(scene: &Scene, plan: &PoolPlan, colour: Colour) -> String {
         .set("viewBox", (0, 0, frame::WIDTH, px(height)))
         .set("width", frame::WIDTH)
         .set("height", px(height))
-        .add(Title::new(labels::xml(&format!("Memory map of {}", scene.title()))))
+        .add(Title::new(frame::xml(&format!("Memory map of {}", scene.title()))))
         .add(Style::new(style::sheet(&colouring.legend, Some(&COPIES))))
         .add(Shape::new().set("width", "100%").set("height", "100%").set("class", "paper"))
         .add(head::draw(scene, &facts(plan)))
@@ -142,16 +142,14 @@ impl Panel {
         }
         let outline = if self.places.len() > 1000 { 0.2 } else { 0.7 };
         let shapes = self.places.iter().map(|&place| {
-            let title = Title::new(labels::xml(&shapes::details(scene, drawn[place], &[])));
+            let title = Title::new(frame::xml(&shapes::details(scene, drawn[place], &[])));
             let class = format!("buffer c{}", colouring.of[place]);
-            shapes::shape(frame, drawn[place], MIN_SIZE).set("class", class).add(title)
+            shapes::shape(&class, frame, drawn[place], MIN_SIZE).add(title)
         });
         group = group.add(shapes.fold(Group::new().set("stroke-width", outline), Group::add));
         for &cut in scene.cuts.iter().filter(|_| self.is_backing_store) {
             let y = px(frame.y(cut));
-            group = group.add(
-                Line::new().set("class", "cut").set("x1", LEFT).set("y1", y).set("x2", RIGHT).set("y2", y),
-            );
+            group = group.add(line("cut", LEFT, y, RIGHT, y));
         }
         if !self.is_backing_store {
             let lines = [("capacity", "capacity", self.capacity), ("arena", "used", Some(self.used))];
@@ -162,8 +160,7 @@ impl Panel {
 
     /// Draws the title of the panel and the labels of its rectangles, after the arrows.
     fn names(&self, drawn: &[&Rectangle]) -> Group {
-        let title = Text::new(labels::xml(&self.title)).set("class", "pool");
-        let title = title.set("x", LEFT).set("y", px(self.frame.top - 10.0));
+        let title = text("pool", (LEFT, px(self.frame.top - 10.0)), &self.title);
         let rectangles = self.places.iter().map(|&number| drawn[number]);
         let named =
             rectangles.filter_map(|rectangle| labels::inside(&self.frame, rectangle, rectangle.place.live));
@@ -206,9 +203,9 @@ fn copies(scene: &Scene, drawn: &[usize], panels: &[Panel]) -> Group {
         let back = if rises { 2.0 * head } else { -2.0 * head };
         let points =
             format!("{x2},{y2} {},{} {},{}", px(x2 - head), px(y2 + back), px(x2 + head), px(y2 + back));
-        let line = Line::new().set("x1", x1).set("y1", y1).set("x2", x2).set("y2", y2);
+        let arrow = Line::new().set("x1", x1).set("y1", y1).set("x2", x2).set("y2", y2);
         let class = if rises { "in" } else { "out" };
-        group.add(Group::new().set("class", class).add(line).add(Polygon::new().set("points", points)))
+        group.add(Group::new().set("class", class).add(arrow).add(Polygon::new().set("points", points)))
     })
 }
 

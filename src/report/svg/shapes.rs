@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use svg::node::element::{Group, Path, Rectangle as Shape, Title};
 
-use super::frame::{self, MapFrame, px};
+use super::frame::{LEFT, MapFrame, RIGHT, area, px, xml};
 use super::layers::Layers;
-use super::{Colouring, Rectangle, Scene, bytes, labels};
+use super::{Colouring, Rectangle, Scene, bytes};
 use crate::report::scene::how_text;
 use crate::report::shorten::shortened;
 
@@ -38,20 +38,17 @@ pub(super) fn draw(scene: &Scene, layers: &Layers, colouring: &Colouring, frame:
         let (left, right, top, bottom) = frame.sides(rectangle.shown());
         let outline = if many && (right - left).min(bottom - top) < MIN_OUTLINED { "" } else { "buffer " };
         let class = format!("{outline}c{}", colouring.of[row as usize]);
-        let title = Title::new(labels::xml(&details(scene, rectangle, &shares_of_row[row as usize])));
-        shapes = shapes.add(shape(frame, rectangle, MIN_SIZE).set("class", class).add(title));
+        let title = Title::new(xml(&details(scene, rectangle, &shares_of_row[row as usize])));
+        shapes = shapes.add(shape(&class, frame, rectangle, MIN_SIZE).add(title));
     }
     shapes
 }
 
 /// A rectangle of at least `minimum` width and height.
-pub(super) fn shape(frame: &MapFrame, rectangle: &Rectangle, minimum: f64) -> Shape {
+pub(super) fn shape(class: &str, frame: &MapFrame, rectangle: &Rectangle, minimum: f64) -> Shape {
     let (left, right, top, bottom) = frame.sides(rectangle.shown());
-    Shape::new()
-        .set("x", px(left))
-        .set("y", px(top))
-        .set("width", px((right - left).max(minimum)))
-        .set("height", px((bottom - top).max(minimum)))
+    let (width, height) = (px((right - left).max(minimum)), px((bottom - top).max(minimum)));
+    area(class, (px(left), px(top)), width, height)
 }
 
 /// Draws the rectangles without titles, one path for each colour.
@@ -108,8 +105,7 @@ pub(super) fn reserved(ranges: &[Range<u64>], frame: &MapFrame) -> Group {
     let visible = ranges.iter().filter(|range| range.start < frame.bytes);
     visible.fold(Group::new(), |group, range| {
         let (top, bottom) = (frame.y(range.end.min(frame.bytes)), frame.y(range.start));
-        let band = Shape::new().set("class", "reserved").set("x", frame::LEFT).set("y", px(top));
-        let band = band.set("width", frame::RIGHT - frame::LEFT).set("height", px(bottom - top));
+        let band = area("reserved", (LEFT, px(top)), RIGHT - LEFT, px(bottom - top));
         group.add(band.add(Title::new(format!("reserved: {} to {}", range.start, range.end))))
     })
 }
