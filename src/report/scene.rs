@@ -1,6 +1,5 @@
 //! The contents of a picture of a plan, independent of its format.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
 use super::rectangles::{self, BufferKind, Rectangle};
@@ -105,23 +104,22 @@ impl<'a> Scene<'a> {
     }
 
     fn find_causes(&mut self, plan: &Plan) {
-        let (bound, rows) = (&plan.lower_bound, &self.view.rows);
-        let causes: HashSet<Occupant> = bound.causes.iter().copied().collect();
+        let bound = &plan.lower_bound;
+        let has_gaps = self.rectangles.len() > self.view.rows.len();
+        let causes = bound.causes.iter().flat_map(|&cause| self.of_occupant(cause));
         // Of a buffer with gaps, the piece at the step is the cause.
-        let is_cause = |rectangle: &Rectangle| {
-            causes.contains(&rectangle.occupant)
-                && (rows.len() == self.rectangles.len() || rectangle.place.live.contains(bound.step))
-        };
-        let numbered = (0..).zip(&self.rectangles);
-        self.causes =
-            numbered.filter(|(_, rectangle)| is_cause(rectangle)).map(|(number, _)| number).collect();
-        self.peak = (!self.causes.is_empty()).then_some(bound.step);
+        let causes: Vec<u32> =
+            causes.filter(|&cause| !has_gaps || self.live(cause).contains(bound.step)).collect();
+        self.peak = (!causes.is_empty()).then_some(bound.step);
+        self.causes = causes;
     }
 
-    /// The rectangles of an occupant of a graph, whose rows have no gaps.
+    /// The rectangles of an occupant, which follow each other.
     fn of_occupant(&self, occupant: Occupant) -> Range<u32> {
-        let rows = self.view.rows_of(occupant);
-        rows.start as u32..rows.end as u32
+        let start = self.rectangles.partition_point(|rectangle| rectangle.occupant < occupant);
+        let same = self.rectangles[start..].iter().take_while(|rectangle| rectangle.occupant == occupant);
+        let count = same.count();
+        start as u32..(start + count) as u32
     }
 
     fn live(&self, rectangle: u32) -> LiveRange {
