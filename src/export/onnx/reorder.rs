@@ -142,7 +142,7 @@ impl IdMap {
 
     fn by_tensor<T: Clone>(&self, old: &[Option<T>]) -> Result<Vec<Option<T>>, OnnxError> {
         let mut new = vec![None; self.tensors.len()];
-        for (index, value) in old.iter().enumerate().filter(|(_, value)| value.is_some()) {
+        for (index, value) in old.iter().enumerate() {
             new[self.tensor(TensorId::new(index))?.index()].clone_from(value);
         }
         Ok(new)
@@ -150,7 +150,7 @@ impl IdMap {
 
     fn by_operator<T: Clone>(&self, old: &[Option<T>]) -> Result<Vec<Option<T>>, OnnxError> {
         let mut new = vec![None; self.operators.len()];
-        for (index, value) in old.iter().enumerate().filter(|(_, value)| value.is_some()) {
+        for (index, value) in old.iter().enumerate() {
             new[self.operator(OperatorId::new(index))?.index()].clone_from(value);
         }
         Ok(new)
