@@ -21,6 +21,7 @@ pub enum SharingLevel {
 
 /// The kind of an alias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum AliasKind {
     /// The tensor is a view of the whole other tensor.
     View,

@@ -6,6 +6,7 @@ use crate::support::ids::PoolId;
 
 /// A kind of content that a pool may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Content {
     /// Inputs, outputs and intermediates.
@@ -182,6 +183,7 @@ impl Pool {
 
 /// The time at which resident constants and variables are loaded on chip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Loading {
     /// Before the first run. Resident constants and variables stay on chip between runs, so that
     /// loading them costs nothing.

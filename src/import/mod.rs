@@ -75,6 +75,7 @@ impl ImportOptions {
 
 /// The operators that are folded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Fold {
     /// Operators that read only constants and may run at compile time.
     #[default]
