@@ -106,8 +106,8 @@ pub use graph::{
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{
-    Alias, BodyPlan, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PoolPlan, Residency, Route,
-    SharedObject, Traffic, Transfer, Use,
+    Alias, BodyPlan, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PlanView, PoolPlan, Residency,
+    Route, SharedObject, Traffic, Transfer, Use, ViewRow, ViewedPlan,
 };
 pub use planner::Planner;
 #[doc(hidden)]

@@ -15,9 +15,9 @@ use plimsoll::allocate::Knapsack;
 use plimsoll::export::c_code::CCode;
 use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported, ImportedGraph};
-use plimsoll::report::{html, svg, text, trace};
+use plimsoll::report::{Colour, html, svg, text, trace};
 use plimsoll::verify::{verify, verify_solution};
-use plimsoll::{Graph, Limits, Plan, Planner, Problem, SharingLevel, Stop, export};
+use plimsoll::{Graph, Limits, Plan, PlanView, Planner, Problem, SharingLevel, Stop, export};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -208,9 +208,15 @@ fn check_graph(imported: Result<ImportedGraph, ImportError>) -> bool {
     share().plan(&graph).unwrap();
     let document = PlanDocument::of_graph(&graph, &plan, &ImportOptions::default()).to_json();
     assert_eq!(PlanDocument::from_json(&document).unwrap().to_plan(&graph).unwrap(), plan);
-    let _ = (html::of_graph(&graph, &plan, None), trace::of_graph(&graph, &plan));
-    let _ = (svg::of_graph(&graph, &plan), text::summary(&graph, &plan, None, None, None));
-    let _ = (export::csv::of_graph(&graph, &plan), CCode::of_graph(&graph, &plan, None).alone());
+    let _ = (html::write(&PlanView::of_plan(&graph, &plan)), trace::write(&PlanView::of_plan(&graph, &plan)));
+    let _ = (
+        svg::write(&PlanView::of_plan(&graph, &plan), Colour::Kind),
+        text::summary(&PlanView::of_plan(&graph, &plan), None),
+    );
+    let _ = (
+        export::csv::write(&PlanView::of_plan(&graph, &plan)),
+        CCode::new(&PlanView::of_plan(&graph, &plan), None).alone(),
+    );
     true
 }
 
@@ -225,8 +231,14 @@ fn check_problem(problem: &Problem) -> bool {
     verify_solution(problem, &solution).unwrap();
     let fixed = problem.buffers().iter().any(|buffer| buffer.fixed_offset().is_some());
     assert_eq!(share().solve(problem).is_err(), fixed, "shared objects do not support fixed offsets");
-    let _ = (html::of_problem("m", problem, &solution), trace::of_problem("m", problem, &solution));
-    let _ = (svg::of_problem("m", problem, &solution), export::csv::of_problem(problem, &solution));
+    let _ = (
+        html::write(&PlanView::of_solution("m", problem, &solution)),
+        trace::write(&PlanView::of_solution("m", problem, &solution)),
+    );
+    let _ = (
+        svg::write(&PlanView::of_solution("m", problem, &solution), Colour::Kind),
+        export::csv::write(&PlanView::of_solution("m", problem, &solution)),
+    );
     true
 }
 

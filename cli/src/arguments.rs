@@ -3,17 +3,18 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use plimsoll::export::c_code::SymbolPrefix;
+use plimsoll::export::tflite::Kernels;
 use plimsoll::report::Colour;
 use plimsoll::{ScheduleMode, SharingLevel, allocate};
 
 use crate::import_arguments::ImportArguments;
 use crate::memory::MemoryArguments;
 use crate::search_arguments::SearchArguments;
-use crate::target::{TargetArgument, TargetArguments};
-use crate::values::{range, size};
+use crate::target::{TARGETS, TargetArguments};
+use crate::values::{NamedValue, named, range, size};
 
 /// Help text on the exit status of every command.
 pub const EXIT_STATUS: &str = "\
@@ -82,18 +83,18 @@ pub struct PlanArguments {
     #[arg(long, value_name = "PREFIX", help_heading = "Output options")]
     pub symbol_prefix: Option<SymbolPrefix>,
     /// Meaning of the colours in an .svg.
-    #[arg(long, value_enum, default_value_t = ColourArgument::Kind, help_heading = "Output options")]
-    pub colour: ColourArgument,
+    #[arg(long, value_parser = named(&COLOURS), default_value = "kind", help_heading = "Output options")]
+    pub colour: Colour,
     /// Allocation strategy.
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = strategy_names())]
     pub strategy: String,
     /// Operator order.
-    #[arg(long, value_enum, default_value_t = OrderArgument::Auto)]
-    pub order: OrderArgument,
+    #[arg(long, value_parser = named(&ORDERS), default_value = "auto")]
+    pub order: ScheduleMode,
     /// Memory sharing between tensors that are live at the same time. The operator types in
     /// the file determine what is possible; the target's kernels must support it.
-    #[arg(long, value_enum, default_value_t = ShareArgument::None)]
-    pub share: ShareArgument,
+    #[arg(long, value_parser = named(&SHARING_LEVELS), default_value = "none")]
+    pub share: SharingLevel,
     /// Arena capacity, e.g. 2MiB, 512KiB, 1MB or 1048576 [default: unlimited]. If the plan
     /// exceeds it, .json, .csv, .svg, .html and .trace.json are written, code and models are not.
     #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "memories",
@@ -130,8 +131,8 @@ pub struct CompareArguments {
           value_parser = strategy_names())]
     pub strategies: Vec<String>,
     /// Operator order.
-    #[arg(long, value_enum, default_value_t = OrderArgument::File)]
-    pub order: OrderArgument,
+    #[arg(long, value_parser = named(&ORDERS), default_value = "file")]
+    pub order: ScheduleMode,
     /// Capacities, separated by commas, for which to count the inputs that fit.
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size)]
     pub capacity: Vec<u64>,
@@ -191,12 +192,12 @@ pub struct FitArguments {
     #[arg(long, value_name = "FILE", help_heading = "Output options")]
     pub json: Option<PathBuf>,
     /// Operator order. Tables compare the program order with the best order found.
-    #[arg(long, value_enum, default_value_t = OrderArgument::Auto)]
-    pub order: OrderArgument,
+    #[arg(long, value_parser = named(&ORDERS), default_value = "auto")]
+    pub order: ScheduleMode,
     /// Memory sharing between tensors that are live at the same time. Tables compare `none`
     /// with `all`.
-    #[arg(long, value_enum, default_value_t = ShareArgument::None)]
-    pub share: ShareArgument,
+    #[arg(long, value_parser = named(&SHARING_LEVELS), default_value = "none")]
+    pub share: SharingLevel,
     #[command(flatten)]
     pub target: TargetArguments,
     #[command(flatten)]
@@ -205,72 +206,36 @@ pub struct FitArguments {
     pub reading: ImportArguments,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-pub enum ShareArgument {
-    /// No sharing.
-    None,
-    /// Views: outputs of reshapes, slices and splits inside their inputs.
-    Views,
-    /// Views, and outputs written over inputs.
-    #[value(name = "inplace")]
-    InPlace,
-    /// Views, in place, concatenation inputs inside the output, and partial overlaps.
-    All,
-}
+/// Values of `--share`.
+pub static SHARING_LEVELS: [NamedValue<SharingLevel>; 4] = [
+    ("none", SharingLevel::None, "No sharing"),
+    ("views", SharingLevel::Views, "Views: outputs of reshapes, slices and splits inside their inputs"),
+    ("inplace", SharingLevel::InPlace, "Views, and outputs written over inputs"),
+    (
+        "all",
+        SharingLevel::All,
+        "Views, in place, concatenation inputs inside the output, and partial overlaps",
+    ),
+];
+
+/// Values of `--colour`.
+static COLOURS: [NamedValue<Colour>; 2] = [
+    ("kind", Colour::Kind, "Kind of tensor: input, intermediate, output, variable or scratch"),
+    ("operator", Colour::Operator, "Type of the operator that writes the tensor"),
+];
+
+/// Values of `--order`.
+static ORDERS: [NamedValue<ScheduleMode>; 3] = [
+    ("file", ScheduleMode::Program, "Program order: the order in the file"),
+    ("auto", ScheduleMode::Auto, "Best order found by a short search; proven optimal for most networks"),
+    ("optimal", ScheduleMode::Optimal, "Optimal order, as far as limits and memory allow"),
+];
 
 impl PlanArguments {
     /// All files that the command reads; no output may be one of them.
     pub fn inputs(&self) -> impl Iterator<Item = &Path> {
         let model = [self.input.as_path()].into_iter();
         model.chain(self.target.scratch.as_deref()).chain(self.memory.files())
-    }
-}
-
-impl From<ShareArgument> for SharingLevel {
-    fn from(argument: ShareArgument) -> Self {
-        match argument {
-            ShareArgument::None => Self::None,
-            ShareArgument::Views => Self::Views,
-            ShareArgument::InPlace => Self::InPlace,
-            ShareArgument::All => Self::All,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum ColourArgument {
-    /// Kind of tensor: input, intermediate, output, variable or scratch.
-    Kind,
-    /// Type of the operator that writes the tensor.
-    Operator,
-}
-
-impl From<ColourArgument> for Colour {
-    fn from(argument: ColourArgument) -> Self {
-        match argument {
-            ColourArgument::Kind => Self::Kind,
-            ColourArgument::Operator => Self::Operator,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum OrderArgument {
-    /// Program order: the order in the file.
-    File,
-    /// Best order found by a short search; proven optimal for most networks.
-    Auto,
-    /// Optimal order, as far as limits and memory allow.
-    Optimal,
-}
-
-impl From<OrderArgument> for ScheduleMode {
-    fn from(argument: OrderArgument) -> Self {
-        match argument {
-            OrderArgument::File => Self::Program,
-            OrderArgument::Auto => Self::Auto,
-            OrderArgument::Optimal => Self::Optimal,
-        }
     }
 }
 
@@ -283,8 +248,8 @@ pub struct VerifyArguments {
     #[arg(value_name = "PLAN.json")]
     pub plan: Option<PathBuf>,
     /// Target runtime and kernels of the plan inside a .tflite [default: tflm].
-    #[arg(long, value_enum, conflicts_with = "plan")]
-    pub target: Option<TargetArgument>,
+    #[arg(long, value_parser = named(&TARGETS), conflicts_with = "plan")]
+    pub target: Option<Kernels>,
     /// CSV file of measured kernel scratch, as in `plan --scratch`, for the plan inside a .tflite.
     #[arg(long, value_name = "FILE.csv", conflicts_with = "plan")]
     pub scratch: Option<PathBuf>,

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use comfy_table::Table;
 use cpu_time::ProcessTime;
-use indicatif::ProgressBar;
 use plimsoll::files;
 use plimsoll::import::{self, Imported};
 use plimsoll::report::text::short_bytes;
@@ -13,11 +12,10 @@ use plimsoll::{Error, Liveness, Planner, Problem, Status, Variables};
 use serde::Serialize;
 
 use crate::arguments::CompareArguments;
-use crate::inputs::{
-    UNSUPPORTED_INPUT, check_all_read, check_outputs, error_at, expand, import_error, read_one_of_several,
-};
+use crate::batch::Batch;
+use crate::inputs::{UNSUPPORTED_INPUT, check_outputs, error_at, import_error};
 use crate::outcome::{Failure, Outcome};
-use crate::output::{one_line, print, progress, report_error, report_note, table};
+use crate::output::{one_line, print, report_note, table};
 use crate::target::TFLM_ALIGNMENT;
 
 /// Result of one strategy on one input.
@@ -37,23 +35,13 @@ struct StrategyResult {
 pub fn run(arguments: &CompareArguments) -> Result<Outcome, Failure> {
     arguments.reading.check()?;
     arguments.target.check(&arguments.reading)?;
-    let files = expand(&arguments.inputs)?;
-    check_outputs(arguments.json.as_slice(), files.iter().map(PathBuf::as_path))?;
-    let mut strategies = arguments.strategies.clone();
     let mut seen = BTreeSet::new();
+    let mut strategies = arguments.strategies.clone();
     strategies.retain(|name| seen.insert(name.clone()));
-    let bar = progress(files.len() * strategies.len());
+    let mut batch = Batch::new(&arguments.inputs, &arguments.reading, strategies.len())?;
+    check_outputs(arguments.json.as_slice(), batch.files.iter().map(PathBuf::as_path))?;
     let mut rows = Vec::new();
-    let mut failures = 0;
-    let mut unused = arguments.reading.dims.iter().map(|(name, _)| name.clone()).collect();
-    for file in &files {
-        bar.set_message(file.display().to_string());
-        if let Err(failure) = compare(file, arguments, &strategies, &mut unused, &bar, &mut rows) {
-            failures += 1;
-            bar.suspend(|| report_error(&failure));
-        }
-    }
-    bar.finish_and_clear();
+    batch.run(|batch, file| compare(batch, file, arguments, &strategies, &mut rows));
     if !rows.is_empty() {
         let details = if arguments.heights { heights(&rows, &strategies) } else { details(&rows) };
         print(&format!("{details}\n\n{}\n", totals(&rows, &strategies, &arguments.capacity)))?;
@@ -62,19 +50,20 @@ pub fn run(arguments: &CompareArguments) -> Result<Outcome, Failure> {
         let text = serde_json::to_string_pretty(&rows)?;
         files::write_all(&[(path.clone(), (text + "\n").into_bytes())])?;
     }
-    check_all_read(failures, files.len(), &unused)?;
+    batch.check()?;
     Ok(Outcome::Positive)
 }
 
+/// Adds the results of all strategies to `rows`; those before a failure count.
 fn compare(
+    batch: &Batch<'_>,
     file: &Path,
     arguments: &CompareArguments,
     strategies: &[String],
-    unused: &mut BTreeSet<String>,
-    bar: &ProgressBar,
     rows: &mut Vec<StrategyResult>,
 ) -> Result<(), Failure> {
-    let (problem, extra_bytes) = problem(file, arguments, unused, bar)?;
+    let (problem, extra_bytes) = problem(batch, file, arguments)?;
+    let bar = &batch.bar;
     for name in strategies {
         let searching = &arguments.searching;
         let planner = Planner::new().strategy(searching.strategy(name)?).limits(searching.limits(bar));
@@ -104,23 +93,16 @@ fn compare(
 /// Returns the buffers of an input and the bytes that the target's head needs beyond their arena.
 ///
 /// The operator order is chosen here, so that every strategy solves the same problem.
-fn problem(
-    file: &Path,
-    arguments: &CompareArguments,
-    unused: &mut BTreeSet<String>,
-    bar: &ProgressBar,
-) -> Result<(Problem, u64), Failure> {
+fn problem(batch: &Batch<'_>, file: &Path, arguments: &CompareArguments) -> Result<(Problem, u64), Failure> {
     let reading = &arguments.reading;
     if arguments.target.is_given() {
-        let planner = arguments.target.planner(reading.planner().order(arguments.order.into()));
-        let model = arguments.target.plan(file, planner, bar)?;
+        let planner = arguments.target.planner(reading.planner().order(arguments.order));
+        let model = arguments.target.plan(file, planner, &batch.bar)?;
         let liveness = Liveness::new(&model.graph, &model.plan.order, TFLM_ALIGNMENT, Variables::Outside);
         let problem = liveness.map_err(|error| error_at(file, &error))?.problem().clone();
         return Ok((problem, model.head_bytes.saturating_sub(model.plan.arena_bytes)));
     }
-    let read = |options: &_| import::read(file, options);
-    let imported = read_one_of_several(reading.import_options(), unused, read);
-    match imported.map_err(|error| import_error(file, error))? {
+    match batch.read(file, |options| import::read(file, options))? {
         Imported::Graph(imported) => {
             let graph = &imported.graph;
             if !graph.relative_placements().is_empty() {
@@ -128,10 +110,10 @@ fn problem(
                               alone do not keep; use `plan`";
                 return Err(error_at(file, &reason));
             }
-            let planner = reading.planner().order(arguments.order.into());
+            let planner = reading.planner().order(arguments.order);
             let graph = &*planner.flatten(graph).map_err(|error| import_error(file, error.into()))?;
             let schedule = planner.schedule(graph).map_err(|error| import_error(file, error.into()))?;
-            let liveness = Liveness::new(graph, &schedule.order, reading.align, reading.variables.into());
+            let liveness = Liveness::new(graph, &schedule.order, reading.align, reading.variables);
             let liveness = liveness.map_err(|error| error_at(file, &error))?;
             Ok((liveness.problem().clone(), 0))
         }
@@ -143,9 +125,8 @@ fn problem(
 /// Table with a row per input and strategy.
 fn details(rows: &[StrategyResult]) -> Table {
     let header = ["input", "strategy", "status", "height", "lower bound", "gap %", "nodes", "CPU s"];
-    let mut table = table(&header, 3);
-    for row in rows {
-        table.add_row([
+    let rows = rows.iter().map(|row| {
+        [
             one_line(&row.input),
             row.strategy.clone(),
             row.status.clone(),
@@ -154,9 +135,9 @@ fn details(rows: &[StrategyResult]) -> Table {
             format!("{:.3}", 100.0 * (row.ratio - 1.0)),
             row.nodes.to_string(),
             format!("{:.3}", row.cpu_seconds),
-        ]);
-    }
-    table
+        ]
+    });
+    table(&header, 3, rows)
 }
 
 /// Table with a row per input and a column per strategy; a cell is empty if the strategy refused
@@ -164,16 +145,15 @@ fn details(rows: &[StrategyResult]) -> Table {
 fn heights(rows: &[StrategyResult], strategies: &[String]) -> Table {
     let names = strategies.iter().map(String::as_str);
     let header: Vec<&str> = ["input", "lower bound"].into_iter().chain(names).collect();
-    let mut table = table(&header, 1);
-    for results in rows.chunk_by(|a, b| a.input == b.input) {
+    let rows = rows.chunk_by(|a, b| a.input == b.input).map(|results| {
         let height = |name: &String| {
             let row = results.iter().find(|row| row.strategy == *name);
             row.map_or_else(String::new, |row| row.height.to_string())
         };
         let first = [one_line(&results[0].input), results[0].lower_bound.to_string()];
-        table.add_row(first.into_iter().chain(strategies.iter().map(height)).collect::<Vec<_>>());
-    }
-    table
+        first.into_iter().chain(strategies.iter().map(height)).collect::<Vec<_>>()
+    });
+    table(&header, 1, rows)
 }
 
 /// Table with a row per strategy: number of optimal solutions, mean and worst ratio of height to
@@ -183,8 +163,7 @@ fn totals(rows: &[StrategyResult], strategies: &[String], capacities: &[u64]) ->
         capacities.iter().map(|&capacity| format!("fit {}", short_bytes(capacity))).collect();
     let mut header = vec!["strategy", "inputs", "at the bound", "geometric mean", "worst", "CPU s"];
     header.extend(fits.iter().map(String::as_str));
-    let mut table = table(&header, 1);
-    for strategy in strategies {
+    let rows = strategies.iter().map(|strategy| {
         let results: Vec<&StrategyResult> = rows.iter().filter(|row| row.strategy == *strategy).collect();
         let at_bound = results.iter().filter(|row| row.status == Status::Optimal.to_string()).count();
         let logarithms: f64 = results.iter().map(|row| row.ratio.ln()).sum();
@@ -202,7 +181,7 @@ fn totals(rows: &[StrategyResult], strategies: &[String], capacities: &[u64]) ->
             format!("{worst:.4}"),
             format!("{seconds:.3}"),
         ];
-        table.add_row(figures.into_iter().chain(fits).collect::<Vec<_>>());
-    }
-    table
+        figures.into_iter().chain(fits).collect::<Vec<_>>()
+    });
+    table(&header, 1, rows)
 }

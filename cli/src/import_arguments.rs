@@ -1,10 +1,12 @@
 //! Options that control how a file is imported.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use plimsoll::import::{Fold, ImportOptions, InputShape};
 use plimsoll::{ElementType, Planner, Variables};
 
-use crate::values::{alignment, counted_type, dimension, first_duplicate, input_shape, state, tensor_value};
+use crate::values::{
+    NamedValue, alignment, counted_type, dimension, first_duplicate, input_shape, named, state, tensor_value,
+};
 
 /// Options of how a file is imported.
 #[derive(Args, Debug)]
@@ -41,40 +43,34 @@ pub struct ImportArguments {
     #[arg(long)]
     pub multi_pass: bool,
     /// Constant folding.
-    #[arg(long, value_enum, default_value_t = FoldArgument::Constants)]
-    pub fold: FoldArgument,
+    #[arg(long, value_parser = named(&FOLDS), default_value = "constants")]
+    pub fold: Fold,
     /// Access of operators to the memory of graph inputs.
-    #[arg(long = "inputs", value_name = "ACCESS", value_enum, default_value_t = InputsArgument::Kept)]
-    pub graph_inputs: InputsArgument,
+    #[arg(long = "inputs", value_name = "ACCESS", value_parser = named(&INPUT_ACCESSES),
+          default_value = "kept", action = clap::ArgAction::Set)]
+    pub overwrites_inputs: bool,
     /// Location of variables.
-    #[arg(long, value_enum, value_name = "LOCATION", default_value_t = VariablesArgument::Arena)]
-    pub variables: VariablesArgument,
+    #[arg(long, value_name = "LOCATION", value_parser = named(&VARIABLE_LOCATIONS), default_value = "arena")]
+    pub variables: Variables,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum FoldArgument {
-    /// Fold operators that read only constants.
-    Constants,
-    /// Keep all operators.
-    None,
-}
+/// Values of `--fold`.
+static FOLDS: [NamedValue<Fold>; 2] = [
+    ("constants", Fold::Constants, "Fold operators that read only constants"),
+    ("none", Fold::None, "Keep all operators"),
+];
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum VariablesArgument {
-    /// In the arena.
-    Arena,
-    /// Outside the arena, not counted.
-    Outside,
-}
+/// Values of `--inputs`: whether operators may overwrite inputs.
+static INPUT_ACCESSES: [NamedValue<bool>; 2] = [
+    ("kept", false, "Inputs keep their contents"),
+    ("overwritable", true, "Operators may overwrite inputs after the last read"),
+];
 
-impl From<VariablesArgument> for Variables {
-    fn from(argument: VariablesArgument) -> Self {
-        match argument {
-            VariablesArgument::Arena => Self::Arena,
-            VariablesArgument::Outside => Self::Outside,
-        }
-    }
-}
+/// Values of `--variables`.
+static VARIABLE_LOCATIONS: [NamedValue<Variables>; 2] = [
+    ("arena", Variables::Arena, "In the arena"),
+    ("outside", Variables::Outside, "Outside the arena, not counted"),
+];
 
 impl ImportArguments {
     /// Refuses options that give one name two values.
@@ -101,23 +97,12 @@ impl ImportArguments {
         options.multi_pass = self.multi_pass;
         options.floats_as = self.floats_as;
         options.alignment = Some(self.align);
-        options.fold = match self.fold {
-            FoldArgument::Constants => Fold::Constants,
-            FoldArgument::None => Fold::None,
-        };
-        options.overwrite_inputs = matches!(self.graph_inputs, InputsArgument::Overwritable);
+        options.fold = self.fold;
+        options.overwrite_inputs = self.overwrites_inputs;
         options
     }
 
     pub fn planner(&self) -> Planner {
-        Planner::new().alignment(self.align).variables(self.variables.into())
+        Planner::new().alignment(self.align).variables(self.variables)
     }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum InputsArgument {
-    /// Inputs keep their contents.
-    Kept,
-    /// Operators may overwrite inputs after the last read.
-    Overwritable,
 }

@@ -1,6 +1,5 @@
 //! Input files: names, contents, and the search of folders.
 
-use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -69,36 +68,6 @@ pub fn check_outputs<'a>(
     inputs: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), Failure> {
     Ok(files::check(outputs, inputs)?)
-}
-
-/// Imports one of several files with those `--dim` options whose dimensions it has; removes these
-/// from `unused`.
-pub fn read_one_of_several<T>(
-    mut options: ImportOptions,
-    unused: &mut BTreeSet<String>,
-    read: impl Fn(&ImportOptions) -> Result<T, ImportError>,
-) -> Result<T, ImportError> {
-    loop {
-        match read(&options) {
-            Err(ImportError::UnknownDimension { name, .. }) if options.dims.remove(&name).is_some() => {}
-            Err(error) => return Err(error),
-            Ok(imported) => {
-                unused.retain(|name| !options.dims.contains_key(name));
-                return Ok(imported);
-            }
-        }
-    }
-}
-
-/// Returns an error if some of `count` inputs failed, or if no input has a dimension of a `--dim`.
-pub fn check_all_read(failures: usize, count: usize, unused: &BTreeSet<String>) -> Result<(), Failure> {
-    match (failures, unused.first()) {
-        (0, None) => Ok(()),
-        (0, Some(name)) => {
-            Err(format!("--dim {name}: no input has a symbolic dimension of this name").into())
-        }
-        _ => Err(format!("{failures} of {count} inputs failed; see the errors above").into()),
-    }
 }
 
 /// Adds the path to an import error, unless the error contains it.

@@ -1,6 +1,7 @@
 //! The command `plimsoll`. `arguments::EXIT_STATUS` documents the exit status.
 
 mod arguments;
+mod batch;
 mod compare;
 mod fit;
 mod import_arguments;

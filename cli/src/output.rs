@@ -107,18 +107,33 @@ pub fn progress(steps: usize) -> ProgressBar {
     ProgressBar::new(steps as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// Empty table with `text_columns` columns aligned to the left, and the others to the right.
-pub fn table(header: &[&str], text_columns: usize) -> Table {
+/// Table with `text_columns` columns aligned to the left, and the others to the right.
+pub fn table<R: IntoIterator<Item = String>>(
+    header: &[impl AsRef<str>],
+    text_columns: usize,
+    rows: impl IntoIterator<Item = R>,
+) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header(header.to_vec());
+    table.load_style(presets::ASCII_MARKDOWN).set_header(header.iter().map(AsRef::as_ref));
     for column in table.column_iter_mut().skip(text_columns) {
         column.set_cell_alignment(CellAlignment::Right);
+    }
+    for row in rows {
+        table.add_row(row);
     }
     table
 }
 
 /// Text of a CSV file.
-pub fn csv_text(writer: csv::Writer<Vec<u8>>) -> Result<String, Failure> {
+pub fn csv_text<R: IntoIterator<Item = String>>(
+    header: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> Result<String, Failure> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(header)?;
+    for row in rows {
+        writer.write_record(row.into_iter().map(String::into_bytes))?;
+    }
     Ok(String::from_utf8(writer.into_inner().map_err(|error| error.to_string())?)?)
 }
 

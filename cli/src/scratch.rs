@@ -8,11 +8,13 @@ use plimsoll::export::tflite::{Kernels, Scratch};
 use crate::inputs::{error_at, read_text};
 use crate::outcome::Failure;
 
-/// Scratch of kernels, replaced by measured sizes where the file has a row.
+/// Scratch of the target's kernels, by default the reference kernels, replaced by measured sizes where the
+/// file has a row.
 ///
 /// The columns `operator` and `bytes` are required. `subgraph` is 0 where the column is missing.
 /// A `type` that is not the operator's is an error: the table belongs to another model.
-pub fn read_scratch(kernels: Kernels, path: Option<&Path>) -> Result<Scratch, Failure> {
+pub fn read_scratch(target: Option<Kernels>, path: Option<&Path>) -> Result<Scratch, Failure> {
+    let kernels = target.unwrap_or_default();
     let Some(path) = path else { return Ok(Scratch::of_kernels(kernels)) };
     let text = read_text(path)?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());

@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::ProgressBar;
 use plimsoll::allocate::{self, Settings, Strategy};
 use plimsoll::{Effort, Limits, Result};
 
-use crate::values::time;
+use crate::values::{NamedValue, named, time};
 
 /// Options of the search for plans.
 #[derive(Args, Debug)]
@@ -22,8 +22,8 @@ pub struct SearchArguments {
     #[arg(long, value_name = "N")]
     pub node_limit: Option<u64>,
     /// Search effort of each plan if no limit is given. Plans do not depend on the machine.
-    #[arg(long, value_enum, default_value_t = EffortArgument::Default)]
-    pub effort: EffortArgument,
+    #[arg(long, value_parser = named(&EFFORTS), default_value = "default")]
+    pub effort: Effort,
     /// Number of threads. Plans do not depend on it.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: u16,
@@ -35,29 +35,16 @@ pub struct SearchArguments {
     pub progress: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EffortArgument {
-    /// Milliseconds per plan.
-    Quick,
-    /// Typically at most 50 ms per plan.
-    Default,
-    /// Seconds or more per plan.
-    Thorough,
-}
-
-impl From<EffortArgument> for Effort {
-    fn from(argument: EffortArgument) -> Self {
-        match argument {
-            EffortArgument::Quick => Effort::Quick,
-            EffortArgument::Default => Effort::Default,
-            EffortArgument::Thorough => Effort::Thorough,
-        }
-    }
-}
+/// Values of `--effort`.
+static EFFORTS: [NamedValue<Effort>; 3] = [
+    ("quick", Effort::Quick, "Milliseconds per plan"),
+    ("default", Effort::Default, "Typically at most 50 ms per plan"),
+    ("thorough", Effort::Thorough, "Seconds or more per plan"),
+];
 
 impl SearchArguments {
     pub fn strategy(&self, name: &str) -> Result<Box<dyn Strategy>> {
-        allocate::by_name_with(name, self.settings(self.effort.into()))
+        allocate::by_name_with(name, self.settings(self.effort))
     }
 
     /// Settings of a strategy with the given effort.

@@ -2,49 +2,37 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::ProgressBar;
 use plimsoll::export::tflite::{self, Kernels, Scratch, TflitePlan};
 use plimsoll::import::contents;
 use plimsoll::{Planner, Variables};
 
-use crate::import_arguments::{ImportArguments, InputsArgument};
+use crate::import_arguments::ImportArguments;
 use crate::inputs::{error_at, is_tflite, model_name};
 use crate::outcome::Failure;
 use crate::output::report_notes;
 use crate::scratch::read_scratch;
+use crate::values::{NamedValue, named};
 
 /// Alignment in bytes of every tensor in TensorFlow Lite Micro's arena.
 pub const TFLM_ALIGNMENT: u64 = 16;
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum TargetArgument {
-    /// TensorFlow Lite Micro with the reference kernels, for .tflite inputs: the head of its arena.
-    Tflm,
-    /// With CMSIS-NN on a Cortex-M with the DSP extension (M4, M7, M33).
-    TflmCmsisNn,
-    /// With CMSIS-NN on a Cortex-M with Helium (M52, M55, M85).
-    TflmCmsisNnMve,
-    /// With ESP-NN on ESP32-S3.
-    TflmEspNn,
-}
-
-impl TargetArgument {
-    fn kernels(self) -> Kernels {
-        match self {
-            Self::Tflm => Kernels::Reference,
-            Self::TflmCmsisNn => Kernels::CmsisNnDsp,
-            Self::TflmCmsisNnMve => Kernels::CmsisNnMve,
-            Self::TflmEspNn => Kernels::EspNnEsp32S3,
-        }
-    }
-}
-
-/// Scratch of a target's kernels, replaced where the file has measured sizes. Without a target, the
-/// kernels are the reference kernels.
-pub fn kernel_scratch(target: Option<TargetArgument>, measured: Option<&Path>) -> Result<Scratch, Failure> {
-    read_scratch(target.map_or(Kernels::Reference, TargetArgument::kernels), measured)
-}
+/// Values of `--target`.
+pub static TARGETS: [NamedValue<Kernels>; 4] = [
+    (
+        "tflm",
+        Kernels::Reference,
+        "TensorFlow Lite Micro with the reference kernels, for .tflite inputs: the head of its arena",
+    ),
+    (
+        "tflm-cmsis-nn",
+        Kernels::CmsisNnDsp,
+        "With CMSIS-NN on a Cortex-M with the DSP extension (M4, M7, M33)",
+    ),
+    ("tflm-cmsis-nn-mve", Kernels::CmsisNnMve, "With CMSIS-NN on a Cortex-M with Helium (M52, M55, M85)"),
+    ("tflm-esp-nn", Kernels::EspNnEsp32S3, "With ESP-NN on ESP32-S3"),
+];
 
 /// Options of the target's runtime.
 #[derive(Args, Debug)]
@@ -53,8 +41,8 @@ pub struct TargetArguments {
     /// Runtime whose memory rules apply: kernel scratch, bodies of control flow and rounded
     /// sizes count, nothing is folded. Sizes are those of the model that `plan --out FILE.tflite`
     /// writes, which implies tflm.
-    #[arg(long, value_enum)]
-    pub target: Option<TargetArgument>,
+    #[arg(long, value_parser = named(&TARGETS))]
+    pub target: Option<Kernels>,
     /// Measured kernel scratch for the target: a CSV file with the columns subgraph, operator, type
     /// and bytes. Other operators need what the target's kernels request.
     #[arg(long, value_name = "FILE.csv")]
@@ -77,11 +65,6 @@ impl TargetArguments {
         }
     }
 
-    /// Scratch of the target's kernels.
-    pub fn kernel_scratch(&self) -> Result<Scratch, Failure> {
-        kernel_scratch(self.target, self.scratch.as_deref())
-    }
-
     /// Configures a planner for the graphs of this target.
     pub fn planner(&self, planner: Planner) -> Planner {
         if self.is_given() {
@@ -93,14 +76,32 @@ impl TargetArguments {
 
     /// Plans a model for the target and prints its notes.
     pub fn plan(&self, path: &Path, planner: Planner, bar: &ProgressBar) -> Result<TflitePlan, Failure> {
+        let model = self.model(path)?.plan(planner)?;
+        report_notes(path, &model.notes, bar);
+        Ok(model)
+    }
+
+    /// Reads a model for the target.
+    pub fn model<'a>(&self, path: &'a Path) -> Result<TargetModel<'a>, Failure> {
         if !is_tflite(path) {
             return Err(error_at(path, &"not a .tflite file, which --target tflm needs"));
         }
-        let scratch = self.kernel_scratch()?;
-        let model = tflite::plan(&model_name(path), &contents(path)?, planner, &scratch)
-            .map_err(|error| error_at(path, &error))?;
-        report_notes(path, &model.notes, bar);
-        Ok(model)
+        let scratch = read_scratch(self.target, self.scratch.as_deref())?;
+        Ok(TargetModel { path, bytes: contents(path)?, scratch })
+    }
+}
+
+/// A model's file and its kernel scratch.
+pub struct TargetModel<'a> {
+    path: &'a Path,
+    bytes: Vec<u8>,
+    scratch: Scratch,
+}
+
+impl TargetModel<'_> {
+    pub fn plan(&self, planner: Planner) -> Result<TflitePlan, Failure> {
+        tflite::plan(&model_name(self.path), &self.bytes, planner, &self.scratch)
+            .map_err(|error| error_at(self.path, &error))
     }
 }
 
@@ -109,7 +110,7 @@ pub fn check_tflm_reading(reading: &ImportArguments) -> Result<(), Failure> {
     check_tflm_options(&[
         (reading.align != TFLM_ALIGNMENT, "--align", "TensorFlow Lite Micro aligns to 16 bytes"),
         (
-            matches!(reading.graph_inputs, InputsArgument::Overwritable),
+            reading.overwrites_inputs,
             "--inputs overwritable",
             "TensorFlow Lite Micro's kernels do not support it",
         ),

@@ -4,8 +4,21 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use plimsoll::ElementType;
 use plimsoll::import::InputShape;
+
+/// Name of a value of an option, the value, and its help text.
+pub type NamedValue<T> = (&'static str, T, &'static str);
+
+/// Parser of an option that takes one of these values.
+pub fn named<T: Copy + Send + Sync>(values: &'static [NamedValue<T>]) -> impl TypedValueParser<Value = T> {
+    let possible = values.iter().map(|&(name, _, help)| PossibleValue::new(name).help(help));
+    PossibleValuesParser::new(possible).map(|given| {
+        let found = values.iter().find(|(name, ..)| *name == given);
+        found.expect("clap accepts only the possible values").1
+    })
+}
 
 /// Returns the first name that occurs a second time.
 pub fn first_duplicate<'a>(mut names: impl Iterator<Item = &'a String>) -> Option<&'a String> {

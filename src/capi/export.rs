@@ -12,7 +12,7 @@ use super::status::{
     PLIMSOLL_EXPORT_TEXT, PLIMSOLL_EXPORT_TRACE,
 };
 use crate::export::c_code::{CCode, SymbolPrefix, can_include};
-use crate::files;
+use crate::{PlanView, files};
 
 /// Copies out a plan as text in a format, `PLIMSOLL_EXPORT_...`. `size` receives the size of the
 /// text in bytes, terminating zero byte included. With NULL for `text` only `size` is written. If
@@ -29,7 +29,8 @@ pub unsafe extern "C" fn plimsoll_plan_export(
     size: *mut usize,
 ) -> i32 {
     guard(|| {
-        let exported = exported(unsafe { reference(plan, "plan") }?, format)?;
+        let plan = unsafe { reference(plan, "plan") }?;
+        let exported = exported(&plan.view(), Some(plan.alignment), format)?;
         unsafe { copy_text(&exported, text, capacity, size) }
     })
 }
@@ -45,7 +46,8 @@ pub unsafe extern "C" fn plimsoll_plan_write(
     path: *const c_char,
 ) -> i32 {
     guard(|| {
-        let exported = exported(unsafe { reference(plan, "plan") }?, format)?;
+        let plan = unsafe { reference(plan, "plan") }?;
+        let exported = exported(&plan.view(), Some(plan.alignment), format)?;
         unsafe { write(path, &exported) }
     })
 }
@@ -61,7 +63,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_export(
     size: *mut usize,
 ) -> i32 {
     guard(|| {
-        let exported = exported_pools(unsafe { reference(plan, "plan") }?, format)?;
+        let exported = exported(&unsafe { reference(plan, "plan") }?.view(), None, format)?;
         unsafe { copy_text(&exported, text, capacity, size) }
     })
 }
@@ -74,7 +76,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_write(
     path: *const c_char,
 ) -> i32 {
     guard(|| {
-        let exported = exported_pools(unsafe { reference(plan, "plan") }?, format)?;
+        let exported = exported(&unsafe { reference(plan, "plan") }?.view(), None, format)?;
         unsafe { write(path, &exported) }
     })
 }
@@ -95,7 +97,7 @@ pub unsafe extern "C" fn plimsoll_plan_export_code(
 ) -> i32 {
     guard(|| {
         let prefix = unsafe { prefix_of(prefix) }?;
-        let code = code_of(unsafe { reference(plan, "plan") }?, prefix.as_ref());
+        let code = CCode::new(&unsafe { reference(plan, "plan") }?.view(), prefix.as_ref());
         unsafe { copy_text(&part_of(&code, part, header_name)?, text, capacity, size) }
     })
 }
@@ -113,8 +115,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_export_code(
 ) -> i32 {
     guard(|| {
         let prefix = unsafe { prefix_of(prefix) }?;
-        let planned = unsafe { reference(plan, "plan") }?;
-        let code = CCode::of_pools(&planned.graph, &planned.plan, prefix.as_ref());
+        let code = CCode::new(&unsafe { reference(plan, "plan") }?.view(), prefix.as_ref());
         unsafe { copy_text(&part_of(&code, part, header_name)?, text, capacity, size) }
     })
 }
@@ -125,13 +126,6 @@ unsafe fn prefix_of(prefix: *const c_char) -> Result<Option<SymbolPrefix>, Failu
     }
     let text = unsafe { text(prefix, "prefix") }?;
     SymbolPrefix::new(text).map(Some).map_err(|error| Failure::argument(error.to_string()))
-}
-
-fn code_of(plan: &plimsoll_plan, prefix: Option<&SymbolPrefix>) -> CCode {
-    match &plan.contents {
-        PlanContents::Graph(graph, plan) => CCode::of_graph(graph, plan, prefix),
-        PlanContents::Problem(problem, solution) => CCode::of_problem(UNNAMED, problem, solution, prefix),
-    }
 }
 
 unsafe fn part_of(code: &CCode, part: i32, header_name: *const c_char) -> Result<String, Failure> {
@@ -159,113 +153,55 @@ pub(super) unsafe fn write_bytes(path: *const c_char, bytes: &[u8]) -> Outcome {
 }
 
 #[allow(dead_code)] // not every set of features lacks one
-fn unsupported(feature: &str) -> Failure {
-    Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, format!("this build lacks the feature `{feature}`"))
+fn unsupported(feature: &str) -> Result<String, Failure> {
+    Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, format!("this build lacks the feature `{feature}`")))
 }
 
 /// Name of a plan of buffers, which belongs to no graph.
 const UNNAMED: &str = "buffers";
 
-fn exported(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
-    match format {
-        PLIMSOLL_EXPORT_JSON => json(plan),
-        PLIMSOLL_EXPORT_CSV => csv(plan),
-        PLIMSOLL_EXPORT_SVG | PLIMSOLL_EXPORT_TEXT | PLIMSOLL_EXPORT_HTML | PLIMSOLL_EXPORT_TRACE => {
-            report(plan, format)
+impl plimsoll_plan {
+    fn view(&self) -> PlanView<'_> {
+        match &self.contents {
+            PlanContents::Graph(graph, plan) => PlanView::of_plan(graph, plan),
+            PlanContents::Problem(problem, solution) => PlanView::of_solution(UNNAMED, problem, solution),
         }
-        PLIMSOLL_EXPORT_C => Ok(code_of(plan, None).alone()),
-        _ => Err(Failure::argument(format!("unknown export format {format}; use PLIMSOLL_EXPORT_..."))),
     }
 }
 
-#[cfg(feature = "json")]
-#[allow(clippy::unnecessary_wraps)] // other builds refuse
-fn json(plan: &plimsoll_plan) -> Result<String, Failure> {
-    use crate::export::json::PlanDocument;
-    let options = crate::import::ImportOptions { alignment: Some(plan.alignment), ..Default::default() };
-    let document = match &plan.contents {
-        PlanContents::Graph(graph, plan) => PlanDocument::of_graph(graph, plan, &options),
-        PlanContents::Problem(problem, solution) => {
-            PlanDocument::of_problem(UNNAMED, problem, solution, &options)
-        }
-    };
-    Ok(document.to_json())
+impl plimsoll_pool_plan {
+    fn view(&self) -> PlanView<'_> {
+        PlanView::of_pools(&self.graph, &self.plan)
+    }
 }
 
-#[cfg(not(feature = "json"))]
-fn json(_: &plimsoll_plan) -> Result<String, Failure> {
-    Err(unsupported("json"))
-}
-
-#[cfg(feature = "csv")]
-#[allow(clippy::unnecessary_wraps)] // other builds refuse
-fn csv(plan: &plimsoll_plan) -> Result<String, Failure> {
-    Ok(match &plan.contents {
-        PlanContents::Graph(graph, plan) => crate::export::csv::of_graph(graph, plan),
-        PlanContents::Problem(problem, solution) => crate::export::csv::of_problem(problem, solution),
-    })
-}
-
-#[cfg(not(feature = "csv"))]
-fn csv(_: &plimsoll_plan) -> Result<String, Failure> {
-    Err(unsupported("csv"))
-}
-
-#[cfg(feature = "report")]
-#[allow(clippy::unnecessary_wraps)] // other builds refuse
-fn report(plan: &plimsoll_plan, format: i32) -> Result<String, Failure> {
-    use crate::report::{html, svg, text, trace};
-    Ok(match (&plan.contents, format) {
-        (PlanContents::Graph(graph, plan), PLIMSOLL_EXPORT_SVG) => svg::of_graph(graph, plan),
-        (PlanContents::Graph(graph, plan), PLIMSOLL_EXPORT_HTML) => html::of_graph(graph, plan, None),
-        (PlanContents::Graph(graph, plan), PLIMSOLL_EXPORT_TRACE) => trace::of_graph(graph, plan),
-        (PlanContents::Graph(graph, plan), _) => text::summary(graph, plan, None, None, None),
-        (PlanContents::Problem(problem, solution), PLIMSOLL_EXPORT_SVG) => {
-            svg::of_problem(UNNAMED, problem, solution)
-        }
-        (PlanContents::Problem(problem, solution), PLIMSOLL_EXPORT_HTML) => {
-            html::of_problem(UNNAMED, problem, solution)
-        }
-        (PlanContents::Problem(problem, solution), PLIMSOLL_EXPORT_TRACE) => {
-            trace::of_problem(UNNAMED, problem, solution)
-        }
-        (PlanContents::Problem(problem, solution), _) => {
-            text::summary_of_problem(UNNAMED, problem, solution, None)
-        }
-    })
-}
-
-#[cfg(not(feature = "report"))]
-fn report(_: &plimsoll_plan, _: i32) -> Result<String, Failure> {
-    Err(unsupported("report"))
-}
-
-fn exported_pools(planned: &plimsoll_pool_plan, format: i32) -> Result<String, Failure> {
-    let (graph, plan) = (&planned.graph, &planned.plan);
+/// A plan as text; `alignment` is the import option that a JSON document states.
+#[cfg_attr(not(feature = "json"), allow(unused_variables))]
+fn exported(view: &PlanView<'_>, alignment: Option<u64>, format: i32) -> Result<String, Failure> {
     match format {
-        PLIMSOLL_EXPORT_C => Ok(CCode::of_pools(graph, plan, None).alone()),
+        PLIMSOLL_EXPORT_C => Ok(CCode::new(view, None).alone()),
         #[cfg(feature = "json")]
         PLIMSOLL_EXPORT_JSON => {
-            let options = crate::import::ImportOptions::default();
-            Ok(crate::export::json::PoolPlanDocument::of_graph(graph, plan, &options).to_json())
+            let options = crate::import::ImportOptions { alignment, ..Default::default() };
+            Ok(crate::export::json::write(view, &options))
         }
         #[cfg(feature = "csv")]
-        PLIMSOLL_EXPORT_CSV => Ok(crate::export::csv::of_pools(graph, plan)),
+        PLIMSOLL_EXPORT_CSV => Ok(crate::export::csv::write(view)),
         #[cfg(feature = "report")]
-        PLIMSOLL_EXPORT_SVG => Ok(crate::report::svg::of_pools(graph, plan)),
+        PLIMSOLL_EXPORT_SVG => Ok(crate::report::svg::write(view, crate::report::Colour::Kind)),
         #[cfg(feature = "report")]
-        PLIMSOLL_EXPORT_TEXT => Ok(crate::report::text::summary_of_pools(graph, plan, None)),
+        PLIMSOLL_EXPORT_TEXT => Ok(crate::report::text::summary(view, None)),
         #[cfg(feature = "report")]
-        PLIMSOLL_EXPORT_HTML => Ok(crate::report::html::of_pools(graph, plan)),
+        PLIMSOLL_EXPORT_HTML => Ok(crate::report::html::write(view)),
         #[cfg(feature = "report")]
-        PLIMSOLL_EXPORT_TRACE => Ok(crate::report::trace::of_pools(graph, plan)),
+        PLIMSOLL_EXPORT_TRACE => Ok(crate::report::trace::write(view)),
         #[cfg(not(feature = "json"))]
-        PLIMSOLL_EXPORT_JSON => Err(unsupported("json")),
+        PLIMSOLL_EXPORT_JSON => unsupported("json"),
         #[cfg(not(feature = "csv"))]
-        PLIMSOLL_EXPORT_CSV => Err(unsupported("csv")),
+        PLIMSOLL_EXPORT_CSV => unsupported("csv"),
         #[cfg(not(feature = "report"))]
         PLIMSOLL_EXPORT_SVG | PLIMSOLL_EXPORT_TEXT | PLIMSOLL_EXPORT_HTML | PLIMSOLL_EXPORT_TRACE => {
-            Err(unsupported("report"))
+            unsupported("report")
         }
         _ => Err(Failure::argument(format!("unknown export format {format}; use PLIMSOLL_EXPORT_..."))),
     }

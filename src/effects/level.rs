@@ -41,6 +41,7 @@ pub enum SharingLevel {
 /// Example: [`SharingLevel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum AliasKind {
     /// The tensor is a view of the whole other tensor.
     View,

@@ -4,63 +4,42 @@
 
 use csv::Writer;
 
-use super::items::{self, Item, ResidencyItem};
-use super::names::unique_names;
-use crate::{Graph, Plan, PoolPlan, Problem, Solution};
+use super::names::{row_names, unique_names};
+use crate::{PlanView, ViewRow, ViewedPlan};
 
-/// A row for each tensor in the arena, then for the scratch of each operator.
-///
-/// ```
-/// use plimsoll::{Graph, Planner, TensorSpec, export};
-///
-/// let mut net = Graph::builder("net");
-/// let x = net.input("x", TensorSpec::bytes(64));
-/// net.operator("sink").reads([x]);
-/// let graph = net.build()?;
-/// let table = export::csv::of_graph(&graph, &Planner::new().plan(&graph)?);
-/// assert!(table.contains("x,"));
-/// # Ok::<(), plimsoll::Error>(())
-/// ```
+/// A row for each tensor or buffer, then for the scratch of each operator; for several memories, a row
+/// for each residency interval.
 #[must_use]
-pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
-    let mut rows = items::tensors(graph, plan);
-    let scratch = items::scratch(graph, plan).into_iter();
-    rows.extend(scratch.map(|item| Item { name: format!("scratch of {}", item.name), ..item }));
-    table(&rows)
+pub fn write(view: &PlanView<'_>) -> String {
+    let names = view
+        .rows
+        .iter()
+        .zip(row_names(view))
+        .map(|(row, name)| if row.is_scratch() { format!("scratch of {name}") } else { name });
+    let rows = view.rows.iter().zip(names.collect::<Vec<_>>());
+    match &view.plan {
+        ViewedPlan::Arena(_) => arena(rows.unzip()),
+        ViewedPlan::Pools(plan) => {
+            let header = ["tensor", "pool", "offset", "bytes", "start", "end"].map(String::from);
+            // Plans from files may list scratch before tensors.
+            let (scratch, tensors): (Vec<_>, Vec<_>) = rows.partition(|(row, _)| row.is_scratch());
+            let rows = tensors.into_iter().chain(scratch).map(|(row, name)| {
+                let place = row.place;
+                let numbers = [place.offset, place.bytes, place.live.start.into(), place.live.end.into()];
+                let [offset, bytes, start, end] = numbers.map(|number: u64| number.to_string());
+                [name, plan.pools.pool(row.memory).name().to_owned(), offset, bytes, start, end]
+            });
+            written([header].into_iter().chain(rows))
+        }
+    }
 }
 
-/// A row for each buffer.
-///
-/// Example: [`of_graph`].
-#[must_use]
-pub fn of_problem(problem: &Problem, solution: &Solution) -> String {
-    table(&items::buffers(problem, solution))
-}
-
-/// A row for each residency interval of a tensor, by pool and time, then for those of scratch.
-///
-/// Example: [`of_graph`].
-#[must_use]
-pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
-    let (tensors, scratch) = items::residency(graph, plan);
-    let scratch =
-        scratch.into_iter().map(|item| ResidencyItem { name: format!("scratch of {}", item.name), ..item });
-    let header = ["tensor", "pool", "offset", "bytes", "start", "end"].map(String::from);
-    let rows = tensors.into_iter().chain(scratch).map(|ResidencyItem { name, residency, .. }| {
-        let numbers =
-            [residency.offset, residency.bytes, residency.live.start.into(), residency.live.end.into()];
-        let [offset, bytes, start, end] = numbers.map(|number: u64| number.to_string());
-        [name, items::pool_name(plan, residency.pool), offset, bytes, start, end]
-    });
-    written([header].into_iter().chain(rows))
-}
-
-fn table(rows: &[Item]) -> String {
+fn arena((rows, names): (Vec<&ViewRow<'_>>, Vec<String>)) -> String {
     // CSV readers trim fields, and a tensor may have the name `scratch of x`.
-    let ids = unique_names(rows.iter().map(|row| row.name.trim()));
+    let ids = unique_names(names.iter().map(|name| name.trim()));
     let columns = if rows.iter().any(|row| !row.gaps.is_empty()) { 7 } else { 6 };
     let header = ["id", "lower", "upper", "size", "alignment", "offset", "gaps"].map(String::from);
-    let lines = ids.into_iter().zip(rows).map(|(id, Item { alignment, place, gaps, .. })| {
+    let lines = ids.into_iter().zip(rows).map(|(id, ViewRow { alignment, place, gaps, .. })| {
         let numbers = [place.live.start.into(), place.live.end.into(), place.bytes, *alignment, place.offset];
         let [lower, upper, size, alignment, offset] = numbers.map(|number: u64| number.to_string());
         let gaps: Vec<String> = gaps.iter().map(|gap| format!("{}-{}", gap.start, gap.end)).collect();

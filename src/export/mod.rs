@@ -1,13 +1,13 @@
 //! Export of plans to formats of other programs: JSON with everything, CSV with the rectangles, C code
-//! with the offsets. `docs/plan-format.md` defines them. Equal plans give equal texts. Also, models for
-//! TensorFlow Lite Micro and ONNX models with the plan in them.
+//! with the offsets. `docs/plan-format.md` defines them. Equal plans give equal texts. Writers read a
+//! [`PlanView`](crate::PlanView). Also, models for TensorFlow Lite Micro and ONNX models with the plan in
+//! them.
 
 pub mod c_code;
 #[cfg(feature = "csv")]
 pub mod csv;
 #[cfg(feature = "json")]
 mod hash;
-mod items;
 #[cfg(feature = "json")]
 pub mod json;
 mod names;

@@ -22,8 +22,7 @@ pub(super) struct RegularFile {
 }
 
 pub(super) enum OutputStream {
-    Stdout,
-    Stderr,
+    Standard(StandardStream),
     /// A pipe, a device, or a file under the name of an open descriptor.
     At(PathBuf),
 }
@@ -69,12 +68,10 @@ impl OutputTarget {
 
 /// A file that does not exist yet, possibly at the end of links.
 fn new_file(path: &Path) -> io::Result<RegularFile> {
-    let mut path = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        let Ok(next) = fs::read_link(&path) else { return named(&path) };
-        path = path.parent().unwrap_or(Path::new("")).join(next);
+    match links(path).nth(MAX_LINKS) {
+        Some(_) => Err(io::Error::other("too many symbolic links")),
+        None => named(&links(path).last().unwrap_or_else(|| path.to_owned())),
     }
-    Err(io::Error::other("too many symbolic links"))
 }
 
 fn named(path: &Path) -> io::Result<RegularFile> {
@@ -99,11 +96,10 @@ fn named(path: &Path) -> io::Result<RegularFile> {
 impl OutputStream {
     /// The stream at a path; none if the path leads to a file to replace.
     fn of(path: &Path, metadata: &Metadata, identity: Identity) -> Option<Self> {
-        if standard::stdout() == Some(identity) {
-            return Some(Self::Stdout);
-        }
-        if standard::stderr() == Some(identity) {
-            return Some(Self::Stderr);
+        for stream in [StandardStream::Output, StandardStream::Error] {
+            if stream.identity() == Some(identity) {
+                return Some(Self::Standard(stream));
+            }
         }
         (!metadata.is_file() || names_descriptor(path)).then(|| Self::At(path.to_owned()))
     }
@@ -111,8 +107,7 @@ impl OutputStream {
     pub(super) fn open(&self) -> io::Result<File> {
         match self {
             // The descriptor itself is used, so that later output follows instead of overwriting.
-            Self::Stdout => standard::open_stdout(),
-            Self::Stderr => standard::open_stderr(),
+            Self::Standard(stream) => stream.open(),
             Self::At(path) => OpenOptions::new().append(true).open(path),
         }
     }
@@ -120,16 +115,17 @@ impl OutputStream {
 
 /// Returns whether a path is an open descriptor of a process, such as `/dev/fd/3`, possibly through links.
 fn names_descriptor(path: &Path) -> bool {
-    let mut path = path.to_owned();
-    for _ in 0..MAX_LINKS {
+    links(path).take(MAX_LINKS).any(|path| {
         let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
-        if folder.is_some_and(|folder| folder.starts_with("/proc") && folder.ends_with("fd")) {
-            return true;
-        }
-        let Ok(next) = fs::read_link(&path) else { return false };
-        path = path.parent().unwrap_or(Path::new("")).join(next);
-    }
-    false
+        folder.is_some_and(|folder| folder.starts_with("/proc") && folder.ends_with("fd"))
+    })
+}
+
+/// A path and, as long as the last one is a symbolic link, its target.
+fn links(path: &Path) -> impl Iterator<Item = PathBuf> {
+    std::iter::successors(Some(path.to_owned()), |path| {
+        Some(path.parent().unwrap_or(Path::new("")).join(fs::read_link(path).ok()?))
+    })
 }
 
 /// The identity of a file, independent of its name.
@@ -157,61 +153,44 @@ impl Identity {
     }
 }
 
+/// A stream that every process has open.
+#[derive(Clone, Copy)]
+pub(super) enum StandardStream {
+    Output,
+    Error,
+}
+
 #[cfg(unix)]
-mod standard {
-    use std::fs::File;
-    use std::io::{self, Write};
-    use std::os::fd::BorrowedFd;
-
-    use rustix::stdio;
-
-    use super::Identity;
-
+impl StandardStream {
     /// Uses the descriptor: `std::io::stdout` allocates a buffer at its first use, which leak checkers of
     /// a C program would report.
-    pub(super) fn stdout() -> Option<Identity> {
-        identity(stdio::stdout())
+    fn file(self) -> io::Result<File> {
+        let descriptor = match self {
+            Self::Output => rustix::stdio::stdout(),
+            Self::Error => rustix::stdio::stderr(),
+        };
+        Ok(File::from(descriptor.try_clone_to_owned()?))
     }
 
-    pub(super) fn stderr() -> Option<Identity> {
-        identity(stdio::stderr())
+    fn identity(self) -> Option<Identity> {
+        Some(Identity::of_metadata(&self.file().ok()?.metadata().ok()?, "".as_ref()))
     }
 
-    pub(super) fn open_stdout() -> io::Result<File> {
-        io::stdout().flush()?;
-        Ok(File::from(stdio::stdout().try_clone_to_owned()?))
-    }
-
-    pub(super) fn open_stderr() -> io::Result<File> {
-        Ok(File::from(stdio::stderr().try_clone_to_owned()?))
-    }
-
-    fn identity(stream: BorrowedFd<'_>) -> Option<Identity> {
-        let metadata = File::from(stream.try_clone_to_owned().ok()?).metadata().ok()?;
-        Some(Identity::of_metadata(&metadata, "".as_ref()))
+    fn open(self) -> io::Result<File> {
+        if let Self::Output = self {
+            io::Write::flush(&mut io::stdout())?;
+        }
+        self.file()
     }
 }
 
 #[cfg(not(unix))]
-mod standard {
-    use std::fs::File;
-    use std::io::{self, ErrorKind};
-
-    use super::Identity;
-
-    pub(super) fn stdout() -> Option<Identity> {
+impl StandardStream {
+    fn identity(self) -> Option<Identity> {
         None
     }
 
-    pub(super) fn stderr() -> Option<Identity> {
-        None
-    }
-
-    pub(super) fn open_stdout() -> io::Result<File> {
-        Err(ErrorKind::Unsupported.into())
-    }
-
-    pub(super) fn open_stderr() -> io::Result<File> {
+    fn open(self) -> io::Result<File> {
         Err(ErrorKind::Unsupported.into())
     }
 }

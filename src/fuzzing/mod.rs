@@ -11,10 +11,10 @@ mod planner;
 
 pub use planner::planner;
 
-use crate::export::json::{PlanDocument, PoolPlanDocument};
+use crate::export::json::{self, PlanDocument, PoolPlanDocument};
 use crate::import::{self, ImportError, ImportOptions, ImportedGraph};
 use crate::verify::{verify, verify_pools, verify_solution};
-use crate::{Graph, Limits, Plan, Planner, Pool, PoolPlan, Pools, Problem, SharingLevel};
+use crate::{Graph, Limits, Plan, PlanView, Planner, Pool, PoolPlan, Pools, Problem, SharingLevel};
 
 /// Larger graphs are imported but not planned.
 const MAX_OPERATORS: usize = 64;
@@ -127,11 +127,11 @@ fn check_problem(problem: &Problem) {
     let solution = Planner::new().limits(Limits::new().nodes(NODES)).solve(problem);
     let Some(solution) = accepted(solution) else { return };
     verify_solution(problem, &solution).expect("offsets are verified before they are returned");
-    let options = ImportOptions::default();
-    let text = PlanDocument::of_problem("m", problem, &solution, &options).to_json();
-    let read = PlanDocument::from_json(&text).and_then(|document| document.to_solution(problem));
-    let read = read.expect("a written document can be read");
-    assert_eq!(PlanDocument::of_problem("m", problem, &read, &options).to_json(), text);
+    let text =
+        |solution| json::write(&PlanView::of_solution("m", problem, solution), &ImportOptions::default());
+    let written = text(&solution);
+    let read = PlanDocument::from_json(&written).and_then(|document| document.to_solution(problem));
+    assert_eq!(text(&read.expect("a written document can be read")), written);
 }
 
 /// The result, or `None` if the input is at fault; panics for an internal error.
@@ -150,17 +150,15 @@ fn accepted<T>(result: crate::Result<T>) -> Option<T> {
 
 /// Checks that a written document can be read, and is then written with the same bytes.
 fn check_document(graph: &Graph, plan: &Plan) {
-    let options = ImportOptions::default();
-    let text = PlanDocument::of_graph(graph, plan, &options).to_json();
-    let read = PlanDocument::from_json(&text).and_then(|document| document.to_plan(graph));
-    let read = read.expect("a written document can be read");
-    assert_eq!(PlanDocument::of_graph(graph, &read, &options).to_json(), text);
+    let text = |plan| json::write(&PlanView::of_plan(graph, plan), &ImportOptions::default());
+    let written = text(plan);
+    let read = PlanDocument::from_json(&written).and_then(|document| document.to_plan(graph));
+    assert_eq!(text(&read.expect("a written document can be read")), written);
 }
 
 fn check_pool_document(graph: &Graph, plan: &PoolPlan) {
-    let options = ImportOptions::default();
-    let text = PoolPlanDocument::of_graph(graph, plan, &options).to_json();
-    let read = PoolPlanDocument::from_json(&text).and_then(|document| document.to_plan(graph));
-    let read = read.expect("a written document can be read");
-    assert_eq!(PoolPlanDocument::of_graph(graph, &read, &options).to_json(), text);
+    let text = |plan| json::write(&PlanView::of_pools(graph, plan), &ImportOptions::default());
+    let written = text(plan);
+    let read = PoolPlanDocument::from_json(&written).and_then(|document| document.to_plan(graph));
+    assert_eq!(text(&read.expect("a written document can be read")), written);
 }

@@ -16,6 +16,7 @@ use crate::support::ids::{OperatorId, TensorId};
 /// # Ok::<(), plimsoll::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Variables {
     /// In the arena, throughout the run.
     #[default]

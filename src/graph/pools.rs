@@ -8,6 +8,7 @@ use crate::support::ids::PoolId;
 ///
 /// Example: [`Pools`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Content {
     /// Inputs, outputs and intermediates.
@@ -194,6 +195,7 @@ impl Pool {
 /// Example: [`Pools`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Loading {
     /// Before the first run. Resident constants and variables stay on chip between runs, so that
     /// loading them costs nothing.

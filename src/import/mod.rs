@@ -88,6 +88,7 @@ impl ImportOptions {
 /// Example: [`ImportOptions`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Fold {
     /// Operators that read only constants and may run at compile time.
     #[default]

@@ -1,15 +1,17 @@
 //! Plans: an order, offsets and bounds, in terms of the graph.
 
 mod pools;
+mod view;
 
 pub use crate::effects::Alias;
 pub(crate) use pools::key;
 pub use pools::{PoolPlan, Residency, Route, Traffic, Transfer, Use};
+pub use view::{PlanView, ViewRow, ViewedPlan};
 
 use std::ops::Range;
 
 use crate::graph::{Graph, Occupant, Variables};
-use crate::problem::{LiveRange, Status, gap};
+use crate::problem::{LiveRange, Nesting, Objects, Status, gap};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::Stop;
 use crate::support::sorting::with_key;
@@ -56,11 +58,12 @@ pub struct PlanBound {
 ///
 /// Example: [`Knapsack`](crate::allocate::Knapsack) and [`Merge`](crate::allocate::Merge) make shared objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 pub struct SharedObject {
-    /// Bytes from the start of the arena.
-    pub offset: u64,
     /// Size in bytes.
     pub bytes: u64,
+    /// Bytes from the start of the arena.
+    pub offset: u64,
 }
 
 /// A tensor or scratch buffer within the memory of a larger one that is not live at the same time.
@@ -210,6 +213,29 @@ impl Plan {
             nodes: 0,
             stop: Stop::Finished,
         }
+    }
+
+    /// Sets the shared objects to those of buffers; `occupants` are the contents of the buffers.
+    pub(crate) fn set_objects(&mut self, objects: &Objects, occupants: &[Occupant]) {
+        let list = objects.offsets.iter().zip(&objects.sizes);
+        let nestings = objects.nestings.iter().map(|&Nesting { guest, host, at }| {
+            let [guest, host] = [guest, host].map(|id| occupants[id.index()]);
+            PlanNesting { guest, host, at }
+        });
+        let mut all = PlanObjects {
+            list: list.map(|(&offset, &bytes)| SharedObject { bytes, offset }).collect(),
+            of_tensor: vec![None; self.tensors.len()],
+            of_scratch: vec![None; self.scratch.len()],
+            nestings: nestings.collect(),
+            lower_bound: objects.lower_bound,
+        };
+        for (occupant, object) in occupants.iter().zip(&objects.of_buffer) {
+            match occupant {
+                Occupant::Tensor(id) => all.of_tensor[id.index()] = *object,
+                Occupant::Scratch(id) => all.of_scratch[id.index()] = *object,
+            }
+        }
+        self.objects = Some(all);
     }
 
     /// The offset of a tensor in bytes; none if it is not in the arena.

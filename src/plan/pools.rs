@@ -1,5 +1,8 @@
 //! Plans for several memories, in terms of the graph.
 
+use std::collections::BTreeMap;
+
+use crate::effects::{Access, accesses};
 use crate::graph::{Graph, Occupant, Pools, Variables};
 use crate::plan::{Alias, BodyPlan, Plan, bodies_of};
 use crate::problem::LiveRange;
@@ -73,6 +76,7 @@ pub struct Use {
 ///
 /// Example: [`Planner::place`](crate::Planner::place).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 pub struct Traffic {
     /// Bytes that operators and copies read.
     pub read: u64,
@@ -190,6 +194,36 @@ impl PoolPlan {
         let mut pools = self.residencies_of(Occupant::Tensor(tensor)).map(|residency| residency.pool);
         let first = pools.next()?;
         pools.all(|pool| pool == first).then_some(first)
+    }
+
+    /// The accesses of all operators in the order of execution, each with its step and its pool.
+    /// Accesses to occupants that are resident in no pool are left out. `graph` is the graph of the
+    /// plan, [flattened](Self::flattened) if the scratch of bodies counts. O((V + E) log V).
+    #[must_use]
+    pub fn accesses(&self, graph: &Graph) -> Vec<(u32, PoolId, Access)> {
+        let mut aliases = BTreeMap::<OperatorId, Vec<Alias>>::new();
+        for alias in &self.aliases {
+            aliases.entry(alias.operator).or_default().push(*alias);
+        }
+        let uses = self.uses.iter().map(|access| ((access.step, access.occupant), access.pool));
+        let listed: BTreeMap<(u32, Occupant), PoolId> = uses.collect();
+        let pool_at = |step: u32, occupant: Occupant| {
+            let resident = self.residencies_of(occupant).filter(|residency| residency.live.contains(step));
+            let exists = |pool: &PoolId| pool.index() < self.pools.list().len();
+            let mut pools = resident.map(|residency| residency.pool).filter(exists);
+            match listed.get(&(step, occupant)) {
+                Some(&listed) => pools.find(|&pool| pool == listed),
+                None => pools.min(),
+            }
+        };
+        let mut all = Vec::new();
+        for (step, &id) in (0..).zip(&self.order).filter(|(_, id)| id.index() < graph.operators().len()) {
+            let aliases = aliases.get(&id).map_or(&[][..], Vec::as_slice);
+            for access in accesses(graph, id, aliases) {
+                all.extend(pool_at(step, access.occupant).map(|pool| (step, pool, access)));
+            }
+        }
+        all
     }
 
     /// The bytes that a run reads from and writes to the backing store.

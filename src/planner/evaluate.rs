@@ -1,7 +1,7 @@
 //! Aliases and offsets for one order: a candidate of the pipeline.
 
+use super::Planner;
 use super::shared::{Aliases, OrderPlanner};
-use super::{Planner, objects_in_graph_terms};
 use crate::allocate::{Allocation, PackingEffort, Strategy, allocate_around};
 use crate::error::Result;
 use crate::graph::{Graph, Tensor, TensorKind, Variables};
@@ -104,7 +104,9 @@ impl<'a> Evaluation<'a> {
         plan.lower_bound = self.bound_in_graph_terms(&bound);
         plan.lower_bound.bytes = bound.bytes.max(proven);
         plan.bound_over_orders = self.over_orders.map(|over| over.min(plan.lower_bound.bytes));
-        plan.objects = objects.map(|objects| objects_in_graph_terms(self.graph, &objects, &self.liveness));
+        if let Some(objects) = objects {
+            plan.set_objects(&objects, self.liveness.occupants());
+        }
         strategy.name().clone_into(&mut plan.strategy);
         plan.status = Status::of(plan.arena_bytes, plan.bound(), plan.capacity);
         (plan.nodes, plan.stop) = (nodes, stop);

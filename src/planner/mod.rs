@@ -19,8 +19,8 @@ use crate::allocate::{
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Occupant, Variables};
 use crate::liveness::Liveness;
-use crate::plan::{Placement, Plan, PlanNesting, PlanObjects, SharedObject};
-use crate::problem::{Choice, InfeasibleCore, Nesting, Objects, Problem, Solution, Status, lower_bound};
+use crate::plan::{Placement, Plan};
+use crate::problem::{Choice, InfeasibleCore, Problem, Solution, Status, lower_bound};
 use crate::schedule::{Schedule, ScheduleMode, Scheduler};
 use crate::sharing::{SharingLevel, concerns};
 use crate::support::effort::Effort;
@@ -463,30 +463,4 @@ fn withdraw() {
 #[must_use]
 pub fn withdrawn_bounds() -> u64 {
     WITHDRAWN.load(atomic::Ordering::Relaxed)
-}
-
-fn objects_in_graph_terms(graph: &Graph, objects: &Objects, liveness: &Liveness) -> PlanObjects {
-    let list = objects.offsets.iter().zip(&objects.sizes);
-    let occupant = |id: BufferId| liveness.occupants()[id.index()];
-    let nestings = objects.nestings.iter();
-    let mut in_graph = PlanObjects {
-        list: list.map(|(&offset, &bytes)| SharedObject { offset, bytes }).collect(),
-        of_tensor: vec![None; graph.tensors().len()],
-        of_scratch: vec![None; graph.operators().len()],
-        nestings: nestings
-            .map(|&Nesting { guest, host, at }| PlanNesting {
-                guest: occupant(guest),
-                host: occupant(host),
-                at,
-            })
-            .collect(),
-        lower_bound: objects.lower_bound,
-    };
-    for (occupant, object) in liveness.occupants().iter().zip(&objects.of_buffer) {
-        match occupant {
-            Occupant::Tensor(id) => in_graph.of_tensor[id.index()] = *object,
-            Occupant::Scratch(id) => in_graph.of_scratch[id.index()] = *object,
-        }
-    }
-    in_graph
 }

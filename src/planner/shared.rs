@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Planner, objects_in_graph_terms};
+use super::Planner;
 use crate::allocate::{Allocation, Packed, PackingEffort, Piece, Reach, Shapes, Strategy, allocate_around};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Occupant};
@@ -145,9 +145,9 @@ impl<'a> OrderPlanner<'a> {
         let mut plan = self.plan_of(layout, &groups, &offsets);
         strategy.name().clone_into(&mut plan.strategy);
         (plan.nodes, plan.stop) = (nodes, stop);
-        plan.objects = objects.map(|objects| {
-            objects_in_graph_terms(self.graph, &member_objects(&objects, &groups), self.liveness)
-        });
+        if let Some(objects) = objects {
+            plan.set_objects(&member_objects(&objects, &groups), self.liveness.occupants());
+        }
         Ok(plan)
     }
 

@@ -36,6 +36,13 @@ pub struct LiveRange {
 }
 
 impl LiveRange {
+    /// The pieces of the range between these gaps: one more than there are gaps.
+    pub(crate) fn without(self, gaps: &[Self]) -> impl Iterator<Item = Self> + use<'_> {
+        let starts = std::iter::once(self.start).chain(gaps.iter().map(|gap| gap.end));
+        let ends = gaps.iter().map(|gap| gap.start).chain(std::iter::once(self.end));
+        starts.zip(ends).map(|(start, end)| Self { start, end })
+    }
+
     /// Returns whether the ranges have a common step.
     #[inline]
     #[must_use]
@@ -147,9 +154,7 @@ impl Buffer {
 
     /// Pieces of the live range between its gaps: one more than there are gaps.
     pub fn pieces(&self) -> impl Iterator<Item = LiveRange> + '_ {
-        let starts = std::iter::once(self.live.start).chain(self.gaps.iter().map(|gap| gap.end));
-        let ends = self.gaps.iter().map(|gap| gap.start).chain(std::iter::once(self.live.end));
-        starts.zip(ends).map(|(start, end)| LiveRange { start, end })
+        self.live.without(&self.gaps)
     }
 
     /// Returns whether the buffer is live at `step`, gaps excluded.

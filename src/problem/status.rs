@@ -13,6 +13,7 @@ use std::fmt;
 /// # Ok::<(), plimsoll::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Status {
     /// The arena equals the lower bound, so no smaller arena exists.

@@ -1,9 +1,8 @@
 //! Reports for people: a text summary, the memory map as a picture and as an interactive page, and a
-//! trace for timeline viewers.
+//! trace for timeline viewers. Every writer reads a [`PlanView`](crate::PlanView).
 
 pub mod html;
 mod palette;
-mod pooled;
 mod profile;
 mod rectangles;
 mod scene;
@@ -11,7 +10,9 @@ mod shorten;
 pub mod svg;
 pub mod text;
 pub mod trace;
+mod traffic;
 
+pub use profile::{LivePoint, live_bytes};
 use rectangles::{BufferKind, Rectangle};
 use scene::Scene;
 

@@ -50,14 +50,15 @@ pub(super) struct Colouring {
 }
 
 impl Colouring {
-    pub(super) fn new(graph: Option<&Graph>, rectangles: &[Rectangle], colour: Colour) -> Self {
-        match colour {
-            Colour::Kind => Self::by_kind(rectangles),
-            Colour::Operator => Self::by_operator(graph, rectangles),
+    pub(super) fn new(graph: Option<&Graph>, rectangles: &[&Rectangle], colour: Colour) -> Self {
+        // Without a graph, no operator makes a buffer.
+        match (colour, graph) {
+            (Colour::Operator, Some(graph)) => Self::by_operator(graph, rectangles),
+            _ => Self::by_kind(rectangles),
         }
     }
 
-    fn by_kind(rectangles: &[Rectangle]) -> Self {
+    fn by_kind(rectangles: &[&Rectangle]) -> Self {
         let mut legend = Vec::new();
         let mut of = vec![0; rectangles.len()];
         for (kind, swatch) in BufferKind::ALL.into_iter().zip(&KINDS) {
@@ -74,8 +75,8 @@ impl Colouring {
         Self { legend, of }
     }
 
-    fn by_operator(graph: Option<&Graph>, rectangles: &[Rectangle]) -> Self {
-        let types = OperatorTypes::new(graph, rectangles);
+    fn by_operator(graph: &Graph, rectangles: &[&Rectangle]) -> Self {
+        let types = OperatorTypes::new(Some(graph), rectangles);
         let shown = types.names.len().min(TYPES.len());
         let mut legend: Vec<(String, &'static Swatch)> =
             types.names[..shown].iter().cloned().zip(&TYPES).collect();
@@ -98,7 +99,7 @@ pub(super) struct OperatorTypes {
 }
 
 impl OperatorTypes {
-    pub(super) fn new(graph: Option<&Graph>, rectangles: &[Rectangle]) -> Self {
+    pub(super) fn new(graph: Option<&Graph>, rectangles: &[&Rectangle]) -> Self {
         let name_of = |row: usize| {
             let name = operator_type(graph, rectangles[row].operator?);
             (!name.is_empty()).then_some(name)

@@ -1,39 +1,58 @@
 //! Live bytes over time.
 
 use super::Rectangle;
-use crate::Placement;
 use crate::support::coverage::CoverageTree;
 use crate::support::events::{Event, events};
+use crate::{Placement, PlanView};
 
 /// Live bytes from a step on, up to the next point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ProfilePoint {
+pub struct LivePoint {
+    /// The step.
     pub step: u32,
-    /// Bytes covered by live rectangles; bytes that tensors share count once.
+    /// Bytes covered by live tensors and scratch; bytes that they share count once.
     pub live: u64,
-    /// End of the highest live rectangle.
+    /// End of the highest of them.
     pub top: u64,
+}
+
+/// The points at which the live bytes of an arena or the highest end change, by step.
+#[must_use]
+pub fn live_bytes(view: &PlanView<'_>) -> Vec<LivePoint> {
+    let pieces = view.rows.iter().flat_map(|row| row.pieces().map(|live| Placement { live, ..row.place }));
+    points_of_placements(pieces)
+}
+
+/// The points of these rectangles.
+pub(super) fn points_of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Vec<LivePoint> {
+    points_of_placements(rectangles.into_iter().map(|rectangle| rectangle.place))
 }
 
 /// The points at which live bytes or the highest end change, in ascending order of steps; the first
 /// point is at step 0 if anything is live there. O(n log n), independent of the number of steps.
-pub(super) fn points_of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Vec<ProfilePoint> {
-    let drawn = rectangles.into_iter().filter(|rectangle| !rectangle.is_empty());
-    let places: Vec<Placement> = drawn.map(|rectangle| rectangle.place).collect();
+fn points_of_placements(places: impl Iterator<Item = Placement>) -> Vec<LivePoint> {
+    let places: Vec<Placement> = places.filter(|place| place.bytes > 0 && place.live.steps() > 0).collect();
     let range = |place: &Placement| (place.offset, place.end());
     let mut covered = CoverageTree::new(places.iter().map(range));
     let events: Vec<Event> = events(places.iter().map(|place| (place.live.start, place.live.end))).collect();
-    let mut points: Vec<ProfilePoint> = Vec::new();
+    let mut points: Vec<LivePoint> = Vec::new();
     for simultaneous in events.chunk_by(|first, second| first.step == second.step) {
         for event in simultaneous {
             covered.change(range(&places[event.range]), if event.starts { 1 } else { -1 });
         }
         let (live, top) = covered.covered();
         if points.last().is_none_or(|last| (last.live, last.top) != (live, top)) {
-            points.push(ProfilePoint { step: simultaneous[0].step, live, top });
+            points.push(LivePoint { step: simultaneous[0].step, live, top });
         }
     }
     points
+}
+
+/// The steps at which a number of bytes by step changes, and its new value; it is 0 after the last step.
+pub(super) fn changes(bytes: &[u64]) -> impl Iterator<Item = (u32, u64)> {
+    let mut last = None;
+    let all = (0..).zip(bytes.iter().copied().chain([0]));
+    all.filter(move |&(_, bytes)| last.replace(bytes) != Some(bytes))
 }
 
 #[cfg(test)]
@@ -43,14 +62,16 @@ mod tests {
 
     fn rectangle(offset: u64, bytes: u64, live: std::ops::Range<u32>) -> Rectangle {
         let place = Placement { offset, bytes, live: live.into() };
-        Rectangle { name: String::new(), kind: BufferKind::Intermediate, operator: None, place }
+        let (name, kind) = (String::new(), BufferKind::Intermediate);
+        let occupant = crate::Occupant::Tensor(crate::TensorId::new(0));
+        Rectangle { name, kind, operator: None, occupant, memory: 0, place, shown_at: Some(offset) }
     }
 
     #[test]
     fn shared_bytes_count_once() {
         let rectangles =
             [rectangle(0, 8, 0..2), rectangle(4, 8, 1..3), rectangle(20, 4, 5..6), rectangle(0, 0, 0..9)];
-        let point = |step, live, top| ProfilePoint { step, live, top };
+        let point = |step, live, top| LivePoint { step, live, top };
         let expected = [
             point(0, 8, 8),
             point(1, 12, 12),

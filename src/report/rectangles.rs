@@ -1,6 +1,6 @@
-//! The occupants of an arena as rectangles over time: the input of every report.
+//! The rows of a plan as rectangles over time, and names for people.
 
-use crate::{Graph, Occupant, OperatorId, Placement, Plan, Problem, Residency, Solution, TensorKind};
+use crate::{Graph, LiveRange, Occupant, OperatorId, Placement, PlanView, TensorKind, ViewRow, ViewedPlan};
 
 /// The kind of a rectangle; each kind has a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +36,47 @@ pub(super) struct Rectangle {
     pub kind: BufferKind,
     /// The operator that writes the tensor, or that uses the scratch.
     pub operator: Option<OperatorId>,
+    pub occupant: Occupant,
+    /// Index of the memory; 0 for an arena.
+    pub memory: usize,
     pub place: Placement,
+    /// The offset at which the map shows it: its own, except in the backing store. None if no map shows it.
+    pub shown_at: Option<u64>,
 }
 
 impl Rectangle {
+    /// The rectangle of a row's live range, or of a piece of it between gaps.
+    pub(super) fn new(view: &PlanView<'_>, row: &ViewRow<'_>, live: LiveRange) -> Self {
+        let is_in_pools = matches!(view.plan, ViewedPlan::Pools(_));
+        let (kind, operator) = match (row.occupant, view.graph) {
+            (Occupant::Scratch(id), _) => (BufferKind::Scratch, Some(id)),
+            (Occupant::Tensor(_), None) => (BufferKind::Intermediate, None),
+            (Occupant::Tensor(id), Some(graph)) => {
+                let tensor = graph.tensor(id);
+                let kind = match tensor.kind() {
+                    TensorKind::Input => BufferKind::Input,
+                    TensorKind::Variable => BufferKind::Variable,
+                    TensorKind::Constant if is_in_pools => BufferKind::Constant,
+                    _ if tensor.is_output() => BufferKind::Output,
+                    _ => BufferKind::Intermediate,
+                };
+                (kind, tensor.producer())
+            }
+        };
+        let (name, place) = (row_name(row), Placement { live, ..row.place });
+        let mut rectangle = Self {
+            name,
+            kind,
+            operator,
+            occupant: row.occupant,
+            memory: row.memory.index(),
+            place,
+            shown_at: None,
+        };
+        rectangle.shown_at = (!rectangle.is_empty()).then_some(place.offset);
+        rectangle
+    }
+
     /// Returns whether the rectangle has no area.
     pub(super) fn is_empty(&self) -> bool {
         self.place.bytes == 0 || self.place.live.steps() == 0
@@ -49,54 +86,22 @@ impl Rectangle {
     pub(super) fn area(&self) -> u128 {
         u128::from(self.place.bytes) * u128::from(self.place.live.steps())
     }
-}
 
-/// The rectangles of a plan, each with its occupant.
-pub(super) fn of_plan(graph: &Graph, plan: &Plan) -> (Vec<Rectangle>, Vec<Occupant>) {
-    let named = |(occupant, place)| {
-        let (name, kind) = name_and_kind(graph, occupant)?;
-        let operator = match occupant {
-            Occupant::Tensor(id) => graph.tensor(id).producer(),
-            Occupant::Scratch(id) => Some(id),
-        };
-        Some((Rectangle { name, kind, operator, place }, occupant))
-    };
-    plan.placements().filter_map(named).unzip()
-}
-
-/// The rectangle of a residency interval; `None` if the graph has no such occupant.
-pub(super) fn of_residency(graph: &Graph, residency: &Residency) -> Option<Rectangle> {
-    let (name, kind) = name_and_kind(graph, residency.occupant)?;
-    let is_constant =
-        matches!(residency.occupant, Occupant::Tensor(id) if graph.tensor(id).kind() == TensorKind::Constant);
-    let kind = if is_constant { BufferKind::Constant } else { kind };
-    let place = Placement { offset: residency.offset, bytes: residency.bytes, live: residency.live };
-    let operator = match residency.occupant {
-        Occupant::Tensor(id) => graph.tensor(id).producer(),
-        Occupant::Scratch(id) => Some(id),
-    };
-    Some(Rectangle { name, kind, operator, place })
-}
-
-/// Name and kind of an occupant; `None` if the graph has no such occupant. Plans from files can name
-/// any.
-pub(super) fn name_and_kind(graph: &Graph, occupant: Occupant) -> Option<(String, BufferKind)> {
-    match occupant {
-        Occupant::Tensor(id) => {
-            let tensor = graph.tensors().get(id.index())?;
-            let kind = match tensor.kind() {
-                TensorKind::Input => BufferKind::Input,
-                TensorKind::Variable => BufferKind::Variable,
-                _ if tensor.is_output() => BufferKind::Output,
-                _ => BufferKind::Intermediate,
-            };
-            Some((or_number(tensor.name(), id.index()), kind))
-        }
-        Occupant::Scratch(id) => {
-            let operator = graph.operators().get(id.index())?;
-            Some((format!("scratch of {}", or_number(operator.name(), id.index())), BufferKind::Scratch))
-        }
+    /// The placement at which a map shows it.
+    pub(super) fn shown(&self) -> Placement {
+        Placement { offset: self.shown_at.unwrap_or(self.place.offset), ..self.place }
     }
+}
+
+/// The name of a row, or its number.
+pub(super) fn row_name(row: &ViewRow<'_>) -> String {
+    let name = or_number(&row.name, row.index());
+    if row.is_scratch() { format!("scratch of {name}") } else { name }
+}
+
+/// The name of a tensor, or its number.
+pub(super) fn tensor_name(graph: &Graph, index: usize) -> String {
+    or_number(graph.tensors().get(index).map_or("", |tensor| tensor.name()), index)
 }
 
 /// The type of an operator; empty if it has none, or there is no such operator.
@@ -110,26 +115,7 @@ pub(super) fn operator_name(graph: Option<&Graph>, id: OperatorId) -> Option<Str
     Some(or_number(operator.name(), id.index()))
 }
 
-/// The name of a model, or a substitute if it has none.
-pub(super) fn title(model: &str) -> &str {
-    if model.is_empty() { "an unnamed model" } else { model }
-}
-
 /// A name, or the number of an unnamed item.
 pub(super) fn or_number(name: &str, number: usize) -> String {
     if name.is_empty() { format!("#{number}") } else { name.to_owned() }
-}
-
-/// The rectangles of a solution, each with its buffer. A buffer with gaps has one rectangle for each
-/// piece.
-pub(super) fn of_solution(problem: &Problem, solution: &Solution) -> (Vec<Rectangle>, Vec<u32>) {
-    let pieces = problem.ids().zip(&solution.offsets).flat_map(|(id, &offset)| {
-        let buffer = problem.buffer(id);
-        buffer.pieces().map(move |live| {
-            let place = Placement { offset, bytes: buffer.size(), live };
-            let name = or_number(&problem.name(id), id.index());
-            (Rectangle { name, kind: BufferKind::Intermediate, operator: None, place }, id.index() as u32)
-        })
-    });
-    pieces.unzip()
 }

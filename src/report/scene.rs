@@ -2,34 +2,30 @@
 
 use std::ops::Range;
 
-use super::rectangles::{self, Rectangle};
-use crate::{AliasKind, Graph, LiveRange, Occupant, OperatorId, Placement, Plan, Problem, Solution, Status};
+use super::rectangles::{self, BufferKind, Rectangle};
+use crate::{
+    AliasKind, LiveRange, Liveness, Occupant, OperatorId, Placement, Plan, PlanView, PoolId, PoolPlan, Route,
+    Transfer, ViewedPlan,
+};
 
 pub(super) struct Scene<'a> {
-    pub model: &'a str,
-    /// Source of names and types of operators.
-    pub graph: Option<&'a Graph>,
+    pub view: &'a PlanView<'a>,
+    /// A rectangle for each row of the view; several for a buffer with gaps. All numbers of rectangles
+    /// below are positions in this list.
     pub rectangles: Vec<Rectangle>,
     pub shared: Vec<SceneAlias>,
-    /// Rectangles that cause the lower bound.
+    /// Rectangles that cause the lower bound of an arena.
     pub causes: Vec<u32>,
-    /// Number of buffers; one with gaps counts once.
-    pub buffers: usize,
-    /// Number of steps of the order; buffers may live longer.
-    pub steps: u32,
-    pub order: &'a [OperatorId],
-    pub arena: u64,
-    pub bound: u64,
-    pub capacity: Option<u64>,
-    pub reserved: &'a [Range<u64>],
-    pub gap: f64,
-    pub status: Status,
-    pub strategy: &'a str,
     /// The step of the lower bound's certificate, if there are causes.
     pub peak: Option<u32>,
+    /// Number of steps: at least one, and at least the end of every live range.
+    pub steps: u32,
+    pub copies: Vec<SceneTransfer>,
+    /// Heights in the map of the backing store at which offsets are left out.
+    pub cuts: Vec<u64>,
 }
 
-/// Two rectangles that share memory while both are live.
+/// Two rectangles of a memory that share bytes while both are live.
 pub(super) struct SceneAlias {
     pub tensor: u32,
     pub of: u32,
@@ -39,92 +35,181 @@ pub(super) struct SceneAlias {
     pub common: Placement,
 }
 
+/// A transfer and the rectangles of its source and destination, if they exist.
+#[derive(Clone, Copy)]
+pub(super) struct SceneTransfer {
+    pub route: Route,
+    pub from: Option<u32>,
+    pub to: Option<u32>,
+}
+
 impl<'a> Scene<'a> {
-    pub(super) fn of_plan(graph: &'a Graph, plan: &'a Plan) -> Self {
-        let (rectangles, occupants) = rectangles::of_plan(graph, plan);
-        let rows = OccupantRows::new(&occupants);
-        let causes: Vec<u32> = plan.lower_bound.causes.iter().filter_map(|&cause| rows.of(cause)).collect();
-        Self {
-            model: graph.name(),
-            graph: Some(graph),
-            shared: shared(plan, &rectangles, &rows),
-            peak: (!causes.is_empty()).then_some(plan.lower_bound.step),
-            causes,
-            buffers: plan.placements().count(),
-            steps: plan.order.len() as u32,
-            order: &plan.order,
-            arena: plan.arena_bytes,
-            bound: plan.bound(),
-            capacity: plan.capacity,
-            reserved: &plan.reserved,
-            gap: plan.gap(),
-            status: plan.status,
-            strategy: &plan.strategy,
+    pub(super) fn new(view: &'a PlanView<'a>) -> Self {
+        let pieces = |row| move |live| Rectangle::new(view, row, live);
+        let rectangles: Vec<Rectangle> =
+            view.rows.iter().flat_map(|row| row.pieces().map(pieces(row))).collect();
+        let run = view.order().len().max(1) as u32;
+        let drawn = rectangles.iter().filter(|rectangle| !rectangle.is_empty());
+        let steps = drawn.map(|rectangle| rectangle.place.live.end).fold(run, u32::max);
+        let mut scene = Self {
+            view,
             rectangles,
-        }
-    }
-
-    pub(super) fn of_solution(name: &'a str, problem: &'a Problem, solution: &'a Solution) -> Self {
-        let (rectangles, buffers) = rectangles::of_solution(problem, solution);
-        let bound = &solution.lower_bound;
-        let mut is_cause = vec![false; problem.buffers().len()];
-        for id in bound.buffers.iter().filter(|id| id.index() < problem.buffers().len()) {
-            is_cause[id.index()] = true;
-        }
-        let rows = (0..rectangles.len() as u32).zip(buffers.iter().zip(&rectangles));
-        let live = rows.filter(|(_, (buffer, rectangle))| {
-            is_cause[**buffer as usize] && rectangle.place.live.contains(bound.step)
-        });
-        let causes: Vec<u32> = live.map(|(row, _)| row).collect();
-        Self {
-            model: name,
-            graph: None,
             shared: Vec::new(),
-            peak: (!causes.is_empty()).then_some(bound.step),
-            causes,
-            buffers: problem.buffers().len(),
-            steps: 0,
-            order: &[],
-            arena: solution.height,
-            bound: bound.bytes,
-            capacity: problem.capacity(),
-            reserved: problem.reserved(),
-            gap: solution.gap(),
-            status: solution.status,
-            strategy: &solution.strategy,
-            rectangles,
+            causes: Vec::new(),
+            peak: None,
+            steps,
+            copies: Vec::new(),
+            cuts: Vec::new(),
+        };
+        scene.shared = scene.aliases();
+        match &view.plan {
+            ViewedPlan::Arena(plan) => scene.find_causes(plan),
+            ViewedPlan::Pools(plan) => {
+                scene.copies =
+                    plan.routes().into_iter().filter_map(|route| scene.transfer(route, plan)).collect();
+                scene.compact(plan.pools.backing_store_id(), run);
+            }
         }
+        scene
     }
 
-    pub(super) fn title(&self) -> &str {
-        rectangles::title(self.model)
+    /// The name of the model, or a substitute if it has none.
+    pub(super) fn title(&self) -> &'a str {
+        if self.view.model.is_empty() { "an unnamed model" } else { self.view.model }
     }
 
-    /// Number of steps in the picture: at least one.
-    pub(super) fn all_steps(&self) -> u32 {
-        let drawn = self.rectangles.iter().filter(|rectangle| !rectangle.is_empty());
-        drawn.map(|rectangle| rectangle.place.live.end).fold(self.steps.max(1), u32::max)
+    /// The rectangles of a memory, shown or not.
+    pub(super) fn of_memory(&self, memory: usize) -> impl Iterator<Item = &Rectangle> {
+        self.rectangles.iter().filter(move |rectangle| rectangle.memory == memory)
     }
 
     /// The name of an operator, or its number; none if there is no such operator.
     pub(super) fn operator_name(&self, id: OperatorId) -> Option<String> {
-        rectangles::operator_name(self.graph, id)
+        rectangles::operator_name(self.view.graph, id)
     }
 
     /// The type of an operator; empty if it has none.
     pub(super) fn operator_type(&self, id: OperatorId) -> &'a str {
-        rectangles::operator_type(self.graph, id)
+        rectangles::operator_type(self.view.graph, id)
     }
 
     /// The operator at a step: its name, and its type in parentheses unless the name contains it.
     pub(super) fn runs_at(&self, step: u32) -> Option<String> {
-        let &id = self.order.get(step as usize)?;
+        let &id = self.view.order().get(step as usize)?;
         let name = self.operator_name(id)?;
         Some(match self.operator_type(id) {
             op_type if name.contains(op_type) => name,
             op_type => format!("{name} ({op_type})"),
         })
     }
+
+    fn find_causes(&mut self, plan: &Plan) {
+        let bound = &plan.lower_bound;
+        let has_gaps = self.rectangles.len() > self.view.rows.len();
+        let causes = bound.causes.iter().flat_map(|&cause| self.of_occupant(cause));
+        // Of a buffer with gaps, the piece at the step is the cause.
+        let causes: Vec<u32> =
+            causes.filter(|&cause| !has_gaps || self.live(cause).contains(bound.step)).collect();
+        self.peak = (!causes.is_empty()).then_some(bound.step);
+        self.causes = causes;
+    }
+
+    /// The rectangles of an occupant, which follow each other.
+    fn of_occupant(&self, occupant: Occupant) -> Range<u32> {
+        let start = self.rectangles.partition_point(|rectangle| rectangle.occupant < occupant);
+        let same = self.rectangles[start..].iter().take_while(|rectangle| rectangle.occupant == occupant);
+        let count = same.count();
+        start as u32..(start + count) as u32
+    }
+
+    fn live(&self, rectangle: u32) -> LiveRange {
+        self.rectangles[rectangle as usize].place.live
+    }
+
+    /// The shares of the plan, once for each memory in which both tensors live at the same time.
+    fn aliases(&self) -> Vec<SceneAlias> {
+        let mut aliases = Vec::new();
+        for alias in self.view.aliases() {
+            for tensor in self.of_occupant(Occupant::Tensor(alias.tensor)) {
+                let first = &self.rectangles[tensor as usize];
+                for of in self.of_occupant(Occupant::Tensor(alias.of)) {
+                    let second = &self.rectangles[of as usize];
+                    if first.memory == second.memory && first.place.live.overlaps(second.place.live) {
+                        let common = common(first.place, second.place);
+                        aliases.push(SceneAlias {
+                            tensor,
+                            of,
+                            kind: alias.kind,
+                            operator: alias.operator,
+                            common,
+                        });
+                    }
+                }
+            }
+        }
+        aliases
+    }
+
+    fn transfer(&self, route: Route, plan: &PoolPlan) -> Option<SceneTransfer> {
+        let Transfer { tensor, step, due, from, to, .. } = route.transfer;
+        let find = |pool: PoolId, at: u32| {
+            let mut all = self.of_occupant(Occupant::Tensor(tensor));
+            all.find(|&one| {
+                self.rectangles[one as usize].memory == pool.index() && self.live(one).contains(at)
+            })
+        };
+        // The rules of plans for pools: a transfer that spans steps has both places from its first step
+        // on. A transfer at the start of a step has its source at the step before; a late one writes to
+        // a place that exists before, while its source still exists.
+        let at = match (step < due, route.is_late) {
+            (true, _) => step,
+            (false, true) => due,
+            (false, false) => due.saturating_sub(1),
+        };
+        let exist = from.index().max(to.index()) < plan.pools.list().len();
+        exist.then(|| SceneTransfer { route, from: find(from, at), to: find(to, at) })
+    }
+
+    /// Hides data that is resident in the backing store throughout, and removes the offsets that no shown
+    /// rectangle covers.
+    fn compact(&mut self, backing_store: PoolId, steps: u32) {
+        let in_store =
+            self.rectangles.iter_mut().filter(|rectangle| rectangle.memory == backing_store.index());
+        let mut shown = Vec::new();
+        for rectangle in in_store {
+            rectangle.shown_at = rectangle.shown_at.filter(|_| comes_and_goes(rectangle, steps));
+            if rectangle.shown_at.is_some() {
+                shown.push(rectangle);
+            }
+        }
+        shown.sort_by_key(|rectangle| rectangle.place.offset);
+        let (mut end, mut left_out) = (0, 0);
+        for rectangle in shown {
+            let place = rectangle.place;
+            if place.offset > end {
+                left_out += place.offset - end;
+                self.cuts.push(place.offset - left_out);
+            }
+            rectangle.shown_at = Some(place.offset - left_out);
+            end = end.max(place.end());
+        }
+        // A gap below the lowest rectangle needs no cut.
+        self.cuts.retain(|&cut| cut > 0);
+    }
+}
+
+/// Returns whether the map of the backing store shows a rectangle: constants and data that is resident during
+/// the whole run would fill the map without telling anything about the plan.
+fn comes_and_goes(rectangle: &Rectangle, steps: u32) -> bool {
+    let live = rectangle.place.live;
+    rectangle.kind != BufferKind::Constant && (live.start > 0 || live.end < steps || steps <= 1)
+}
+
+/// Live bytes of an arena in program order, without sharing; none for a problem or an order that cannot run.
+pub(super) fn live_in_file_order(view: &PlanView<'_>) -> Option<Vec<u64>> {
+    let (ViewedPlan::Arena(plan), Some(graph)) = (&view.plan, view.flattened()) else { return None };
+    let liveness = Liveness::new(&graph, graph.program_order(), plan.alignment, plan.variables);
+    Some(liveness.ok()?.live_bytes())
 }
 
 /// A kind of sharing, as text between the names of the two tensors.
@@ -141,46 +226,6 @@ pub(super) fn alias_text(kind: AliasKind) -> &'static str {
 /// Returns whether both tensors hold the same bytes; otherwise one is written over the other.
 pub(super) fn same_bytes(kind: AliasKind) -> bool {
     matches!(kind, AliasKind::View | AliasKind::Slice | AliasKind::Concat)
-}
-
-/// The rectangle of each occupant.
-struct OccupantRows {
-    tensors: Vec<u32>,
-    scratch: Vec<u32>,
-}
-
-impl OccupantRows {
-    fn new(occupants: &[Occupant]) -> Self {
-        let mut rows = Self { tensors: Vec::new(), scratch: Vec::new() };
-        for (row, occupant) in occupants.iter().enumerate() {
-            let (list, index) = match occupant {
-                Occupant::Tensor(id) => (&mut rows.tensors, id.index()),
-                Occupant::Scratch(id) => (&mut rows.scratch, id.index()),
-            };
-            list.resize(list.len().max(index + 1), u32::MAX);
-            list[index] = row as u32;
-        }
-        rows
-    }
-
-    fn of(&self, occupant: Occupant) -> Option<u32> {
-        let row = match occupant {
-            Occupant::Tensor(id) => self.tensors.get(id.index()),
-            Occupant::Scratch(id) => self.scratch.get(id.index()),
-        };
-        row.copied().filter(|&row| row != u32::MAX)
-    }
-}
-
-/// The aliases between drawn tensors.
-fn shared(plan: &Plan, rectangles: &[Rectangle], rows: &OccupantRows) -> Vec<SceneAlias> {
-    let aliases = plan.aliases.iter().filter_map(|alias| {
-        let tensor = rows.of(Occupant::Tensor(alias.tensor))?;
-        let of = rows.of(Occupant::Tensor(alias.of))?;
-        let common = common(rectangles[tensor as usize].place, rectangles[of as usize].place);
-        Some(SceneAlias { tensor, of, kind: alias.kind, operator: alias.operator, common })
-    });
-    aliases.collect()
 }
 
 fn common(first: Placement, second: Placement) -> Placement {

@@ -13,50 +13,48 @@
 
 mod pools;
 
-pub use pools::of_pools;
-
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::rectangles::operator_name;
+use super::scene::live_in_file_order;
 use super::text::bytes;
 use super::{Scene, profile};
-use crate::{Graph, Liveness, OperatorId, Plan, Problem, Solution, Tensor, TensorId};
+use crate::{Graph, OperatorId, Plan, PlanView, Tensor, TensorId, ViewedPlan};
 
 const PLAN: u32 = 1;
 const FILE: u32 = 2;
 
-/// The trace of a graph's plan, as the text of a JSON file.
-///
-/// Example: [`summary`](crate::report::text::summary).
+/// The trace of a plan, as the text of a JSON file.
 #[must_use]
-pub fn of_graph(graph: &Graph, plan: &Plan) -> String {
-    let graph = &*plan.flattened(graph);
-    let scene = Scene::of_plan(graph, plan);
-    let mut events = of_scene(&scene);
-    if plan.order != graph.program_order()
-        && let Ok(live) = Liveness::new(graph, graph.program_order(), plan.alignment, plan.variables)
-    {
-        events.extend(named(FILE, "file order"));
-        events.extend(slices(Some(graph), graph.program_order(), FILE));
-        let mut last = None;
-        for (step, bytes) in (0..).zip(live.live_bytes().into_iter().chain([0])) {
-            if last.replace(bytes) != Some(bytes) {
-                events.push(counter(FILE, "live", step, bytes));
-            }
+pub fn write(view: &PlanView<'_>) -> String {
+    let (scene, graph) = (Scene::new(view), view.flattened());
+    let graph = graph.as_deref();
+    let mut events = named(PLAN, "plan");
+    events.extend(slices(graph, view.order(), PLAN));
+    match &view.plan {
+        ViewedPlan::Arena(plan) => {
+            events.extend(arena(&scene, plan));
+            events.extend(program_order(view, graph));
+            text(&about(view.model, plan), &events)
+        }
+        ViewedPlan::Pools(plan) => {
+            events.extend(pools::events(&scene, graph, plan));
+            text(&pools::about(view.model, plan), &events)
         }
     }
-    text(&about(&scene), &events)
 }
 
-/// The trace of a list of buffers, as the text of a JSON file.
-///
-/// Example: [`summary`](crate::report::text::summary).
-#[must_use]
-pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String {
-    let scene = Scene::of_solution(name, problem, solution);
-    let events = of_scene(&scene);
-    text(&about(&scene), &events)
+/// Operators and live bytes in program order, if it is not the order of the plan.
+fn program_order(view: &PlanView<'_>, graph: Option<&Graph>) -> Vec<TraceEvent> {
+    let Some(order) = graph.map(Graph::program_order).filter(|&order| order != view.order()) else {
+        return Vec::new();
+    };
+    let Some(live) = live_in_file_order(view) else { return Vec::new() };
+    let mut events = named(FILE, "file order");
+    events.extend(slices(graph, order, FILE));
+    events.extend(profile::changes(&live).map(|(step, bytes)| counter(FILE, "live", step, bytes)));
+    events
 }
 
 /// A trace event; members that do not apply to its kind are left out.
@@ -93,16 +91,13 @@ impl Serialize for TraceTime {
     }
 }
 
-fn of_scene(scene: &Scene) -> Vec<TraceEvent> {
-    let mut events = named(PLAN, "plan");
-    events.extend(slices(scene.graph, scene.order, PLAN));
+fn arena(scene: &Scene, plan: &Plan) -> Vec<TraceEvent> {
+    let mut events = Vec::new();
     for point in profile::points_of(&scene.rectangles) {
         events.push(counter(PLAN, "live", point.step, point.live));
         events.push(counter(PLAN, "arena in use", point.step, point.top));
     }
-    for step in [0, scene.all_steps()] {
-        events.push(counter(PLAN, "lower bound", step, scene.bound));
-    }
+    events.extend([0, scene.steps].map(|step| counter(PLAN, "lower bound", step, plan.bound())));
     events
 }
 
@@ -151,12 +146,12 @@ fn counter(pid: u32, name: &str, step: u32, bytes: u64) -> TraceEvent {
     TraceEvent { name: name.to_owned(), cat: "memory", ph: "C", ts, dur: None, pid, tid: 1, args }
 }
 
-fn about(scene: &Scene) -> Value {
+fn about(model: &str, plan: &Plan) -> Value {
     json!({
-        "arena": bytes(scene.arena),
-        "lower bound": bytes(scene.bound),
-        "model": scene.model,
-        "status": scene.status.to_string(),
+        "arena": bytes(plan.arena_bytes),
+        "lower bound": bytes(plan.bound()),
+        "model": model,
+        "status": plan.status.to_string(),
         "time": "one step is 1 us",
     })
 }

@@ -4,27 +4,31 @@ use std::path::Path;
 use std::process::Command;
 
 use plimsoll::export::c_code::{CCode, SymbolPrefix, SymbolPrefixError};
-use plimsoll::{AliasKind, Graph, Placement, Plan, Planner, Problem, TensorSpec};
+use plimsoll::{AliasKind, Graph, Placement, Plan, PlanView, Planner, Problem, TensorSpec};
 
 use crate::fixture;
 
 #[test]
 fn graph_plan() {
     let graph = fixture::graph();
-    insta::assert_snapshot!("graph_plan.h", CCode::of_graph(&graph, &fixture::plan(&graph), None).alone());
+    insta::assert_snapshot!(
+        "graph_plan.h",
+        CCode::new(&PlanView::of_plan(&graph, &fixture::plan(&graph)), None).alone()
+    );
 }
 
 #[test]
 fn problem_plan() {
     let problem = fixture::problem();
-    let code = CCode::of_problem("2 + 2 = four", &problem, &fixture::solution(&problem), None);
+    let code =
+        CCode::new(&PlanView::of_solution("2 + 2 = four", &problem, &fixture::solution(&problem)), None);
     insta::assert_snapshot!("problem_plan.h", code.alone());
 }
 
 #[test]
 fn header_and_source() {
     let (graph, plan) = fixture::shared();
-    let code = CCode::of_graph(&graph, &plan, Some(&prefix("net_")));
+    let code = CCode::new(&PlanView::of_plan(&graph, &plan), Some(&prefix("net_")));
     insta::assert_snapshot!("pair.h", code.header());
     insta::assert_snapshot!("pair.c", code.source("pair.h"));
 }
@@ -117,7 +121,7 @@ fn c_and_cpp_read_the_same_plan() {
     let plan = fixture::plan(&graph);
     let folder = tempfile::tempdir().unwrap();
     let (source, program) = (folder.path().join("main.c"), folder.path().join("main"));
-    let code = CCode::of_graph(&graph, &plan, None);
+    let code = CCode::new(&PlanView::of_plan(&graph, &plan), None);
     fs::write(&source, PROGRAM).unwrap();
     for pair in [false, true] {
         fs::write(folder.path().join("plan.h"), if pair { code.header() } else { code.alone() }).unwrap();
@@ -166,9 +170,10 @@ int main(void) {
 #[test]
 fn plans_go_into_one_program() {
     let graph = fixture::graph();
-    let vision = CCode::of_graph(&graph, &fixture::plan(&graph), Some(&prefix("vision")));
+    let vision = CCode::new(&PlanView::of_plan(&graph, &fixture::plan(&graph)), Some(&prefix("vision")));
     let (graph, plan) = fixture::shared();
-    let [audio, own] = ["Audio", "own_"].map(|text| CCode::of_graph(&graph, &plan, Some(&prefix(text))));
+    let [audio, own] =
+        ["Audio", "own_"].map(|text| CCode::new(&PlanView::of_plan(&graph, &plan), Some(&prefix(text))));
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
     for (name, code) in [("vision", vision), ("audio", audio), ("own", own)] {
@@ -234,7 +239,7 @@ fn what_is_wrong_does_not_compile() {
     let changed = |change: &dyn Fn(&mut Plan)| {
         let mut plan = right.clone();
         change(&mut plan);
-        CCode::of_graph(&graph, &plan, Some(&prefix("p")))
+        CCode::new(&PlanView::of_plan(&graph, &plan), Some(&prefix("p")))
     };
     let of = |code: &CCode| (code.header(), code.source("plan.h"));
     let cases = [
@@ -275,8 +280,8 @@ fn two_plans_of_one_prefix_are_told_apart() {
     let graph = fixture::graph();
     let (other, other_plan) = fixture::shared();
     let [first, second] = [
-        CCode::of_graph(&graph, &fixture::plan(&graph), Some(&prefix("net"))),
-        CCode::of_graph(&other, &other_plan, Some(&prefix("Net"))),
+        CCode::new(&PlanView::of_plan(&graph, &fixture::plan(&graph)), Some(&prefix("net"))),
+        CCode::new(&PlanView::of_plan(&other, &other_plan), Some(&prefix("Net"))),
     ];
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -308,10 +313,10 @@ fn every_header_compiles_without_a_warning() {
     long_plan.arena_bytes = u64::MAX;
     long_plan.tensors[0] = Some(Placement { offset: u64::MAX - 1, bytes: 1, live: (0..1).into() });
     let codes = [
-        CCode::of_graph(&empty_graph, &Plan::unplaced(&empty_graph), None),
-        CCode::of_problem("*/ ??/\n int \u{e9}\u{5c42}__", &empty_problem, &solution, None),
-        CCode::of_problem("many", &many, &many_solution, None),
-        CCode::of_graph(&long, &long_plan, None),
+        CCode::new(&PlanView::of_plan(&empty_graph, &Plan::unplaced(&empty_graph)), None),
+        CCode::new(&PlanView::of_solution("*/ ??/\n int \u{e9}\u{5c42}__", &empty_problem, &solution), None),
+        CCode::new(&PlanView::of_solution("many", &many, &many_solution), None),
+        CCode::new(&PlanView::of_plan(&long, &long_plan), None),
     ];
     let folder = tempfile::tempdir().unwrap();
     let object = folder.path().join("plan.o");

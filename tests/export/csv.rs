@@ -1,19 +1,22 @@
 use plimsoll::export::csv;
 use plimsoll::import::{ImportOptions, csv_from_bytes};
-use plimsoll::{Buffer, Graph, Occupant, Placement, Plan, Problem, TensorSpec};
+use plimsoll::{Buffer, Graph, Occupant, Placement, Plan, PlanView, Problem, TensorSpec};
 
 use crate::fixture;
 
 #[test]
 fn graph_plan() {
     let graph = fixture::graph();
-    insta::assert_snapshot!("graph_plan.csv", csv::of_graph(&graph, &fixture::plan(&graph)));
+    insta::assert_snapshot!("graph_plan.csv", csv::write(&PlanView::of_plan(&graph, &fixture::plan(&graph))));
 }
 
 #[test]
 fn problem_plan() {
     let problem = fixture::problem();
-    insta::assert_snapshot!("problem_plan.csv", csv::of_problem(&problem, &fixture::solution(&problem)));
+    insta::assert_snapshot!(
+        "problem_plan.csv",
+        csv::write(&PlanView::of_solution("m", &problem, &fixture::solution(&problem)))
+    );
 }
 
 fn read(text: &str) -> Problem {
@@ -24,7 +27,7 @@ fn read(text: &str) -> Problem {
 fn read_back_every_buffer_is_fixed_in_its_place() {
     let problem = fixture::problem();
     let solution = fixture::solution(&problem);
-    let read_back = read(&csv::of_problem(&problem, &solution));
+    let read_back = read(&csv::write(&PlanView::of_solution("m", &problem, &solution)));
     let fixed = problem.buffers().iter().zip(&solution.offsets);
     let fixed: Vec<Buffer> = fixed.map(|(buffer, &offset)| buffer.clone().at(offset)).collect();
     assert_eq!(read_back.buffers(), fixed);
@@ -32,7 +35,7 @@ fn read_back_every_buffer_is_fixed_in_its_place() {
 
     let graph = fixture::graph();
     let plan = fixture::plan(&graph);
-    let read_back = read(&csv::of_graph(&graph, &plan));
+    let read_back = read(&csv::write(&PlanView::of_plan(&graph, &plan)));
     let places: Vec<(Occupant, Placement)> = plan.placements().collect();
     let fixed = |place: &Placement| Buffer::new(place.bytes, place.live).at(place.offset);
     let fixed: Vec<Buffer> = places.iter().map(|(_, place)| fixed(place)).collect();
@@ -54,7 +57,7 @@ fn ids_survive_trimming_and_tensors_called_like_workspaces() {
     let place = Some(Placement { offset: 0, bytes: 1, live: (0..1).into() });
     plan.tensors = vec![place; 3];
     plan.scratch = vec![place];
-    let text = csv::of_graph(&graph, &plan);
+    let text = csv::write(&PlanView::of_plan(&graph, &plan));
     let ids: Vec<&str> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!(ids, ["a#0", "a#1", "scratch of conv#2", "scratch of conv#3"]);
 }

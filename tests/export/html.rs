@@ -1,6 +1,6 @@
 use plimsoll::report::html;
 use plimsoll::{
-    Buffer, Graph, LiveRange, Liveness, Placement, Plan, Planner, Problem, TensorSpec, Variables,
+    Buffer, Graph, LiveRange, Liveness, Placement, Plan, PlanView, Planner, Problem, TensorSpec, Variables,
 };
 use serde_json::Value;
 
@@ -30,14 +30,17 @@ pub fn at_each_step(live: &Value, steps: u64) -> Vec<u64> {
 #[test]
 fn data_of_a_graph() {
     let graph = fixture::graph();
-    let page = html::of_graph(&graph, &fixture::plan(&graph), Some(20608));
+    let plan = fixture::plan(&graph);
+    let mut view = PlanView::of_plan(&graph, &plan);
+    view.file_arena = Some(20608);
+    let page = html::write(&view);
     insta::assert_snapshot!("graph_plan.json", serde_json::to_string_pretty(&data(&page)).unwrap());
 }
 
 #[test]
 fn data_of_a_problem() {
     let problem = fixture::problem();
-    let page = html::of_problem("four", &problem, &fixture::solution(&problem));
+    let page = html::write(&PlanView::of_solution("four", &problem, &fixture::solution(&problem)));
     let data = data(&page);
     assert_eq!(data["buffers"]["name"].as_array().unwrap().len(), 4);
     assert_eq!(numbers(&data["buffers"]["offset"]), [0, 96, 0, 0]);
@@ -54,12 +57,12 @@ fn live_bytes_are_those_of_the_plan() {
     let live = |order: &[plimsoll::OperatorId]| {
         Liveness::new(&graph, order, 1, Variables::Arena).unwrap().live_bytes()
     };
-    let told = data(&html::of_graph(&graph, &plan, None));
+    let told = data(&html::write(&PlanView::of_plan(&graph, &plan)));
     assert_eq!(at_each_step(&told["pools"][0]["live"], 4), live(&plan.order));
     assert_eq!(at_each_step(&told["pools"][0]["before"], 4), live(graph.program_order()));
 
     let (graph, plan) = fixture::shared();
-    let told = data(&html::of_graph(&graph, &plan, None));
+    let told = data(&html::write(&PlanView::of_plan(&graph, &plan)));
     let after = at_each_step(&told["pools"][0]["live"], 6);
     let before = at_each_step(&told["pools"][0]["before"], 6);
     assert_eq!(*after.iter().max().unwrap(), plan.arena_bytes);
@@ -71,7 +74,7 @@ fn live_bytes_are_those_of_the_plan() {
 fn a_page_needs_nothing_else() {
     let graph = fixture::graph();
     let plan = fixture::plan(&graph);
-    let page = html::of_graph(&graph, &plan, None);
+    let page = html::write(&PlanView::of_plan(&graph, &plan));
     assert!(page.starts_with("<!doctype html>"));
     assert!(page.contains("default-src 'none'"));
     for word in
@@ -79,7 +82,7 @@ fn a_page_needs_nothing_else() {
     {
         assert!(!page.contains(word), "{word}");
     }
-    assert_eq!(page, html::of_graph(&graph, &plan, None));
+    assert_eq!(page, html::write(&PlanView::of_plan(&graph, &plan)));
     // Without data: styles and scripts, which every report has.
     assert!(page.len() < 90_000, "{}", page.len());
 }
@@ -99,7 +102,7 @@ fn names_cannot_break_the_page() {
         net.output(tensor);
     }
     let graph = net.build().unwrap();
-    let page = html::of_graph(&graph, &Planner::new().plan(&graph).unwrap(), None);
+    let page = html::write(&PlanView::of_plan(&graph, &Planner::new().plan(&graph).unwrap()));
     let told = data(&page);
     let read: Vec<&str> =
         told["buffers"]["name"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
@@ -116,18 +119,20 @@ fn names_cannot_break_the_page() {
 fn the_largest_numbers_are_exact() {
     let buffers = [Buffer::new(u64::MAX, 0..u32::MAX), Buffer::new((1 << 53) - 1, u32::MAX - 1..u32::MAX)];
     let problem = Problem::new(buffers[..1].to_vec()).unwrap();
-    let told = data(&html::of_problem("", &problem, &Planner::new().solve(&problem).unwrap()));
+    let told =
+        data(&html::write(&PlanView::of_solution("", &problem, &Planner::new().solve(&problem).unwrap())));
     assert_eq!(told["buffers"]["bytes"][0], "18446744073709551615");
     assert_eq!(told["figures"]["steps"], u64::from(u32::MAX));
     let problem = Problem::new(buffers[1..].to_vec()).unwrap();
-    let told = data(&html::of_problem("", &problem, &Planner::new().solve(&problem).unwrap()));
+    let told =
+        data(&html::write(&PlanView::of_solution("", &problem, &Planner::new().solve(&problem).unwrap())));
     assert_eq!(told["buffers"]["bytes"][0], (1u64 << 53) - 1);
 }
 
 #[test]
 fn pages_of_nothing_and_of_nonsense_are_pages() {
     let empty = Graph::builder("").build().unwrap();
-    data(&html::of_graph(&empty, &Plan::unplaced(&empty), None));
+    data(&html::write(&PlanView::of_plan(&empty, &Plan::unplaced(&empty))));
     let graph = fixture::graph();
     let mut plan = fixture::plan(&graph);
     let backwards = Placement { offset: u64::MAX, bytes: u64::MAX, live: LiveRange { start: 9, end: 3 } };
@@ -135,7 +140,7 @@ fn pages_of_nothing_and_of_nonsense_are_pages() {
     plan.order.push(plimsoll::OperatorId::new(77));
     plan.alignment = 3;
     plan.lower_bound.causes.push(plimsoll::Occupant::Scratch(plimsoll::OperatorId::new(99)));
-    let told = data(&html::of_graph(&graph, &plan, None));
+    let told = data(&html::write(&PlanView::of_plan(&graph, &plan)));
     assert_eq!(told["order"]["plan"].as_array().unwrap().len(), 4);
     assert_eq!(numbers(&told["pools"][0]["causes"]).len(), 3);
     assert!(told["pools"][0].get("before").is_none(), "no live ranges at such an alignment");
@@ -144,6 +149,6 @@ fn pages_of_nothing_and_of_nonsense_are_pages() {
 #[test]
 fn a_thousand_buffers_fit_a_fifth_of_a_megabyte() {
     let (problem, solution) = fixture::stacked(1000);
-    let page = html::of_problem("many", &problem, &solution);
+    let page = html::write(&PlanView::of_solution("many", &problem, &solution));
     assert!(page.len() < 200_000, "{}", page.len());
 }

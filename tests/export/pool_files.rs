@@ -7,7 +7,7 @@ use plimsoll::export::c_code::CCode;
 use plimsoll::export::csv;
 use plimsoll::import::ImportOptions;
 use plimsoll::report::{Colour, html, svg, text, trace};
-use plimsoll::{Graph, Planner, Pool, PoolId, PoolPlan, Pools, Residency, TensorSpec};
+use plimsoll::{Graph, PlanView, Planner, Pool, PoolId, PoolPlan, Pools, Residency, TensorSpec};
 
 use crate::c_code::{LANGUAGES, compile, prefix};
 use crate::html::data;
@@ -18,15 +18,18 @@ use crate::trace::events;
 #[test]
 fn tables() {
     let graph = pool_fixture::graph();
-    insta::assert_snapshot!("pool_plan.csv", csv::of_pools(&graph, &pool_fixture::plan(&graph)));
+    insta::assert_snapshot!(
+        "pool_plan.csv",
+        csv::write(&PlanView::of_pools(&graph, &pool_fixture::plan(&graph)))
+    );
 }
 
 #[test]
 fn headers() {
     let graph = pool_fixture::graph();
-    let code = CCode::of_pools(&graph, &pool_fixture::plan(&graph), None);
+    let code = CCode::new(&PlanView::of_pools(&graph, &pool_fixture::plan(&graph)), None);
     insta::assert_snapshot!("pool_plan.h", code.alone());
-    let code = CCode::of_pools(&graph, &pool_fixture::plan(&graph), Some(&prefix("npu")));
+    let code = CCode::new(&PlanView::of_pools(&graph, &pool_fixture::plan(&graph)), Some(&prefix("npu")));
     insta::assert_snapshot!("pool_pair.h", code.header());
     insta::assert_snapshot!("pool_pair.c", code.source("npu.h"));
 }
@@ -35,22 +38,22 @@ fn headers() {
 fn texts() {
     let graph = pool_fixture::graph();
     let plan = pool_fixture::plan(&graph);
-    insta::assert_snapshot!("pool_plan.txt", text::summary_of_pools(&graph, &plan, Some(0.5)));
+    insta::assert_snapshot!("pool_plan.txt", text::summary(&PlanView::of_pools(&graph, &plan), Some(0.5)));
     let early = pool_fixture::early_plan(&graph);
-    insta::assert_snapshot!("early_pool_plan.txt", text::summary_of_pools(&graph, &early, None));
+    insta::assert_snapshot!("early_pool_plan.txt", text::summary(&PlanView::of_pools(&graph, &early), None));
 }
 
 #[test]
 fn pictures() {
     let graph = pool_fixture::graph();
     let plan = pool_fixture::plan(&graph);
-    insta::assert_snapshot!("pool_plan.svg", svg::of_pools(&graph, &plan));
+    insta::assert_snapshot!("pool_plan.svg", svg::write(&PlanView::of_pools(&graph, &plan), Colour::Kind));
     // Rectangles have colours of the palette, by the kind of tensor or by the type of operator.
     let legend = |picture: &str, name: &str| picture.contains(&format!("\n{name}\n"));
-    let by_kind = svg::of_pools(&graph, &plan);
+    let by_kind = svg::write(&PlanView::of_pools(&graph, &plan), Colour::Kind);
     assert!(legend(&by_kind, "constant") && legend(&by_kind, "scratch") && !legend(&by_kind, "Conv"));
     assert!(by_kind.contains(".c4{fill:#eeb5ae}") && by_kind.contains(".c4{fill:#8a4a45}"), "{by_kind}");
-    let by_type = svg::coloured_pools(&graph, &plan, Colour::Operator);
+    let by_type = svg::write(&PlanView::of_pools(&graph, &plan), Colour::Operator);
     assert!(legend(&by_type, "Conv") && legend(&by_type, "no operator") && !legend(&by_type, "constant"));
     assert_eq!(count(&by_kind, "title"), count(&by_type, "title"));
 }
@@ -83,7 +86,7 @@ fn programs_do_the_copies_of_the_header() {
     let graph = pool_fixture::graph();
     let folder = tempfile::tempdir().unwrap();
     let (source, program) = (folder.path().join("main.c"), folder.path().join("main"));
-    let code = CCode::of_pools(&graph, &pool_fixture::plan(&graph), None);
+    let code = CCode::new(&PlanView::of_pools(&graph, &pool_fixture::plan(&graph)), None);
     fs::write(folder.path().join("plan.h"), code.alone()).unwrap();
     fs::write(&source, PROGRAM).unwrap();
     for (compiler, language) in LANGUAGES {
@@ -122,7 +125,7 @@ int main(void) {
 fn programs_use_the_pools_of_the_source() {
     let graph = pool_fixture::graph();
     let folder = tempfile::tempdir().unwrap();
-    let code = CCode::of_pools(&graph, &pool_fixture::plan(&graph), Some(&prefix("npu")));
+    let code = CCode::new(&PlanView::of_pools(&graph, &pool_fixture::plan(&graph)), Some(&prefix("npu")));
     fs::write(folder.path().join("plan.h"), code.header()).unwrap();
     fs::write(folder.path().join("pools.c"), code.source("plan.h")).unwrap();
     let (source, binary) = (folder.path().join("main.c"), folder.path().join("main"));
@@ -155,15 +158,15 @@ fn plans_of_nothing_and_wrong_plans_leave_the_library() {
     wrong.transfers[1].tensor = plimsoll::TensorId::new(99);
     (wrong.cost, wrong.lower_bound) = (3, u64::MAX);
     for (graph, plan) in [(&empty, nothing), (&graph, wrong)] {
-        let picture = svg::of_pools(graph, &plan);
+        let picture = svg::write(&PlanView::of_pools(graph, &plan), Colour::Kind);
         assert!(count(&picture, "title") >= 1 && !picture.contains("NaN") && !picture.contains("inf"));
-        data(&html::of_pools(graph, &plan));
-        events(&trace::of_pools(graph, &plan));
-        assert!(text::summary_of_pools(graph, &plan, None).lines().count() > 8);
-        assert!(csv::of_pools(graph, &plan).starts_with("tensor,pool,"));
+        data(&html::write(&PlanView::of_pools(graph, &plan)));
+        events(&trace::write(&PlanView::of_pools(graph, &plan)));
+        assert!(text::summary(&PlanView::of_pools(graph, &plan), None).lines().count() > 8);
+        assert!(csv::write(&PlanView::of_pools(graph, &plan)).starts_with("tensor,pool,"));
         let _ = plimsoll::export::json::PoolPlanDocument::of_graph(graph, &plan, &ImportOptions::default())
             .to_json();
-        let code = CCode::of_pools(graph, &plan, None);
+        let code = CCode::new(&PlanView::of_pools(graph, &plan), None);
         let [header, source] = ["plan.h", "plan.c"].map(|name| folder.path().join(name));
         fs::write(&header, code.header()).unwrap();
         fs::write(&source, code.source("plan.h")).unwrap();
@@ -199,7 +202,7 @@ fn weights_at_home_do_not_flatten_the_picture() {
     let pools = Pools::new([Pool::on_chip("l1", 70), Pool::off_chip("ddr")]).unwrap();
     let plan = Planner::new().alignment(1).place(&graph, &pools).unwrap();
     assert!(plan.used[1] > 1 << 40);
-    let picture = svg::of_pools(&graph, &plan);
+    let picture = svg::write(&PlanView::of_pools(&graph, &plan), Colour::Kind);
     assert!(!picture.contains(">weights\n"), "{picture}");
     assert!(
         picture.contains(">\nimage\n") && picture.contains("shown: only tensors that come and go"),
@@ -228,7 +231,7 @@ fn many_places_are_bounded() {
         let (from, to) = (PoolId::new(1), PoolId::new(0));
         plan.transfers.push(plimsoll::Transfer { tensor, step: 0, due: 0, from, to, bytes: 1 });
     }
-    let picture = svg::of_pools(&graph, &plan);
+    let picture = svg::write(&PlanView::of_pools(&graph, &plan), Colour::Kind);
     assert_eq!(count(&picture, "title"), 1 + 20_000);
     assert_eq!(count(&picture, "polygon"), 4_000);
 }

@@ -1,6 +1,6 @@
 use plimsoll::export::json::{DocumentError, FORMAT, POOL_FORMAT, PlanDocument, PoolPlanDocument, format_of};
 use plimsoll::import::ImportOptions;
-use plimsoll::{Graph, Loading, Planner, Pool, PoolPlan, Pools, SharingLevel, Stop};
+use plimsoll::{Graph, Loading, PlanView, Planner, Pool, PoolPlan, Pools, SharingLevel, Stop};
 use serde_json::{Value, json};
 
 use crate::pool_fixture;
@@ -245,11 +245,13 @@ fn broken_documents_are_refused_or_read() {
         read += 1;
         // Whatever it claims can be shown.
         let _ = plan.routes();
-        let _ = plimsoll::report::svg::of_pools(&graph, &plan);
-        let _ = plimsoll::report::html::of_pools(&graph, &plan);
-        let _ = plimsoll::report::trace::of_pools(&graph, &plan);
-        let _ = plimsoll::report::text::summary_of_pools(&graph, &plan, None);
-        let _ = plimsoll::export::c_code::CCode::of_pools(&graph, &plan, None).source("plan.h");
+        let _ =
+            plimsoll::report::svg::write(&PlanView::of_pools(&graph, &plan), plimsoll::report::Colour::Kind);
+        let _ = plimsoll::report::html::write(&PlanView::of_pools(&graph, &plan));
+        let _ = plimsoll::report::trace::write(&PlanView::of_pools(&graph, &plan));
+        let _ = plimsoll::report::text::summary(&PlanView::of_pools(&graph, &plan), None);
+        let _ =
+            plimsoll::export::c_code::CCode::new(&PlanView::of_pools(&graph, &plan), None).source("plan.h");
         let again = PoolPlanDocument::of_graph(&graph, &plan, &ImportOptions::default());
         assert_eq!(again.to_plan(&graph).unwrap(), plan);
     }

@@ -4,8 +4,8 @@
 use crate::support::sharing;
 use plimsoll::report::{html, trace};
 use plimsoll::{
-    Graph, Limits, Loading, Occupant, Planner, Pool, PoolId, PoolPlan, Pools, Residency, SharingLevel,
-    TensorSpec, Transfer,
+    Graph, Limits, Loading, Occupant, PlanView, Planner, Pool, PoolId, PoolPlan, Pools, Residency,
+    SharingLevel, TensorSpec, Transfer,
 };
 use serde_json::Value;
 
@@ -16,19 +16,19 @@ use crate::trace::{counter, events};
 #[test]
 fn data_of_a_plan() {
     let graph = pool_fixture::graph();
-    let page = html::of_pools(&graph, &pool_fixture::plan(&graph));
+    let page = html::write(&PlanView::of_pools(&graph, &pool_fixture::plan(&graph)));
     insta::assert_snapshot!("pool_plan.html.json", serde_json::to_string_pretty(&data(&page)).unwrap());
-    assert_eq!(page, html::of_pools(&graph, &pool_fixture::plan(&graph)));
+    assert_eq!(page, html::write(&PlanView::of_pools(&graph, &pool_fixture::plan(&graph))));
 }
 
 #[test]
 fn traces() {
     let graph = pool_fixture::graph();
-    let text = trace::of_pools(&graph, &pool_fixture::plan(&graph));
+    let text = trace::write(&PlanView::of_pools(&graph, &pool_fixture::plan(&graph)));
     events(&text);
     insta::assert_snapshot!("pool_plan.trace.json", text);
     // A copy ahead of time has a duration, in steps.
-    let early = events(&trace::of_pools(&graph, &pool_fixture::early_plan(&graph)));
+    let early = events(&trace::write(&PlanView::of_pools(&graph, &pool_fixture::early_plan(&graph))));
     let copies: Vec<&Value> = early.iter().filter(|one| one["cat"] == "copy").collect();
     assert_eq!(copies.len(), 2);
     assert_eq!([&copies[1]["ts"], &copies[1]["dur"]], [&Value::from(3), &Value::from(1)]);
@@ -39,12 +39,12 @@ fn traces() {
 #[test]
 fn bytes_of_each_step() {
     let graph = pool_fixture::graph();
-    let told = data(&html::of_pools(&graph, &pool_fixture::plan(&graph)));
+    let told = data(&html::write(&PlanView::of_pools(&graph, &pool_fixture::plan(&graph))));
     let of = |pool: usize, which: &str| at_each_step(&told["pools"][pool]["traffic"][which], 5);
     assert_eq!(of(2, "inPlace"), [3072, 1024, 1024 + 64 + 64, 0, 10]);
     assert_eq!(of(2, "copied"), [0, 0, 4096, 0, 4096]);
     assert_eq!(of(0, "inPlace"), [0, 0, 0, 0, 200]);
-    let early = data(&html::of_pools(&graph, &pool_fixture::early_plan(&graph)));
+    let early = data(&html::write(&PlanView::of_pools(&graph, &pool_fixture::early_plan(&graph))));
     let copied = at_each_step(&early["pools"][2]["traffic"]["copied"], 5);
     assert_eq!(copied, [0, 0, 4096, 4096, 0], "under way while step 3 runs");
 }
@@ -68,9 +68,9 @@ fn steps_add_up_to_what_the_plan_says() {
         let Ok(plan) = planner.place(&graph, &pools) else { continue };
         (plans, copies, shared) =
             (plans + 1, copies + plan.transfers.len(), shared + usize::from(!plan.aliases.is_empty()));
-        let told = data(&html::of_pools(&graph, &plan));
+        let told = data(&html::write(&PlanView::of_pools(&graph, &plan)));
         let steps = plan.order.len() as u64;
-        let traced = events(&trace::of_pools(&graph, &plan));
+        let traced = events(&trace::write(&PlanView::of_pools(&graph, &plan)));
         for pool in pools.ids() {
             let (one, number) = (&told["pools"][pool.index()], pool.index() as u64);
             let moved = sum(&one["traffic"]["inPlace"], steps) + sum(&one["traffic"]["copied"], steps);
@@ -98,7 +98,7 @@ fn steps_add_up_to_what_the_plan_says() {
 #[test]
 fn what_is_at_home_throughout_is_not_drawn() {
     let graph = pool_fixture::graph();
-    let told = data(&html::of_pools(&graph, &pool_fixture::plan(&graph)));
+    let told = data(&html::write(&PlanView::of_pools(&graph, &pool_fixture::plan(&graph))));
     let buffers = &told["buffers"];
     let rows = |name: &str| {
         let names = buffers["name"].as_array().unwrap();
@@ -146,10 +146,10 @@ fn long(count: u32) -> (Graph, PoolPlan) {
 #[test]
 fn a_thousand_tensors_fit_a_third_of_a_megabyte() {
     let (graph, plan) = long(1000);
-    let page = html::of_pools(&graph, &plan);
+    let page = html::write(&PlanView::of_pools(&graph, &plan));
     assert_eq!(data(&page)["buffers"]["name"].as_array().unwrap().len(), 2000);
     assert!(page.len() < 350_000, "{}", page.len());
-    let text = trace::of_pools(&graph, &plan);
+    let text = trace::write(&PlanView::of_pools(&graph, &plan));
     assert_eq!(events(&text).iter().filter(|one| one["cat"] == "copy").count(), 1000);
     assert!(text.len() < 1_000_000, "{}", text.len());
 }
@@ -161,6 +161,6 @@ fn copies_of_one_step_have_time_each() {
     for one in &mut plan.transfers {
         (one.step, one.due) = (7, 7);
     }
-    let events = events(&trace::of_pools(&graph, &plan));
+    let events = events(&trace::write(&PlanView::of_pools(&graph, &plan)));
     assert_eq!(events.iter().filter(|one| one["cat"] == "copy").count(), 1500);
 }

@@ -1,5 +1,5 @@
 use plimsoll::report::{Colour, svg};
-use plimsoll::{Buffer, Graph, LiveRange, Placement, Plan, Problem};
+use plimsoll::{Buffer, Graph, LiveRange, Placement, Plan, PlanView, Problem};
 use svg_parser::node::element::tag::Type;
 use svg_parser::parser::Event;
 
@@ -29,7 +29,10 @@ pub fn count(picture: &str, name: &str) -> usize {
 #[test]
 fn graph_plan() {
     let graph = fixture::graph();
-    insta::assert_snapshot!("graph_plan.svg", svg::of_graph(&graph, &fixture::plan(&graph)));
+    insta::assert_snapshot!(
+        "graph_plan.svg",
+        svg::write(&PlanView::of_plan(&graph, &fixture::plan(&graph)), Colour::Kind)
+    );
 }
 
 #[test]
@@ -37,7 +40,7 @@ fn problem_plan() {
     let problem = fixture::problem();
     insta::assert_snapshot!(
         "problem_plan.svg",
-        svg::of_problem("four", &problem, &fixture::solution(&problem))
+        svg::write(&PlanView::of_solution("four", &problem, &fixture::solution(&problem)), Colour::Kind)
     );
 }
 
@@ -45,22 +48,29 @@ fn problem_plan() {
 #[test]
 fn every_buffer_that_takes_room_is_drawn() {
     let graph = fixture::graph();
-    assert_eq!(count(&svg::of_graph(&graph, &fixture::plan(&graph)), "title"), 1 + 8);
+    assert_eq!(
+        count(&svg::write(&PlanView::of_plan(&graph, &fixture::plan(&graph)), Colour::Kind), "title"),
+        1 + 8
+    );
     let problem = fixture::problem();
-    let picture = svg::of_problem("four", &problem, &fixture::solution(&problem));
+    let picture =
+        svg::write(&PlanView::of_solution("four", &problem, &fixture::solution(&problem)), Colour::Kind);
     assert_eq!(count(&picture, "title"), 1 + 3, "one of four is empty");
     let (problem, solution) = fixture::stacked(200);
-    assert_eq!(count(&svg::of_problem("", &problem, &solution), "title"), 1 + 200);
+    assert_eq!(
+        count(&svg::write(&PlanView::of_solution("", &problem, &solution), Colour::Kind), "title"),
+        1 + 200
+    );
 }
 
 #[test]
 fn pictures_of_nothing_are_pictures() {
     let empty = Graph::builder("").build().unwrap();
-    let picture = svg::of_graph(&empty, &Plan::unplaced(&empty));
+    let picture = svg::write(&PlanView::of_plan(&empty, &Plan::unplaced(&empty)), Colour::Kind);
     assert_eq!(count(&picture, "title"), 1);
     let problem = Problem::new(vec![Buffer::new(0, 0..1)]).unwrap().with_capacity(Some(0));
     let solution = plimsoll::Planner::new().solve(&problem).unwrap();
-    let other = svg::of_problem("", &problem, &solution);
+    let other = svg::write(&PlanView::of_solution("", &problem, &solution), Colour::Kind);
     assert_eq!(count(&other, "title"), 1);
     for picture in [picture, other] {
         assert!(!picture.contains("NaN") && !picture.contains("inf"), "{picture}");
@@ -72,7 +82,7 @@ fn the_largest_numbers_have_a_place() {
     let problem =
         Problem::new(vec![Buffer::new(u64::MAX, 0..u32::MAX)]).unwrap().with_capacity(Some(u64::MAX));
     let solution = plimsoll::Planner::new().solve(&problem).unwrap();
-    let picture = svg::of_problem("", &problem, &solution);
+    let picture = svg::write(&PlanView::of_solution("", &problem, &solution), Colour::Kind);
     assert_eq!(count(&picture, "title"), 2);
     assert!(picture.len() < 20_000, "{}", picture.len());
 }
@@ -88,14 +98,14 @@ fn wrong_plans_are_drawn() {
     );
     plan.tensors[0] = Some(Placement { offset: u64::MAX, bytes: 9, live: (7..8).into() });
     plan.order.truncate(1);
-    assert_eq!(count(&svg::of_graph(&graph, &plan), "title"), 1 + 8);
+    assert_eq!(count(&svg::write(&PlanView::of_plan(&graph, &plan), Colour::Kind), "title"), 1 + 8);
 }
 
 #[test]
 fn shared_plan() {
     let (graph, plan) = fixture::shared();
     assert_eq!(plan.aliases.len(), 5, "{:?}", plan.aliases);
-    let picture = svg::coloured(&graph, &plan, Colour::Operator);
+    let picture = svg::write(&PlanView::of_plan(&graph, &plan), Colour::Operator);
     insta::assert_snapshot!("shared_plan.svg", picture);
     // The picture's own, one for each of eight rectangles, and one for all that is hatched.
     assert_eq!(count(&picture, "title"), 1 + 8 + 5);
@@ -119,17 +129,17 @@ fn the_rarest_types_share_a_colour() {
     }
     let graph = net.build().unwrap();
     let plan = plimsoll::Planner::new().plan(&graph).unwrap();
-    let picture = svg::coloured(&graph, &plan, Colour::Operator);
+    let picture = svg::write(&PlanView::of_plan(&graph, &plan), Colour::Operator);
     let legend = |name: &str| picture.contains(&format!("\n{name}\n"));
     assert_eq!((0..12).filter(|number| legend(&format!("Type{number}"))).count(), 10, "{picture}");
     assert!(legend("others") && !legend("Type0") && !legend("no operator"));
-    assert!(!svg::of_graph(&graph, &plan).contains("\nothers\n"));
+    assert!(!svg::write(&PlanView::of_plan(&graph, &plan), Colour::Kind).contains("\nothers\n"));
 }
 
 #[test]
 fn pictures_are_for_light_and_dark_and_for_readers() {
     let graph = fixture::graph();
-    let picture = svg::of_graph(&graph, &fixture::plan(&graph));
+    let picture = svg::write(&PlanView::of_plan(&graph, &fixture::plan(&graph)), Colour::Kind);
     assert_eq!(picture.matches("@media(prefers-color-scheme:dark)").count(), 1);
     assert!(picture.contains("aria-labelledby=\"plimsoll-title plimsoll-desc\""));
     assert!(picture.contains("The bound is set at step 1 by 3 buffers"), "{picture}");
@@ -139,7 +149,7 @@ fn pictures_are_for_light_and_dark_and_for_readers() {
 #[test]
 fn ten_thousand_buffers_make_two_megabytes() {
     let (problem, solution) = fixture::stacked(10_000);
-    let picture = svg::of_problem("many", &problem, &solution);
+    let picture = svg::write(&PlanView::of_solution("many", &problem, &solution), Colour::Kind);
     assert!(picture.len() < 2_500_000, "{}", picture.len());
     let empty = problem.buffers().iter().filter(|buffer| buffer.size() == 0).count();
     assert_eq!(count(&picture, "title"), 1 + 10_000 - empty);
@@ -148,7 +158,7 @@ fn ten_thousand_buffers_make_two_megabytes() {
 #[test]
 fn many_buffers_are_bounded() {
     let (problem, solution) = fixture::stacked(65_000);
-    let picture = svg::of_problem("many", &problem, &solution);
+    let picture = svg::write(&PlanView::of_solution("many", &problem, &solution), Colour::Kind);
     assert_eq!((count(&picture, "title"), count(&picture, "path")), (1 + 10_000, 1));
     assert!(picture.len() < 4_500_000, "{}", picture.len());
     // The few left without room for a byte count among the smallest.
@@ -163,7 +173,7 @@ fn names_cannot_break_the_picture() {
     net.output(a);
     let graph = net.build().unwrap();
     let plan = plimsoll::Planner::new().plan(&graph).unwrap();
-    let picture = svg::of_graph(&graph, &plan);
+    let picture = svg::write(&PlanView::of_plan(&graph, &plan), Colour::Kind);
     assert_eq!((count(&picture, "script"), count(&picture, "title")), (0, 2));
     assert!(picture.contains("&lt;/title&gt;\u{fffd}&amp;amp;\u{fffd}"), "{picture}");
     assert!(picture.chars().all(|c| c == '\n' || !c.is_control()));
@@ -173,7 +183,8 @@ fn names_cannot_break_the_picture() {
 fn a_capacity_far_away_does_not_flatten_the_picture() {
     let problem = |capacity| fixture::problem().with_capacity(Some(capacity));
     let solution = fixture::solution(&problem(0));
-    let picture = |capacity| svg::of_problem("four", &problem(capacity), &solution);
+    let picture =
+        |capacity| svg::write(&PlanView::of_solution("four", &problem(capacity), &solution), Colour::Kind);
     assert_eq!(count(&picture(256), "polyline"), 3);
     assert_eq!(count(&picture(1 << 40), "polyline"), 2);
     assert!(picture(1 << 40).contains("capacity 1.00 TiB"));

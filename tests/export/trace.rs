@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll::report::trace;
-use plimsoll::{Buffer, Graph, Liveness, Plan, Planner, Problem, Variables};
+use plimsoll::{Buffer, Graph, Liveness, Plan, PlanView, Planner, Problem, Variables};
 use serde_json::Value;
 
 use crate::fixture;
@@ -67,7 +67,7 @@ pub fn counter(events: &[Value], pid: u64, name: &str, steps: u64) -> Vec<u64> {
 #[test]
 fn graph_plan() {
     let graph = fixture::graph();
-    let text = trace::of_graph(&graph, &fixture::plan(&graph));
+    let text = trace::write(&PlanView::of_plan(&graph, &fixture::plan(&graph)));
     insta::assert_snapshot!("graph_plan.trace.json", text);
     let events = events(&text);
     let slices: Vec<&str> =
@@ -78,7 +78,8 @@ fn graph_plan() {
 #[test]
 fn problem_plan() {
     let problem = fixture::problem();
-    let events = events(&trace::of_problem("four", &problem, &fixture::solution(&problem)));
+    let events =
+        events(&trace::write(&PlanView::of_solution("four", &problem, &fixture::solution(&problem))));
     assert_eq!(counter(&events, 1, "live", 6), [96, 128, 96, 96, 64, 0]);
     assert_eq!(counter(&events, 1, "arena in use", 6), [96, 128, 128, 128, 64, 0]);
     assert_eq!(counter(&events, 1, "lower bound", 6), [128; 6]);
@@ -105,7 +106,7 @@ fn the_order_of_the_file_is_beside_the_plan() {
     let graph = net.build().unwrap();
     let plan = Planner::new().plan(&graph).unwrap();
     assert_ne!(plan.order, graph.program_order());
-    let events = events(&trace::of_graph(&graph, &plan));
+    let events = events(&trace::write(&PlanView::of_plan(&graph, &plan)));
     for (pid, order) in [(1, plan.order.as_slice()), (2, graph.program_order())] {
         let live = Liveness::new(&graph, order, 1, Variables::Arena).unwrap().live_bytes();
         assert_eq!(counter(&events, pid, "live", 5), live);
@@ -116,11 +117,12 @@ fn the_order_of_the_file_is_beside_the_plan() {
 #[test]
 fn traces_of_anything_are_traces() {
     let empty = Graph::builder("</script>\u{0}\"").build().unwrap();
-    events(&trace::of_graph(&empty, &Plan::unplaced(&empty)));
+    events(&trace::write(&PlanView::of_plan(&empty, &Plan::unplaced(&empty))));
     let (graph, plan) = fixture::shared();
-    let shared = events(&trace::of_graph(&graph, &plan));
+    let shared = events(&trace::write(&PlanView::of_plan(&graph, &plan)));
     assert_eq!(*counter(&shared, 1, "live", 6).iter().max().unwrap(), plan.arena_bytes);
     let problem = Problem::new(vec![Buffer::new(u64::MAX, 7..u32::MAX)]).unwrap();
-    let all = events(&trace::of_problem("", &problem, &Planner::new().solve(&problem).unwrap()));
+    let all =
+        events(&trace::write(&PlanView::of_solution("", &problem, &Planner::new().solve(&problem).unwrap())));
     assert_eq!(counter(&all, 1, "live", 8), [0, 0, 0, 0, 0, 0, 0, u64::MAX]);
 }

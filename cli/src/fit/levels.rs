@@ -4,7 +4,7 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 use plimsoll::import::Imported;
-use plimsoll::{Error, Graph, Problem, ScheduleMode, SharingLevel};
+use plimsoll::{Error, Graph, Planner, Problem, ScheduleMode, SharingLevel};
 use serde::{Serialize, Serializer};
 
 use super::families::{Families, short_name};
@@ -106,18 +106,10 @@ impl Row {
 type LevelArenas = ([u64; LEVELS.len()], u64);
 
 fn of_graph(graph: &Graph, arguments: &FitArguments, bar: &ProgressBar) -> Result<LevelArenas, Failure> {
-    let planner = || {
-        let planner = arguments.target.planner(arguments.reading.planner());
-        planner.effort(arguments.searching.effort.into()).limits(arguments.searching.limits(bar))
-    };
-    let mut arenas = [u64::MAX; LEVELS.len()];
-    for (level, name) in LEVELS[..STRATEGIES].iter().enumerate() {
-        let planner = planner().order(ScheduleMode::Program).strategy(arguments.searching.strategy(name)?);
-        if let Some(plan) = unless_refused(graph.name(), planner.plan(graph), bar)? {
-            arenas[level] = plan.arena_bytes;
-        }
-    }
-    let plan_ordered = |sharing| planner().order(arguments.order_of_tables()).share(sharing).plan(graph);
+    let solve = |planner: Planner| Ok(planner.order(ScheduleMode::Program).plan(graph)?.arena_bytes);
+    let mut arenas = by_strategy(graph.name(), arguments, bar, solve)?;
+    let order = arguments.order_of_tables();
+    let plan_ordered = |sharing| planner(arguments, bar).order(order).share(sharing).plan(graph);
     let last = plan_ordered(SharingLevel::All)?;
     arenas[STRATEGIES] = plan_ordered(SharingLevel::None)?.arena_bytes;
     arenas[STRATEGIES + 1] = last.arena_bytes;
@@ -131,34 +123,36 @@ fn of_problem(
     arguments: &FitArguments,
     bar: &ProgressBar,
 ) -> Result<LevelArenas, Failure> {
-    let mut arenas = [u64::MAX; LEVELS.len()];
     let mut bound = 0;
-    for (level, name) in LEVELS[..STRATEGIES].iter().enumerate() {
-        let planner = arguments
-            .reading
-            .planner()
-            .effort(arguments.searching.effort.into())
-            .limits(arguments.searching.limits(bar));
-        let planner = planner.strategy(arguments.searching.strategy(name)?);
-        if let Some(solution) = unless_refused("", planner.solve(problem), bar)? {
-            (arenas[level], bound) = (solution.height, solution.lower_bound.bytes);
-        }
-    }
-    Ok((arenas, bound))
+    let solve = |planner: Planner| {
+        let solution = planner.solve(problem)?;
+        bound = solution.lower_bound.bytes;
+        Ok(solution.height)
+    };
+    Ok((by_strategy("", arguments, bar, solve)?, bound))
 }
 
-/// Turns the refusal of a strategy, e.g. of fixed offsets or gaps, into a note and no result; a later
-/// level accepts the input.
-fn unless_refused<T>(
+fn planner(arguments: &FitArguments, bar: &ProgressBar) -> Planner {
+    let planner = arguments.target.planner(arguments.reading.planner());
+    planner.effort(arguments.searching.effort).limits(arguments.searching.limits(bar))
+}
+
+/// Arena sizes by strategy. A strategy may refuse an input, e.g. for fixed offsets or gaps: a note says so,
+/// and the level has no result; a later level accepts the input.
+fn by_strategy(
     model: &str,
-    result: plimsoll::Result<T>,
+    arguments: &FitArguments,
     bar: &ProgressBar,
-) -> Result<Option<T>, Failure> {
-    match result {
-        Err(refusal @ Error::Refused { .. }) => {
-            bar.suspend(|| report_note(&format!("{model}: {refusal}")));
-            Ok(None)
+    mut solve: impl FnMut(Planner) -> plimsoll::Result<u64>,
+) -> Result<[u64; LEVELS.len()], Failure> {
+    let mut arenas = [u64::MAX; LEVELS.len()];
+    for (arena, name) in arenas.iter_mut().zip(&LEVELS[..STRATEGIES]) {
+        match solve(planner(arguments, bar).strategy(arguments.searching.strategy(name)?)) {
+            Err(refusal @ Error::Refused { .. }) => {
+                bar.suspend(|| report_note(&format!("{model}: {refusal}")));
+            }
+            bytes => *arena = bytes?,
         }
-        result => Ok(Some(result?)),
     }
+    Ok(arenas)
 }

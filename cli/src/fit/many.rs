@@ -1,9 +1,7 @@
 //! Tables of several networks: their arena sizes, and the capacities that they fit.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
 use plimsoll::files;
 use plimsoll::import;
 
@@ -11,56 +9,44 @@ use super::families::Families;
 use super::levels::{LEVELS, Row};
 use super::{plot, shares};
 use crate::arguments::FitArguments;
-use crate::inputs::{check_all_read, check_outputs, error_at, expand, import_error, read_one_of_several};
+use crate::batch::Batch;
+use crate::inputs::{check_outputs, error_at};
 use crate::outcome::{Failure, Outcome};
-use crate::output::{csv_text, one_line, print, progress, report_error, table};
+use crate::output::{csv_text, one_line, print, table};
 
 pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
     let families = match &arguments.families {
         Some(path) => Families::read(path)?,
         None => Families::default(),
     };
-    let files = expand(&arguments.inputs)?;
-    check_outputs(&arguments.outputs(), files.iter().chain(&arguments.families).map(PathBuf::as_path))?;
-    let bar = progress(files.len());
-    let mut rows = Vec::new();
-    let mut failures = 0;
-    let mut unused = arguments.reading.dims.iter().map(|(name, _)| name.clone()).collect();
-    for file in &files {
-        bar.set_message(file.display().to_string());
-        match row(file, arguments, &families, &mut unused, &bar) {
-            Ok(row) => rows.push(row),
-            Err(failure) => {
-                failures += 1;
-                bar.suspend(|| report_error(&failure));
-            }
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
+    let mut batch = Batch::new(&arguments.inputs, &arguments.reading, 1)?;
+    let files = batch.files.iter().chain(&arguments.families);
+    check_outputs(&arguments.outputs(), files.map(PathBuf::as_path))?;
+    let rows = batch.run(|batch, file| {
+        let row = row(batch, file, arguments, &families);
+        batch.bar.inc(1);
+        row
+    });
     write_files(arguments, &rows)?;
     if !rows.is_empty() {
         let tables = shares::markdown(&rows, &arguments.capacity, arguments.families.is_some());
         print(&format!("{}\n\n{tables}", arena_table(&rows)))?;
     }
-    check_all_read(failures, files.len(), &unused)?;
+    batch.check()?;
     Ok(Outcome::Positive)
 }
 
 fn row(
+    batch: &Batch<'_>,
     file: &Path,
     arguments: &FitArguments,
     families: &Families,
-    unused: &mut BTreeSet<String>,
-    bar: &ProgressBar,
 ) -> Result<Row, Failure> {
     if arguments.target.is_given() {
-        return Row::of_target(file, arguments, families, bar);
+        return Row::of_target(file, arguments, families, &batch.bar);
     }
-    let read = |options: &_| import::read(file, options);
-    let imported = read_one_of_several(arguments.reading.import_options(), unused, read)
-        .map_err(|error| import_error(file, error))?;
-    Row::of(file, &imported, arguments, families, bar).map_err(|error| error_at(file, &error))
+    let imported = batch.read(file, |options| import::read(file, options))?;
+    Row::of(file, &imported, arguments, families, &batch.bar).map_err(|error| error_at(file, &error))
 }
 
 fn write_files(arguments: &FitArguments, rows: &[Row]) -> Result<(), Failure> {
@@ -88,23 +74,21 @@ fn write_files(arguments: &FitArguments, rows: &[Row]) -> Result<(), Failure> {
 /// Table with a row per network: arena size in bytes by level.
 fn arena_table(rows: &[Row]) -> comfy_table::Table {
     let header: Vec<&str> = ["model", "weights"].into_iter().chain(LEVELS).chain(["lower bound"]).collect();
-    let mut table = table(&header, 1);
-    for row in rows {
+    let rows = rows.iter().map(|row| {
         let figures = row.arenas.iter().chain([&row.lower_bound]).map(ToString::to_string);
-        table.add_row([one_line(&row.model), row.weights.to_string()].into_iter().chain(figures));
-    }
-    table
+        [one_line(&row.model), row.weights.to_string()].into_iter().chain(figures)
+    });
+    table(&header, 1, rows)
 }
 
 fn csv_of(rows: &[Row]) -> Result<String, Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let header = ["input", "model", "family", "weights"].into_iter().chain(LEVELS);
-    writer.write_record(header.chain(["lower_bound", "proven"]))?;
-    for row in rows {
+    let header: Vec<&str> = header.chain(["lower_bound", "proven"]).collect();
+    let rows = rows.iter().map(|row| {
         let first = [row.input.clone(), row.model.clone(), row.family.clone(), row.weights.to_string()];
         let arenas = row.arenas.iter().map(ToString::to_string);
         let last = [row.lower_bound.to_string(), row.proven.to_string()];
-        writer.write_record(first.into_iter().chain(arenas).chain(last))?;
-    }
-    csv_text(writer)
+        first.into_iter().chain(arenas).chain(last)
+    });
+    csv_text(&header, rows)
 }

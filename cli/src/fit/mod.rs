@@ -17,9 +17,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use indicatif::ProgressBar;
+use plimsoll::report::text::short_bytes;
 use plimsoll::{Planner, ScheduleMode, Tensor, TensorKind};
 
-use crate::arguments::{FitArguments, OrderArgument};
+use crate::arguments::FitArguments;
 use crate::outcome::{Failure, Outcome};
 use crate::output::one_line;
 
@@ -54,16 +55,16 @@ fn kind_of(tensor: &Tensor) -> &'static str {
 impl FitArguments {
     /// Planner with the order, sharing, target and limits of the options.
     fn planner(&self, bar: &ProgressBar) -> Planner {
-        let planner = self.reading.planner().order(self.order.into()).share(self.share.into());
-        self.target.planner(planner).effort(self.searching.effort.into()).limits(self.searching.limits(bar))
+        let planner = self.reading.planner().order(self.order).share(self.share);
+        self.target.planner(planner).effort(self.searching.effort).limits(self.searching.limits(bar))
     }
 
     /// Operator order of the tables' last levels. It is never the program order, because tables show
     /// how much a better order saves.
     fn order_of_tables(&self) -> ScheduleMode {
         match self.order {
-            OrderArgument::Optimal => ScheduleMode::Optimal,
-            OrderArgument::Auto | OrderArgument::File => ScheduleMode::Auto,
+            ScheduleMode::Program => ScheduleMode::Auto,
+            order => order,
         }
     }
 
@@ -72,6 +73,9 @@ impl FitArguments {
         all.into_iter().flatten().cloned().collect()
     }
 }
+
+/// Number of tensors and of remedies that a report lists.
+const SHOWN: usize = 10;
 
 /// Text of a report with a key and a value in each line.
 #[derive(Default)]
@@ -83,5 +87,17 @@ impl ReportLines {
     fn add(&mut self, key: &str, value: &str) {
         writeln!(self.text, "{:<12} {}", one_line(key), one_line(value))
             .expect("writing to a string cannot fail");
+    }
+
+    /// Adds the first [`SHOWN`] of these entries: a size, and a text about it.
+    fn add_list(&mut self, entries: &[(u64, String)]) {
+        let (shown, rest) = entries.split_at(entries.len().min(SHOWN));
+        for (bytes, text) in shown {
+            self.add("", &format!("{:>11}  {text}", short_bytes(*bytes)));
+        }
+        if !rest.is_empty() {
+            let total = rest.iter().map(|(bytes, _)| *bytes).fold(0, u64::saturating_add);
+            self.add("", &format!("and {} more, {} in total", rest.len(), short_bytes(total)));
+        }
     }
 }

@@ -30,7 +30,7 @@ pub struct NetworkFit {
     /// Proven lower bound on `arena`.
     pub arena_lower_bound: u64,
     /// Traffic of the backing store per run if every tensor is there.
-    pub before: TrafficBytes,
+    pub before: Traffic,
     /// The placement; none if the network cannot run in these memories.
     pub placed: Option<PlacementSummary>,
     /// Reason why the network cannot run in these memories.
@@ -44,7 +44,7 @@ pub struct NetworkFit {
 #[derive(Serialize)]
 pub struct PlacementSummary {
     /// Traffic of the backing store per run.
-    pub after: TrafficBytes,
+    pub after: Traffic,
     /// Cost of a run, by the costs of the pools.
     pub cost: u64,
     pub lower_bound: u64,
@@ -62,25 +62,6 @@ pub struct PlacementSummary {
     pub moved: Vec<TensorTraffic>,
 }
 
-/// Traffic per run in bytes.
-#[derive(Clone, Copy, Serialize)]
-pub struct TrafficBytes {
-    pub read: u64,
-    pub written: u64,
-}
-
-impl From<Traffic> for TrafficBytes {
-    fn from(traffic: Traffic) -> Self {
-        Self { read: traffic.read, written: traffic.written }
-    }
-}
-
-impl TrafficBytes {
-    pub fn total(self) -> u64 {
-        self.read.saturating_add(self.written)
-    }
-}
-
 /// Use of one memory by a placement.
 #[derive(Serialize)]
 pub struct PoolUse {
@@ -88,7 +69,7 @@ pub struct PoolUse {
     pub capacity: Option<u64>,
     /// End of the topmost buffer.
     pub filled: u64,
-    pub traffic: TrafficBytes,
+    pub traffic: Traffic,
 }
 
 impl NetworkFit {
@@ -127,8 +108,7 @@ impl NetworkFit {
         check_no_fixed_offsets(graph)?;
         let plan = planner.plan(graph)?;
         let backing_store_only = Pools::new([Pool::off_chip("backing-store")])?;
-        let before =
-            planner.place_in_order(graph, &plan.order, &backing_store_only)?.backing_store_traffic().into();
+        let before = planner.place_in_order(graph, &plan.order, &backing_store_only)?.backing_store_traffic();
         let align = align.max(pools.list()[0].offset_alignment());
         Ok(Self {
             model: graph.name().to_owned(),
@@ -175,10 +155,10 @@ impl PlacementSummary {
             name: pool.name().to_owned(),
             capacity: pool.bytes(),
             filled,
-            traffic: traffic.into(),
+            traffic,
         });
         Self {
-            after: plan.backing_store_traffic().into(),
+            after: plan.backing_store_traffic(),
             cost: plan.cost,
             lower_bound: plan.lower_bound,
             floor: plan.unavoidable_cost,

@@ -1,31 +1,25 @@
 //! Networks in the memories of one target: a report on one network, a table of several.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use comfy_table::Table;
 use cpu_time::ProcessTime;
-use indicatif::ProgressBar;
-use plimsoll::Pools;
 use plimsoll::files;
 use plimsoll::import::Imported;
 use plimsoll::report::text::{bytes, percent, short_bytes};
+use plimsoll::{Pools, Traffic};
 use serde::Serialize;
 
 use super::ReportLines;
 use super::help::{self, Help};
-use super::placed::{NetworkFit, PlacementSummary, TrafficBytes};
+use super::placed::{NetworkFit, PlacementSummary};
 use super::traffic::TensorTraffic;
 use crate::arguments::FitArguments;
-use crate::inputs::{
-    check_all_read, check_outputs, error_at, expand, import_error, read_one_of_several, read_with_scratch,
-};
+use crate::batch::Batch;
+use crate::inputs::{check_outputs, error_at, read_with_scratch};
 use crate::outcome::{Failure, Outcome};
-use crate::output::{csv_text, one_line, print, progress, report_error, report_notes, table};
+use crate::output::{csv_text, one_line, print, report_notes, table};
 use crate::target::scratch_line;
-
-/// Number of tensors that a report lists.
-const SHOWN: usize = 10;
 
 /// Everything about one network.
 #[derive(Serialize)]
@@ -41,27 +35,16 @@ struct NetworkReport {
 
 pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
     let pools = arguments.memory.pools()?;
-    let files = expand(&arguments.inputs)?;
-    check_outputs(&arguments.outputs(), files.iter().map(PathBuf::as_path).chain(arguments.memory.files()))?;
+    let mut batch = Batch::new(&arguments.inputs, &arguments.reading, 1)?;
+    let files = batch.files.iter().map(PathBuf::as_path);
+    check_outputs(&arguments.outputs(), files.chain(arguments.memory.files()))?;
     let is_single = matches!(arguments.inputs.as_slice(), [input] if !input.is_dir());
-    let bar = progress(files.len());
-    let context = Context { arguments, pools: &pools, is_single, bar: &bar };
-    let mut reports = Vec::new();
-    let mut failures = 0;
-    let mut unused = arguments.reading.dims.iter().map(|(name, _)| name.clone()).collect();
     let start = ProcessTime::now();
-    for file in &files {
-        bar.set_message(file.display().to_string());
-        match context.report(file, &mut unused) {
-            Ok(report) => reports.push(report),
-            Err(failure) => {
-                failures += 1;
-                bar.suspend(|| report_error(&failure));
-            }
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
+    let reports = batch.run(|batch, file| {
+        let report = report(batch, file, arguments, &pools, is_single);
+        batch.bar.inc(1);
+        report
+    });
     write_files(arguments, &reports)?;
     if let ([report], true) = (reports.as_slice(), is_single) {
         print(&text(report, &pools, start.elapsed().as_secs_f64()))?;
@@ -69,54 +52,38 @@ pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
     } else if !reports.is_empty() {
         print(&format!("{}\n", overview(&reports)))?;
     }
-    check_all_read(failures, files.len(), &unused)?;
+    batch.check()?;
     let fits = |fit: &NetworkFit| if arguments.weights { fit.all_fits } else { fit.activations_fit };
     Ok(Outcome::of(reports.iter().all(|report| fits(&report.fit))))
 }
 
-/// Common data of all networks.
-struct Context<'a> {
-    arguments: &'a FitArguments,
-    pools: &'a Pools,
-    /// True if there is only one network, for which remedies are searched.
+/// Report on one network. Remedies are searched if it is the only one.
+fn report(
+    batch: &Batch<'_>,
+    file: &Path,
+    arguments: &FitArguments,
+    pools: &Pools,
     is_single: bool,
-    bar: &'a ProgressBar,
-}
-
-impl Context<'_> {
-    fn report(&self, file: &Path, unused: &mut BTreeSet<String>) -> Result<NetworkReport, Failure> {
-        let Context { arguments, pools, is_single, bar } = *self;
-        if arguments.target.is_given() {
-            return self.report_for_target(file);
-        }
-        let read = |options: &_| read_with_scratch(file, options);
-        let input = read_one_of_several(arguments.reading.import_options(), unused, read);
-        let input = input.map_err(|error| import_error(file, error))?;
-        let Imported::Graph(imported) = input.imported else {
-            let message = "a buffer list has no traffic; use `plan --capacity`, or `fit` without --memory";
-            return Err(error_at(file, &message));
-        };
-        report_notes(file, &imported.notes, bar);
-        let graph = &imported.graph;
-        let fit = NetworkFit::of(graph, &arguments.planner(bar), pools, arguments.reading.align)
-            .map_err(|error| error_at(file, &error))?;
-        let help = if is_single {
-            Help::of(graph, &fit, arguments, pools, bar).map_err(|error| error_at(file, &error))?
-        } else {
-            None
-        };
-        Ok(NetworkReport { fit, help, scratch_operators: input.scratch_operators })
+) -> Result<NetworkReport, Failure> {
+    let (bar, align) = (&batch.bar, arguments.reading.align);
+    let failed = |failure: Failure| error_at(file, &failure);
+    if arguments.target.is_given() {
+        let model = arguments.target.plan(file, arguments.planner(bar), bar)?;
+        let planner = arguments.planner(bar);
+        let fit = NetworkFit::in_one_arena(model.head_bytes, &model.graph, &planner, pools);
+        return Ok(NetworkReport { fit: fit.map_err(failed)?, help: None, scratch_operators: Vec::new() });
     }
-
-    /// Report by the rules of the target's runtime.
-    fn report_for_target(&self, file: &Path) -> Result<NetworkReport, Failure> {
-        let Context { arguments, pools, bar, .. } = *self;
-        let planned = arguments.target.plan(file, arguments.planner(bar), bar)?;
-        let fit =
-            NetworkFit::in_one_arena(planned.head_bytes, &planned.graph, &arguments.planner(bar), pools)
-                .map_err(|error| error_at(file, &error))?;
-        Ok(NetworkReport { fit, help: None, scratch_operators: Vec::new() })
-    }
+    let input = batch.read(file, |options| read_with_scratch(file, options))?;
+    let Imported::Graph(imported) = input.imported else {
+        let message = "a buffer list has no traffic; use `plan --capacity`, or `fit` without --memory";
+        return Err(error_at(file, &message));
+    };
+    report_notes(file, &imported.notes, bar);
+    let graph = &imported.graph;
+    let fit = NetworkFit::of(graph, &arguments.planner(bar), pools, align).map_err(failed)?;
+    let help = is_single.then(|| Help::of(graph, &fit, arguments, pools, bar));
+    let help = help.transpose().map_err(failed)?.flatten();
+    Ok(NetworkReport { fit, help, scratch_operators: input.scratch_operators })
 }
 
 fn write_files(arguments: &FitArguments, reports: &[NetworkReport]) -> Result<(), Failure> {
@@ -134,8 +101,7 @@ fn write_files(arguments: &FitArguments, reports: &[NetworkReport]) -> Result<()
 }
 
 fn csv_of(reports: &[NetworkReport]) -> Result<String, Failure> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record([
+    let header = [
         "model",
         "activations_fit",
         "all_fits",
@@ -147,10 +113,10 @@ fn csv_of(reports: &[NetworkReport]) -> Result<String, Failure> {
         "lower_bound",
         "floor",
         "preloaded",
-    ])?;
-    for NetworkReport { fit, .. } in reports {
+    ];
+    let rows = reports.iter().map(|NetworkReport { fit, .. }| {
         let number = |figure| placement_number(fit, figure);
-        writer.write_record([
+        [
             fit.model.clone(),
             fit.activations_fit.to_string(),
             fit.all_fits.to_string(),
@@ -162,24 +128,23 @@ fn csv_of(reports: &[NetworkReport]) -> Result<String, Failure> {
             number(|placed| placed.lower_bound),
             number(|placed| placed.floor),
             number(|placed| placed.preloaded),
-        ])?;
-    }
-    csv_text(writer)
+        ]
+    });
+    csv_text(&header, rows)
 }
 
 /// Table with a row per network.
 fn overview(reports: &[NetworkReport]) -> Table {
     let header =
         ["model", "fits", "arena", "weights", "traffic before", "traffic after", "cost", "bound", "gap"];
-    let mut table = table(&header, 2);
-    for NetworkReport { fit, .. } in reports {
+    let rows = reports.iter().map(|NetworkReport { fit, .. }| {
         let fits = match (fit.all_fits, fit.activations_fit) {
             (true, _) => "all",
             (false, true) => "activations",
             (false, false) => "no",
         };
         let number = |figure| placement_number(fit, figure);
-        table.add_row([
+        [
             one_line(&fit.model),
             fits.to_owned(),
             fit.arena.to_string(),
@@ -189,9 +154,9 @@ fn overview(reports: &[NetworkReport]) -> Table {
             number(|placed| placed.cost),
             number(|placed| placed.lower_bound),
             fit.placed.as_ref().map_or_else(String::new, gap_text),
-        ]);
-    }
-    table
+        ]
+    });
+    table(&header, 2, rows)
 }
 
 /// A number of the placement, or empty text without a placement.
@@ -250,19 +215,14 @@ fn add_placement(lines: &mut ReportLines, backing_store: &str, placed: &Placemen
     }
     let total: u64 = avoidable.iter().map(|tensor| tensor.total()).sum();
     lines.add("avoidable", &format!("{} of traffic, {} tensors", short_bytes(total), avoidable.len()));
-    let (shown, rest) = avoidable.split_at(avoidable.len().min(SHOWN));
-    for tensor in shown {
-        let (traffic, name) = (short_bytes(tensor.total()), one_line(&tensor.name));
-        let (kind, size) = (tensor.kind, short_bytes(tensor.bytes));
-        lines.add("", &format!("{traffic:>11}  {name} ({kind}, {size})"));
-    }
-    if !rest.is_empty() {
-        let total = rest.iter().map(|tensor| tensor.total()).sum();
-        lines.add("", &format!("and {} more, {} in total", rest.len(), short_bytes(total)));
-    }
+    let entry = |tensor: &&TensorTraffic| {
+        let (name, size) = (one_line(&tensor.name), short_bytes(tensor.bytes));
+        (tensor.total(), format!("{name} ({}, {size})", tensor.kind))
+    };
+    lines.add_list(&avoidable.iter().map(entry).collect::<Vec<_>>());
 }
 
-fn traffic_text(traffic: TrafficBytes, remark: &str) -> String {
+fn traffic_text(traffic: Traffic, remark: &str) -> String {
     let (read, written) = (short_bytes(traffic.read), short_bytes(traffic.written));
     format!("{} per run, {read} read and {written} written; {remark}", bytes(traffic.total()))
 }

@@ -40,17 +40,20 @@ pub fn markdown(rows: &[Row], capacities: &[u64], has_families: bool) -> String 
 
 /// Table with a row per level: number and share of networks that fit each capacity.
 fn level_table(rows: &[&Row], capacities: &[u64], with_weights: bool) -> comfy_table::Table {
-    let sizes = capacities.iter().map(|&capacity| size_text(capacity));
-    let header: Vec<String> = std::iter::once("level".to_owned()).chain(sizes).collect();
-    let mut table = table(&header.iter().map(String::as_str).collect::<Vec<_>>(), 1);
-    for (level, name) in LEVELS.iter().enumerate() {
-        let shares = capacities.iter().map(|&capacity| {
+    let lines = LEVELS.iter().enumerate().map(|(level, name)| {
+        let shares = capacities.iter().map(move |&capacity| {
             let count = count_fitting(rows, level, with_weights, capacity);
             format!("{count} ({} %)", percent(count, rows.len()))
         });
-        table.add_row(std::iter::once((*name).to_owned()).chain(shares));
-    }
-    table
+        std::iter::once((*name).to_owned()).chain(shares)
+    });
+    table(&header(&["level"], capacities), 1, lines)
+}
+
+/// These titles, then the capacities.
+fn header(first: &[&str], capacities: &[u64]) -> Vec<String> {
+    let sizes = capacities.iter().map(|&capacity| size_text(capacity));
+    first.iter().map(|&title| title.to_owned()).chain(sizes).collect()
 }
 
 /// Rows by family.
@@ -64,19 +67,16 @@ fn by_family<'a>(rows: impl Iterator<Item = &'a Row>) -> BTreeMap<&'a str, Vec<&
 
 /// Table with a row per family: shares at the first and the last level.
 fn family_table(rows: &[&Row], capacities: &[u64], with_weights: bool) -> comfy_table::Table {
-    let sizes = capacities.iter().map(|&capacity| size_text(capacity));
-    let header: Vec<String> = ["family", "networks"].map(str::to_owned).into_iter().chain(sizes).collect();
-    let mut table = table(&header.iter().map(String::as_str).collect::<Vec<_>>(), 1);
-    for (family, members) in by_family(rows.iter().copied()).into_iter().chain([("all", rows.to_vec())]) {
-        let shares = capacities.iter().map(|&capacity| {
-            let share =
-                |level| percent(count_fitting(&members, level, with_weights, capacity), members.len());
+    let families = by_family(rows.iter().copied()).into_iter().chain([("all", rows.to_vec())]);
+    let lines = families.map(|(family, members)| {
+        let count = members.len();
+        let shares = capacities.iter().map(move |&capacity| {
+            let share = |level| percent(count_fitting(&members, level, with_weights, capacity), count);
             format!("{} -> {}", share(0), share(LEVELS.len() - 1))
         });
-        let first = [one_line(family), members.len().to_string()];
-        table.add_row(first.into_iter().chain(shares));
-    }
-    table
+        [one_line(family), count.to_string()].into_iter().chain(shares)
+    });
+    table(&header(&["family", "networks"], capacities), 1, lines)
 }
 
 /// Size in the unit in which a capacity is given: multiples of a million bytes in MB, others in KiB or
@@ -93,25 +93,22 @@ pub fn size_text(bytes: u64) -> String {
 /// CSV with a row per family, level and capacity.
 pub fn csv_of(rows: &[Row], capacities: &[u64]) -> Result<String, Failure> {
     let all = ("all", rows.iter().collect::<Vec<_>>());
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["family", "weights", "level", "capacity", "networks", "fit"])?;
+    let mut lines = Vec::new();
     for (family, members) in std::iter::once(all).chain(by_family(rows.iter())) {
         for (with_weights, _) in WITH_WEIGHTS {
             for (level, name) in LEVELS.iter().enumerate() {
                 for &capacity in capacities {
-                    writer.write_record([
-                        family,
-                        if with_weights { "yes" } else { "no" },
-                        name,
-                        &capacity.to_string(),
-                        &members.len().to_string(),
-                        &count_fitting(&members, level, with_weights, capacity).to_string(),
-                    ])?;
+                    let weights = if with_weights { "yes" } else { "no" };
+                    let fit = count_fitting(&members, level, with_weights, capacity);
+                    let texts = [family, weights, name].map(str::to_owned);
+                    let numbers =
+                        [capacity, members.len() as u64, fit as u64].map(|number| number.to_string());
+                    lines.push(texts.into_iter().chain(numbers));
                 }
             }
         }
     }
-    csv_text(writer)
+    csv_text(&["family", "weights", "level", "capacity", "networks", "fit"], lines)
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plimsoll::effects::{Access, accesses};
 use plimsoll::{
     Alias, AliasKind, Content, Graph, Loading, Occupant, OperatorId, PoolPlan, TensorId, TensorKind,
 };
@@ -46,8 +45,6 @@ pub fn backing_store_traffic(graph: &Graph, plan: &PoolPlan) -> Vec<TensorTraffi
 struct TrafficLedger<'a> {
     graph: &'a Graph,
     plan: &'a PoolPlan,
-    /// Memory sharing of the plan by operator index.
-    aliases: BTreeMap<usize, Vec<Alias>>,
     /// Bytes read from and written to the backing store: tensors by id, then scratch by operator id.
     moved: Vec<[u64; 2]>,
     /// By tensor: whether an operator of the plan reads it.
@@ -56,13 +53,9 @@ struct TrafficLedger<'a> {
 
 impl<'a> TrafficLedger<'a> {
     fn new(graph: &'a Graph, plan: &'a PoolPlan) -> Self {
-        let mut aliases: BTreeMap<usize, Vec<Alias>> = BTreeMap::new();
-        for alias in &plan.aliases {
-            aliases.entry(alias.operator.index()).or_default().push(*alias);
-        }
         let count = graph.tensors().len();
         let moved = vec![[0; 2]; count + graph.operators().len()];
-        Self { graph, plan, aliases, moved, is_read: vec![false; count] }
+        Self { graph, plan, moved, is_read: vec![false; count] }
     }
 
     /// Index of an occupant in `moved`.
@@ -75,34 +68,18 @@ impl<'a> TrafficLedger<'a> {
     }
 
     /// Adds the bytes that operators read and write in the backing store without a copy.
-    ///
-    /// A tensor may be in several memories at one step. The plan then states which of them the
-    /// operator uses; without a statement, it is the fastest one.
     fn count_operators(&mut self) {
-        let backing_store = self.plan.pools.backing_store_id();
-        let uses = self.plan.uses.iter();
-        let uses: BTreeMap<(u32, usize), _> =
-            uses.map(|stated| ((stated.step, self.index_of(stated.occupant)), stated.pool)).collect();
-        let is_in_backing_store = |ledger: &Self, step: u32, occupant: Occupant| {
-            let pool = uses.get(&(step, ledger.index_of(occupant))).copied().or_else(|| {
-                let residencies =
-                    ledger.plan.residencies_of(occupant).filter(|residency| residency.live.contains(step));
-                residencies.map(|residency| residency.pool).min()
-            });
-            pool == Some(backing_store)
-        };
-        for (step, &id) in (0..).zip(&self.plan.order) {
+        for &id in &self.plan.order {
             for input in self.graph.operator(id).inputs() {
                 self.is_read[input.index()] = true;
             }
-            let aliases = self.aliases.get(&id.index()).map_or(&[][..], Vec::as_slice);
-            for Access { occupant, read, written, .. } in accesses(self.graph, id, aliases) {
-                if is_in_backing_store(self, step, occupant) {
-                    let index = self.index_of(occupant);
-                    let [all_read, all_written] = self.moved[index];
-                    self.moved[index] = [all_read + read, all_written + written];
-                }
-            }
+        }
+        let backing_store = self.plan.pools.backing_store_id();
+        let all = self.plan.accesses(self.graph).into_iter();
+        for (_, _, access) in all.filter(|&(_, pool, _)| pool == backing_store) {
+            let index = self.index_of(access.occupant);
+            let [read, written] = self.moved[index];
+            self.moved[index] = [read + access.read, written + access.written];
         }
     }
 

@@ -2,7 +2,7 @@
 
 use plimsoll::{Content, Loading, Pool, Pools};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use toml::Spanned;
 
 use crate::values::size;
@@ -63,7 +63,7 @@ struct PoolEntry {
     capacity: Option<Size>,
     alignment: Option<PowerOfTwo>,
     largest: Option<Size>,
-    holds: Option<Vec<ContentKind>>,
+    holds: Option<Vec<Content>>,
     #[serde(default)]
     read: u32,
     #[serde(default)]
@@ -80,57 +80,35 @@ enum WeightLoading {
     EachRun,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum ContentKind {
-    Activations,
-    Constants,
-    Variables,
-    Scratch,
-}
-
 /// Size in bytes: a number, or a string such as `2MiB`.
+#[derive(Deserialize)]
+#[serde(try_from = "toml::Value")]
 struct Size(u64);
 
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SizeVisitor;
-        impl Visitor<'_> for SizeVisitor {
-            type Value = Size;
+impl TryFrom<toml::Value> for Size {
+    type Error = String;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a number of bytes, or a string such as \"2MiB\"")
+    fn try_from(value: toml::Value) -> Result<Self, String> {
+        match value {
+            toml::Value::Integer(bytes) => {
+                u64::try_from(bytes).map(Self).map_err(|_| format!("{bytes} is not a size in bytes"))
             }
-
-            fn visit_i64<E: serde::de::Error>(self, bytes: i64) -> Result<Size, E> {
-                u64::try_from(bytes)
-                    .map(Size)
-                    .map_err(|_| E::custom(format!("{bytes} is not a size in bytes")))
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, bytes: u64) -> Result<Size, E> {
-                Ok(Size(bytes))
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Size, E> {
-                size(text).map(Size).map_err(E::custom)
-            }
+            toml::Value::String(text) => size(&text).map(Self),
+            _ => Err("expected a number of bytes, or a string such as \"2MiB\"".to_owned()),
         }
-        deserializer.deserialize_any(SizeVisitor)
     }
 }
 
 /// Alignment: a power of two.
+#[derive(Deserialize)]
+#[serde(try_from = "Size")]
 struct PowerOfTwo(u64);
 
-impl<'de> Deserialize<'de> for PowerOfTwo {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = Size::deserialize(deserializer)?.0;
-        if bytes.is_power_of_two() {
-            Ok(Self(bytes))
-        } else {
-            Err(D::Error::custom(format!("{bytes} is not a power of two")))
-        }
+impl TryFrom<Size> for PowerOfTwo {
+    type Error = String;
+
+    fn try_from(Size(bytes): Size) -> Result<Self, String> {
+        if bytes.is_power_of_two() { Ok(Self(bytes)) } else { Err(format!("{bytes} is not a power of two")) }
     }
 }
 
@@ -191,19 +169,8 @@ impl PoolEntry {
             pool = pool.largest(bytes);
         }
         match self.holds {
-            Some(kinds) => pool.only(kinds.into_iter().map(ContentKind::content)),
+            Some(kinds) => pool.only(kinds),
             None => pool,
-        }
-    }
-}
-
-impl ContentKind {
-    fn content(self) -> Content {
-        match self {
-            Self::Activations => Content::Activations,
-            Self::Constants => Content::Constants,
-            Self::Variables => Content::Variables,
-            Self::Scratch => Content::Scratch,
         }
     }
 }

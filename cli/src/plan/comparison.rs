@@ -1,10 +1,9 @@
 //! Arena sizes for comparison with a plan: in program order, and with all memory sharing.
 
 use plimsoll::allocate::by_name_with;
-use plimsoll::{Effort, Graph, Limits, Plan, Planner, SharingLevel};
+use plimsoll::{Effort, Graph, Limits, Plan, Planner, ScheduleMode, SharingLevel};
 
-use super::planner::planner;
-use crate::arguments::{OrderArgument, PlanArguments, ShareArgument};
+use crate::arguments::PlanArguments;
 
 /// Operator limit of graphs that are planned with sharing: for larger ones, the comparison would take
 /// longer than the plan.
@@ -29,7 +28,7 @@ impl Comparison<'_> {
     /// Arena size in bytes in program order; none if the plan was made for this order, or for large
     /// graphs.
     pub fn file_arena(&self) -> Option<u64> {
-        if matches!(self.arguments.order, OrderArgument::File) {
+        if self.arguments.order == ScheduleMode::Program {
             return None;
         }
         if self.plan.order == self.graph.program_order() {
@@ -38,15 +37,14 @@ impl Comparison<'_> {
         if self.graph.operators().len() > MAX_PROGRAM_ORDER_OPERATORS {
             return None;
         }
-        let planner = self.planner()?.share(self.arguments.share.into());
-        Some(planner.plan_in_order(self.graph, self.graph.program_order()).ok()?.arena_bytes)
+        Some(self.planner()?.plan_in_order(self.graph, self.graph.program_order()).ok()?.arena_bytes)
     }
 
     /// Arena size in bytes with all sharing in the plan's order; none if the plan shares memory, or
     /// for large graphs.
     pub fn shared_arena(&self) -> Option<u64> {
         let is_large = self.graph.operators().len() > MAX_SHARED_OPERATORS;
-        if self.arguments.share != ShareArgument::None || is_large {
+        if self.arguments.share != SharingLevel::None || is_large {
             return None;
         }
         let planner = self.planner()?.share(SharingLevel::All);
@@ -57,7 +55,7 @@ impl Comparison<'_> {
         // The plan has used up a node limit of the user's.
         let nodes = if self.arguments.searching.node_limit.is_some() { 0 } else { COMPARISON_NODES };
         let limits = self.limits.clone().nodes(nodes);
-        let planner = planner(self.arguments, &limits).ok()?.effort(Effort::Quick);
+        let planner = self.arguments.planner(&limits).ok()?.effort(Effort::Quick);
         let strategy = by_name_with("auto", self.arguments.searching.settings(Effort::Quick)).ok()?;
         Some(planner.strategy(strategy))
     }

@@ -4,15 +4,15 @@ mod code;
 mod comparison;
 mod format;
 mod onnx;
-mod planner;
+mod planned;
 mod pools;
-mod result;
 mod selected_outputs;
 mod tflm;
 
 use cpu_time::ProcessTime;
 use plimsoll::import::{Imported, ImportedGraph};
-use plimsoll::{Status, files};
+use plimsoll::report::text;
+use plimsoll::{Limits, Planner, Status, files};
 
 use crate::arguments::PlanArguments;
 use crate::inputs::{
@@ -23,8 +23,8 @@ use crate::output::{print_lines, report_note};
 use crate::target::scratch_line;
 use comparison::Comparison;
 use format::{Format, format_of};
-use planner::planner;
-use result::Planned;
+use planned::{Planned, output_text};
+use selected_outputs::Output;
 
 /// `explicit` are the names of the options on the command line.
 pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Failure> {
@@ -41,7 +41,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let options = arguments.reading.import_options();
     let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
-    let planner = planner(arguments, &limits)?.share(arguments.share.into());
+    let planner = arguments.planner(&limits)?;
     let (mut file_arena, mut shared_arena) = (None, None);
     let input = &arguments.input;
     let read = read_with_scratch(input, &options).map_err(|error| import_error(input, error))?;
@@ -65,20 +65,42 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let needed = (!result.status().fits()).then(|| result.arena_bytes());
-    let outputs = selected_outputs::selected_outputs(arguments, &formats, needed);
-    files::write_all(&result.files(arguments, &outputs, &options, file_arena)?)?;
+    let (status, arena_bytes) = result.status_and_size();
+    let outputs =
+        selected_outputs::selected_outputs(arguments, &formats, (!status.fits()).then_some(arena_bytes));
+    let mut view = result.view();
+    (view.file_arena, view.shared_arena) = (file_arena, shared_arena);
+    let contents = |&output: &Output| match (output.1, &result) {
+        (Format::Onnx, Planned::Graph(pair)) => onnx::planned_model(input, (&pair.0, &pair.1), &options),
+        _ => Ok(output_text(&view, output, arguments, &options).into_bytes()),
+    };
+    // All contents are complete before the first file is written.
+    let contents = outputs.iter().map(|output| Ok((output.0.to_owned(), contents(output)?)));
+    files::write_all(&contents.collect::<Result<Vec<_>, Failure>>()?)?;
     if outputs.iter().any(|(_, format)| *format == Format::Onnx)
         && let Some(note) = onnx::weights_note(input, &arguments.out)?
     {
         report_note(&note);
     }
-    print_lines(&result.summary(file_arena, shared_arena, seconds))?;
+    print_lines(&text::summary(&view, Some(seconds)))?;
     print_lines(&scratch_line(&read.scratch_operators))?;
-    if result.status() == Status::Infeasible {
+    if status == Status::Infeasible {
         print_lines(&result.infeasible_core(&planner)?)?;
     }
-    Ok(Outcome::of(result.status().fits()))
+    Ok(Outcome::of(status.fits()))
+}
+
+impl PlanArguments {
+    /// Planner of the options.
+    fn planner(&self, limits: &Limits) -> Result<Planner, Failure> {
+        let planner = self.reading.planner().strategy(self.searching.strategy(&self.strategy)?);
+        let planner = planner.effort(self.searching.effort).limits(limits.clone());
+        let mut planner = planner.order(self.order).share(self.share);
+        if let Some(capacity) = self.capacity {
+            planner = planner.capacity(capacity);
+        }
+        Ok(self.reserve.iter().cloned().fold(planner, Planner::reserve))
+    }
 }
 
 /// Checks options and outputs before the input is read; returns the formats of the outputs.

@@ -1,17 +1,15 @@
 //! `plimsoll plan --memory`: plans one network for several memories.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cpu_time::ProcessTime;
-use plimsoll::export::c_code::CCode;
-use plimsoll::export::json::PoolPlanDocument;
-use plimsoll::import::{ImportOptions, Imported};
-use plimsoll::report::{html, svg, text, trace};
-use plimsoll::{Error, Graph, PoolPlan, export, files};
+use plimsoll::import::Imported;
+use plimsoll::report::text;
+use plimsoll::{Error, PlanView, files};
 
 use super::format::Format;
-use super::planner::planner;
-use super::{code, selected_outputs};
+use super::planned::output_text;
+use super::selected_outputs;
 use crate::arguments::PlanArguments;
 use crate::inputs::{error_at, read};
 use crate::memory::check_no_fixed_offsets;
@@ -26,14 +24,12 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], start: ProcessTime) ->
         return Err(error_at(&arguments.input, &"a buffer list has no traffic; --memory needs a network"));
     };
     for note in &imported.notes {
-        report_note(&note);
+        report_note(note);
     }
     let graph = &imported.graph;
     check_no_fixed_offsets(graph)?;
     let bar = arguments.searching.spinner();
-    let placed = planner(arguments, &arguments.searching.limits(&bar))?
-        .share(arguments.share.into())
-        .place(graph, &pools);
+    let placed = arguments.planner(&arguments.searching.limits(&bar))?.place(graph, &pools);
     bar.finish_and_clear();
     let plan = match placed {
         Err(Error::DoesNotFit(reason)) => {
@@ -44,12 +40,14 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], start: ProcessTime) ->
         placed => placed?,
     };
     let seconds = start.elapsed().as_secs_f64();
-    let texts = arguments.out.iter().zip(formats).map(|(path, &format)| {
-        (path.clone(), output_text((path, format), (graph, &plan), arguments, &options))
-    });
-    let files: Vec<(PathBuf, String)> = texts.collect();
-    files::write_all(&files)?;
-    print_lines(&text::summary_of_pools(graph, &plan, Some(seconds)))?;
+    let view = PlanView::of_pools(graph, &plan);
+    let texts = arguments
+        .out
+        .iter()
+        .zip(formats)
+        .map(|(path, &format)| (path.clone(), output_text(&view, (path, format), arguments, &options)));
+    files::write_all(&texts.collect::<Vec<(PathBuf, String)>>())?;
+    print_lines(&text::summary(&view, Some(seconds)))?;
     Ok(Outcome::Positive)
 }
 
@@ -64,24 +62,4 @@ fn check_formats(formats: &[Format]) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn output_text(
-    (path, format): (&Path, Format),
-    (graph, plan): (&Graph, &PoolPlan),
-    arguments: &PlanArguments,
-    options: &ImportOptions,
-) -> String {
-    match format {
-        Format::Json => PoolPlanDocument::of_graph(graph, plan, options).to_json(),
-        Format::Csv => export::csv::of_pools(graph, plan),
-        Format::Svg => svg::coloured_pools(graph, plan, arguments.colour.into()),
-        Format::Html => html::of_pools(graph, plan),
-        Format::Trace => trace::of_pools(graph, plan),
-        Format::Header | Format::Source => {
-            let code = CCode::of_pools(graph, plan, arguments.symbol_prefix.as_ref());
-            code::text(&code, path, format, &arguments.out)
-        }
-        Format::Tflite | Format::Onnx => unreachable!("`check_formats` refuses models"),
-    }
 }

@@ -1,21 +1,19 @@
 //! `plan --target tflm` and `plan --out FILE.tflite`: models for TensorFlow Lite Micro.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cpu_time::ProcessTime;
-use plimsoll::export::tflite::{self, Scratch, TflitePlan};
+use plimsoll::export::tflite::TflitePlan;
 use plimsoll::files;
-use plimsoll::import::contents;
+use plimsoll::import::Fold;
 use plimsoll::report::text;
-use plimsoll::{Effort, Planner, ScheduleMode};
+use plimsoll::{Effort, PlanView, ScheduleMode, Variables};
 
 use super::format::Format;
-use super::planner::planner;
-use super::result::graph_output_text;
+use super::planned::output_text;
 use super::selected_outputs;
-use crate::arguments::{OrderArgument, PlanArguments};
-use crate::import_arguments::{FoldArgument, VariablesArgument};
-use crate::inputs::{error_at, is_tflite, model_name};
+use crate::arguments::PlanArguments;
+use crate::inputs::{error_at, is_tflite};
 use crate::outcome::{Failure, Outcome};
 use crate::output::{print, print_lines, report_note};
 use crate::target::{check_tflm_options, check_tflm_reading};
@@ -30,19 +28,13 @@ pub fn run(
     check_options(arguments, formats, explicit)?;
     let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
-    let model = Model {
-        path: &arguments.input,
-        bytes: contents(&arguments.input)?,
-        scratch: arguments.target.kernel_scratch()?,
-    };
-    let share = arguments.share.into();
-    let planned = model.plan(planner(arguments, &limits)?.share(share))?;
-    let file_arena = match arguments.order {
-        OrderArgument::File => None,
-        OrderArgument::Auto | OrderArgument::Optimal => {
-            let quick = planner(arguments, &limits)?.share(share).effort(Effort::Quick);
-            Some(model.plan(quick.order(ScheduleMode::Program))?.plan.arena_bytes)
-        }
+    let model = arguments.target.model(&arguments.input)?;
+    let planned = model.plan(arguments.planner(&limits)?)?;
+    let file_arena = if arguments.order == ScheduleMode::Program {
+        None
+    } else {
+        let quick = arguments.planner(&limits)?.effort(Effort::Quick).order(ScheduleMode::Program);
+        Some(model.plan(quick)?.plan.arena_bytes)
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
@@ -53,38 +45,23 @@ pub fn run(
         selected_outputs::remove_larger_head(&mut outputs, &planned);
     }
     let options = arguments.reading.import_options();
-    let files = outputs.into_iter().map(|(path, format)| {
-        let contents = match format {
+    let mut view = PlanView::of_plan(&planned.graph, &planned.plan);
+    view.file_arena = file_arena;
+    let files = outputs.into_iter().map(|output| {
+        let contents = match output.1 {
             Format::Tflite => planned.bytes.clone(),
-            format => {
-                let pair = (&planned.graph, &planned.plan);
-                graph_output_text((path, format), pair, arguments, &options, file_arena).into_bytes()
-            }
+            _ => output_text(&view, output, arguments, &options).into_bytes(),
         };
-        (path.to_owned(), contents)
+        (output.0.to_owned(), contents)
     });
     let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
     files::write_all(&files)?;
     for note in &planned.notes {
         report_note(&note);
     }
-    print_lines(&text::summary(&planned.graph, &planned.plan, file_arena, None, Some(seconds)))?;
+    print_lines(&text::summary(&view, Some(seconds)))?;
     print(&head_lines(&planned))?;
     Ok(Outcome::of(fits))
-}
-
-/// The input of the planner: a model's file and its kernel scratch.
-struct Model<'a> {
-    path: &'a Path,
-    bytes: Vec<u8>,
-    scratch: Scratch,
-}
-
-impl Model<'_> {
-    fn plan(&self, planner: Planner) -> Result<TflitePlan, Failure> {
-        tflite::plan(&model_name(self.path), &self.bytes, planner, &self.scratch)
-            .map_err(|error| error_at(self.path, &error))
-    }
 }
 
 /// Summary lines on the size of the runtime's arena.
@@ -120,12 +97,12 @@ fn check_options(arguments: &PlanArguments, formats: &[Format], explicit: &[Stri
     let is_explicit = |name: &str| explicit.iter().any(|option| option == name);
     check_tflm_options(&[
         (
-            is_explicit("fold") && matches!(reading.fold, FoldArgument::Constants),
+            is_explicit("fold") && reading.fold == Fold::Constants,
             "--fold constants",
             "TensorFlow Lite Micro runs every operator of the file",
         ),
         (
-            is_explicit("variables") && matches!(reading.variables, VariablesArgument::Arena),
+            is_explicit("variables") && reading.variables == Variables::Arena,
             "--variables arena",
             "TensorFlow Lite Micro keeps variables in the arena's tail",
         ),

@@ -10,7 +10,7 @@ use super::verdict::{import_summary, print_invalid, print_valid, print_violation
 use crate::arguments::VerifyArguments;
 use crate::inputs::{error_at, is_tflite, model_name};
 use crate::outcome::{Failure, Outcome};
-use crate::target::kernel_scratch;
+use crate::scratch::read_scratch;
 
 /// Verifies the plan inside an ONNX model.
 pub fn verify_onnx(input: &Path) -> Result<Outcome, Failure> {
@@ -32,7 +32,7 @@ pub fn verify_tflite(arguments: &VerifyArguments) -> Result<Outcome, Failure> {
     if !is_tflite(input) {
         return Err(error_at(input, &"only .tflite and .onnx files contain a plan; add PLAN.json"));
     }
-    let scratch = kernel_scratch(arguments.target, arguments.scratch.as_deref())?;
+    let scratch = read_scratch(arguments.target, arguments.scratch.as_deref())?;
     match tflite::check(&contents(input)?, &scratch) {
         Ok(checked) => {
             let buffers = checked.layout.offsets.iter().flatten().flatten().count();

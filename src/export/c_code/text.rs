@@ -1,9 +1,9 @@
 //! Names of models as C comments, strings and identifiers.
 
-use std::collections::HashMap;
 use std::fmt::Write;
 
 use crate::AliasKind;
+use crate::export::names::numbered;
 
 /// Longest string that a C99 compiler must accept.
 const MAX_STRING: usize = 4095;
@@ -44,27 +44,17 @@ pub(super) fn string(text: &str) -> String {
 /// long or empty.
 pub(super) fn identifiers<'a>(named: impl IntoIterator<Item = (usize, &'a str)>) -> Vec<String> {
     let reduced: Vec<(usize, String)> = named.into_iter().map(|(index, name)| (index, words(name))).collect();
-    let mut count: HashMap<&str, usize> = HashMap::with_capacity(reduced.len());
-    for (_, words) in &reduced {
-        *count.entry(words).or_default() += 1;
-    }
-    let is_kept =
-        |words: &str| !words.is_empty() && words.len() <= MAX_IDENTIFIER && count.get(words) == Some(&1);
-    let unique = reduced.iter().map(|(index, words)| {
-        if is_kept(words) {
-            return words.clone();
-        }
-        let kept = words.get(..MAX_IDENTIFIER - MAX_NUMBER).unwrap_or(words);
-        let kept = kept.trim_end_matches('_');
-        let mut unique = if kept.is_empty() { index.to_string() } else { format!("{kept}_{index}") };
-        // Two generated names differ in their last number, so they can collide only with names that
-        // are kept.
-        while is_kept(&unique) {
-            unique = format!("{unique}_{index}");
-        }
-        unique
-    });
-    unique.collect()
+    let is_allowed = |words: &str| !words.is_empty() && words.len() <= MAX_IDENTIFIER;
+    let with_number = |stem: &str, index: usize| match stem {
+        "" => index.to_string(),
+        stem => format!("{stem}_{index}"),
+    };
+    numbered(&reduced, is_allowed, stem, with_number)
+}
+
+/// The part of words before a number.
+fn stem(words: &str) -> &str {
+    words.get(..MAX_IDENTIFIER - MAX_NUMBER).unwrap_or(words).trim_end_matches('_')
 }
 
 /// The words of a name joined by single underscores; C++ reserves two in a row.

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::prefix::fnv1a_64;
+use super::tables::CTable;
 use super::text::comment;
-use super::{CCode, CMemory, CTable};
+use super::{CCode, CMemory};
 
 /// `@P` stands for the prefix of macros, `@p` for the prefix of other names.
 const ASSERT: &str = "
@@ -159,9 +160,11 @@ impl CCode {
         let (lower, upper) = (self.prefix.lower(), self.prefix.upper());
         line(text, format!("\n/* {} */", table.comment));
         line(text, format!("#define {upper}_{} {}", table.count, table.rows.len()));
-        let Some((name, fields)) = table.structure else { return };
-        line(text, format!("struct {lower}_{name} {{"));
-        for field in fields {
+        if table.fields.is_empty() {
+            return;
+        }
+        line(text, format!("struct {lower}_{} {{", table.structure));
+        for field in &table.fields {
             line(text, format!("    {field};"));
         }
         line(text, "};");
@@ -170,9 +173,10 @@ impl CCode {
     /// Type, name and length of a table.
     fn declared(&self, table: &CTable) -> String {
         let (lower, upper) = (self.prefix.lower(), self.prefix.upper());
-        let element = table
-            .structure
-            .map_or_else(|| "uint32_t".to_owned(), |(name, _)| format!("struct {lower}_{name}"));
+        let element = match table.structure {
+            "" => "uint32_t".to_owned(),
+            name => format!("struct {lower}_{name}"),
+        };
         format!("{element} {lower}_{}[{upper}_{} + 1]", table.name, table.count)
     }
 
@@ -208,7 +212,7 @@ fn rows(table: &CTable, declaration: &str, text: &mut String) {
     for row in &table.rows {
         line(text, format!("    {row},"));
     }
-    line(text, format!("    {} /* after the end */\n}};", table.last));
+    line(text, format!("    {} /* after the end */\n}};", table.last()));
 }
 
 fn line(text: &mut String, line: impl AsRef<str>) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ImportRecord;
 use crate::import::json;
-use crate::{AliasKind, Status, TensorKind, Variables};
+use crate::{AliasKind, SharedObject, Status, TensorKind, Variables};
 
 /// The contents of a PLAN.json as unchecked claims; [`verify`](crate::verify) checks the plan that they
 /// give. All sizes and offsets are in bytes.
@@ -23,7 +23,6 @@ pub struct PlanDocument {
     #[serde(default)]
     pub model: String,
     /// Status of the plan.
-    #[serde(with = "StatusText")]
     pub status: Status,
     /// Strategy that found the plan.
     #[serde(default)]
@@ -44,7 +43,7 @@ pub struct PlanDocument {
     /// Alignment of tensors without an alignment of their own, and of scratch.
     pub alignment: u64,
     /// Location of variables.
-    #[serde(default, with = "VariablesText")]
+    #[serde(default)]
     pub variables: Variables,
     /// Import options of the model.
     #[serde(default, deserialize_with = "super::record::object")]
@@ -120,7 +119,7 @@ pub struct ObjectList {
     pub lower_bound_bytes: u64,
     /// The objects, by number.
     #[serde(deserialize_with = "json::objects")]
-    pub list: Vec<ObjectEntry>,
+    pub list: Vec<SharedObject>,
     /// Occupants inside larger ones, if objects were merged.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
     #[serde(rename = "inside")]
@@ -151,17 +150,6 @@ pub enum OccupantEntry {
     Tensor(usize),
     /// The scratch of an operator.
     Scratch(usize),
-}
-
-/// A shared object: a fixed part of the arena that several tensors use in turn.
-///
-/// Example: the [module](crate::export::json).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ObjectEntry {
-    /// Size.
-    pub bytes: u64,
-    /// Offset in the arena.
-    pub offset: u64,
 }
 
 /// A tensor in the arena.
@@ -262,22 +250,10 @@ pub struct AliasEntry {
     /// Index of the operator that permits the sharing.
     pub operator: usize,
     /// `view`, `slice`, `concat`, `in_place` or `overlap`.
-    #[serde(with = "HowText")]
     #[serde(rename = "how")]
     pub kind: AliasKind,
     /// Offset in bytes from the start of the other tensor.
     pub at: u64,
-}
-
-/// The JSON form of [`AliasKind`].
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "AliasKind", rename_all = "snake_case")]
-enum HowText {
-    View,
-    Slice,
-    Concat,
-    InPlace,
-    Overlap,
 }
 
 /// The scratch of an operator.
@@ -332,24 +308,6 @@ impl TensorRole {
             TensorKind::Intermediate => Self::Intermediate,
         }
     }
-}
-
-/// The JSON form of [`Status`].
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Status", rename_all = "lowercase")]
-enum StatusText {
-    Optimal,
-    Feasible,
-    Infeasible,
-    Unknown,
-}
-
-/// The JSON form of [`Variables`].
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Variables", rename_all = "lowercase")]
-pub(super) enum VariablesText {
-    Arena,
-    Outside,
 }
 
 pub(super) fn arena() -> String {

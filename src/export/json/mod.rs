@@ -27,16 +27,31 @@ mod record;
 mod write;
 
 pub use document::{
-    AliasEntry, AliasesEntry, BodyEntry, BoundEntry, NestingEntry, ObjectEntry, ObjectList, OccupantEntry,
-    PlanDocument, ScratchEntry, TensorEntry, TensorRole,
+    AliasEntry, AliasesEntry, BodyEntry, BoundEntry, NestingEntry, ObjectList, OccupantEntry, PlanDocument,
+    ScratchEntry, TensorEntry, TensorRole,
 };
 pub use error::DocumentError;
 pub use pools::{
-    ContentEntry, PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry,
-    TransferEntry, UseEntry,
+    PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry, TransferEntry, UseEntry,
 };
 pub use read::format_of;
 pub use record::ImportRecord;
+
+use crate::import::ImportOptions;
+use crate::{PlanView, ViewedPlan};
+
+/// The document of a plan as text: a PLAN.json, or a plan for several memories. The model was imported with
+/// these options.
+#[must_use]
+pub fn write(view: &PlanView<'_>, options: &ImportOptions) -> String {
+    match &view.plan {
+        ViewedPlan::Arena(plan) => PlanDocument::of_view(view, plan, options).to_json(),
+        ViewedPlan::Pools(plan) => {
+            let Some(graph) = view.graph else { unreachable!("a plan for several memories has a graph") };
+            PoolPlanDocument::of_graph(graph, plan, options).to_json()
+        }
+    }
+}
 
 /// The format of plans for an arena that this library writes and reads.
 pub const FORMAT: &str = "plimsoll-plan/1";

@@ -10,12 +10,13 @@ use super::document::arena;
 use super::{
     AliasesEntry, BodyEntry, DocumentError, FORMAT, NestingEntry, OccupantEntry, PlanDocument, TensorEntry,
 };
-use crate::export::{graph_hash, items, problem_hash};
+use crate::export::names::{tensor_names, unique_names};
+use crate::export::{graph_hash, problem_hash};
 use crate::import::json::Object;
 use crate::{
     Alias, BodyPlan, BufferId, Graph, LiveRange, Liveness, LowerBound, Nesting, Objects, Occupant,
-    OperatorId, Placement, Plan, PlanBound, PlanNesting, PlanObjects, Problem, SharedObject, Solution, Stop,
-    TensorId, lower_bound,
+    OperatorId, Placement, Plan, PlanBound, PlanNesting, PlanObjects, Problem, Solution, Stop, TensorId,
+    lower_bound,
 };
 
 impl PlanDocument {
@@ -35,10 +36,7 @@ impl PlanDocument {
     pub fn to_plan(&self, graph: &Graph) -> Result<Plan, DocumentError> {
         let order = self.order.as_ref().ok_or(DocumentError::NoOrder)?;
         let mut plan = Plan::unplaced(graph);
-        let steps = order.iter().enumerate();
-        let steps =
-            steps.map(|(step, &index)| operator(graph, index, || format!("step {step} of the order")));
-        plan.order = steps.collect::<Result<_, _>>()?;
+        plan.order = Counts::of(graph).order(order)?;
         self.place_tensors(graph, &mut plan)?;
         self.place_scratch(graph, &mut plan)?;
         check_hash(self.graph_hash.as_ref(), || graph_hash(graph))?;
@@ -48,12 +46,15 @@ impl PlanDocument {
         plan.capacity = self.capacity_bytes;
         plan.reserved = self.reserved.iter().map(|&[start, end]| start..end).collect();
         plan.bodies = bodies_of(graph, &self.bodies)?;
-        plan.lower_bound = self.bound(&plan.flattened(graph), &plan.order)?;
+        plan.lower_bound = match self.bound(Counts::of(graph))? {
+            Some(bound) => bound,
+            None => self.computed_bound(&plan.flattened(graph), &plan.order),
+        };
         plan.bound_over_orders = self.bound_over_orders_bytes;
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
-        plan.objects = self.objects_of(graph)?;
-        let names = items::tensor_names(graph);
+        plan.objects = self.objects_of(Counts::of(graph))?;
+        let names = tensor_names(graph);
         for entry in &self.tensors {
             let list = entry.aliases.as_ref();
             shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.aliases)?;
@@ -68,7 +69,8 @@ impl PlanDocument {
     /// # Errors
     /// The first entry that does not fit this problem.
     pub fn to_solution(&self, problem: &Problem) -> Result<Solution, DocumentError> {
-        let names = items::buffer_names(problem);
+        let names: Vec<String> = problem.ids().map(|id| problem.name(id)).collect();
+        let names = unique_names(names.iter().map(String::as_str));
         let mut offsets = Vec::with_capacity(names.len());
         for (index, (buffer, entry)) in problem.buffers().iter().zip(self.entries_of(&names)?).enumerate() {
             if entry.index != index {
@@ -86,13 +88,20 @@ impl PlanDocument {
             offsets.push(entry.offset);
         }
         check_hash(self.graph_hash.as_ref(), || problem_hash(problem))?;
+        let counts = Counts { tensor: "buffer", tensors: offsets.len(), operators: 0 };
+        let lower_bound = if let Some(PlanBound { bytes, certified, step, causes }) = self.bound(counts)? {
+            LowerBound { bytes, certified, step, buffers: causes.into_iter().filter_map(buffer).collect() }
+        } else {
+            let bytes = self.lower_bound_bytes;
+            LowerBound { bytes, certified: bytes, ..lower_bound(problem) }
+        };
         Ok(Solution {
             offsets,
             height: self.arena_bytes,
-            lower_bound: self.bound_of_problem(problem)?,
+            lower_bound,
             status: self.status,
             strategy: self.strategy.clone(),
-            objects: self.objects_of_problem(&names)?,
+            objects: self.objects_of(counts)?.map(objects_of_buffers),
             nodes: 0,
             stop: Stop::Finished,
         })
@@ -123,21 +132,18 @@ impl PlanDocument {
     }
 
     fn place_tensors(&self, graph: &Graph, plan: &mut Plan) -> Result<(), DocumentError> {
-        let names = items::tensor_names(graph);
+        let names = tensor_names(graph);
         for entry in &self.tensors {
             entry.check_supported()?;
-            let id = tensor(graph, entry.index, || format!("the entry of tensor `{}`", entry.name))?;
-            let actual = &names[id.index()];
-            if *actual != entry.name {
-                let (planned, actual) = (entry.name.clone(), actual.clone());
-                return Err(DocumentError::Name { index: entry.index, planned, actual });
-            }
+            let id = named_tensor(graph, &names, entry.index, &entry.name)?;
             if !entry.gaps.is_empty() {
                 return Err(DocumentError::Gaps { tensor: entry.name.clone() });
             }
             let place = Placement { offset: entry.offset, bytes: entry.bytes, live: live(entry.live) };
             if plan.tensors[id.index()].replace(place).is_some() {
-                return Err(DocumentError::Twice { what: format!("tensor {} (`{actual}`)", entry.index) });
+                return Err(DocumentError::Twice {
+                    what: format!("tensor {} (`{}`)", entry.index, entry.name),
+                });
             }
         }
         Ok(())
@@ -149,7 +155,8 @@ impl PlanDocument {
             step_of[id.index()] = step as u32;
         }
         for (position, entry) in self.scratch.iter().enumerate() {
-            let id = operator(graph, entry.operator, || format!("entry {position} of `scratch`"))?;
+            let id =
+                Counts::of(graph).operator(entry.operator, || format!("entry {position} of `scratch`"))?;
             let step = step_of[id.index()];
             let steps = entry.live.unwrap_or([step, step + 1]);
             let place = Placement { offset: entry.offset, bytes: entry.bytes, live: live(steps) };
@@ -161,94 +168,72 @@ impl PlanDocument {
         Ok(())
     }
 
-    /// The lower bound with its certificate. If the document has none, a certificate is computed, so that
-    /// the verifier can judge a bound without proof as well.
-    fn bound(&self, graph: &Graph, order: &[OperatorId]) -> Result<PlanBound, DocumentError> {
-        let bytes = self.lower_bound_bytes;
-        let Some(entry) = &self.lower_bound else {
-            // An order that cannot run proves nothing; the verifier reports it.
-            let liveness = Liveness::new(graph, order, self.alignment, self.variables).ok();
-            let certificate = liveness.map(|liveness| {
-                let bound = lower_bound(liveness.problem());
-                let causes = bound.buffers.iter().map(|id| liveness.occupants()[id.index()]);
-                (bound.step, causes.collect())
-            });
-            let (step, causes) = certificate.unwrap_or_default();
-            return Ok(PlanBound { bytes, certified: bytes, step, causes });
-        };
-        let mut causes = Vec::new();
-        for &index in &entry.tensors {
-            causes.push(Occupant::Tensor(tensor(graph, index, in_bound)?));
-        }
-        for &index in &entry.scratch {
-            causes.push(Occupant::Scratch(operator(graph, index, in_bound)?));
-        }
-        Ok(PlanBound { bytes, certified: entry.certified_bytes.unwrap_or(bytes), step: entry.step, causes })
+    /// The lower bound with its certificate; none if the document has no certificate.
+    fn bound(&self, counts: Counts) -> Result<Option<PlanBound>, DocumentError> {
+        let Some(entry) = &self.lower_bound else { return Ok(None) };
+        let place = || "the lower bound".to_owned();
+        let tensors = entry.tensors.iter().map(|&index| OccupantEntry::Tensor(index));
+        let scratch = entry.scratch.iter().map(|&index| OccupantEntry::Scratch(index));
+        let causes = tensors.chain(scratch).map(|entry| counts.occupant(entry, place));
+        let (bytes, causes) = (self.lower_bound_bytes, causes.collect::<Result<_, _>>()?);
+        let certified = entry.certified_bytes.unwrap_or(bytes);
+        Ok(Some(PlanBound { bytes, certified, step: entry.step, causes }))
     }
 
-    fn bound_of_problem(&self, problem: &Problem) -> Result<LowerBound, DocumentError> {
-        let bytes = self.lower_bound_bytes;
-        let Some(entry) = &self.lower_bound else {
-            return Ok(LowerBound { bytes, certified: bytes, ..lower_bound(problem) });
-        };
-        let count = problem.buffers().len();
-        let buffer = |&index: &usize| match index {
-            index if index < count => Ok(BufferId::new(index)),
-            index => Err(DocumentError::OutOfRange { place: in_bound(), what: "buffer", index, count }),
-        };
-        let buffers = entry.tensors.iter().map(buffer).collect::<Result<_, _>>()?;
-        Ok(LowerBound { bytes, certified: entry.certified_bytes.unwrap_or(bytes), step: entry.step, buffers })
+    /// The lower bound with a computed certificate, so that the verifier can judge a bound without proof
+    /// as well. An order that cannot run proves nothing; the verifier reports it.
+    fn computed_bound(&self, graph: &Graph, order: &[OperatorId]) -> PlanBound {
+        let liveness = Liveness::new(graph, order, self.alignment, self.variables).ok();
+        let certificate = liveness.map(|liveness| {
+            let bound = lower_bound(liveness.problem());
+            let causes = bound.buffers.iter().map(|id| liveness.occupants()[id.index()]);
+            (bound.step, causes.collect())
+        });
+        let (step, causes) = certificate.unwrap_or_default();
+        PlanBound { bytes: self.lower_bound_bytes, certified: self.lower_bound_bytes, step, causes }
     }
 
     /// Shared objects. The indices of `tensors` and `scratch` were checked before.
-    fn objects_of(&self, graph: &Graph) -> Result<Option<PlanObjects>, DocumentError> {
+    fn objects_of(&self, counts: Counts) -> Result<Option<PlanObjects>, DocumentError> {
         let Some(objects) = &self.objects else { return Ok(None) };
-        let occupant = |entry: OccupantEntry| {
-            Ok(match entry {
-                OccupantEntry::Tensor(index) => Occupant::Tensor(tensor(graph, index, in_objects)?),
-                OccupantEntry::Scratch(index) => Occupant::Scratch(operator(graph, index, in_objects)?),
-            })
-        };
+        let occupant = |entry| counts.occupant(entry, || "the list of shared objects".to_owned());
         let nestings = objects.nestings.iter().map(|&NestingEntry { guest, host, at }| {
             Ok(PlanNesting { guest: occupant(guest)?, host: occupant(host)?, at })
         });
         let nestings = nestings.collect::<Result<_, DocumentError>>()?;
-        let list =
-            objects.list.iter().map(|object| SharedObject { offset: object.offset, bytes: object.bytes });
-        let mut of_tensor = vec![None; graph.tensors().len()];
-        let mut of_scratch = vec![None; graph.operators().len()];
+        let mut of_tensor = vec![None; counts.tensors];
+        let mut of_scratch = vec![None; counts.operators];
         for entry in &self.tensors {
             of_tensor[entry.index] = entry.object;
         }
-        for entry in &self.scratch {
+        for entry in self.scratch.iter().filter(|entry| entry.operator < counts.operators) {
             of_scratch[entry.operator] = entry.object;
         }
         let lower_bound = objects.lower_bound_bytes;
-        Ok(Some(PlanObjects { list: list.collect(), of_tensor, of_scratch, nestings, lower_bound }))
+        Ok(Some(PlanObjects { list: objects.list.clone(), of_tensor, of_scratch, nestings, lower_bound }))
     }
+}
 
-    fn objects_of_problem(&self, names: &[String]) -> Result<Option<Objects>, DocumentError> {
-        let Some(objects) = &self.objects else { return Ok(None) };
-        let of_buffer = self.entries_of(names)?.into_iter().map(|entry| entry.object).collect();
-        let sizes = objects.list.iter().map(|object| object.bytes).collect();
-        let offsets = objects.list.iter().map(|object| object.offset).collect();
-        let mut objects_of_buffers = Objects::new(of_buffer, sizes, offsets);
-        objects_of_buffers.lower_bound = objects.lower_bound_bytes;
-        let buffer = |entry: OccupantEntry| match entry {
-            OccupantEntry::Tensor(index) if index < names.len() => Ok(BufferId::new(index)),
-            OccupantEntry::Tensor(index) => {
-                let count = names.len();
-                Err(DocumentError::OutOfRange { place: in_objects(), what: "buffer", index, count })
-            }
-            OccupantEntry::Scratch(index) => {
-                Err(DocumentError::OutOfRange { place: in_objects(), what: "operator", index, count: 0 })
-            }
-        };
-        for &NestingEntry { guest, host, at } in &objects.nestings {
-            objects_of_buffers.nestings.push(Nesting { guest: buffer(guest)?, host: buffer(host)?, at });
-        }
-        Ok(Some(objects_of_buffers))
+/// The buffer of a tensor of a solution.
+fn buffer(occupant: Occupant) -> Option<BufferId> {
+    match occupant {
+        Occupant::Tensor(id) => Some(BufferId::new(id.index())),
+        Occupant::Scratch(_) => None,
     }
+}
+
+/// The shared objects of a solution, whose buffers are called tensors in the document.
+fn objects_of_buffers(objects: PlanObjects) -> Objects {
+    let sizes = objects.list.iter().map(|object| object.bytes).collect();
+    let offsets = objects.list.iter().map(|object| object.offset).collect();
+    let nestings = objects.nestings.iter().filter_map(|nestings| {
+        Some(Nesting { guest: buffer(nestings.guest)?, host: buffer(nestings.host)?, at: nestings.at })
+    });
+    let nestings = nestings.collect();
+    let (of_buffer, lower_bound) = (objects.of_tensor, objects.lower_bound);
+    let mut objects = Objects::new(of_buffer, sizes, offsets);
+    (objects.nestings, objects.lower_bound) = (nestings, lower_bound);
+    objects
 }
 
 impl TensorEntry {
@@ -319,7 +304,7 @@ pub(super) fn check_hash(
 pub(super) fn bodies_of(graph: &Graph, entries: &[BodyEntry]) -> Result<Vec<BodyPlan>, DocumentError> {
     let plan = |(position, entry): (usize, &BodyEntry)| {
         let place = || format!("entry {position} of `bodies`");
-        let operator = operator(graph, entry.operator, place)?;
+        let operator = Counts::of(graph).operator(entry.operator, place)?;
         let bodies = graph.operator(operator).bodies();
         let Some(body) = bodies.get(entry.body) else {
             let (index, count) = (entry.body, bodies.len());
@@ -346,13 +331,9 @@ pub(super) fn shares_of(
 ) -> Result<(), DocumentError> {
     for alias in list.into_iter().flat_map(AliasesEntry::list) {
         let place = || format!("`shares` of tensor `{name}`");
-        let of = tensor(graph, alias.index, place)?;
-        if names[of.index()] != alias.tensor {
-            let (tensor, other) = (alias.tensor.clone(), names[of.index()].clone());
-            return Err(DocumentError::Alias { place: place(), index: alias.index, tensor, other });
-        }
+        let of = named_in(graph, names, (alias.index, &alias.tensor), place)?;
         aliases.push(Alias {
-            operator: operator(graph, alias.operator, place)?,
+            operator: Counts::of(graph).operator(alias.operator, place)?,
             tensor: TensorId::new(index),
             of,
             at: alias.at,
@@ -362,40 +343,93 @@ pub(super) fn shares_of(
     Ok(())
 }
 
-fn in_objects() -> String {
-    "the list of shared objects".to_owned()
+/// The tensor of an entry, which states its name as well.
+pub(super) fn named_tensor(
+    graph: &Graph,
+    names: &[String],
+    index: usize,
+    name: &str,
+) -> Result<TensorId, DocumentError> {
+    let id = Counts::of(graph).tensor(index, || format!("the entry of tensor `{name}`"))?;
+    if names[index] == name {
+        return Ok(id);
+    }
+    Err(DocumentError::Name { index, planned: name.to_owned(), actual: names[index].clone() })
 }
 
-fn in_bound() -> String {
-    "the lower bound".to_owned()
+/// A tensor to which another entry refers by index and name.
+pub(super) fn named_in(
+    graph: &Graph,
+    names: &[String],
+    (index, name): (usize, &str),
+    place: impl Fn() -> String,
+) -> Result<TensorId, DocumentError> {
+    let id = Counts::of(graph).tensor(index, &place)?;
+    if names[index] == name {
+        return Ok(id);
+    }
+    let (tensor, other) = (name.to_owned(), names[index].clone());
+    Err(DocumentError::Shares { place: place(), index, tensor, other })
 }
 
 pub(super) fn live([start, end]: [u32; 2]) -> LiveRange {
     LiveRange { start, end }
 }
 
-pub(super) fn tensor(
-    graph: &Graph,
-    index: usize,
-    place: impl Fn() -> String,
-) -> Result<TensorId, DocumentError> {
-    let count = graph.tensors().len();
-    if index < count {
-        return Ok(TensorId::new(index));
-    }
-    Err(DocumentError::OutOfRange { place: place(), what: "tensor", index, count })
+/// The numbers of tensors and operators, which bound the indices of a document.
+#[derive(Clone, Copy)]
+pub(super) struct Counts {
+    /// `tensor`, or `buffer` for a problem.
+    tensor: &'static str,
+    tensors: usize,
+    operators: usize,
 }
 
-pub(super) fn operator(
-    graph: &Graph,
-    index: usize,
-    place: impl Fn() -> String,
-) -> Result<OperatorId, DocumentError> {
-    let count = graph.operators().len();
-    if index < count {
-        return Ok(OperatorId::new(index));
+impl Counts {
+    pub(super) fn of(graph: &Graph) -> Self {
+        Self { tensor: "tensor", tensors: graph.tensors().len(), operators: graph.operators().len() }
     }
-    Err(DocumentError::OutOfRange { place: place(), what: "operator", index, count })
+
+    pub(super) fn tensor(self, index: usize, place: impl Fn() -> String) -> Result<TensorId, DocumentError> {
+        check_index(self.tensor, index, self.tensors, place).map(TensorId::new)
+    }
+
+    pub(super) fn operator(
+        self,
+        index: usize,
+        place: impl Fn() -> String,
+    ) -> Result<OperatorId, DocumentError> {
+        check_index("operator", index, self.operators, place).map(OperatorId::new)
+    }
+
+    pub(super) fn occupant(
+        self,
+        entry: OccupantEntry,
+        place: impl Fn() -> String,
+    ) -> Result<Occupant, DocumentError> {
+        match entry {
+            OccupantEntry::Tensor(index) => self.tensor(index, place).map(Occupant::Tensor),
+            OccupantEntry::Scratch(index) => self.operator(index, place).map(Occupant::Scratch),
+        }
+    }
+
+    /// The operators in the order of execution.
+    pub(super) fn order(self, order: &[usize]) -> Result<Vec<OperatorId>, DocumentError> {
+        let steps = order.iter().enumerate();
+        steps.map(|(step, &index)| self.operator(index, || format!("step {step} of the order"))).collect()
+    }
+}
+
+fn check_index(
+    what: &'static str,
+    index: usize,
+    count: usize,
+    place: impl Fn() -> String,
+) -> Result<usize, DocumentError> {
+    if index < count {
+        return Ok(index);
+    }
+    Err(DocumentError::OutOfRange { place: place(), what, index, count })
 }
 
 fn geometry(bytes: u64, live: LiveRange, gaps: &[LiveRange]) -> String {

@@ -16,7 +16,6 @@ use crate::import::{Fold, ImportOptions, InputShape, json};
 #[non_exhaustive]
 pub struct ImportRecord {
     /// The operators that are folded.
-    #[serde(with = "FoldText")]
     pub fold: Fold,
     /// Element type whose size floating-point elements have.
     pub floats_as: Option<String>,
@@ -40,14 +39,6 @@ pub struct ImportRecord {
     pub overwrite_inputs: bool,
     /// Alignment of CSV buffers without an alignment of their own.
     pub alignment: Option<u64>,
-}
-
-/// The JSON form of [`Fold`].
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Fold", rename_all = "lowercase")]
-enum FoldText {
-    Constants,
-    None,
 }
 
 /// Reads a record, which must be a JSON object.

@@ -1,161 +1,108 @@
 //! From a plan or a solution to a PLAN.json.
 
+use std::io;
+
 use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 
 use super::document::arena;
 use super::{
-    AliasEntry, AliasesEntry, BodyEntry, BoundEntry, FORMAT, ImportRecord, NestingEntry, ObjectEntry,
-    ObjectList, OccupantEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
+    AliasEntry, AliasesEntry, BodyEntry, BoundEntry, FORMAT, ImportRecord, NestingEntry, ObjectList,
+    OccupantEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
 };
-use crate::export::items::{self, Item};
+use crate::export::names::{row_names, tensor_names};
 use crate::export::{graph_hash, problem_hash};
 use crate::import::ImportOptions;
 use crate::{
-    Alias, BodyPlan, Graph, LiveRange, Occupant, OperatorId, Plan, PlanBound, Problem, Solution, Variables,
+    Alias, BodyPlan, Graph, LiveRange, Occupant, OperatorId, Plan, PlanObjects, PlanView, Problem, Solution,
+    ViewRow, ViewedPlan,
 };
 
 impl PlanDocument {
     /// The document of a plan for a graph that was imported with these options.
     #[must_use]
     pub fn of_graph(graph: &Graph, plan: &Plan, options: &ImportOptions) -> Self {
-        let PlanBound { bytes, certified, step, .. } = plan.lower_bound;
-        let certified_bytes = Some(certified).filter(|&certified| certified < bytes);
-        let mut lower_bound = BoundEntry { certified_bytes, step, ..BoundEntry::default() };
-        for &cause in &plan.lower_bound.causes {
-            match cause {
-                Occupant::Tensor(id) => lower_bound.tensors.push(id.index()),
-                Occupant::Scratch(id) => lower_bound.scratch.push(id.index()),
-            }
-        }
-        let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
-        let mut aliases = aliases(graph, &plan.aliases);
-        let tensors = items::tensors(graph, plan).into_iter().map(|item| {
-            let tensor = &graph.tensors()[item.index];
-            let aliases = entry_of(std::mem::take(&mut aliases[item.index]));
-            let role = TensorRole::of(tensor.kind(), tensor.is_output());
-            TensorEntry { aliases, upper_bound: tensor.is_upper_bound(), ..TensorEntry::of(item, role) }
-        });
-        Self {
-            format: FORMAT.to_owned(),
-            model: graph.name().to_owned(),
-            status: plan.status,
-            strategy: plan.strategy.clone(),
-            arena_bytes: plan.arena_bytes,
-            lower_bound_bytes: plan.lower_bound.bytes,
-            bound_over_orders_bytes: plan.bound_over_orders,
-            capacity_bytes: plan.capacity,
-            reserved: plan.reserved.iter().map(|range| [range.start, range.end]).collect(),
-            alignment: plan.alignment,
-            variables: plan.variables,
-            options: ImportRecord::of(options),
-            graph_hash: Some(graph_hash(graph)),
-            order: Some(plan.order.iter().copied().map(OperatorId::index).collect()),
-            folded: folded.map(OperatorId::index).collect(),
-            lower_bound: Some(lower_bound),
-            objects: plan.objects.as_ref().map(|objects| ObjectList {
-                lower_bound_bytes: objects.lower_bound,
-                list: objects
-                    .list
-                    .iter()
-                    .map(|object| ObjectEntry::of(object.offset, object.bytes))
-                    .collect(),
-                nestings: objects
-                    .nestings
-                    .iter()
-                    .map(|nestings| NestingEntry {
-                        guest: nestings.guest.into(),
-                        host: nestings.host.into(),
-                        at: nestings.at,
-                    })
-                    .collect(),
-            }),
-            tensors: tensors.collect(),
-            scratch: items::scratch(graph, plan).iter().map(ScratchEntry::of).collect(),
-            bodies: bodies(graph, &plan.bodies),
-        }
+        Self::of_view(&PlanView::of_plan(graph, plan), plan, options)
     }
 
     /// The document of offsets for the buffers of `model`, imported with these options.
     #[must_use]
     pub fn of_problem(model: &str, problem: &Problem, solution: &Solution, options: &ImportOptions) -> Self {
-        let bound = &solution.lower_bound;
-        let tensors = items::buffers(problem, solution).into_iter();
+        let view = PlanView::of_solution(model, problem, solution);
+        let ViewedPlan::Arena(plan) = &view.plan else { unreachable!("a solution has one arena") };
+        Self::of_view(&view, plan, options)
+    }
+
+    pub(super) fn of_view(view: &PlanView<'_>, plan: &Plan, options: &ImportOptions) -> Self {
+        let bound = &plan.lower_bound;
+        let certified_bytes = Some(bound.certified).filter(|&certified| certified < bound.bytes);
+        let mut lower_bound = BoundEntry { certified_bytes, step: bound.step, ..BoundEntry::default() };
+        for &cause in &bound.causes {
+            match cause {
+                Occupant::Tensor(id) => lower_bound.tensors.push(id.index()),
+                Occupant::Scratch(id) => lower_bound.scratch.push(id.index()),
+            }
+        }
+        let mut aliases = view.graph.map_or_else(Vec::new, |graph| aliases(graph, &plan.aliases));
+        let (mut tensors, mut scratch) = (Vec::new(), Vec::new());
+        for (row, name) in view.rows.iter().zip(row_names(view)) {
+            if row.is_scratch() {
+                scratch.push(ScratchEntry::of(row));
+            } else {
+                let aliases = aliases.get_mut(row.index()).map(std::mem::take).and_then(entry_of);
+                tensors.push(TensorEntry { aliases, ..TensorEntry::of(view.graph, row, name) });
+            }
+        }
         Self {
             format: FORMAT.to_owned(),
-            model: model.to_owned(),
-            status: solution.status,
-            strategy: solution.strategy.clone(),
-            arena_bytes: solution.height,
+            model: view.model.to_owned(),
+            status: plan.status,
+            strategy: plan.strategy.clone(),
+            arena_bytes: plan.arena_bytes,
             lower_bound_bytes: bound.bytes,
-            bound_over_orders_bytes: None,
-            capacity_bytes: problem.capacity(),
-            reserved: problem.reserved().iter().map(|range| [range.start, range.end]).collect(),
-            alignment: options.alignment.unwrap_or(1),
-            variables: Variables::default(),
+            bound_over_orders_bytes: plan.bound_over_orders,
+            capacity_bytes: plan.capacity,
+            reserved: plan.reserved.iter().map(|range| [range.start, range.end]).collect(),
+            alignment: if view.graph.is_some() { plan.alignment } else { options.alignment.unwrap_or(1) },
+            variables: plan.variables,
             options: ImportRecord::of(options),
-            graph_hash: Some(problem_hash(problem)),
-            order: None,
-            folded: Vec::new(),
-            lower_bound: Some(BoundEntry {
-                certified_bytes: Some(bound.certified).filter(|&certified| certified < bound.bytes),
-                step: bound.step,
-                tensors: bound.buffers.iter().map(|id| id.index()).collect(),
-                scratch: Vec::new(),
-            }),
-            objects: solution.objects.as_ref().map(|objects| ObjectList {
-                lower_bound_bytes: objects.lower_bound,
-                list: objects
-                    .offsets
-                    .iter()
-                    .zip(&objects.sizes)
-                    .map(|(&at, &size)| ObjectEntry::of(at, size))
-                    .collect(),
-                nestings: objects
-                    .nestings
-                    .iter()
-                    .map(|nestings| NestingEntry {
-                        guest: OccupantEntry::Tensor(nestings.guest.index()),
-                        host: OccupantEntry::Tensor(nestings.host.index()),
-                        at: nestings.at,
-                    })
-                    .collect(),
-            }),
-            tensors: tensors.map(|item| TensorEntry::of(item, TensorRole::Intermediate)).collect(),
-            scratch: Vec::new(),
-            bodies: Vec::new(),
+            graph_hash: view.graph.map(graph_hash).or_else(|| view.problem.map(problem_hash)),
+            order: view.graph.map(|_| plan.order.iter().copied().map(OperatorId::index).collect()),
+            folded: view.graph.map_or_else(Vec::new, folded),
+            lower_bound: Some(lower_bound),
+            objects: plan.objects.as_ref().map(ObjectList::of),
+            tensors,
+            scratch,
+            bodies: view.graph.map_or_else(Vec::new, |graph| bodies(graph, &plan.bodies)),
         }
     }
 
     /// The text of the document, with a line for each field and each tensor.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut fields = vec![
-            field("format", &self.format),
-            field("model", &self.model),
-            field("status", &self.status.to_string()),
-            field("strategy", &self.strategy),
-            field("arena_bytes", &self.arena_bytes),
-            field("lower_bound_bytes", &self.lower_bound_bytes),
-        ];
-        fields.extend(self.bound_over_orders_bytes.map(|bytes| field("bound_over_orders_bytes", &bytes)));
-        fields.push(field("capacity_bytes", &self.capacity_bytes));
-        if !self.reserved.is_empty() {
-            fields.push(field("reserved", &self.reserved));
+        text(self)
+    }
+}
+
+/// The folded operators.
+pub(super) fn folded(graph: &Graph) -> Vec<usize> {
+    let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
+    folded.map(OperatorId::index).collect()
+}
+
+impl ObjectList {
+    fn of(objects: &PlanObjects) -> Self {
+        let nestings = objects.nestings.iter();
+        let nestings = nestings.map(|nestings| NestingEntry {
+            guest: nestings.guest.into(),
+            host: nestings.host.into(),
+            at: nestings.at,
+        });
+        Self {
+            lower_bound_bytes: objects.lower_bound,
+            list: objects.list.clone(),
+            nestings: nestings.collect(),
         }
-        fields.push(field("alignment", &self.alignment));
-        fields.push(field("variables", variables_text(self.variables)));
-        fields.push(field("options", &self.options));
-        fields.extend(self.graph_hash.as_ref().map(|hash| field("graph_hash", hash)));
-        fields.extend(self.order.as_ref().map(|order| field("order", order)));
-        fields.push(field("folded", &self.folded));
-        fields.extend(self.lower_bound.as_ref().map(|bound| field("lower_bound", bound)));
-        fields.extend(self.objects.as_ref().map(|objects| field("objects", objects)));
-        fields.push(list("tensors", &self.tensors));
-        fields.push(list("scratch", &self.scratch));
-        if !self.bodies.is_empty() {
-            fields.push(list("bodies", &self.bodies));
-        }
-        format!("{{\n{}\n}}\n", fields.join(",\n"))
     }
 }
 
@@ -168,41 +115,30 @@ impl From<Occupant> for OccupantEntry {
     }
 }
 
-impl ObjectEntry {
-    fn of(offset: u64, bytes: u64) -> Self {
-        Self { bytes, offset }
-    }
-}
-
 impl TensorEntry {
-    fn of(item: Item, kind: TensorRole) -> Self {
-        let place = item.place;
+    fn of(graph: Option<&Graph>, row: &ViewRow<'_>, name: String) -> Self {
+        let tensor = graph.and_then(|graph| graph.tensors().get(row.index()));
+        let kind = tensor.map(|tensor| TensorRole::of(tensor.kind(), tensor.is_output()));
         Self {
-            index: item.index,
-            name: item.name,
-            bytes: place.bytes,
-            upper_bound: false,
-            kind,
+            index: row.index(),
+            name,
+            bytes: row.place.bytes,
+            upper_bound: tensor.is_some_and(crate::Tensor::is_upper_bound),
+            kind: kind.unwrap_or_default(),
             pool: arena(),
-            offset: place.offset,
-            live: steps(place.live),
-            gaps: item.gaps.into_iter().map(steps).collect(),
-            object: item.object,
+            offset: row.place.offset,
+            live: steps(row.place.live),
+            gaps: row.gaps.iter().copied().map(steps).collect(),
+            object: row.object,
             aliases: None,
         }
     }
 }
 
 impl ScratchEntry {
-    fn of(item: &Item) -> Self {
-        let place = item.place;
-        Self {
-            operator: item.index,
-            bytes: place.bytes,
-            offset: place.offset,
-            live: Some(steps(place.live)),
-            object: item.object,
-        }
+    fn of(row: &ViewRow<'_>) -> Self {
+        let (operator, place, object) = (row.index(), row.place, row.object);
+        Self { operator, bytes: place.bytes, offset: place.offset, live: Some(steps(place.live)), object }
     }
 }
 
@@ -221,7 +157,7 @@ pub(super) fn bodies(graph: &Graph, plans: &[BodyPlan]) -> Vec<BodyEntry> {
 
 /// The aliases of each tensor.
 pub(super) fn aliases(graph: &Graph, list: &[Alias]) -> Vec<Vec<AliasEntry>> {
-    let names = items::tensor_names(graph);
+    let names = tensor_names(graph);
     let mut aliases = vec![Vec::new(); names.len()];
     for alias in list {
         let Some(of_tensor) = aliases.get_mut(alias.tensor.index()) else { continue };
@@ -248,25 +184,74 @@ pub(super) fn steps(live: LiveRange) -> [u32; 2] {
     [live.start, live.end]
 }
 
-pub(super) fn variables_text(variables: Variables) -> &'static str {
-    match variables {
-        Variables::Arena => "arena",
-        Variables::Outside => "outside",
+/// The text of a document, with a line for each field, and for each object of a list.
+pub(super) fn text(document: &impl Serialize) -> String {
+    let mut bytes = Vec::new();
+    let serialized =
+        document.serialize(&mut Serializer::with_formatter(&mut bytes, LineFormatter::default()));
+    serialized.expect("texts, numbers and maps with text keys are JSON");
+    bytes.push(b'\n');
+    String::from_utf8(bytes).expect("JSON is text")
+}
+
+/// Writes a line for each field of a document, and for each object in a field's list.
+#[derive(Default)]
+struct LineFormatter {
+    /// Number of objects and lists around the current value.
+    depth: usize,
+    /// True from the start of a list's entry, for lists that are fields of the document.
+    is_entry: bool,
+    /// True if the current list has an object and therefore a line for each entry.
+    has_lines: bool,
+}
+
+impl Formatter for LineFormatter {
+    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        if self.depth == 2 && self.is_entry {
+            self.has_lines = true;
+            write(writer, "\n    ")?;
+        }
+        self.depth += 1;
+        write(writer, if self.depth == 1 { "{\n" } else { "{" })
+    }
+
+    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        write(writer, if self.depth == 0 { "\n}" } else { "}" })
+    }
+
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.is_entry = false;
+        let before = match (self.depth, first) {
+            (1, true) => "  ",
+            (1, false) => ",\n  ",
+            (_, true) => "",
+            (_, false) => ",",
+        };
+        write(writer, before)
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        write(writer, if self.depth == 1 { ": " } else { ":" })
+    }
+
+    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        write(writer, "[")
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.is_entry = self.depth == 2;
+        write(writer, if first { "" } else { "," })
+    }
+
+    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        let ends_lines = self.depth == 1 && std::mem::take(&mut self.has_lines);
+        write(writer, if ends_lines { "\n  ]" } else { "]" })
     }
 }
 
-pub(super) fn field(name: &str, value: &(impl Serialize + ?Sized)) -> String {
-    format!("  \"{name}\": {}", json(value))
-}
-
-pub(super) fn list(name: &str, entries: &[impl Serialize]) -> String {
-    if entries.is_empty() {
-        return field(name, entries);
-    }
-    let lines: Vec<String> = entries.iter().map(|entry| format!("    {}", json(entry))).collect();
-    format!("  \"{name}\": [\n{}\n  ]", lines.join(",\n"))
-}
-
-fn json(value: &(impl Serialize + ?Sized)) -> String {
-    serde_json::to_string(value).expect("texts, numbers and maps with text keys are JSON")
+fn write<W: ?Sized + io::Write>(writer: &mut W, text: &str) -> io::Result<()> {
+    writer.write_all(text.as_bytes())
 }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::OnnxError;
-use super::reorder::all_nodes;
+use super::reorder::{all_nodes, body};
 use super::wire::{self, WireField, fields};
 use crate::{Graph, Plan};
 
@@ -25,13 +25,7 @@ pub(super) fn reorder(
     }
     let nodes = wire::nodes(bytes, range)?;
     for body_plan in &plan.bodies {
-        let operator = graph.operators().get(body_plan.operator.index());
-        let body = operator.and_then(|operator| operator.bodies().get(body_plan.body)).ok_or_else(|| {
-            let (operator, body) = (body_plan.operator, body_plan.body);
-            OnnxError::Wrong(format!(
-                "the plan names body {body} of operator {operator}, which the graph lacks"
-            ))
-        })?;
+        let body = body(graph, body_plan.operator, body_plan.body)?;
         let node = nodes.get(body_plan.operator.index()).and_then(|node| node.contents.clone());
         let inner = node.map(|node| body_of(bytes, node, body.name())).transpose()?.flatten();
         let inner = inner.ok_or_else(|| {

@@ -1,112 +1,30 @@
 //! External data: files with weights next to the model.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use prost::Message;
 
 use super::OnnxError;
-use super::wire::MetadataEntry;
+use super::wire::{MetadataEntry, fields};
 use crate::import::ImportError;
 
 /// `TensorProto.EXTERNAL`.
 const EXTERNAL: i32 = 1;
 
-/// Paths of the files with external data of a model, relative to the folder of the model, as the model states
-/// them. Sorted, each once; those of bodies and functions included.
-///
-/// Example: the [module](crate::export::onnx).
-///
-/// # Errors
-/// [`OnnxError::Import`] if the bytes are not an ONNX model.
-pub fn external_files(bytes: &[u8]) -> Result<Vec<String>, OnnxError> {
-    let model = ExternalModel::decode(bytes).map_err(|error| ImportError::malformed("ONNX", error))?;
-    let mut files = BTreeSet::new();
-    model.graph.iter().for_each(|graph| add_graph(graph, &mut files));
-    model.functions.iter().flat_map(|function| &function.node).for_each(|node| add_node(node, &mut files));
-    Ok(files.into_iter().collect())
+/// Messages that lead to external data.
+#[derive(Clone, Copy)]
+enum MessageKind {
+    Model,
+    Function,
+    Graph,
+    Node,
+    Attribute,
+    SparseTensor,
+    Tensor,
 }
 
-/// Recursion is as deep as bodies nest, which the decoder limits to about 30.
-fn add_graph(graph: &ExternalGraph, files: &mut BTreeSet<String>) {
-    let sparse = graph.sparse_initializer.iter();
-    graph.initializer.iter().for_each(|tensor| add_tensor(tensor, files));
-    sparse.for_each(|sparse| add_sparse(sparse, files));
-    graph.node.iter().for_each(|node| add_node(node, files));
-}
-
-fn add_node(node: &ExternalNode, files: &mut BTreeSet<String>) {
-    for attribute in &node.attribute {
-        attribute.t.iter().chain(&attribute.tensors).for_each(|tensor| add_tensor(tensor, files));
-        let sparse = attribute.sparse_tensor.iter().chain(&attribute.sparse_tensors);
-        sparse.for_each(|sparse| add_sparse(sparse, files));
-        attribute.g.iter().for_each(|graph| add_graph(graph, files));
-        attribute.graphs.iter().for_each(|graph| add_graph(graph, files));
-    }
-}
-
-fn add_sparse(sparse: &ExternalSparseTensor, files: &mut BTreeSet<String>) {
-    sparse.values.iter().chain(&sparse.indices).for_each(|tensor| add_tensor(tensor, files));
-}
-
-fn add_tensor(tensor: &ExternalTensor, files: &mut BTreeSet<String>) {
-    if tensor.data_location == EXTERNAL {
-        let locations = tensor.external_data.iter().filter(|entry| entry.key == "location");
-        files.extend(locations.map(|entry| entry.value.clone()));
-    }
-}
-
-/// `ModelProto`, with the fields that lead to external data.
-#[derive(Message)]
-struct ExternalModel {
-    #[prost(message, optional, tag = "7")]
-    graph: Option<ExternalGraph>,
-    #[prost(message, repeated, tag = "25")]
-    functions: Vec<ExternalFunction>,
-}
-
-/// `FunctionProto`, with the fields that lead to external data.
-#[derive(Message)]
-struct ExternalFunction {
-    #[prost(message, repeated, tag = "7")]
-    node: Vec<ExternalNode>,
-}
-
-/// `GraphProto`, with the fields that lead to external data.
-#[derive(Message)]
-struct ExternalGraph {
-    #[prost(message, repeated, tag = "1")]
-    node: Vec<ExternalNode>,
-    #[prost(message, repeated, tag = "5")]
-    initializer: Vec<ExternalTensor>,
-    #[prost(message, repeated, tag = "15")]
-    sparse_initializer: Vec<ExternalSparseTensor>,
-}
-
-/// `NodeProto`, with the fields that lead to external data.
-#[derive(Message)]
-struct ExternalNode {
-    #[prost(message, repeated, tag = "5")]
-    attribute: Vec<ExternalAttribute>,
-}
-
-/// `AttributeProto`, with the fields that lead to external data.
-#[derive(Message)]
-struct ExternalAttribute {
-    #[prost(message, optional, tag = "5")]
-    t: Option<ExternalTensor>,
-    #[prost(message, optional, boxed, tag = "6")]
-    g: Option<Box<ExternalGraph>>,
-    #[prost(message, repeated, tag = "10")]
-    tensors: Vec<ExternalTensor>,
-    #[prost(message, repeated, tag = "11")]
-    graphs: Vec<ExternalGraph>,
-    #[prost(message, optional, tag = "22")]
-    sparse_tensor: Option<ExternalSparseTensor>,
-    #[prost(message, repeated, tag = "23")]
-    sparse_tensors: Vec<ExternalSparseTensor>,
-}
-
-/// `TensorProto`, with the fields that lead to external data.
+/// `TensorProto`, with the fields about external data.
 #[derive(Message)]
 struct ExternalTensor {
     #[prost(message, repeated, tag = "13")]
@@ -115,11 +33,47 @@ struct ExternalTensor {
     data_location: i32,
 }
 
-/// `SparseTensorProto`, with the fields that lead to external data.
-#[derive(Message)]
-struct ExternalSparseTensor {
-    #[prost(message, optional, tag = "1")]
-    values: Option<ExternalTensor>,
-    #[prost(message, optional, tag = "2")]
-    indices: Option<ExternalTensor>,
+/// Paths of the files with external data of a model, relative to the folder of the model, as the model states
+/// them. Sorted, each once; those of bodies and functions included.
+///
+/// # Errors
+/// [`OnnxError::Import`] if the bytes are not an ONNX model.
+pub fn external_files(bytes: &[u8]) -> Result<Vec<String>, OnnxError> {
+    let mut files = BTreeSet::new();
+    let mut waiting: Vec<(MessageKind, Range<usize>)> = vec![(MessageKind::Model, 0..bytes.len())];
+    while let Some((kind, range)) = waiting.pop() {
+        if let MessageKind::Tensor = kind {
+            let tensor = ExternalTensor::decode(&bytes[range]);
+            let tensor = tensor.map_err(|error| ImportError::malformed("ONNX", error))?;
+            let is_location =
+                |entry: &MetadataEntry| tensor.data_location == EXTERNAL && entry.key == "location";
+            files.extend(
+                tensor
+                    .external_data
+                    .iter()
+                    .filter(|entry| is_location(entry))
+                    .map(|entry| entry.value.clone()),
+            );
+            continue;
+        }
+        for field in fields(bytes, range)? {
+            waiting.extend(message_in(kind, field.number).zip(field.contents));
+        }
+    }
+    Ok(files.into_iter().collect())
+}
+
+/// The message in a field, by the field numbers of `onnx.proto`; none if no external data is there.
+fn message_in(kind: MessageKind, field: u32) -> Option<MessageKind> {
+    match (kind, field) {
+        (MessageKind::Model, 25) => Some(MessageKind::Function),
+        (MessageKind::Model, 7) | (MessageKind::Attribute, 6 | 11) => Some(MessageKind::Graph),
+        (MessageKind::Function, 7) | (MessageKind::Graph, 1) => Some(MessageKind::Node),
+        (MessageKind::Node, 5) => Some(MessageKind::Attribute),
+        (MessageKind::Graph, 15) | (MessageKind::Attribute, 22 | 23) => Some(MessageKind::SparseTensor),
+        (MessageKind::Graph, 5) | (MessageKind::Attribute, 5 | 10) | (MessageKind::SparseTensor, 1 | 2) => {
+            Some(MessageKind::Tensor)
+        }
+        _ => None,
+    }
 }

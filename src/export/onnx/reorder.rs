@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::OnnxError;
-use crate::{BodyPlan, Graph, Occupant, OperatorId, Plan, PlanNesting, PlanObjects, TensorId};
+use crate::{BodyPlan, Graph, Occupant, OperatorId, Plan, PlanNesting, Stop, TensorId};
 
 /// An order of all nodes: those of `order`, and each folded node right before the first node that needs it, or
 /// at the end if none does. O(nodes + edges).
@@ -58,25 +58,20 @@ impl NodeOrder<'_> {
 /// `order[i]` of the old one, and tensors keep their names.
 pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> Result<Plan, OnnxError> {
     let ids = IdMap::new(old, new, order)?;
-    let mut moved = Plan::unplaced(new);
+    // The statistics of the search are no part of a plan document.
+    let mut moved = Plan { nodes: 0, stop: Stop::Finished, bodies: Vec::new(), ..plan.clone() };
     moved.order = plan.order.iter().map(|&id| ids.operator(id)).collect::<Result<_, _>>()?;
-    for (index, placement) in plan.tensors.iter().enumerate().filter(|(_, placement)| placement.is_some()) {
-        moved.tensors[ids.tensor(TensorId::new(index))?.index()].clone_from(placement);
-    }
-    for (index, placement) in plan.scratch.iter().enumerate().filter(|(_, placement)| placement.is_some()) {
-        moved.scratch[ids.operator(OperatorId::new(index))?.index()].clone_from(placement);
-    }
-    (moved.arena_bytes, moved.alignment) = (plan.arena_bytes, plan.alignment);
-    (moved.variables, moved.capacity) = (plan.variables, plan.capacity);
-    moved.reserved.clone_from(&plan.reserved);
-    moved.lower_bound = plan.lower_bound.clone();
+    (moved.tensors, moved.scratch) = (ids.by_tensor(&plan.tensors)?, ids.by_operator(&plan.scratch)?);
     for cause in &mut moved.lower_bound.causes {
         *cause = ids.occupant(*cause)?;
     }
-    (moved.bound_over_orders, moved.status) = (plan.bound_over_orders, plan.status);
-    moved.strategy.clone_from(&plan.strategy);
-    moved.objects = plan.objects.as_ref().map(|objects| ids.objects(objects)).transpose()?;
-    moved.aliases.clone_from(&plan.aliases);
+    if let Some(objects) = &mut moved.objects {
+        objects.of_tensor = ids.by_tensor(&objects.of_tensor)?;
+        objects.of_scratch = ids.by_operator(&objects.of_scratch)?;
+        for PlanNesting { guest, host, .. } in &mut objects.nestings {
+            (*guest, *host) = (ids.occupant(*guest)?, ids.occupant(*host)?);
+        }
+    }
     for alias in &mut moved.aliases {
         alias.operator = ids.operator(alias.operator)?;
         (alias.tensor, alias.of) = (ids.tensor(alias.tensor)?, ids.tensor(alias.of)?);
@@ -95,7 +90,7 @@ pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> R
 }
 
 /// A body of an operator, by its number.
-fn body(graph: &Graph, operator: OperatorId, number: usize) -> Result<&Graph, OnnxError> {
+pub(super) fn body(graph: &Graph, operator: OperatorId, number: usize) -> Result<&Graph, OnnxError> {
     let body = graph.operators().get(operator.index()).and_then(|operator| operator.bodies().get(number));
     let wrong = || {
         OnnxError::Wrong(format!(
@@ -145,19 +140,19 @@ impl IdMap {
         })
     }
 
-    fn objects(&self, old: &PlanObjects) -> Result<PlanObjects, OnnxError> {
-        let mut objects = old.clone();
-        objects.of_tensor = vec![None; self.tensors.len()];
-        objects.of_scratch = vec![None; self.operators.len()];
-        for (index, object) in old.of_tensor.iter().enumerate() {
-            objects.of_tensor[self.tensor(TensorId::new(index))?.index()] = *object;
+    fn by_tensor<T: Clone>(&self, old: &[Option<T>]) -> Result<Vec<Option<T>>, OnnxError> {
+        let mut new = vec![None; self.tensors.len()];
+        for (index, value) in old.iter().enumerate() {
+            new[self.tensor(TensorId::new(index))?.index()].clone_from(value);
         }
-        for (index, object) in old.of_scratch.iter().enumerate() {
-            objects.of_scratch[self.operator(OperatorId::new(index))?.index()] = *object;
+        Ok(new)
+    }
+
+    fn by_operator<T: Clone>(&self, old: &[Option<T>]) -> Result<Vec<Option<T>>, OnnxError> {
+        let mut new = vec![None; self.operators.len()];
+        for (index, value) in old.iter().enumerate() {
+            new[self.operator(OperatorId::new(index))?.index()].clone_from(value);
         }
-        for PlanNesting { guest, host, .. } in &mut objects.nestings {
-            (*guest, *host) = (self.occupant(*guest)?, self.occupant(*host)?);
-        }
-        Ok(objects)
+        Ok(new)
     }
 }

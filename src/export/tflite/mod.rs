@@ -44,6 +44,7 @@ mod check;
 mod error;
 mod front;
 mod graph;
+mod greedy;
 mod kernels;
 mod layout;
 mod metadata;

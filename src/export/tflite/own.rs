@@ -4,27 +4,9 @@
 //! buffer first, each at the lowest offset at which it overlaps no placed buffer with overlapping live range.
 
 use super::TfliteError;
+use super::greedy::{self, MAX_PAIRS, Request};
 use super::net::{Memory, Net};
 use super::runtime::Walk;
-
-/// Maximum number of pairs of buffers. No microcontroller runs a model with more.
-const MOST_PAIRS: usize = 1 << 30;
-
-/// A request to the runtime's planner.
-#[derive(Clone, Copy)]
-struct Wanted {
-    bytes: u64,
-    /// First and last step, both inclusive. A buffer that no operator creates is live from step -1, before
-    /// the first operator.
-    first: i64,
-    last: i64,
-}
-
-#[derive(Clone, Copy)]
-struct Placed {
-    offset: u64,
-    wanted: Wanted,
-}
 
 /// Size in bytes of the head of a model without a plan; `None` if the model has too many buffers.
 /// `requests` are the scratch requests of the kernels by subgraph and operator. O(buffers squared).
@@ -39,16 +21,16 @@ pub(super) fn head_bytes(net: &Net, requests: &[Vec<Vec<u64>>]) -> Result<Option
     for (subgraph, steps) in requests.iter().zip(&walk.scratches) {
         for (requests, steps) in subgraph.iter().zip(steps) {
             let (first, last) = steps.ends().map_or((-1, -1), |(first, last)| (first.into(), last.into()));
-            all.extend(requests.iter().map(|&bytes| Wanted { bytes, first, last }));
+            all.extend(requests.iter().map(|&bytes| Request { bytes, first, last }));
         }
     }
-    all.retain(|one| one.bytes > 0);
-    Ok((all.len().saturating_mul(all.len()) <= MOST_PAIRS).then(|| placed(&all)))
+    all.retain(|request| request.bytes > 0);
+    Ok((all.len().saturating_mul(all.len()) <= MAX_PAIRS).then(|| placed(&all)))
 }
 
 /// Requests for the tensors of all subgraphs, including subgraphs that never run. A tensor that is neither
 /// an input nor written by an operator is live before the first step.
-fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<Wanted> {
+fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<Request> {
     let mut all = Vec::with_capacity(net.tensor_count());
     for (index, subgraph) in net.subgraphs.iter().enumerate() {
         let mut is_created = vec![false; subgraph.tensors.len()];
@@ -61,54 +43,40 @@ fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<Wanted> {
             let (first, last) = steps.ends().map_or((-1, -1), |(first, last)| (first.into(), last.into()));
             let first = if is_created[number] { first } else { -1 };
             let bytes = if tensor.memory == Memory::Head { tensor.bytes } else { 0 };
-            all.push(Wanted { bytes, first, last });
+            all.push(Request { bytes, first, last });
         }
     }
     all
 }
 
 /// Places all buffers as the runtime does, and returns the size of the head.
-fn placed(all: &[Wanted]) -> u64 {
+fn placed(all: &[Request]) -> u64 {
     // Among buffers of equal size, the last comes first: the runtime reverses the list before it sorts.
-    let mut order: Vec<Wanted> = all.iter().rev().copied().collect();
-    order.sort_by_key(|one| std::cmp::Reverse(one.bytes));
-    let mut by_offset: Vec<Placed> = Vec::with_capacity(order.len());
-    let mut head = 0;
-    for wanted in order {
-        let mut offset = 0;
-        let meets = |one: &&Placed| one.wanted.first <= wanted.last && wanted.first <= one.wanted.last;
-        for other in by_offset.iter().filter(meets) {
-            if other.offset >= offset + wanted.bytes {
-                break;
-            }
-            offset = offset.max(other.offset + other.wanted.bytes);
-        }
-        head = head.max(offset + wanted.bytes);
-        let at = by_offset.partition_point(|other| other.offset <= offset);
-        by_offset.insert(at, Placed { offset, wanted });
-    }
-    head
+    let mut order: Vec<Request> = all.iter().rev().copied().collect();
+    order.sort_by_key(|request| std::cmp::Reverse(request.bytes));
+    greedy::place(Vec::new(), &order)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn wanted(bytes: u64, first: i64, last: i64) -> Wanted {
-        Wanted { bytes, first, last }
+    fn request(bytes: u64, first: i64, last: i64) -> Request {
+        Request { bytes, first, last }
     }
 
     #[test]
     fn the_largest_first_and_of_equal_ones_the_last() {
         assert_eq!(placed(&[]), 0);
         // The second buffer of 32 bytes is placed first, at 0; the last one of 16 bytes lies at 0 as well.
-        let all = [wanted(32, 0, 1), wanted(32, 1, 2), wanted(16, 2, 3), wanted(16, 0, 0)];
+        let all = [request(32, 0, 1), request(32, 1, 2), request(16, 2, 3), request(16, 0, 0)];
         assert_eq!(placed(&all), 64);
         // Buffers that are live at -1 overlap each other, but no buffer that is created later.
-        assert_eq!(placed(&[wanted(16, -1, -1), wanted(16, -1, -1), wanted(16, -1, -1)]), 48);
-        assert_eq!(placed(&[wanted(16, -1, -1), wanted(32, -1, 4), wanted(48, 0, 4)]), 80);
+        assert_eq!(placed(&[request(16, -1, -1), request(16, -1, -1), request(16, -1, -1)]), 48);
+        assert_eq!(placed(&[request(16, -1, -1), request(32, -1, 4), request(48, 0, 4)]), 80);
         // A gap of exactly the size of a buffer.
-        let gap = [wanted(64, 0, 9), wanted(48, 0, 1), wanted(40, 1, 9), wanted(32, 3, 9), wanted(8, 3, 9)];
+        let gap =
+            [request(64, 0, 9), request(48, 0, 1), request(40, 1, 9), request(32, 3, 9), request(8, 3, 9)];
         assert_eq!(placed(&gap), 152);
     }
 }

@@ -4,6 +4,7 @@
 use super::TfliteError;
 use super::aliases;
 use super::calls::Calls;
+use super::greedy::{self, MAX_PAIRS, Request};
 use super::net::{Memory, Net};
 use crate::verify::verify_offsets;
 use crate::{Buffer, Problem};
@@ -11,9 +12,6 @@ use crate::{Buffer, Problem};
 /// Maximum number of visits of tensors and operators. Bodies that call each other can make the walk
 /// exponential in the size of the model; no model for a microcontroller needs this many visits.
 const MOST_WORK: usize = 1 << 23;
-
-/// Maximum number of pairs of buffers to compare. No microcontroller runs a model with more.
-const MOST_PAIRS: usize = 1 << 30;
 
 /// Maximum nesting depth of bodies, which bounds the recursion of [`Walk::run`].
 const DEEPEST: usize = 64;
@@ -165,7 +163,7 @@ fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>]) -> Result<u64, Tfli
             let steps = steps[number];
             if let (Memory::Head, Some((first, last))) = (tensor.memory, steps.ends()) {
                 let Some(place) = offsets[index][number] else {
-                    waiting.push((tensor.bytes, first, last));
+                    waiting.push(request(tensor.bytes, first, last));
                     continue;
                 };
                 buffers.push(Buffer::new(tensor.bytes, first..last + 1));
@@ -200,44 +198,30 @@ fn steps_of(walk: &Walk<'_>, index: usize, offsets: &[Option<u64>]) -> Vec<Steps
     steps
 }
 
-/// Places scratch, and the tensors that the plan leaves to the runtime (`waiting`: bytes, first and last
-/// step), as the runtime does: the largest first, each in the lowest gap of its live range. Returns the end
-/// of the highest. All scratch requests of an operator count as one, so the runtime may find lower offsets.
-fn fit_others(walk: &Walk<'_>, mut waiting: Vec<(u64, u32, u32)>, buffers: &[Buffer], places: &[u64]) -> u64 {
-    waiting.retain(|entry| entry.0 > 0);
-    let left: u64 = waiting.iter().map(|entry| entry.0).sum();
+/// Places scratch, and the tensors that the plan leaves to the runtime (`waiting`), as the runtime does: the
+/// largest first, each in the lowest gap of its live range. Returns the end of the highest. All scratch
+/// requests of an operator count as one, so the runtime may find lower offsets.
+fn fit_others(walk: &Walk<'_>, mut waiting: Vec<Request>, buffers: &[Buffer], places: &[u64]) -> u64 {
+    waiting.retain(|request| request.bytes > 0);
+    let left: u64 = waiting.iter().map(|request| request.bytes).sum();
     for (sizes, steps) in walk.scratch.iter().zip(&walk.scratches) {
         for (&bytes, steps) in sizes.iter().zip(steps).filter(|(bytes, _)| **bytes > 0) {
-            waiting.extend(steps.ends().map(|(first, last)| (bytes, first, last)));
+            waiting.extend(steps.ends().map(|(first, last)| request(bytes, first, last)));
         }
     }
-    if waiting.len().saturating_mul(buffers.len() + waiting.len()) > MOST_PAIRS {
+    if waiting.len().saturating_mul(buffers.len() + waiting.len()) > MAX_PAIRS {
         // Upper bound for the tensors: the bytes of all of them, above the planned tensors.
         let planned = buffers.iter().zip(places).map(|(buffer, place)| place + buffer.size()).max();
         return if left > 0 { planned.unwrap_or(0).saturating_add(left) } else { 0 };
     }
-    waiting.sort_by_key(|&(bytes, first, last)| (std::cmp::Reverse(bytes), first, last));
-    let mut taken: Vec<(u64, u64, u32, u32)> = buffers
-        .iter()
-        .zip(places)
-        .map(|(buffer, &place)| (place, buffer.size(), buffer.live().start, buffer.live().end - 1))
-        .collect();
-    taken.sort_unstable();
-    let mut head = 0;
-    for (bytes, first, last) in waiting {
-        let mut offset = 0;
-        for &(start, size, from, to) in &taken {
-            if from <= last && first <= to {
-                if start >= offset + bytes {
-                    break;
-                }
-                offset = offset.max(start + size);
-            }
-        }
-        head = head.max(offset + bytes);
-        let entry = (offset, bytes, first, last);
-        let at = taken.partition_point(|other| *other < entry);
-        taken.insert(at, entry);
-    }
-    head
+    waiting.sort_by_key(|request| (std::cmp::Reverse(request.bytes), request.first, request.last));
+    let fixed = buffers.iter().zip(places).map(|(buffer, &place)| {
+        let live = buffer.live();
+        (place, request(buffer.size(), live.start, live.end - 1))
+    });
+    greedy::place(fixed.collect(), &waiting)
+}
+
+fn request(bytes: u64, first: u32, last: u32) -> Request {
+    Request { bytes, first: first.into(), last: last.into() }
 }

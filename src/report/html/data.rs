@@ -4,14 +4,14 @@ use serde::{Serialize, Serializer};
 
 use crate::report::palette::{COPIES, KINDS, OTHER, OperatorTypes, Swatch, TYPES};
 use crate::report::rectangles::operator_name;
-use crate::report::scene::{alias_text, same_bytes};
-use crate::report::text::percent;
-use crate::report::{BufferKind, Rectangle, Scene, profile};
-use crate::{AliasKind, Graph, Liveness, OperatorId, Plan};
+use crate::report::scene::{alias_text, live_in_file_order, same_bytes};
+use crate::report::text::{gap_text, percent};
+use crate::report::{BufferKind, Rectangle, Scene, profile, traffic};
+use crate::{Graph, Occupant, OperatorId, Plan, PoolPlan, ViewedPlan};
 
 /// A number of bytes. From 2^53 on it is written as text, which JavaScript numbers would round.
 #[derive(Clone, Copy)]
-pub(super) struct JsonBytes(pub u64);
+struct JsonBytes(u64);
 
 impl Serialize for JsonBytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -21,41 +21,41 @@ impl Serialize for JsonBytes {
 
 #[derive(Serialize)]
 pub(super) struct PageData {
-    pub model: String,
-    pub figures: PageFigures,
-    pub kinds: Vec<&'static str>,
+    model: String,
+    figures: PageFigures,
+    kinds: Vec<&'static str>,
     /// Operator types, in descending order of the bytes of their tensors times steps.
-    pub types: Vec<String>,
-    pub colours: PageColours,
-    pub buffers: BufferColumns,
+    types: Vec<String>,
+    colours: PageColours,
+    buffers: BufferColumns,
     /// One entry for each memory; `buffers.pool` refers to it.
-    pub pools: Vec<PoolData>,
-    pub shares: Vec<ShareRow>,
+    pools: Vec<PoolData>,
+    shares: Vec<ShareRow>,
     /// Texts for kinds of sharing, and whether both tensors hold the same bytes.
-    pub hows: Vec<(&'static str, bool)>,
+    hows: Vec<(&'static str, bool)>,
     /// None for buffers without a graph.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub order: Option<OrderData>,
+    order: Option<OrderData>,
     /// Cost and transfers of a plan for several memories.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub placement: Option<PlacementData>,
+    placement: Option<PlacementData>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct PageFigures {
-    pub steps: u32,
-    pub buffers: usize,
-    pub no_reuse: JsonBytes,
-    pub gap: String,
-    pub status: String,
-    pub strategy: String,
+struct PageFigures {
+    steps: u32,
+    buffers: usize,
+    no_reuse: JsonBytes,
+    gap: String,
+    status: String,
+    strategy: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file_arena: Option<JsonBytes>,
+    file_arena: Option<JsonBytes>,
 }
 
 #[derive(Serialize)]
-pub(super) struct PageColours {
+struct PageColours {
     kinds: [Vec<&'static str>; 2],
     types: [Vec<&'static str>; 2],
     other: [&'static str; 2],
@@ -63,7 +63,7 @@ pub(super) struct PageColours {
 }
 
 impl PageColours {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         let other = [OTHER.light, OTHER.dark];
         Self { kinds: both(&KINDS), types: both(&TYPES), other, copies: both(&COPIES) }
     }
@@ -71,132 +71,126 @@ impl PageColours {
 
 /// Columns with an entry for each rectangle.
 #[derive(Default, Serialize)]
-pub(super) struct BufferColumns {
-    pub name: Vec<String>,
-    pub kind: Vec<u8>,
+struct BufferColumns {
+    name: Vec<String>,
+    kind: Vec<u8>,
     /// Index into `types`; -1 if no operator makes it, or one without a type.
     #[serde(rename = "type")]
-    pub op_type: Vec<i64>,
+    op_type: Vec<i64>,
     /// Index into `order.names` of the operator that makes it; -1 if there is none.
-    pub operator: Vec<i64>,
-    pub bytes: Vec<JsonBytes>,
-    pub offset: Vec<JsonBytes>,
-    pub start: Vec<u32>,
-    pub end: Vec<u32>,
+    operator: Vec<i64>,
+    bytes: Vec<JsonBytes>,
+    offset: Vec<JsonBytes>,
+    start: Vec<u32>,
+    end: Vec<u32>,
     /// Empty if there is only one pool, as are the columns below.
-    pub pool: Vec<u8>,
+    pool: Vec<u8>,
     /// Number of the occupant: residency intervals of one tensor or scratch have the same number.
-    pub of: Vec<u32>,
+    of: Vec<u32>,
     /// Offset at which the map shows it: its offset, except in the backing store, where data that is
     /// resident throughout is left out. None if no map shows it.
-    pub at: Vec<Option<JsonBytes>>,
+    at: Vec<Option<JsonBytes>>,
 }
 
 /// A memory and its use.
 #[derive(Serialize)]
-pub(super) struct PoolData {
-    pub name: String,
+struct PoolData {
+    name: String,
     /// Size of the arena, or used bytes of the pool.
-    pub bytes: JsonBytes,
+    bytes: JsonBytes,
     /// None for a plan for several memories.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub bound: Option<JsonBytes>,
+    bound: Option<JsonBytes>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub capacity: Option<JsonBytes>,
-    pub reserved: Vec<[JsonBytes; 2]>,
+    capacity: Option<JsonBytes>,
+    reserved: Vec<[JsonBytes; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub peak: Option<u32>,
+    peak: Option<u32>,
     /// Rectangles that cause the lower bound.
-    pub causes: Vec<u32>,
-    pub live: ByteSeries,
+    causes: Vec<u32>,
+    live: ByteSeries,
     /// Live bytes in program order, without sharing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<ByteSeries>,
+    before: Option<ByteSeries>,
     /// Traffic of a run, for a plan for several memories.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub traffic: Option<TrafficData>,
+    traffic: Option<TrafficData>,
 }
 
 /// Traffic of a memory in bytes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct TrafficData {
-    pub read: JsonBytes,
-    pub written: JsonBytes,
+struct TrafficData {
+    read: JsonBytes,
+    written: JsonBytes,
     /// By step: bytes that operators access in place, and bytes that transfers move.
-    pub in_place: ByteSeries,
-    pub copied: ByteSeries,
+    in_place: ByteSeries,
+    copied: ByteSeries,
     /// Heights in the map at which offsets are left out.
-    pub cuts: Vec<JsonBytes>,
+    cuts: Vec<JsonBytes>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct PlacementData {
-    pub cost: JsonBytes,
-    pub bound: JsonBytes,
-    pub floor: JsonBytes,
-    pub preloaded: JsonBytes,
-    pub copies: TransferColumns,
+struct PlacementData {
+    cost: JsonBytes,
+    bound: JsonBytes,
+    floor: JsonBytes,
+    preloaded: JsonBytes,
+    copies: TransferColumns,
 }
 
 /// Transfers by column, in the order of execution.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct TransferColumns {
+struct TransferColumns {
     /// Number of the tensor, as in `buffers.of`.
-    pub of: Vec<u32>,
-    pub step: Vec<u32>,
-    pub due: Vec<u32>,
-    pub from: Vec<u8>,
-    pub to: Vec<u8>,
-    pub bytes: Vec<JsonBytes>,
+    of: Vec<u32>,
+    step: Vec<u32>,
+    due: Vec<u32>,
+    from: Vec<u8>,
+    to: Vec<u8>,
+    bytes: Vec<JsonBytes>,
     /// Rectangle of the source; -1 if there is none.
-    pub from_row: Vec<i64>,
+    from_row: Vec<i64>,
     /// Rectangle of the destination; -1 if there is none.
-    pub to_row: Vec<i64>,
+    to_row: Vec<i64>,
 }
 
 /// A step function: a number of bytes from each of these steps on.
 #[derive(Default, Serialize)]
-pub(super) struct ByteSeries {
+struct ByteSeries {
     step: Vec<u32>,
     bytes: Vec<JsonBytes>,
 }
 
 impl ByteSeries {
     /// The function with these values at the steps, and 0 after the last.
-    pub(super) fn of_steps(bytes: &[u64]) -> Self {
-        let mut live = Self::default();
-        for (step, &bytes) in (0..).zip(bytes.iter().chain([&0])) {
-            live.add(step, bytes);
-        }
-        live
+    fn of_steps(bytes: &[u64]) -> Self {
+        let (step, bytes) = profile::changes(bytes).map(|(step, bytes)| (step, JsonBytes(bytes))).unzip();
+        Self { step, bytes }
     }
 
-    pub(super) fn of_rectangles<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Self {
+    fn of_rectangles<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Self {
         let mut live = Self::default();
         for point in profile::points_of(rectangles) {
-            live.add(point.step, point.live);
+            // Points at which only the highest end changes are left out.
+            if live.bytes.last().is_none_or(|last| last.0 != point.live) {
+                live.step.push(point.step);
+                live.bytes.push(JsonBytes(point.live));
+            }
         }
         live
-    }
-
-    fn add(&mut self, step: u32, bytes: u64) {
-        if self.bytes.last().is_none_or(|last| last.0 != bytes) {
-            self.step.push(step);
-            self.bytes.push(JsonBytes(bytes));
-        }
     }
 }
 
 /// A pair of tensors that share memory: operator, tensor, the tensor whose memory it shares, and the
 /// index of the kind in `hows`.
-pub(super) type ShareRow = (usize, u32, u32, u8);
+type ShareRow = (usize, u32, u32, u8);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct OrderData {
+struct OrderData {
     /// Names of all operators, by id.
     names: Vec<String>,
     types: Vec<i64>,
@@ -206,47 +200,69 @@ pub(super) struct OrderData {
 }
 
 impl PageData {
-    pub(super) fn of_plan(scene: &Scene, graph: &Graph, plan: &Plan, file_arena: Option<u64>) -> Self {
-        let mut data = Self::of_scene(scene);
-        data.figures.file_arena = file_arena.map(JsonBytes);
-        data.order = Some(order(graph, &plan.order));
-        let before =
-            Liveness::new(&plan.flattened(graph), graph.program_order(), plan.alignment, plan.variables);
-        data.pools[0].before = before.ok().map(|before| ByteSeries::of_steps(&before.live_bytes()));
-        data
-    }
-
-    pub(super) fn of_scene(scene: &Scene) -> Self {
-        let types = OperatorTypes::new(scene.graph, &scene.rectangles);
-        let sizes = scene.rectangles.iter().map(|rectangle| rectangle.place.bytes);
-        let figures = PageFigures {
-            steps: scene.all_steps(),
-            buffers: scene.buffers,
-            no_reuse: JsonBytes(sizes.fold(0, u64::saturating_add)),
-            gap: percent(scene.gap),
-            status: scene.status.to_string(),
-            strategy: scene.strategy.to_owned(),
-            file_arena: None,
+    pub(super) fn new(scene: &Scene) -> Self {
+        let view = scene.view;
+        let all: Vec<&Rectangle> = scene.rectangles.iter().collect();
+        let types = OperatorTypes::new(view.graph, &all);
+        let numbers = occupant_numbers(scene);
+        let mut buffers = buffers(&all, &types);
+        let (gap, status, strategy) = match &view.plan {
+            ViewedPlan::Arena(plan) => (percent(plan.gap()), plan.status.to_string(), plan.strategy.clone()),
+            ViewedPlan::Pools(plan) => {
+                buffers.pool = all.iter().map(|rectangle| rectangle.memory as u8).collect();
+                buffers.of.clone_from(&numbers);
+                buffers.at = all.iter().map(|rectangle| rectangle.shown_at.map(JsonBytes)).collect();
+                let status = match (plan.all_fits(), plan.is_optimal()) {
+                    (true, _) => "all",
+                    (_, true) => "optimal",
+                    _ => "feasible",
+                };
+                (gap_text(plan), status.to_owned(), String::new())
+            }
         };
-        let mut hows = Vec::new();
-        let shares = scene.shared.iter();
-        let shares =
-            shares.map(|share| alias_row((share.operator, share.tensor, share.of, share.kind), &mut hows));
-        let shares = shares.collect();
+        let sizes = all.iter().map(|rectangle| rectangle.place.bytes);
+        let figures = PageFigures {
+            steps: scene.steps,
+            buffers: numbers.last().map_or(0, |&last| last as usize + 1),
+            no_reuse: JsonBytes(sizes.fold(0, u64::saturating_add)),
+            gap,
+            status,
+            strategy,
+            file_arena: view.file_arena.map(JsonBytes),
+        };
+        let (shares, hows) = shares(scene);
         Self {
             model: scene.title().to_owned(),
             figures,
             kinds: BufferKind::ALL.map(BufferKind::name).to_vec(),
-            buffers: buffers(&scene.rectangles, &types),
+            buffers,
             types: types.names,
             colours: PageColours::new(),
-            pools: vec![pool(scene)],
+            pools: match &view.plan {
+                ViewedPlan::Arena(plan) => vec![arena(scene, plan)],
+                ViewedPlan::Pools(plan) => pools(scene, plan),
+            },
             shares,
             hows,
-            order: None,
-            placement: None,
+            order: view.graph.map(|graph| order(graph, view.order())),
+            placement: match &view.plan {
+                ViewedPlan::Arena(_) => None,
+                ViewedPlan::Pools(plan) => Some(PlacementData {
+                    cost: JsonBytes(plan.cost),
+                    bound: JsonBytes(plan.lower_bound),
+                    floor: JsonBytes(plan.unavoidable_cost),
+                    preloaded: JsonBytes(plan.preloaded),
+                    copies: copies(scene, &numbers),
+                }),
+            },
         }
     }
+}
+
+/// The number of each rectangle's occupant. Rectangles of one occupant follow each other.
+fn occupant_numbers(scene: &Scene) -> Vec<u32> {
+    let groups = scene.rectangles.chunk_by(|a, b| a.occupant == b.occupant);
+    (0..).zip(groups).flat_map(|(number, group)| group.iter().map(move |_| number)).collect()
 }
 
 fn both(swatches: &[Swatch]) -> [Vec<&'static str>; 2] {
@@ -256,7 +272,7 @@ fn both(swatches: &[Swatch]) -> [Vec<&'static str>; 2] {
     ]
 }
 
-pub(super) fn buffers(rectangles: &[Rectangle], types: &OperatorTypes) -> BufferColumns {
+fn buffers(rectangles: &[&Rectangle], types: &OperatorTypes) -> BufferColumns {
     let mut buffers = BufferColumns::default();
     let number = |id: OperatorId| i64::from(id.index() as u32);
     for (rectangle, op_type) in rectangles.iter().zip(&types.of_row) {
@@ -272,35 +288,84 @@ pub(super) fn buffers(rectangles: &[Rectangle], types: &OperatorTypes) -> Buffer
     buffers
 }
 
-fn pool(scene: &Scene) -> PoolData {
+fn arena(scene: &Scene, plan: &Plan) -> PoolData {
     PoolData {
         name: "arena".to_owned(),
-        bytes: JsonBytes(scene.arena),
-        bound: Some(JsonBytes(scene.bound)),
-        capacity: scene.capacity.map(JsonBytes),
-        reserved: scene.reserved.iter().map(|range| [JsonBytes(range.start), JsonBytes(range.end)]).collect(),
+        bytes: JsonBytes(plan.arena_bytes),
+        bound: Some(JsonBytes(plan.bound())),
+        capacity: plan.capacity.map(JsonBytes),
+        reserved: plan.reserved.iter().map(|range| [JsonBytes(range.start), JsonBytes(range.end)]).collect(),
         peak: scene.peak,
         causes: scene.causes.clone(),
         live: ByteSeries::of_rectangles(&scene.rectangles),
-        before: None,
+        before: live_in_file_order(scene.view).map(|before| ByteSeries::of_steps(&before)),
         traffic: None,
     }
 }
 
-/// The row of an alias. Adds its kind to `hows` if it is not there yet.
-pub(super) fn alias_row(
-    (operator, tensor, of, how): (OperatorId, u32, u32, AliasKind),
-    hows: &mut Vec<(&'static str, bool)>,
-) -> ShareRow {
-    let entry = (alias_text(how), same_bytes(how));
-    let how = hows.iter().position(|&kind| kind == entry).unwrap_or_else(|| {
-        hows.push(entry);
-        hows.len() - 1
-    });
-    (operator.index(), tensor, of, how as u8)
+fn pools(scene: &Scene, plan: &PoolPlan) -> Vec<PoolData> {
+    let traffic_by_pool = scene.view.graph.map_or_else(Vec::new, |graph| traffic::by_step(graph, plan));
+    let list = plan.pools.list().iter().zip(traffic_by_pool).enumerate();
+    let data = |(number, (pool, by_step)): (usize, (&crate::Pool, traffic::StepTraffic))| {
+        let total = plan.traffic.get(number).copied().unwrap_or_default();
+        let is_backing_store = number == plan.pools.backing_store_id().index();
+        let cuts = scene.cuts.iter().filter(|_| is_backing_store);
+        PoolData {
+            name: pool.name().to_owned(),
+            bytes: JsonBytes(plan.used.get(number).copied().unwrap_or(0)),
+            bound: None,
+            capacity: pool.bytes().map(JsonBytes),
+            reserved: Vec::new(),
+            peak: None,
+            causes: Vec::new(),
+            live: ByteSeries::of_rectangles(scene.of_memory(number)),
+            before: None,
+            traffic: Some(TrafficData {
+                read: JsonBytes(total.read),
+                written: JsonBytes(total.written),
+                in_place: ByteSeries::of_steps(&by_step.in_place),
+                copied: ByteSeries::of_steps(&by_step.copied),
+                cuts: cuts.copied().map(JsonBytes).collect(),
+            }),
+        }
+    };
+    list.map(data).collect()
 }
 
-pub(super) fn order(graph: &Graph, order: &[OperatorId]) -> OrderData {
+/// The transfers of tensors with a number.
+fn copies(scene: &Scene, numbers: &[u32]) -> TransferColumns {
+    let mut copies = TransferColumns::default();
+    for scene_transfer in &scene.copies {
+        let transfer = scene_transfer.route.transfer;
+        let row = scene.view.rows_of(Occupant::Tensor(transfer.tensor)).next();
+        let Some(row) = row else { continue };
+        copies.of.push(numbers[row]);
+        copies.step.push(transfer.step);
+        copies.due.push(transfer.due);
+        copies.from.push(transfer.from.index() as u8);
+        copies.to.push(transfer.to.index() as u8);
+        copies.bytes.push(JsonBytes(transfer.bytes));
+        copies.from_row.push(scene_transfer.from.map_or(-1, i64::from));
+        copies.to_row.push(scene_transfer.to.map_or(-1, i64::from));
+    }
+    copies
+}
+
+/// The shares, and the kinds that occur: texts, and whether both tensors hold the same bytes.
+fn shares(scene: &Scene) -> (Vec<ShareRow>, Vec<(&'static str, bool)>) {
+    let mut hows = Vec::new();
+    let shares = scene.shared.iter().map(|share| {
+        let entry = (alias_text(share.kind), same_bytes(share.kind));
+        let how = hows.iter().position(|&kind| kind == entry).unwrap_or_else(|| {
+            hows.push(entry);
+            hows.len() - 1
+        });
+        (share.operator.index(), share.tensor, share.of, how as u8)
+    });
+    (shares.collect(), hows)
+}
+
+fn order(graph: &Graph, order: &[OperatorId]) -> OrderData {
     let mut type_names: Vec<&str> = graph.operators().iter().map(crate::Operator::op_type).collect();
     type_names.sort_unstable();
     type_names.dedup();

@@ -6,13 +6,11 @@
 //! memory. The page works from the width of a phone up, by keyboard, in light and dark.
 
 mod data;
-mod pools;
 
-use crate::{Graph, Plan, PoolPlan, Problem, Solution};
+use crate::PlanView;
 use data::PageData;
 
 use super::Scene;
-use super::pooled::PoolScene;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
@@ -29,32 +27,12 @@ const SCRIPTS: [&str; 9] = [
     include_str!("main.js"),
 ];
 
-/// The report of a graph's plan, as the text of an HTML file. `file_arena` is the size of the arena
-/// in program order, shown for comparison if it is known.
-///
-/// Example: [`summary`](crate::report::text::summary).
+/// The report of a plan, as the text of an HTML file. It shows the size of the arena in program order for
+/// comparison, if the view has it.
 #[must_use]
-pub fn of_graph(graph: &Graph, plan: &Plan, file_arena: Option<u64>) -> String {
-    let scene = Scene::of_plan(graph, plan);
-    page(scene.title(), &PageData::of_plan(&scene, graph, plan, file_arena))
-}
-
-/// The report of a list of buffers, as the text of an HTML file.
-///
-/// Example: [`summary`](crate::report::text::summary).
-#[must_use]
-pub fn of_problem(name: &str, problem: &Problem, solution: &Solution) -> String {
-    let scene = Scene::of_solution(name, problem, solution);
-    page(scene.title(), &PageData::of_scene(&scene))
-}
-
-/// The report of a plan for several memories, as the text of an HTML file.
-///
-/// Example: [`summary`](crate::report::text::summary).
-#[must_use]
-pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
-    let scene = PoolScene::new(graph, plan);
-    page(scene.title(), &PageData::of_pools(&scene))
+pub fn write(view: &PlanView<'_>) -> String {
+    let scene = Scene::new(view);
+    page(scene.title(), &PageData::new(&scene))
 }
 
 fn page(title: &str, data: &PageData) -> String {

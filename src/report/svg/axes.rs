@@ -1,8 +1,8 @@
 //! The axes: steps at the bottom, offsets on the left.
 
-use svg::node::element::{Group, Line, Text};
+use svg::node::element::{Group, Text};
 
-use super::frame::{LEFT, MapFrame, RIGHT, px};
+use super::frame::{LEFT, MapFrame, RIGHT, line, px, text};
 
 const MAX_STEP_TICKS: u32 = 16;
 const MAX_OFFSET_TICKS: u64 = 10;
@@ -28,11 +28,8 @@ pub(super) fn bytes(frame: &MapFrame, prefix: &str) -> Group {
 }
 
 fn step_label(frame: &MapFrame) -> Text {
-    Text::new("step")
-        .set("class", "unit")
-        .set("text-anchor", "middle")
-        .set("x", f64::midpoint(LEFT, RIGHT))
-        .set("y", frame.bottom + 42.0)
+    let place = (f64::midpoint(LEFT, RIGHT), frame.bottom + 42.0);
+    text("unit", place, "step").set("text-anchor", "middle")
 }
 
 fn offset_label(frame: &MapFrame, text: &str) -> Text {
@@ -49,9 +46,9 @@ fn step_axis(frame: &MapFrame) -> Group {
     let mut axis = Group::new().add(line("frame", LEFT, frame.bottom, RIGHT, frame.bottom));
     for step in (0..=frame.steps).step_by(every) {
         let x = px(frame.x(step));
-        let number = Text::new(step.to_string()).set("class", "axis").set("text-anchor", "middle");
+        let number = text("axis", (x, frame.bottom + 19.0), &step.to_string());
         axis = axis.add(line("frame", x, frame.bottom, x, frame.bottom + 5.0));
-        axis = axis.add(number.set("x", x).set("y", frame.bottom + 19.0));
+        axis = axis.add(number.set("text-anchor", "middle"));
     }
     axis
 }
@@ -67,14 +64,9 @@ fn offset_axis(frame: &MapFrame, unit_bytes: u64) -> Group {
         // Exact, because the distance and the unit are powers of two.
         let number = (offset as f64 / unit_bytes as f64).to_string();
         axis = axis.add(line("grid", LEFT, y, RIGHT, y));
-        let number = Text::new(number).set("class", "axis").set("text-anchor", "end");
-        axis = axis.add(number.set("x", LEFT - 8.0).set("y", y + 4.0));
+        axis = axis.add(text("axis", (LEFT - 8.0, y + 4.0), &number).set("text-anchor", "end"));
     }
     axis.add(line("frame", LEFT, frame.top, LEFT, frame.bottom))
-}
-
-fn line(class: &str, x1: f64, y1: f64, x2: f64, y2: f64) -> Line {
-    Line::new().set("class", class).set("x1", x1).set("y1", y1).set("x2", x2).set("y2", y2)
 }
 
 /// The distance between step ticks: 1, 2 or 5 times a power of ten.

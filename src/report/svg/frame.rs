@@ -1,5 +1,7 @@
 //! Mapping of steps and offsets to coordinates of the picture.
 
+use svg::node::element::{Line, Rectangle as Shape, Text};
+
 use crate::Placement;
 
 pub(super) const WIDTH: f64 = 1280.0;
@@ -42,4 +44,34 @@ impl MapFrame {
 /// Rounds to two decimals: screens show no more, and more digits would lengthen the file.
 pub(super) fn px(coordinate: f64) -> f64 {
     (coordinate * 100.0).round() / 100.0
+}
+
+pub(super) fn line(class: &str, x1: f64, y1: f64, x2: f64, y2: f64) -> Line {
+    Line::new().set("class", class).set("x1", x1).set("y1", y1).set("x2", x2).set("y2", y2)
+}
+
+pub(super) fn area(class: &str, (x, y): (f64, f64), width: f64, height: f64) -> Shape {
+    Shape::new().set("class", class).set("x", x).set("y", y).set("width", width).set("height", height)
+}
+
+pub(super) fn text(class: &str, (x, y): (f64, f64), content: &str) -> Text {
+    Text::new(xml(content)).set("class", class).set("x", x).set("y", y)
+}
+
+/// Replaces characters that XML does not allow, even escaped, by U+FFFD. The SVG writer escapes the
+/// others.
+pub(super) fn xml(text: &str) -> String {
+    let allowed =
+        |c: char| matches!(c, '\t' | '\n') || (!c.is_control() && c != '\u{fffe}' && c != '\u{ffff}');
+    text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::xml;
+
+    #[test]
+    fn what_xml_forbids_is_replaced() {
+        assert_eq!(xml("a\u{0}b\u{1b}\n\u{ffff}c\u{7f}<&"), "a\u{fffd}b\u{fffd}\n\u{fffd}c\u{fffd}<&");
+    }
 }

@@ -1,12 +1,9 @@
 //! The name of the model, its figures, and the legend.
 
-use svg::node::element::{Group, Rectangle as Shape, Text};
+use svg::node::element::Group;
 
-use super::frame::{LEFT, WIDTH};
-use super::labels::xml;
-use super::layers::Layers;
-use super::{Colouring, Scene, bytes, percent, short_bytes};
-use crate::report::scene::same_bytes;
+use super::frame::{LEFT, WIDTH, area, line, text};
+use super::{Colouring, Scene};
 use crate::report::shorten::{letter_count, shortened};
 
 /// Width of a name in the legend, in letters.
@@ -14,54 +11,56 @@ const LEGEND_NAME_WIDTH: usize = 22;
 const SAMPLE: f64 = 14.0;
 const ROW: f64 = 20.0;
 
-pub(super) fn draw(scene: &Scene, layers: &Layers) -> Group {
-    let strategy = if scene.strategy.is_empty() {
-        String::new()
-    } else {
-        format!(" (strategy: {})", shortened(scene.strategy, 30))
-    };
-    let mut facts = vec![
-        format!("arena {}", bytes(scene.arena)),
-        format!("lower bound {}", bytes(scene.bound)),
-        format!("gap {} \u{b7} {}{strategy}", percent(scene.gap), scene.status),
-        format!("{} buffers", scene.buffers),
-    ];
-    facts.extend(scene.capacity.map(|capacity| format!("capacity {}", short_bytes(capacity))));
-    if layers.left_out > 0 {
-        facts.push(format!("the {} smallest are not drawn", layers.left_out));
-    }
-    let line =
-        |class: &str, y: u32, text: &str| Text::new(xml(text)).set("class", class).set("x", LEFT).set("y", y);
-    let model = shortened(scene.title(), 90);
-    Group::new().add(line("model", 34, &model)).add(line("caption", 57, &facts.join(" \u{b7} ")))
+/// The name of the model, and facts about the plan in one line.
+pub(super) fn draw(scene: &Scene, facts: &[String]) -> Group {
+    let model = text("model", (LEFT, 34.0), &shortened(scene.title(), 90));
+    Group::new().add(model).add(text("caption", (LEFT, 57.0), &facts.join(" \u{b7} ")))
 }
 
-/// The legend has at most two rows, as at most ten operator types have an entry.
-pub(super) fn legend(scene: &Scene, colouring: &Colouring) -> Group {
-    let colours = colouring.legend.iter().enumerate();
-    let mut entries: Vec<(String, String)> = colours
-        .map(|(number, (name, _))| (format!("buffer c{number}"), shortened(name, LEGEND_NAME_WIDTH)))
-        .collect();
-    if !scene.reserved.is_empty() {
-        entries.push(("reserved".to_owned(), "reserved".to_owned()));
-    }
-    for (class, name, same) in [("same", "shared: same bytes", true), ("over", "shared: written over", false)]
-    {
-        if scene.shared.iter().any(|alias| same_bytes(alias.kind) == same) {
-            entries.push((format!("frame {class}"), name.to_owned()));
+/// The legend of colours. It has at most two rows, as at most ten operator types have an entry.
+pub(super) struct Legend {
+    group: Group,
+    x: f64,
+    y: f64,
+}
+
+impl Legend {
+    pub(super) fn new(colouring: &Colouring) -> Self {
+        let mut legend = Self { group: Group::new(), x: LEFT, y: 71.0 };
+        for (number, (name, _)) in colouring.legend.iter().enumerate() {
+            legend.add_area(&format!("buffer c{number}"), &shortened(name, LEGEND_NAME_WIDTH));
         }
+        legend
     }
-    let (mut x, mut y) = (LEFT, 71.0);
-    let mut legend = Group::new();
-    for (class, name) in entries {
-        let width = SAMPLE + 6.0 + letter_count(&name) as f64 * 7.0 + 18.0;
-        if x + width > WIDTH - 20.0 {
-            (x, y) = (LEFT, y + ROW);
+
+    pub(super) fn add_area(&mut self, class: &str, name: &str) {
+        let (x, y) = self.add_name(name);
+        self.add(area(class, (x, y), SAMPLE, SAMPLE), name, (x, y));
+    }
+
+    pub(super) fn add_line(&mut self, class: &str, name: &str) {
+        let (x, y) = self.add_name(name);
+        let sample = line(class, x, y + 7.0, x + SAMPLE, y + 7.0).set("stroke-width", 2);
+        self.add(sample, name, (x, y));
+    }
+
+    pub(super) fn group(self) -> Group {
+        self.group
+    }
+
+    /// Makes room for a sample and a name, and returns their position.
+    fn add_name(&mut self, name: &str) -> (f64, f64) {
+        let width = SAMPLE + 6.0 + letter_count(name) as f64 * 7.0 + 18.0;
+        if self.x + width > WIDTH - 20.0 {
+            (self.x, self.y) = (LEFT, self.y + ROW);
         }
-        let sample = Shape::new().set("class", class).set("x", x).set("y", y).set("width", SAMPLE);
-        let text = Text::new(xml(&name)).set("class", "axis").set("x", x + SAMPLE + 6.0).set("y", y + 11.0);
-        legend = legend.add(sample.set("height", SAMPLE)).add(text);
-        x += width;
+        let position = (self.x, self.y);
+        self.x += width;
+        position
     }
-    legend
+
+    fn add(&mut self, sample: impl svg::Node, name: &str, (x, y): (f64, f64)) {
+        let name = text("axis", (x + SAMPLE + 6.0, y + 11.0), name);
+        self.group = std::mem::take(&mut self.group).add(sample).add(name);
+    }
 }

@@ -2,7 +2,7 @@
 
 use svg::node::element::{Group, Text};
 
-use super::frame::{MapFrame, px};
+use super::frame::{MapFrame, px, xml};
 use super::layers::Layers;
 use super::{Rectangle, Scene, short_bytes};
 use crate::LiveRange;
@@ -61,7 +61,7 @@ fn visible(scene: &Scene, layers: &Layers) -> Vec<Option<(LiveRange, bool)>> {
 /// rectangle is high enough; the text is upright if the rectangle is narrow and high. `None` if the
 /// name does not fit.
 pub(super) fn inside(frame: &MapFrame, rectangle: &Rectangle, visible: LiveRange) -> Option<Group> {
-    let place = rectangle.place;
+    let place = rectangle.shown();
     let (left, right) = (frame.x(visible.start), frame.x(visible.end));
     let (top, bottom) = (frame.y(place.end()), frame.y(place.offset));
     let (width, height) = (right - left, bottom - top);
@@ -100,14 +100,6 @@ fn fitting(name: &str, width: f64) -> Option<String> {
     fits.then(|| shortened(name, capacity))
 }
 
-/// Replaces characters that XML does not allow, even escaped, by U+FFFD. The SVG writer escapes the
-/// others.
-pub(super) fn xml(text: &str) -> String {
-    let allowed =
-        |c: char| matches!(c, '\t' | '\n') || (!c.is_control() && c != '\u{fffe}' && c != '\u{ffff}');
-    text.chars().map(|c| if allowed(c) { c } else { '\u{fffd}' }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,10 +108,5 @@ mod tests {
     fn labels_fit_or_are_left_out() {
         assert_eq!(fitting("conv", 10.0), None);
         assert_eq!(fitting("x", 15.0), Some("x".to_owned()));
-    }
-
-    #[test]
-    fn what_xml_forbids_is_replaced() {
-        assert_eq!(xml("a\u{0}b\u{1b}\n\u{ffff}c\u{7f}<&"), "a\u{fffd}b\u{fffd}\n\u{fffd}c\u{fffd}<&");
     }
 }

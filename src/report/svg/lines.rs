@@ -1,8 +1,8 @@
 //! The horizontal lines of arena, lower bound and capacity, with their labels.
 
-use svg::node::element::{Group, Line, Polyline, Text};
+use svg::node::element::{Group, Polyline};
 
-use super::frame::{LEFT, MapFrame, RIGHT, px};
+use super::frame::{LEFT, MapFrame, RIGHT, line, px, text};
 use super::short_bytes;
 
 /// Distance between the first lines of two labels of two lines each.
@@ -16,28 +16,14 @@ struct Mark {
     label_y: f64,
 }
 
-pub(super) fn draw(frame: &MapFrame, arena: u64, bound: u64, capacity: Option<u64>) -> Group {
-    let mark = |class, name, bytes| Mark { class, name, bytes, label_y: frame.y(bytes) };
-    // The lower bound is last, so it is drawn over lines of the same height.
-    let mut marks: Vec<Mark> =
-        capacity.map(|bytes| mark("capacity", "capacity", bytes)).into_iter().collect();
-    marks.retain(|mark| mark.bytes <= frame.bytes);
-    marks.push(mark("arena", "arena", arena));
-    marks.push(mark("bound", "lower bound", bound));
-    draw_all(frame, marks)
-}
-
-/// Lines for the used bytes of a pool, and for its capacity.
-pub(super) fn of_pool(frame: &MapFrame, used: u64, capacity: Option<u64>) -> Group {
-    let mark = |class, name, bytes| Mark { class, name, bytes, label_y: frame.y(bytes) };
-    let mut marks: Vec<Mark> =
-        capacity.map(|bytes| mark("capacity", "capacity", bytes)).into_iter().collect();
-    marks.retain(|mark| mark.bytes <= frame.bytes);
-    marks.push(mark("arena", "used", used));
-    draw_all(frame, marks)
-}
-
-fn draw_all(frame: &MapFrame, mut marks: Vec<Mark>) -> Group {
+/// Draws a line for each class, name and height; a later one over earlier ones of the same height. Lines
+/// above the frame are left out.
+pub(super) fn draw(frame: &MapFrame, lines: &[(&'static str, &'static str, Option<u64>)]) -> Group {
+    let mark = |&(class, name, bytes): &(_, _, Option<u64>)| {
+        let bytes = bytes.filter(|&bytes| bytes <= frame.bytes)?;
+        Some(Mark { class, name, bytes, label_y: frame.y(bytes) })
+    };
+    let mut marks: Vec<Mark> = lines.iter().filter_map(mark).collect();
     spread(&mut marks, frame.bottom);
     marks.iter().fold(Group::new(), |group, mark| draw_mark(group, frame, mark))
 }
@@ -55,20 +41,13 @@ fn spread(marks: &mut [Mark], bottom: f64) {
 
 fn draw_mark(group: Group, frame: &MapFrame, mark: &Mark) -> Group {
     let (y, label_y) = (px(frame.y(mark.bytes)), px(mark.label_y));
-    let across =
-        Line::new().set("class", mark.class).set("x1", LEFT).set("y1", y).set("x2", RIGHT).set("y2", y);
     let pointer = Polyline::new()
         .set("class", format!("{} pointer", mark.class))
         .set("fill", "none")
         .set("points", format!("{RIGHT},{y} {},{label_y} {},{label_y}", RIGHT + 12.0, RIGHT + 18.0));
-    let line = |text: String, down: f64| {
-        Text::new(text).set("class", "axis").set("x", RIGHT + 22.0).set("y", px(label_y + down))
-    };
-    group
-        .add(across)
-        .add(pointer)
-        .add(line(mark.name.to_owned(), -1.0))
-        .add(line(short_bytes(mark.bytes), 12.0))
+    let label = |content: &str, down: f64| text("axis", (RIGHT + 22.0, px(label_y + down)), content);
+    let group = group.add(line(mark.class, LEFT, y, RIGHT, y)).add(pointer);
+    group.add(label(mark.name, -1.0)).add(label(&short_bytes(mark.bytes), 12.0))
 }
 
 #[cfg(test)]

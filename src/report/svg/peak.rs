@@ -1,10 +1,9 @@
 //! The mark of the step that sets the lower bound.
 
-use svg::node::element::{Group, Rectangle as Shape, Text};
+use svg::node::element::Group;
 
 use super::Scene;
-use super::frame::{BOTTOM, LEFT, MapFrame, RIGHT, TOP, px};
-use super::labels::xml;
+use super::frame::{BOTTOM, LEFT, MapFrame, RIGHT, TOP, area, px, text};
 use crate::report::shorten::{letter_count, shortened};
 
 const LETTER: f64 = 6.6;
@@ -15,20 +14,11 @@ pub(super) fn draw(scene: &Scene, step: u32, frame: &MapFrame) -> Group {
     let (middle, width) = (f64::midpoint(left, right), (right - left).max(1.5));
     // Edges only where a visible area remains between them.
     let class = if width < MIN_FRAMED { "peak narrow" } else { "peak" };
-    let band = Shape::new()
-        .set("class", class)
-        .set("x", px(middle - width / 2.0))
-        .set("y", TOP)
-        .set("width", px(width))
-        .set("height", BOTTOM - TOP);
+    let band = area(class, (px(middle - width / 2.0), TOP), px(width), BOTTOM - TOP);
     let name = scene.runs_at(step).map_or_else(String::new, |name| format!(", {}", shortened(&name, 60)));
     let name = format!("bound set at step {step}{name}");
     let half = letter_count(&name) as f64 * LETTER / 2.0;
     let x = middle.min(RIGHT - half).max(LEFT + half);
-    let text = Text::new(xml(&name))
-        .set("class", "peak-name")
-        .set("text-anchor", "middle")
-        .set("x", px(x))
-        .set("y", TOP - 6.0);
+    let text = text("peak-name", (px(x), TOP - 6.0), &name).set("text-anchor", "middle");
     Group::new().add(band).add(text)
 }

@@ -1,12 +1,13 @@
 //! The rectangles of the memory map.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use svg::node::element::{Group, Path, Rectangle as Shape, Title};
 
-use super::frame::{self, MapFrame, px};
+use super::frame::{LEFT, MapFrame, RIGHT, area, px, xml};
 use super::layers::Layers;
-use super::{Colouring, Rectangle, Scene, bytes, labels};
+use super::{Colouring, Rectangle, Scene, bytes};
 use crate::report::scene::alias_text;
 use crate::report::shorten::shortened;
 
@@ -34,22 +35,20 @@ pub(super) fn draw(scene: &Scene, layers: &Layers, colouring: &Colouring, frame:
     let shares_of_row = shares_by_row(scene);
     for &row in &layers.titled {
         let rectangle = &scene.rectangles[row as usize];
-        let (left, right, top, bottom) = frame.sides(rectangle.place);
+        let (left, right, top, bottom) = frame.sides(rectangle.shown());
         let outline = if many && (right - left).min(bottom - top) < MIN_OUTLINED { "" } else { "buffer " };
         let class = format!("{outline}c{}", colouring.of[row as usize]);
-        let title = Title::new(labels::xml(&details(scene, rectangle, &shares_of_row[row as usize])));
-        shapes = shapes.add(shape(frame, rectangle).set("class", class).add(title));
+        let title = Title::new(xml(&details(scene, rectangle, &shares_of_row[row as usize])));
+        shapes = shapes.add(shape(&class, frame, rectangle, MIN_SIZE).add(title));
     }
     shapes
 }
 
-fn shape(frame: &MapFrame, rectangle: &Rectangle) -> Shape {
-    let (left, right, top, bottom) = frame.sides(rectangle.place);
-    Shape::new()
-        .set("x", px(left))
-        .set("y", px(top))
-        .set("width", px((right - left).max(MIN_SIZE)))
-        .set("height", px((bottom - top).max(MIN_SIZE)))
+/// A rectangle of at least `minimum` width and height.
+pub(super) fn shape(class: &str, frame: &MapFrame, rectangle: &Rectangle, minimum: f64) -> Shape {
+    let (left, right, top, bottom) = frame.sides(rectangle.shown());
+    let (width, height) = (px((right - left).max(minimum)), px((bottom - top).max(minimum)));
+    area(class, (px(left), px(top)), width, height)
 }
 
 /// Draws the rectangles without titles, one path for each colour.
@@ -75,7 +74,8 @@ fn shares_by_row(scene: &Scene) -> Vec<Vec<u32>> {
     aliases
 }
 
-fn details(scene: &Scene, rectangle: &Rectangle, aliases: &[u32]) -> String {
+/// The title of a rectangle; `shares` are numbers of its shares.
+pub(super) fn details(scene: &Scene, rectangle: &Rectangle, aliases: &[u32]) -> String {
     let place = rectangle.place;
     let name = shortened(&rectangle.name, NAME_WIDTH);
     let (offset, end, start, last) = (place.offset, place.end(), place.live.start, place.live.end - 1);
@@ -101,12 +101,11 @@ fn details(scene: &Scene, rectangle: &Rectangle, aliases: &[u32]) -> String {
 }
 
 /// Draws the reserved ranges, as far as they lie in the picture.
-pub(super) fn reserved(scene: &Scene, frame: &MapFrame) -> Group {
-    let visible = scene.reserved.iter().filter(|range| range.start < frame.bytes);
+pub(super) fn reserved(ranges: &[Range<u64>], frame: &MapFrame) -> Group {
+    let visible = ranges.iter().filter(|range| range.start < frame.bytes);
     visible.fold(Group::new(), |group, range| {
         let (top, bottom) = (frame.y(range.end.min(frame.bytes)), frame.y(range.start));
-        let band = Shape::new().set("class", "reserved").set("x", frame::LEFT).set("y", px(top));
-        let band = band.set("width", frame::RIGHT - frame::LEFT).set("height", px(bottom - top));
+        let band = area("reserved", (LEFT, px(top)), RIGHT - LEFT, px(bottom - top));
         group.add(band.add(Title::new(format!("reserved: {} to {}", range.start, range.end))))
     })
 }

@@ -3,8 +3,7 @@
 
 use svg::node::element::{Definitions, Group, Path, Pattern, Rectangle as Shape, Title};
 
-use super::frame::{MapFrame, px};
-use super::labels::xml;
+use super::frame::{MapFrame, area, px, xml};
 use super::{Scene, bytes};
 use crate::report::scene::{SceneAlias, alias_text, same_bytes};
 use crate::report::shorten::shortened;
@@ -49,8 +48,7 @@ fn hatched(scene: &Scene, alias: &SceneAlias, frame: &MapFrame) -> Option<Shape>
     let common = bytes(alias.common.bytes);
     let operator = shortened(&operator, 80);
     let text = format!("{tensor}\n{} {of}\n{common} at operator {operator}", alias_text(alias.kind));
-    let hatching = Shape::new().set("class", if same_bytes(alias.kind) { "same" } else { "over" });
-    let hatching =
-        hatching.set("x", px(left)).set("y", px(top)).set("width", px(width)).set("height", px(height));
+    let class = if same_bytes(alias.kind) { "same" } else { "over" };
+    let hatching = area(class, (px(left), px(top)), px(width), px(height));
     Some(hatching.add(Title::new(xml(&text))))
 }

@@ -52,22 +52,15 @@ const POOLS: &str = "
 .cut{stroke:#839192;stroke-width:1;stroke-dasharray:1 5}
 ";
 
-pub(super) fn of(legend: &[(String, &Swatch)]) -> String {
-    sheet(LIGHT.to_owned(), DARK.to_owned(), legend)
-}
-
-/// The style sheet with colours for transfers closer to the operators and away from them.
-pub(super) fn of_pools(legend: &[(String, &Swatch)], copies: &[Swatch; 2]) -> String {
-    let (mut light, mut dark) = (format!("{LIGHT}{}", POOLS.trim_start()), DARK.to_owned());
-    for (class, swatch) in ["in", "out"].into_iter().zip(copies) {
+/// The style sheet; `copies` are the colours for transfers closer to the operators and away from them.
+pub(super) fn sheet(legend: &[(String, &Swatch)], copies: Option<&[Swatch; 2]>) -> String {
+    let pools = if copies.is_some() { POOLS.trim_start() } else { "" };
+    let (mut light, mut dark) = (format!("{LIGHT}{pools}"), DARK.to_owned());
+    for (class, swatch) in ["in", "out"].into_iter().zip(copies.into_iter().flatten()) {
         for (text, colour) in [(&mut light, swatch.light), (&mut dark, swatch.dark)] {
             writeln!(text, ".{class}{{stroke:{colour};fill:{colour}}}").expect("a string takes every letter");
         }
     }
-    sheet(light, dark, legend)
-}
-
-fn sheet(mut light: String, mut dark: String, legend: &[(String, &Swatch)]) -> String {
     for (number, (_, swatch)) in legend.iter().enumerate() {
         for (text, fill) in [(&mut light, swatch.light), (&mut dark, swatch.dark)] {
             writeln!(text, ".c{number}{{fill:{fill}}}").expect("a string takes every letter");

@@ -1,29 +1,22 @@
 //! The text summary of a plan for several memories.
 
-use super::summary::{MAX_LISTED, NAME_WIDTH, SummaryLines};
+use super::lines::{MAX_LISTED, NAME_WIDTH, SummaryLines, total};
 use super::{bytes, percent, short_bytes};
-use crate::report::rectangles::or_number;
+use crate::report::rectangles::tensor_name;
 use crate::report::shorten::{letter_count, shortened};
-use crate::{Graph, Occupant, PoolId, PoolPlan, Stop, TensorId, Transfer};
+use crate::{Graph, Occupant, PlanView, PoolId, PoolPlan, Stop, TensorId, Transfer};
 
 /// Width of a pool's name in letters.
 const POOL_NAME_WIDTH: usize = 24;
 
-/// The summary of a plan for several memories: use of the pools, traffic, cost and its bounds, tensors
-/// that stay off chip, and the largest transfers. `seconds` is the CPU time, shown if it is known.
-///
-/// Example: [`summary`](crate::report::text::summary).
-#[must_use]
-pub fn summary_of_pools(graph: &Graph, plan: &PoolPlan, seconds: Option<f64>) -> String {
-    let mut lines = SummaryLines::default();
-    let folded = graph.operators().iter().filter(|operator| operator.is_folded()).count();
-    let backing_store = plan.pools.backing_store_id();
-    lines.model(graph.name());
-    lines.line("operators", format!("{} ({folded} folded)", graph.operators().len()));
+/// Adds use of the pools, traffic, cost and its bounds, tensors that stay off chip, and the largest
+/// transfers.
+pub(super) fn add(lines: &mut SummaryLines, view: &PlanView<'_>, plan: &PoolPlan) {
+    let Some(graph) = view.graph else { return };
     let on_chip = graph.tensor_ids().filter(|&id| is_on_chip(plan, id)).count();
     let on_chip = if plan.pools.list().len() > 1 { format!(" ({on_chip} on chip)") } else { String::new() };
     lines.line("tensors", format!("{}{on_chip}", graph.tensors().len()));
-    pools(&mut lines, plan);
+    pools(lines, plan);
     if plan.preloaded > 0 {
         lines.line("preloaded", format!("{} of constants, before the first run", bytes(plan.preloaded)));
     }
@@ -31,14 +24,12 @@ pub fn summary_of_pools(graph: &Graph, plan: &PoolPlan, seconds: Option<f64>) ->
     lines.line("lower bound", plan.lower_bound.to_string());
     lines.line("gap", gap_line(plan));
     lines.line("unavoidable", format!("{}, the cost with pools of any size", plan.unavoidable_cost));
-    let traffic = plan.traffic.get(backing_store.index()).copied().unwrap_or_default();
+    let traffic = plan.traffic.get(plan.pools.backing_store_id().index()).copied().unwrap_or_default();
     let name = shortened(plan.pools.backing_store().name(), POOL_NAME_WIDTH);
     lines.line("traffic", format!("`{name}` moves {} in a run", bytes(traffic.total())));
-    transfers(&mut lines, graph, plan);
-    stays_out(&mut lines, graph, plan);
+    transfers(lines, graph, plan);
+    stays_out(lines, graph, plan);
     lines.bodies(graph, &plan.bodies);
-    lines.time(seconds);
-    lines.text
 }
 
 /// The gap as text; unknown if no lower bound above the unavoidable cost is known.
@@ -90,11 +81,11 @@ fn pools(lines: &mut SummaryLines, plan: &PoolPlan) {
 }
 
 fn transfers(lines: &mut SummaryLines, graph: &Graph, plan: &PoolPlan) {
-    let total = plan.transfers.iter().map(|transfer| transfer.bytes).fold(0, u64::saturating_add);
+    let sum = total(plan.transfers.iter().map(|transfer| transfer.bytes));
     if plan.transfers.is_empty() {
         return lines.line("copies", "none");
     }
-    lines.line("copies", format!("{}, {} in total", plan.transfers.len(), bytes(total)));
+    lines.line("copies", format!("{}, {} in total", plan.transfers.len(), bytes(sum)));
     let pool = |id: PoolId| match plan.pools.list().get(id.index()) {
         Some(pool) => shortened(pool.name(), POOL_NAME_WIDTH),
         None => format!("#{id}"),
@@ -111,13 +102,13 @@ fn transfers(lines: &mut SummaryLines, graph: &Graph, plan: &PoolPlan) {
             (step, due) if step < due => format!("from step {step} on, before step {due}"),
             (_, due) => format!("before step {due}"),
         };
-        let name = shortened(&name(graph, transfer.tensor), NAME_WIDTH / 2);
+        let name = shortened(&tensor_name(graph, transfer.tensor.index()), NAME_WIDTH / 2);
         let (from, to) = (pool(transfer.from), pool(transfer.to));
         lines.line("", format!("{size:>width$}  {name}: {from} to {to}, {when}"));
     }
     if let Some(rest) = largest.get(MAX_LISTED..).filter(|rest| !rest.is_empty()) {
-        let total = rest.iter().map(|transfer| transfer.bytes).fold(0, u64::saturating_add);
-        lines.line("", format!("and {} more, {} in total", rest.len(), short_bytes(total)));
+        let sum = total(rest.iter().map(|transfer| transfer.bytes));
+        lines.line("", format!("and {} more, {} in total", rest.len(), short_bytes(sum)));
     }
 }
 
@@ -131,20 +122,13 @@ fn stays_out(lines: &mut SummaryLines, graph: &Graph, plan: &PoolPlan) {
         .filter(|&id| !is_on_chip(plan, id))
         .filter_map(|id| {
             let residency = plan.residencies_of(Occupant::Tensor(id)).next()?;
-            Some((name(graph, id), residency.bytes))
+            Some((tensor_name(graph, id.index()), residency.bytes))
         })
         .collect();
     if out.is_empty() {
         return lines.line("stays out", "nothing");
     }
-    let total = out.iter().map(|&(_, bytes)| bytes).fold(0, u64::saturating_add);
-    lines.line("stays out", format!("{} tensors, {} in total", out.len(), bytes(total)));
+    let sum = total(out.iter().map(|&(_, bytes)| bytes));
+    lines.line("stays out", format!("{} tensors, {} in total", out.len(), bytes(sum)));
     lines.list(out);
-}
-
-fn name(graph: &Graph, id: TensorId) -> String {
-    graph
-        .tensors()
-        .get(id.index())
-        .map_or_else(|| format!("#{id}"), |tensor| or_number(tensor.name(), id.index()))
 }

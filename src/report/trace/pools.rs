@@ -2,56 +2,53 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
-use super::{PLAN, TraceEvent, TraceTime, counter, name_event, named, slices, text};
-use crate::report::pooled::{PoolScene, SceneTransfer, traffic};
-use crate::report::profile;
-use crate::report::rectangles::or_number;
+use super::{TraceEvent, TraceTime, counter, name_event};
+use crate::report::rectangles::tensor_name;
+use crate::report::scene::SceneTransfer;
 use crate::report::text::bytes;
+use crate::report::{Scene, profile, traffic};
 use crate::{Graph, PoolId, PoolPlan};
 
 const COPIES: u32 = 2;
 /// Process of the first memory; the others follow.
 const FIRST_POOL: u32 = 3;
 
-/// The trace of a plan for several memories, as the text of a JSON file.
-///
-/// Example: [`summary`](crate::report::text::summary).
-#[must_use]
-pub fn of_pools(graph: &Graph, plan: &PoolPlan) -> String {
-    let graph = &*plan.flattened(graph);
-    let scene = PoolScene::new(graph, plan);
-    let mut events = named(PLAN, "plan");
-    events.extend(slices(Some(graph), &plan.order, PLAN));
-    events.extend(copies(&scene));
-    let traffic_by_pool = traffic::by_step(graph, plan);
+/// The transfers, and the counters of all memories.
+pub(super) fn events(scene: &Scene, graph: Option<&Graph>, plan: &PoolPlan) -> Vec<TraceEvent> {
+    let mut events = copies(scene, plan);
+    let traffic_by_pool = graph.map_or_else(Vec::new, |graph| traffic::by_step(graph, plan));
     for (number, by_step) in traffic_by_pool.iter().enumerate() {
-        events.extend(memory(&scene, number, by_step));
+        events.extend(memory(scene, plan, number, by_step));
     }
+    events
+}
+
+/// Figures of the plan.
+pub(super) fn about(model: &str, plan: &PoolPlan) -> Value {
     let status = match (plan.all_fits(), plan.is_optimal()) {
         (true, _) => "larger pools would save nothing",
         (_, true) => "optimal",
         _ => "feasible",
     };
-    let about = json!({
+    json!({
         "copies": plan.transfers.len(),
         "cost": plan.cost,
         "lower bound": plan.lower_bound,
-        "model": graph.name(),
+        "model": model,
         "preloaded": bytes(plan.preloaded),
         "status": status,
         "time": "one step is 1 us",
-    });
-    text(&about, &events)
+    })
 }
 
 /// The name of a memory, and its counters.
-fn memory(scene: &PoolScene, number: usize, by_step: &traffic::StepTraffic) -> Vec<TraceEvent> {
+fn memory(scene: &Scene, plan: &PoolPlan, number: usize, by_step: &traffic::StepTraffic) -> Vec<TraceEvent> {
     let pid = FIRST_POOL + number as u32;
-    let pool = &scene.plan.pools.list()[number];
+    let pool = &plan.pools.list()[number];
     let mut events = vec![name_event(pid, 1, "process_name", &format!("memory {}", pool.name()))];
-    for point in profile::points_of(scene.rows_of(number).map(|row| &scene.rectangles[row])) {
+    for point in profile::points_of(scene.of_memory(number)) {
         events.push(counter(pid, "live", point.step, point.live));
         events.push(counter(pid, "in use", point.step, point.top));
     }
@@ -59,19 +56,14 @@ fn memory(scene: &PoolScene, number: usize, by_step: &traffic::StepTraffic) -> V
         events.extend([0, scene.steps].map(|step| counter(pid, "capacity", step, capacity)));
     }
     for (name, bytes) in [("read and written in place", &by_step.in_place), ("copied", &by_step.copied)] {
-        let mut last = None;
-        for (step, &bytes) in (0..).zip(bytes.iter().chain([&0])) {
-            if last.replace(bytes) != Some(bytes) {
-                events.push(counter(pid, name, step, bytes));
-            }
-        }
+        events.extend(profile::changes(bytes).map(|(step, bytes)| counter(pid, name, step, bytes)));
     }
     events
 }
 
 /// Slices of transfers. Slices of a thread must not overlap, so each direction has as many threads as
 /// it needs.
-fn copies(scene: &PoolScene) -> Vec<TraceEvent> {
+fn copies(scene: &Scene, plan: &PoolPlan) -> Vec<TraceEvent> {
     if scene.copies.is_empty() {
         return Vec::new();
     }
@@ -84,7 +76,7 @@ fn copies(scene: &PoolScene) -> Vec<TraceEvent> {
     timed.sort_by_key(|((start, _), _)| *start);
     for ((start, end), copy) in timed {
         let transfer = copy.route.transfer;
-        let [from, to] = [transfer.from, transfer.to].map(|id| scene.plan.pools.pool(id).name());
+        let [from, to] = [transfer.from, transfer.to].map(|id| plan.pools.pool(id).name());
         let lanes = lanes.entry((transfer.from, transfer.to)).or_default();
         let tid = if let Some(lane) = lanes.iter_mut().find(|lane| lane.0 <= start) {
             lane.0 = end;
@@ -97,8 +89,7 @@ fn copies(scene: &PoolScene) -> Vec<TraceEvent> {
             threads
         };
         let index = transfer.tensor.index();
-        let tensor = scene.graph.tensors().get(index);
-        let name = or_number(tensor.map_or("", |tensor| tensor.name()), index);
+        let name = scene.view.graph.map_or_else(String::new, |graph| tensor_name(graph, index));
         let mut args = Map::new();
         args.insert("bytes".to_owned(), json!(transfer.bytes));
         args.insert("due before step".to_owned(), json!(transfer.due));
@@ -115,7 +106,7 @@ fn copies(scene: &PoolScene) -> Vec<TraceEvent> {
 
 /// Start and end of each transfer. A transfer that spans steps has the steps of the plan. Transfers at
 /// the start of one step divide that step evenly.
-fn times(scene: &PoolScene) -> Vec<(TraceTime, TraceTime)> {
+fn times(scene: &Scene) -> Vec<(TraceTime, TraceTime)> {
     let mut at_once = BTreeMap::<u32, (u64, u64)>::new();
     let is_at_once = |copy: &&SceneTransfer| copy.route.transfer.step >= copy.route.transfer.due;
     for copy in scene.copies.iter().filter(is_at_once) {

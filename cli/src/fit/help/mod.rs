@@ -1,6 +1,5 @@
 //! Remedies for a network that does not fit: each one is planned.
 
-mod covered;
 mod peak;
 mod rewrite;
 mod text;

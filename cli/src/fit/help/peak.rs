@@ -1,9 +1,9 @@
 //! The peak of a plan: the step at which most memory is in use, and the tensors responsible.
 
-use plimsoll::{Graph, Occupant, Operator, OperatorId, Placement, Plan};
+use plimsoll::report::{LivePoint, live_bytes};
+use plimsoll::{Graph, Occupant, Operator, OperatorId, Plan, PlanView};
 use serde::Serialize;
 
-use super::covered::CoveredBytes;
 use crate::fit::kind_of;
 
 /// First step at which the most bytes of the arena are in use.
@@ -35,7 +35,10 @@ pub struct LiveBuffer {
 impl Peak {
     /// The peak of a plan; none for a plan without operators.
     pub fn of(graph: &Graph, plan: &Plan) -> Option<Self> {
-        let (step, bytes) = peak_step(plan)?;
+        let view = PlanView::of_plan(graph, plan);
+        let points = live_bytes(&view).into_iter().filter(|point| (point.step as usize) < plan.order.len());
+        // The last of several maxima in reverse order is the first one.
+        let LivePoint { step, live: bytes, .. } = points.rev().max_by_key(|point| point.live)?;
         let id = *plan.order.get(step as usize)?;
         let operator = graph.operator(id);
         let placements =
@@ -63,33 +66,4 @@ impl LiveBuffer {
         };
         Self { name: name.to_owned(), kind, bytes, used, occupant }
     }
-}
-
-/// Returns the first step at which the most bytes of the arena are in use, and their number.
-///
-/// A sweep over the steps in O(n log n) for n placements. Bytes in use change only at starts and ends
-/// of live ranges, and only a start can increase them, so the sweep stops at starts.
-fn peak_step(plan: &Plan) -> Option<(u32, u64)> {
-    let mut starts: Vec<_> = plan.placements().map(|(_, placement)| placement).collect();
-    starts.sort_by_key(|placement| placement.live.start);
-    let mut ends = starts.clone();
-    ends.sort_by_key(|placement| placement.live.end);
-    let bytes = |placement: &Placement| placement.offset..placement.end();
-    let mut covered = CoveredBytes::new(starts.iter().map(bytes));
-    let (mut starts, mut ends) = (starts.iter().peekable(), ends.iter().peekable());
-    let mut best = None;
-    while let Some(step) = starts.peek().map(|placement| placement.live.start)
-        && (step as usize) < plan.order.len()
-    {
-        while let Some(placement) = ends.next_if(|placement| placement.live.end <= step) {
-            covered.remove(bytes(placement));
-        }
-        while let Some(placement) = starts.next_if(|placement| placement.live.start == step) {
-            covered.insert(bytes(placement));
-        }
-        if best.is_none_or(|(_, maximum)| covered.bytes() > maximum) {
-            best = Some((step, covered.bytes()));
-        }
-    }
-    best
 }

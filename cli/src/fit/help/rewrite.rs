@@ -3,7 +3,9 @@
 //! Tensors keep their ids. Operators are added in the order of a plan, which becomes the copy's program
 //! order. Relative placements are not copied, so the graph must have none.
 
-use plimsoll::{Graph, GraphBuilder, OperatorId, Permit, SharingLevel, TensorId, TensorKind, TensorSpec};
+use plimsoll::{
+    Graph, GraphBuilder, OperatorBuilder, OperatorId, Permit, SharingLevel, TensorId, TensorKind, TensorSpec,
+};
 
 /// A copy of a graph under construction.
 struct GraphRewrite<'a> {
@@ -39,18 +41,26 @@ impl<'a> GraphRewrite<'a> {
         keeps: impl Fn(&Permit) -> bool,
     ) -> OperatorId {
         let operator = self.graph.operator(id);
-        let after: Vec<_> =
-            operator.runs_after().iter().filter_map(|other| self.new_ids[other.index()]).collect();
         let permits = operator.permits().iter().filter(|permit| keeps(permit));
         let permits: Vec<_> = permits.filter_map(|permit| renamed_permit(*permit, &renamed)).collect();
-        let new = self.builder.operator(operator.name());
-        let new = new.op_type(operator.op_type()).scratch(operator.scratch_bytes());
-        let new = new.runs(operator.bodies().iter().cloned());
-        let new = new.reads(operator.inputs().iter().map(|&input| renamed(input)));
-        let new = new.writes(operator.outputs().iter().map(|&output| renamed(output)));
-        let new = new.after(after).permits(permits).id();
+        let new = self.add_operator(id, &renamed).runs(operator.bodies().iter().cloned());
+        let new = new.writes(operator.outputs().iter().map(|&output| renamed(output))).permits(permits).id();
         self.new_ids[id.index()] = Some(new);
         new
+    }
+
+    /// Adds an operator with the renamed inputs, the scratch and the predecessors of an original one.
+    fn add_operator(
+        &mut self,
+        id: OperatorId,
+        renamed: impl Fn(TensorId) -> TensorId,
+    ) -> OperatorBuilder<'_> {
+        let operator = self.graph.operator(id);
+        let after: Vec<_> =
+            operator.runs_after().iter().filter_map(|other| self.new_ids[other.index()]).collect();
+        let new = self.builder.operator(operator.name()).op_type(operator.op_type());
+        let new = new.scratch(operator.scratch_bytes()).after(after);
+        new.reads(operator.inputs().iter().map(|&input| renamed(input)))
     }
 }
 
@@ -203,17 +213,10 @@ impl StripePair {
             let stripe = copy.builder.tensor(tensor.name(), spec(graph, self.between, bytes));
             for id in [self.first, self.second] {
                 let renamed = |operand| if operand == self.between { stripe } else { operand };
-                let operator = graph.operator(id);
-                let is_later = last.is_some() && (id == self.second);
-                let after: Vec<_> =
-                    operator.runs_after().iter().filter_map(|other| copy.new_ids[other.index()]).collect();
-                let striped = copy.builder.operator(operator.name());
-                let striped = striped.op_type(operator.op_type()).scratch(operator.scratch_bytes());
-                let striped = striped.reads(operator.inputs().iter().map(|&input| renamed(input)));
-                let striped = striped.reads(is_later.then_some(self.output));
-                let outputs = operator.outputs().iter().map(|&output| renamed(output));
-                let striped = striped.writes(outputs.filter(|_| !is_later)).after(after).after(last);
-                let striped = striped.id();
+                let is_later = last.is_some() && id == self.second;
+                let outputs = graph.operator(id).outputs().iter().map(|&output| renamed(output));
+                let striped = copy.add_operator(id, renamed).reads(is_later.then_some(self.output));
+                let striped = striped.writes(outputs.filter(|_| !is_later)).after(last).id();
                 if id == self.second {
                     last = Some(striped);
                     copy.new_ids[id.index()] = Some(striped);
@@ -223,40 +226,13 @@ impl StripePair {
     }
 }
 
-/// Returns true if a stripe of the output needs only a stripe of each input; operator types are spelled
-/// as in ONNX or TensorFlow Lite.
+/// Operator types, without underscores, whose output needs for a stripe only a stripe of each input; as in
+/// ONNX or TensorFlow Lite.
+const STRIPED: &str = "conv conv2d depthwiseconv2d qlinearconv convinteger fusedconv maxpool maxpool2d averagepool \
+    averagepool2d relu relu6 prelu leakyrelu clip elu sigmoid logistic tanh hardswish hardsigmoid silu gelu \
+    batchnormalization quantizelinear dequantizelinear quantize dequantize";
+
 fn can_run_in_stripes(op_type: &str) -> bool {
-    let name: String =
-        op_type.chars().filter(|character| *character != '_').collect::<String>().to_lowercase();
-    matches!(
-        name.as_str(),
-        "conv"
-            | "conv2d"
-            | "depthwiseconv2d"
-            | "qlinearconv"
-            | "convinteger"
-            | "fusedconv"
-            | "maxpool"
-            | "maxpool2d"
-            | "averagepool"
-            | "averagepool2d"
-            | "relu"
-            | "relu6"
-            | "prelu"
-            | "leakyrelu"
-            | "clip"
-            | "elu"
-            | "sigmoid"
-            | "logistic"
-            | "tanh"
-            | "hardswish"
-            | "hardsigmoid"
-            | "silu"
-            | "gelu"
-            | "batchnormalization"
-            | "quantizelinear"
-            | "dequantizelinear"
-            | "quantize"
-            | "dequantize"
-    )
+    let name = op_type.replace('_', "").to_lowercase();
+    STRIPED.split(' ').any(|striped| striped == name)
 }

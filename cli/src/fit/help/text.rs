@@ -2,12 +2,10 @@
 
 use plimsoll::report::text::{bytes, short_bytes};
 
-use super::{Capacity, Help, Peak, RemedyKind};
-use crate::fit::ReportLines;
+use super::peak::{LiveBuffer, Peak};
+use super::{Capacity, Help, RemedyKind};
+use crate::fit::{ReportLines, SHOWN};
 use crate::output::one_line;
-
-/// Number of tensors and of remedies that a report lists.
-const SHOWN: usize = 10;
 
 /// Adds the missing memory, the peak and the remedies to a report.
 pub fn add_help(lines: &mut ReportLines, help: &Help) {
@@ -53,15 +51,11 @@ pub fn add_help(lines: &mut ReportLines, help: &Help) {
 fn add_peak(lines: &mut ReportLines, peak: &Peak) {
     let (step, name, live) = (peak.step, &peak.operator, bytes(peak.bytes));
     lines.add("peak", &format!("{live} at step {step}, {} `{name}`", peak.op_type));
-    for buffer in peak.live.iter().take(SHOWN) {
-        let (size, name, kind) = (short_bytes(buffer.bytes), one_line(&buffer.name), buffer.kind);
+    let entry = |buffer: &LiveBuffer| {
         let role = if buffer.used { "used" } else { "idle" };
-        lines.add("", &format!("{size:>11}  {name} ({kind}, {role})"));
-    }
-    if let Some(rest) = peak.live.get(SHOWN..).filter(|rest| !rest.is_empty()) {
-        let total = rest.iter().map(|buffer| buffer.bytes).fold(0, u64::saturating_add);
-        lines.add("", &format!("and {} more, {} in total", rest.len(), short_bytes(total)));
-    }
+        (buffer.bytes, format!("{} ({}, {role})", one_line(&buffer.name), buffer.kind))
+    };
+    lines.add_list(&peak.live.iter().map(entry).collect::<Vec<_>>());
 }
 
 impl Help {

@@ -10,8 +10,7 @@ use plimsoll::{
 use super::peak::Peak;
 use super::rewrite::{self, StripePair};
 use super::{Capacity, Remedy, RemedyKind};
-use crate::arguments::{FitArguments, OrderArgument};
-use crate::import_arguments::InputsArgument;
+use crate::arguments::{FitArguments, SHARING_LEVELS};
 use crate::outcome::Failure;
 
 /// Search node limit per remedy, for short trials whose results do not depend on the machine.
@@ -104,10 +103,6 @@ impl<'a> Trials<'a> {
         self.arguments.planner(self.bar).limits(searching.limits(self.bar).nodes(nodes))
     }
 
-    fn sharing(&self) -> SharingLevel {
-        self.arguments.share.into()
-    }
-
     /// Plans a graph; returns a remedy if its arena is smaller, and nothing once the work limit is
     /// reached.
     fn try_remedy(
@@ -141,7 +136,7 @@ impl<'a> Trials<'a> {
     /// together. Levels of sharing are reported only where they are better than the levels before.
     fn try_orders_and_sharing(&self) -> Result<Vec<Remedy>, Failure> {
         let mut remedies: Vec<Remedy> = Vec::new();
-        let order_can_improve = !matches!(self.arguments.order, OrderArgument::Optimal);
+        let order_can_improve = self.arguments.order != ScheduleMode::Optimal;
         if order_can_improve {
             let planner = self.planner().order(ScheduleMode::Optimal);
             let description = "--order optimal".to_owned();
@@ -151,18 +146,14 @@ impl<'a> Trials<'a> {
         let mut if_better = |remedy: Option<Remedy>| {
             remedy.filter(|remedy| remedy.arena < smallest).inspect(|remedy| smallest = remedy.arena)
         };
-        for (level, name) in
-            [(SharingLevel::Views, "views"), (SharingLevel::InPlace, "inplace"), (SharingLevel::All, "all")]
-        {
-            if level > self.sharing() {
-                let planner = self.planner().share(level);
-                let description = format!("--share {name}");
-                let remedy = self.try_remedy(RemedyKind::Sharing, description, &planner, self.graph)?;
-                remedies.extend(if_better(remedy));
-            }
+        for (name, level, _) in SHARING_LEVELS.iter().filter(|(_, level, _)| *level > self.arguments.share) {
+            let planner = self.planner().share(*level);
+            let description = format!("--share {name}");
+            let remedy = self.try_remedy(RemedyKind::Sharing, description, &planner, self.graph)?;
+            remedies.extend(if_better(remedy));
         }
         let planner = self.planner().share(SharingLevel::All);
-        if matches!(self.arguments.reading.graph_inputs, InputsArgument::Kept) {
+        if !self.arguments.reading.overwrites_inputs {
             let mut graph = self.graph.clone();
             graph.overwrite_inputs();
             let description = "--share all --inputs overwritable".to_owned();
@@ -188,7 +179,8 @@ impl<'a> Trials<'a> {
     fn try_sharing_at_one(&self, peak: &Peak) -> Result<Vec<Remedy>, Failure> {
         let is_live = |id| peak.live.iter().any(|buffer| buffer.occupant == Occupant::Tensor(id));
         let is_unused = |permit: &&Permit| {
-            rewrite::level(permit) > self.sharing() && (is_live(permit.input()) || is_live(permit.output()))
+            rewrite::level(permit) > self.arguments.share
+                && (is_live(permit.input()) || is_live(permit.output()))
         };
         let others = self.plan.order.iter().filter(|id| **id != peak.id);
         let can_share =
@@ -202,7 +194,7 @@ impl<'a> Trials<'a> {
                 Permit::ConcatSlice { .. } => "with its inputs inside the output",
                 _ => "overlapping",
             });
-            let graph = rewrite::with_permits_of(self.graph, &self.plan.order, id, self.sharing())?;
+            let graph = rewrite::with_permits_of(self.graph, &self.plan.order, id, self.arguments.share)?;
             let name = format!("{} `{}`", operator.op_type(), operator.name());
             let description = format!("only {} {sharing}", name.trim_start());
             let planner = self.planner().share(SharingLevel::All);

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::export::json::document::VariablesText;
 use crate::export::json::{AliasesEntry, BodyEntry, ImportRecord, OccupantEntry, TensorRole, record};
 use crate::import::json;
 use crate::{Content, Loading, Pools, Variables};
@@ -32,10 +31,10 @@ pub struct PoolPlanDocument {
     /// Alignment of tensors without an alignment of their own, and of scratch.
     pub alignment: u64,
     /// Location of variables.
-    #[serde(default, with = "VariablesText")]
+    #[serde(default)]
     pub variables: Variables,
     /// When constants are copied on chip.
-    #[serde(default, with = "LoadingText")]
+    #[serde(default)]
     pub loading: Loading,
     /// Prefetch distance: a transfer has its destination this many steps before the use of the data.
     #[serde(default)]
@@ -96,7 +95,7 @@ pub struct PoolEntry {
     pub largest_bytes: Option<u64>,
     /// Contents that the pool may hold; everything if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub holds: Option<Vec<ContentEntry>>,
+    pub holds: Option<Vec<Content>>,
     /// Cost of a byte that an operator reads in place.
     #[serde(default)]
     pub read_cost: u32,
@@ -118,45 +117,6 @@ pub struct PoolEntry {
     /// Bytes that a run writes to the pool.
     #[serde(default)]
     pub written_bytes: u64,
-}
-
-/// A kind of contents of a pool.
-///
-/// Example: the [module](crate::export::json).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum ContentEntry {
-    /// Inputs, outputs and intermediate tensors.
-    Activations,
-    /// Weights and other data that no run changes.
-    Constants,
-    /// State that outlives a run.
-    Variables,
-    /// Scratch of operators.
-    Scratch,
-}
-
-impl From<Content> for ContentEntry {
-    fn from(content: Content) -> Self {
-        match content {
-            Content::Activations => Self::Activations,
-            Content::Constants => Self::Constants,
-            Content::Variables => Self::Variables,
-            Content::Scratch => Self::Scratch,
-        }
-    }
-}
-
-impl From<ContentEntry> for Content {
-    fn from(entry: ContentEntry) -> Self {
-        match entry {
-            ContentEntry::Activations => Self::Activations,
-            ContentEntry::Constants => Self::Constants,
-            ContentEntry::Variables => Self::Variables,
-            ContentEntry::Scratch => Self::Scratch,
-        }
-    }
 }
 
 /// A tensor with its residency intervals.
@@ -255,14 +215,6 @@ pub struct UseEntry {
     pub occupant: OccupantEntry,
     /// Name of the pool.
     pub pool: String,
-}
-
-/// The JSON form of [`Loading`].
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Loading", rename_all = "snake_case")]
-enum LoadingText {
-    Once,
-    EachRun,
 }
 
 fn one() -> u64 {

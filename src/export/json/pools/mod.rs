@@ -5,6 +5,5 @@ mod read;
 mod write;
 
 pub use document::{
-    ContentEntry, PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry,
-    TransferEntry, UseEntry,
+    PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry, TransferEntry, UseEntry,
 };

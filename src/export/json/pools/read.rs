@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use super::{PoolEntry, PoolPlanDocument, ResidencyEntry};
-use crate::export::json::read::{bodies_of, check_hash, live, operator, parse, shares_of, tensor};
-use crate::export::json::{DocumentError, OccupantEntry, POOL_FORMAT};
-use crate::export::{graph_hash, items};
-use crate::{
-    Error, Graph, Occupant, Pool, PoolId, PoolPlan, Pools, Residency, TensorId, Traffic, Transfer, Use,
+use crate::export::graph_hash;
+use crate::export::json::read::{
+    Counts, bodies_of, check_hash, live, named_in, named_tensor, parse, shares_of,
 };
+use crate::export::json::{DocumentError, POOL_FORMAT};
+use crate::export::names::tensor_names;
+use crate::{Error, Graph, Occupant, Pool, PoolId, PoolPlan, Pools, Residency, Traffic, Transfer, Use};
 
 impl PoolPlanDocument {
     /// Reads a plan for several memories. Unknown fields are ignored.
@@ -47,11 +48,8 @@ impl PoolPlanDocument {
     pub fn to_plan(&self, graph: &Graph) -> Result<PoolPlan, DocumentError> {
         let pools = self.to_pools()?;
         let mut plan = PoolPlan::unplaced(graph, &pools);
-        let steps = self.order.iter().enumerate();
-        let steps =
-            steps.map(|(step, &index)| operator(graph, index, || format!("step {step} of the order")));
-        plan.order = steps.collect::<Result<_, _>>()?;
-        let names = items::tensor_names(graph);
+        plan.order = Counts::of(graph).order(&self.order)?;
+        let names = tensor_names(graph);
         plan.residencies = self.residencies(graph, &pools, &names)?;
         plan.transfers = self.transfers(graph, &pools, &names)?;
         plan.uses = self.uses(graph, &pools)?;
@@ -80,26 +78,17 @@ impl PoolPlanDocument {
     ) -> Result<Vec<Residency>, DocumentError> {
         let mut list = ResidencyReader { pools, residencies: Vec::new(), seen: HashSet::new() };
         for entry in &self.tensors {
-            let id = tensor(graph, entry.index, || format!("the entry of tensor `{}`", entry.name))?;
-            let actual = &names[id.index()];
-            if *actual != entry.name {
-                let (planned, actual) = (entry.name.clone(), actual.clone());
-                return Err(DocumentError::Name { index: entry.index, planned, actual });
-            }
-            let what = || format!("tensor {} (`{actual}`)", entry.index);
+            let id = named_tensor(graph, names, entry.index, &entry.name)?;
+            let what = || format!("tensor {} (`{}`)", entry.index, entry.name);
             list.add(Occupant::Tensor(id), entry.bytes, &entry.residencies, &what)?;
         }
         for (position, entry) in self.scratch.iter().enumerate() {
-            let id = operator(graph, entry.operator, || format!("entry {position} of `scratch`"))?;
+            let id =
+                Counts::of(graph).operator(entry.operator, || format!("entry {position} of `scratch`"))?;
             let what = || format!("the scratch of operator {} (`{}`)", id, graph.operator(id).name());
             list.add(Occupant::Scratch(id), entry.bytes, &entry.residencies, &what)?;
         }
-        let key = |occupant| match occupant {
-            Occupant::Tensor(id) => (0, id.index()),
-            Occupant::Scratch(id) => (1, id.index()),
-        };
-        list.residencies
-            .sort_by_key(|residency| (key(residency.occupant), residency.pool, residency.live.start));
+        list.residencies.sort_by_key(|residency| (residency.occupant, residency.pool, residency.live.start));
         Ok(list.residencies)
     }
 
@@ -112,8 +101,7 @@ impl PoolPlanDocument {
         let entries = self.transfers.iter().enumerate();
         let transfers = entries.map(|(position, entry)| {
             let place = || format!("entry {position} of `transfers`");
-            let id = tensor(graph, entry.index, place)?;
-            check_name(names, id, &entry.tensor, place)?;
+            let id = named_in(graph, names, (entry.index, &entry.tensor), place)?;
             Ok(Transfer {
                 tensor: id,
                 step: entry.step,
@@ -129,10 +117,7 @@ impl PoolPlanDocument {
     fn uses(&self, graph: &Graph, pools: &Pools) -> Result<Vec<Use>, DocumentError> {
         let uses = self.uses.iter().enumerate().map(|(position, entry)| {
             let place = || format!("entry {position} of `uses`");
-            let occupant = match entry.occupant {
-                OccupantEntry::Tensor(index) => Occupant::Tensor(tensor(graph, index, place)?),
-                OccupantEntry::Scratch(index) => Occupant::Scratch(operator(graph, index, place)?),
-            };
+            let occupant = Counts::of(graph).occupant(entry.occupant, place)?;
             Ok(Use { step: entry.step, occupant, pool: pool(pools, &entry.pool, place)? })
         });
         uses.collect()
@@ -144,7 +129,7 @@ impl PoolEntry {
         let mut pool = Pool::new(self.name.clone()).alignment(self.alignment);
         (pool.capacity, pool.largest) = (self.capacity_bytes, self.largest_bytes);
         if let Some(holds) = &self.holds {
-            pool = pool.only(holds.iter().map(|&entry| entry.into()));
+            pool = pool.only(holds.iter().copied());
         }
         (pool.read, pool.write) = (self.read_cost, self.write_cost);
         (pool.copy_from, pool.copy_to) = (self.copy_from_cost, self.copy_to_cost);
@@ -186,18 +171,4 @@ impl ResidencyReader<'_> {
 fn pool(pools: &Pools, name: &str, place: impl Fn() -> String) -> Result<PoolId, DocumentError> {
     let id = pools.ids().find(|&id| pools.pool(id).name() == name);
     id.ok_or_else(|| DocumentError::UnknownPool { place: place(), pool: name.to_owned() })
-}
-
-fn check_name(
-    names: &[String],
-    id: TensorId,
-    name: &str,
-    place: impl Fn() -> String,
-) -> Result<(), DocumentError> {
-    let actual = &names[id.index()];
-    if actual == name {
-        return Ok(());
-    }
-    let (tensor, other) = (name.to_owned(), actual.clone());
-    Err(DocumentError::Alias { place: place(), index: id.index(), tensor, other })
 }

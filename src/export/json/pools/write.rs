@@ -3,18 +3,18 @@
 use super::{
     PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry, TransferEntry, UseEntry,
 };
-use crate::export::json::write::{aliases, bodies, entry_of, field, list, steps, variables_text};
+use crate::export::graph_hash;
+use crate::export::json::write::{aliases, bodies, entry_of, folded, steps, text};
 use crate::export::json::{ImportRecord, POOL_FORMAT, TensorRole};
-use crate::export::{graph_hash, items};
+use crate::export::names::tensor_names;
 use crate::import::ImportOptions;
-use crate::{Content, Graph, Loading, Occupant, OperatorId, Pool, PoolPlan, Residency, TensorId, Traffic};
+use crate::{Content, Graph, Occupant, OperatorId, Pool, PoolId, PoolPlan, Residency, TensorId, Traffic};
 
 impl PoolPlanDocument {
     /// The document of a plan for a graph that was imported with these options.
     #[must_use]
     pub fn of_graph(graph: &Graph, plan: &PoolPlan, options: &ImportOptions) -> Self {
-        let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
-        let name = |id| items::pool_name(plan, id);
+        let name = |id| pool_name(plan, id);
         let pools = plan.pools.list().iter().enumerate().map(|(number, pool)| {
             let used = plan.used.get(number).copied().unwrap_or(0);
             PoolEntry::of(pool, used, plan.traffic.get(number).copied().unwrap_or_default())
@@ -35,7 +35,7 @@ impl PoolPlanDocument {
             options: ImportRecord::of(options),
             graph_hash: Some(graph_hash(graph)),
             order: plan.order.iter().copied().map(OperatorId::index).collect(),
-            folded: folded.map(OperatorId::index).collect(),
+            folded: folded(graph),
             pools: pools.collect(),
             tensors: tensors(graph, plan),
             scratch: scratch(graph, plan),
@@ -48,40 +48,13 @@ impl PoolPlanDocument {
     /// The text of the document, with a line for each field, pool, tensor and transfer.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut fields = vec![
-            field("format", &self.format),
-            field("model", &self.model),
-            field("cost", &self.cost),
-            field("lower_bound", &self.lower_bound),
-            field("floor", &self.floor),
-            field("preloaded_bytes", &self.preloaded_bytes),
-            field("alignment", &self.alignment),
-            field("variables", variables_text(self.variables)),
-            field("loading", loading_text(self.loading)),
-            field("prefetch", &self.prefetch),
-        ];
-        fields.extend(self.inputs.as_ref().map(|pool| field("inputs", pool)));
-        fields.extend(self.outputs.as_ref().map(|pool| field("outputs", pool)));
-        fields.push(field("options", &self.options));
-        fields.extend(self.graph_hash.as_ref().map(|hash| field("graph_hash", hash)));
-        fields.push(field("order", &self.order));
-        fields.push(field("folded", &self.folded));
-        fields.push(list("pools", &self.pools));
-        fields.push(list("tensors", &self.tensors));
-        fields.push(list("scratch", &self.scratch));
-        fields.push(list("transfers", &self.transfers));
-        fields.push(list("uses", &self.uses));
-        if !self.bodies.is_empty() {
-            fields.push(list("bodies", &self.bodies));
-        }
-        format!("{{\n{}\n}}\n", fields.join(",\n"))
+        text(self)
     }
 }
 
 impl PoolEntry {
     fn of(pool: &Pool, used_bytes: u64, traffic: Traffic) -> Self {
-        let holds =
-            (pool.holds != Content::ALL).then(|| pool.holds.iter().map(|&kind| kind.into()).collect());
+        let holds = (pool.holds != Content::ALL).then(|| pool.holds.clone());
         Self {
             name: pool.name.clone(),
             capacity_bytes: pool.capacity,
@@ -102,7 +75,7 @@ impl PoolEntry {
 impl ResidencyEntry {
     fn of(residency: &Residency, plan: &PoolPlan, bytes: u64) -> Self {
         Self {
-            pool: items::pool_name(plan, residency.pool),
+            pool: pool_name(plan, residency.pool),
             offset: residency.offset,
             bytes: Some(residency.bytes).filter(|&stated| stated != bytes),
             live: steps(residency.live),
@@ -115,7 +88,7 @@ fn residencies(plan: &PoolPlan, occupant: Occupant, bytes: u64) -> Vec<Residency
 }
 
 fn tensors(graph: &Graph, plan: &PoolPlan) -> Vec<PoolTensorEntry> {
-    let names = items::tensor_names(graph);
+    let names = tensor_names(graph);
     let aliases = aliases(graph, &plan.aliases);
     let entries = names.into_iter().zip(aliases).zip(graph.tensors()).enumerate();
     let entries = entries.filter_map(|(index, ((name, aliases), tensor))| {
@@ -125,7 +98,7 @@ fn tensors(graph: &Graph, plan: &PoolPlan) -> Vec<PoolTensorEntry> {
         if residencies.is_empty() && aliases.is_none() {
             return None;
         }
-        let pool = plan.pool_of(id).map(|pool| items::pool_name(plan, pool));
+        let pool = plan.pool_of(id).map(|pool| pool_name(plan, pool));
         let kind = TensorRole::of(tensor.kind(), tensor.is_output());
         Some(PoolTensorEntry { index, name, bytes, kind, pool, residencies, aliases })
     });
@@ -143,8 +116,8 @@ fn scratch(graph: &Graph, plan: &PoolPlan) -> Vec<PoolScratchEntry> {
 }
 
 fn transfers(graph: &Graph, plan: &PoolPlan) -> Vec<TransferEntry> {
-    let names = items::tensor_names(graph);
-    let name = |id| items::pool_name(plan, id);
+    let names = tensor_names(graph);
+    let name = |id| pool_name(plan, id);
     let exist = plan.transfers.iter().filter(|transfer| transfer.tensor.index() < names.len());
     let entries = exist.map(|transfer| TransferEntry {
         tensor: names[transfer.tensor.index()].clone(),
@@ -162,14 +135,12 @@ fn uses(plan: &PoolPlan) -> Vec<UseEntry> {
     let entries = plan.uses.iter().map(|access| UseEntry {
         step: access.step,
         occupant: access.occupant.into(),
-        pool: items::pool_name(plan, access.pool),
+        pool: pool_name(plan, access.pool),
     });
     entries.collect()
 }
 
-fn loading_text(loading: Loading) -> &'static str {
-    match loading {
-        Loading::Once => "once",
-        Loading::EachRun => "each_run",
-    }
+/// The name of a pool; plans from files can refer to pools that do not exist.
+fn pool_name(plan: &PoolPlan, id: PoolId) -> String {
+    plan.pools.list().get(id.index()).map_or_else(|| format!("#{id}"), |pool| pool.name().to_owned())
 }

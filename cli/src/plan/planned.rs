@@ -1,0 +1,72 @@
+//! A plan of any kind with its input, and the contents of its output files.
+
+use plimsoll::export::c_code::CCode;
+use plimsoll::export::{csv, json};
+use plimsoll::import::ImportOptions;
+use plimsoll::report::{html, svg, text, trace};
+use plimsoll::{Graph, Plan, PlanView, Planner, Problem, Solution, Status};
+
+use super::code;
+use super::format::Format;
+use super::selected_outputs::Output;
+use crate::arguments::PlanArguments;
+use crate::outcome::Failure;
+
+/// A plan for one arena and its input.
+pub enum Planned {
+    Graph(Box<(Graph, Plan)>),
+    /// Name, problem and solution of a buffer list.
+    Problem(Box<(String, Problem, Solution)>),
+}
+
+impl Planned {
+    pub fn view(&self) -> PlanView<'_> {
+        match self {
+            Planned::Graph(pair) => PlanView::of_plan(&pair.0, &pair.1),
+            Planned::Problem(parts) => PlanView::of_solution(&parts.0, &parts.1, &parts.2),
+        }
+    }
+
+    /// Status and size of the arena.
+    pub fn status_and_size(&self) -> (Status, u64) {
+        match self {
+            Planned::Graph(pair) => (pair.1.status, pair.1.arena_bytes),
+            Planned::Problem(parts) => (parts.2.status, parts.2.height),
+        }
+    }
+
+    /// Summary of buffers that do not fit together; empty if none are found.
+    pub fn infeasible_core(&self, planner: &Planner) -> Result<String, Failure> {
+        Ok(match self {
+            Planned::Graph(pair) => {
+                let core = planner.explain_plan(&pair.0, &pair.1)?;
+                core.map_or_else(String::new, |core| text::core_of_graph(&pair.1.flattened(&pair.0), &core))
+            }
+            Planned::Problem(parts) => {
+                let core = planner.explain(&parts.1)?;
+                core.map_or_else(String::new, |core| text::core_of_problem(&parts.1, &core))
+            }
+        })
+    }
+}
+
+/// The contents of an output that is no model.
+pub fn output_text(
+    view: &PlanView<'_>,
+    (path, format): Output<'_>,
+    arguments: &PlanArguments,
+    options: &ImportOptions,
+) -> String {
+    match format {
+        Format::Json => json::write(view, options),
+        Format::Csv => csv::write(view),
+        Format::Svg => svg::write(view, arguments.colour),
+        Format::Html => html::write(view),
+        Format::Trace => trace::write(view),
+        Format::Header | Format::Source => {
+            let code = CCode::new(view, arguments.symbol_prefix.as_ref());
+            code::text(&code, path, format, &arguments.out)
+        }
+        Format::Tflite | Format::Onnx => unreachable!("other functions write models"),
+    }
+}
