@@ -369,7 +369,7 @@ pub(super) fn named_in(
         return Ok(id);
     }
     let (tensor, other) = (name.to_owned(), names[index].clone());
-    Err(DocumentError::Shares { place: place(), index, tensor, other })
+    Err(DocumentError::Alias { place: place(), index, tensor, other })
 }
 
 pub(super) fn live([start, end]: [u32; 2]) -> LiveRange {
