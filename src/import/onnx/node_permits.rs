@@ -22,7 +22,7 @@ pub(super) fn version(model: &OnnxModel) -> i64 {
 
 /// Permission rules of all nodes of a graph. Borrows nothing from the messages.
 pub(super) struct NodePermits {
-    /// By operator.
+    /// By operator; empty if no operator has a rule, as a small file may have a million nodes.
     rules: Vec<PermitRule>,
     /// Starts of slices with constant bounds and steps of 1.
     slices: HashMap<OperatorId, SliceStart>,
@@ -45,7 +45,9 @@ impl NodePermits {
             Some(row) if !may_train(node, version, &constants) => row.permits,
             _ => PermitRule::Nothing,
         };
-        let rules: Vec<PermitRule> = graph.node.iter().map(rule).collect();
+        let has_rules = graph.node.iter().any(|node| rule(node) != PermitRule::Nothing);
+        let ruled = if has_rules { graph.node.as_slice() } else { &[] };
+        let rules: Vec<PermitRule> = ruled.iter().map(rule).collect();
         let nodes = rules.iter().zip(&graph.node).enumerate();
         let slices = nodes.filter(|(_, (rule, _))| **rule == PermitRule::Slice);
         let slices = slices.filter_map(|(number, (_, node))| {
@@ -56,12 +58,15 @@ impl NodePermits {
 
     /// Removes the rule of an operator.
     pub(super) fn remove(&mut self, number: usize) {
-        self.rules[number] = PermitRule::Nothing;
+        if let Some(rule) = self.rules.get_mut(number) {
+            *rule = PermitRule::Nothing;
+        }
     }
 
     /// Adds the permissions to the graph of the nodes.
     pub(super) fn add(&self, graph: &mut Graph, multi_pass: bool) -> crate::error::Result<()> {
-        permits::add(graph, multi_pass, |id| self.rules[id.index()], |graph, id| self.begin(graph, id))
+        let rule = |id: OperatorId| self.rules.get(id.index()).copied().unwrap_or(PermitRule::Nothing);
+        permits::add(graph, multi_pass, rule, |graph, id| self.begin(graph, id))
     }
 
     /// The start of a slice along each axis of its input; none if it is not constant or a step is not 1.
