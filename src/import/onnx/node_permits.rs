@@ -46,8 +46,8 @@ impl NodePermits {
             _ => PermitRule::Nothing,
         };
         let has_rules = graph.node.iter().any(|node| rule(node) != PermitRule::Nothing);
-        let ruled = if has_rules { graph.node.as_slice() } else { &[] };
-        let rules: Vec<PermitRule> = ruled.iter().map(rule).collect();
+        let nodes = if has_rules { graph.node.as_slice() } else { &[] };
+        let rules: Vec<PermitRule> = nodes.iter().map(rule).collect();
         let nodes = rules.iter().zip(&graph.node).enumerate();
         let slices = nodes.filter(|(_, (rule, _))| **rule == PermitRule::Slice);
         let slices = slices.filter_map(|(number, (_, node))| {

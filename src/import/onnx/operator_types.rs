@@ -3,7 +3,6 @@
 //!
 //! `docs/onnx.md` lists the operators with a shape rule; a test compares the two.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 #[cfg(feature = "onnx-shapes")]
@@ -94,12 +93,21 @@ impl OperatorTypes {
 
 /// The row of an operator type. The domain of the standard is the empty one.
 pub(crate) fn row(domain: &str, op_type: &str) -> Option<&'static OperatorTypes> {
-    static ROWS: LazyLock<HashMap<(&str, &str), &OperatorTypes>> = LazyLock::new(|| {
+    /// Positions of the row and of the name in it. A map would take more memory than a small file.
+    type Position = (u16, u16);
+    fn key((row, name): Position) -> (&'static str, &'static str) {
+        let row = &TABLE[usize::from(row)];
+        (row.domain, row.names[usize::from(name)])
+    }
+    static SORTED: LazyLock<Box<[Position]>> = LazyLock::new(|| {
         let names =
-            |row: &'static OperatorTypes| row.names.iter().map(move |name| ((row.domain, *name), row));
-        TABLE.iter().flat_map(names).collect()
+            |(row, types): (u16, &OperatorTypes)| (0..types.names.len() as u16).map(move |name| (row, name));
+        let mut all: Vec<Position> = (0..).zip(TABLE).flat_map(names).collect();
+        all.sort_unstable_by_key(|&position| key(position));
+        all.into()
     });
-    ROWS.get(&(domain, op_type)).copied()
+    let found = SORTED.binary_search_by_key(&(domain, op_type), |&position| key(position)).ok()?;
+    Some(&TABLE[usize::from(SORTED[found].0)])
 }
 
 #[rustfmt::skip] // compact rows
