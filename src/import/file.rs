@@ -26,7 +26,6 @@ fn open(path: &Path) -> std::result::Result<File, ImportError> {
 }
 
 /// Opens a model, which must be a regular file, as its importer seeks.
-#[cfg_attr(not(any(feature = "onnx", feature = "tflite")), allow(dead_code))]
 pub(super) fn open_regular(path: &Path) -> std::result::Result<File, ImportError> {
     let file = open(path)?;
     let at_path = |source| ImportError::Read { path: path.to_owned(), source };

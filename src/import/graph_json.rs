@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::foldable::{Holds, OperatorAdder, makes_constants};
+use super::folding::{Effects, Holds, OperatorAdder};
 use super::json::{Object, objects};
-use super::{ImportError, ImportOptions, ImportedGraph};
+use super::{ImportError, ImportOptions, ImportedGraph, onnx, tflite};
 use crate::graph::{ElementType, GraphBuilder, Permit, Side, TensorKind, TensorSpec};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -94,10 +94,17 @@ struct JsonOperator {
 }
 
 impl JsonOperator {
+    /// Effects of an operator type of TensorFlow Lite or ONNX. Unknown types have none, as long as they run.
+    fn effects(&self) -> Effects {
+        let of_tflite = || tflite::operator_types::find(&self.op_type).map(|row| row.effects);
+        let of_onnx = || onnx::operator_types::row("", &self.op_type).map(|row| row.effects);
+        of_tflite().or_else(of_onnx).unwrap_or(Effects::Pure)
+    }
+
     /// A type may have any meaning, so only operators that commonly compute constants are foldable by default.
     fn may_fold(&self) -> bool {
         let plain = self.scratch == 0 && !self.outputs.is_empty();
-        self.foldable.unwrap_or(plain && makes_constants(&self.op_type))
+        self.foldable.unwrap_or(plain && self.effects() == Effects::MakesConstants)
     }
 }
 
@@ -277,7 +284,8 @@ fn add_operators(
             )));
         }
         let after = after.iter().map(|&id| OperatorId::new(id));
-        let with_tensors = adder.add(builder, (name, op_type), operator.may_fold(), &inputs, &outputs);
+        let (effects, may_fold) = (operator.effects(), operator.may_fold());
+        let with_tensors = adder.add(builder, (name, op_type), effects, may_fold, &inputs, &outputs);
         let permits = operator.permits.iter().map(|listed| permit(listed, json.tensors.len(), &subject));
         let permits = permits.collect::<Result<Vec<_>, _>>()?;
         let body = |body: &JsonGraph| Ok(build("", body, options)?.build()?);

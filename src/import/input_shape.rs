@@ -1,8 +1,10 @@
 //! Shapes that the user gives to tensors.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use super::{ImportOptions, listed_names, short};
 use crate::graph::ElementType;
 
 /// One dimension of an [`InputShape`].
@@ -14,6 +16,21 @@ pub enum InputDimension {
     Size(u64),
     /// The name of a symbolic dimension, whose value [`ImportOptions::dims`](super::ImportOptions::dims) gives.
     Symbol(String),
+}
+
+impl InputDimension {
+    /// The number, or the value of the symbolic dimension.
+    ///
+    /// # Errors
+    /// A text, if the dimension has no value.
+    pub(super) fn size(&self, bound: &BTreeMap<String, u64>) -> Result<u64, String> {
+        match self {
+            Self::Size(size) => Ok(*size),
+            Self::Symbol(name) => bound.get(name).copied().ok_or_else(|| {
+                format!("dimension `{}` has no value; bind it by --dim NAME=VALUE", short(name))
+            }),
+        }
+    }
 }
 
 /// A shape that the user gives to a tensor: `1x3x320x320`, `1x3xHxW` or `1,3,height,width`. With an element
@@ -29,6 +46,35 @@ pub struct InputShape {
     pub dimensions: Vec<InputDimension>,
     /// Element type, for a tensor whose type the file does not declare.
     pub element_type: Option<ElementType>,
+}
+
+impl InputShape {
+    /// The dimensions as numbers.
+    ///
+    /// # Errors
+    /// A text, if a dimension has no value.
+    pub(super) fn sizes(&self, bound: &BTreeMap<String, u64>) -> Result<Vec<u64>, String> {
+        self.dimensions.iter().map(|dimension| dimension.size(bound)).collect()
+    }
+}
+
+impl ImportOptions {
+    /// Names of symbolic dimensions in given shapes.
+    pub(super) fn shape_symbols(&self) -> impl Iterator<Item = &str> {
+        let all = self.input_shapes.values().flat_map(|shape| &shape.dimensions);
+        all.filter_map(|dimension| match dimension {
+            InputDimension::Symbol(name) => Some(name.as_str()),
+            InputDimension::Size(_) => None,
+        })
+    }
+}
+
+/// The reason why a shape is given to no tensor, with the inputs of the file.
+pub(super) fn no_such_input<'a>(inputs: impl Iterator<Item = &'a str>) -> String {
+    match listed_names(inputs) {
+        None => "the file has no inputs".to_owned(),
+        Some(names) => format!("the file has no such input; there are {names}"),
+    }
 }
 
 impl From<&[u64]> for InputShape {
@@ -76,36 +122,5 @@ impl fmt::Display for InputShape {
             f.write_str(",")?;
         }
         self.element_type.map_or(Ok(()), |element_type| write!(f, ":{}", element_type.name()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shapes_are_read_as_they_are_written() {
-        let size = InputDimension::Size;
-        let symbol = |name: &str| InputDimension::Symbol(name.to_owned());
-        for (text, dims) in [
-            ("1x3x224x224", vec![size(1), size(3), size(224), size(224)]),
-            ("1x3xHxW", vec![size(1), size(3), symbol("H"), symbol("W")]),
-            ("1, 3, max, 2*W + 1", vec![size(1), size(3), symbol("max"), symbol("2*W + 1")]),
-            ("7", vec![size(7)]),
-            ("max,", vec![symbol("max")]),
-            ("0", vec![size(0)]),
-        ] {
-            let shape: InputShape = text.parse().unwrap();
-            assert_eq!(shape.dimensions, dims, "{text}");
-            assert_eq!(shape.to_string().parse(), Ok(shape));
-        }
-        let typed: InputShape = "2x3:float16".parse().unwrap();
-        assert_eq!((typed.dimensions.len(), typed.element_type), (2, Some(ElementType::Float16)));
-        assert_eq!(typed.to_string().parse(), Ok(typed));
-        let named: InputShape = "1x3:n".parse().unwrap();
-        assert_eq!(named.dimensions[1], symbol("3:n"));
-        for text in ["", "1x", "x", "1xx3", "1,,3", "-1x3", "99999999999999999999", ","] {
-            assert!(text.parse::<InputShape>().is_err(), "{text}");
-        }
     }
 }

@@ -1,10 +1,14 @@
 //! Importers: files to graphs and problems. They build graphs and plan nothing.
+// Builds without some importers leave helpers unused.
+#![cfg_attr(
+    not(all(feature = "csv", feature = "json", feature = "onnx-shapes", feature = "tflite")),
+    allow(dead_code, unused_imports)
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-#[allow(unused_imports)] // exporters of JSON and the C ABI cut messages as well
 pub(crate) use crate::error::{cut, cut_within, short};
 use crate::graph::{ElementType, Graph, GraphBuilder};
 use crate::problem::Problem;
@@ -13,20 +17,18 @@ use crate::support::limits::CancelToken;
 #[cfg(feature = "csv")]
 mod buffers_csv;
 mod conversion;
+mod dims;
 mod file;
-pub(crate) mod foldable;
+pub(crate) mod folding;
 #[cfg(feature = "json")]
 mod graph_json;
 mod input_shape;
 #[cfg(feature = "json")]
 pub(crate) mod json;
-#[cfg(feature = "onnx")]
 mod onnx;
 mod permits;
 mod states;
-#[cfg(feature = "tflite")]
 pub(crate) mod tflite;
-#[cfg(any(feature = "onnx", feature = "tflite"))]
 mod upper_bounds;
 
 /// Options of an import.
@@ -76,7 +78,6 @@ impl ImportOptions {
     ///
     /// # Errors
     /// [`Error::Cancelled`].
-    #[allow(dead_code)] // unused without importers
     fn check_cancelled(&self) -> Result<(), ImportError> {
         let is_cancelled = self.cancel.as_ref().is_some_and(CancelToken::is_cancelled);
         if is_cancelled { Err(Error::Cancelled.into()) } else { Ok(()) }
@@ -219,10 +220,20 @@ fn unshaped_text(tensors: &[String], remedy: &str) -> String {
 }
 
 impl ImportError {
-    #[allow(dead_code)] // unused without importers
     #[allow(clippy::needless_pass_by_value)] // callers pass errors and texts
     pub(crate) fn malformed(format: &'static str, reason: impl ToString) -> Self {
         Self::Malformed { format, reason: reason.to_string() }
+    }
+
+    /// Adds a place to the tensors of an error for tensors without a size.
+    fn within(self, place: &str) -> Self {
+        match self {
+            Self::Unshaped { tensors, remedy } => {
+                let tensors = tensors.into_iter().map(|tensor| format!("{tensor} {place}")).collect();
+                Self::Unshaped { tensors, remedy }
+            }
+            other => other,
+        }
     }
 }
 
@@ -270,6 +281,7 @@ const KNOWN: [&str; 4] = ["onnx", "tflite", "csv", "json"];
 
 use conversion::conversion;
 pub use file::contents;
+use input_shape::no_such_input;
 pub use input_shape::{InputDimension, InputShape};
 
 #[cfg(feature = "csv")]
@@ -282,19 +294,21 @@ pub use onnx::from_bytes as onnx_from_bytes;
 pub use tflite::from_bytes as tflite_from_bytes;
 
 /// Limit of names that a message lists.
-#[allow(dead_code)] // unused without importers
 pub(crate) const MOST_LISTED: usize = 10;
 
 /// Joins texts for a message: the first [`MOST_LISTED`], then the number of further ones. None without texts.
-#[allow(dead_code)] // unused without importers
 pub(crate) fn listing(mut texts: impl Iterator<Item = String>) -> Option<String> {
     let shown: Vec<String> = texts.by_ref().take(MOST_LISTED).collect();
     let count = shown.len() + texts.count();
     (count > 0).then(|| listed(shown, count, ", "))
 }
 
+/// As [`listing`], of names in quotes.
+fn listed_names<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    listing(names.map(|name| format!("`{}`", short(name))))
+}
+
 /// Joins texts, which are the first of `count`.
-#[allow(dead_code)] // unused without importers
 pub(crate) fn listed(mut shown: Vec<String>, count: usize, separator: &str) -> String {
     if count > shown.len() {
         shown.push(format!("and {} more", count - shown.len()));
@@ -302,8 +316,29 @@ pub(crate) fn listed(mut shown: Vec<String>, count: usize, separator: &str) -> S
     shown.join(separator)
 }
 
+/// The first texts of a list that a note shows, and the number of all.
+#[derive(Default)]
+struct Listing {
+    shown: Vec<String>,
+    count: usize,
+}
+
+impl Listing {
+    /// Adds a text, which is made only if it is among the first `max`.
+    fn add(&mut self, max: usize, text: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.count <= max {
+            self.shown.push(text());
+        }
+    }
+
+    /// The note, if there are texts.
+    fn note(self, what: &str) -> Option<String> {
+        (self.count > 0).then(|| format!("{what}: {}", listed(self.shown, self.count, "; ")))
+    }
+}
+
 /// Finishes every graph importer: builds, checks and folds the graph and applies the options for all formats.
-#[allow(dead_code)] // unused without importers
 fn finish(
     builder: GraphBuilder,
     notes: Vec<String>,
@@ -325,16 +360,13 @@ fn finish(
 }
 
 /// Refuses bound names that no dimension has, as they are typing mistakes.
-#[allow(dead_code)] // unused without importers
 fn check_dims(bound: &BTreeMap<String, u64>, symbolic: &BTreeSet<&str>) -> Result<(), ImportError> {
     let Some(unknown) = bound.keys().find(|name| !symbolic.contains(name.as_str())) else { return Ok(()) };
-    let names = symbolic.iter().map(|name| format!("`{}`", short(name)));
-    let known = listing(names).unwrap_or_else(|| "none".to_owned());
+    let known = listed_names(symbolic.iter().copied()).unwrap_or_else(|| "none".to_owned());
     Err(ImportError::UnknownDimension { name: unknown.clone(), known })
 }
 
 /// Refuses options for shapes and values, for formats with fixed shapes.
-#[allow(dead_code)] // unused without importers
 fn check_fixed(options: &ImportOptions) -> Result<(), ImportError> {
     check_dims(&options.dims, &BTreeSet::new())?;
     if let Some(name) = options.values.keys().next() {

@@ -1,142 +1,61 @@
 //! Sharing permissions that follow from the definitions of operators. Whether the kernels of a target support
 //! them is up to the user, so a plan shares no memory unless it is asked to.
-#![allow(dead_code)] // unused without graph importers
 
 use crate::error::Result;
-use crate::graph::{Graph, Operator, Permit, Tensor, TensorKind};
+use crate::graph::{ElementType, Graph, Operator, Permit, Tensor, TensorKind};
 use crate::support::ids::{OperatorId, TensorId};
 
-/// Operators whose first output has the contents of the first input, in ONNX and TensorFlow Lite.
-const RESHAPES: [&str; 9] = [
-    "Dropout",
-    "Flatten",
-    "Identity",
-    "Reshape",
-    "Squeeze",
-    "Unsqueeze",
-    "EXPAND_DIMS",
-    "RESHAPE",
-    "SQUEEZE",
-];
+/// The memory that outputs of an operator may share with inputs: a column of the tables of operator types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PermitRule {
+    /// None.
+    Nothing,
+    /// The first output has the contents of the first input.
+    View,
+    /// Elements of the output depend on no later element of an input of the same size.
+    InPlace,
+    /// Elements of the output depend on all elements of a row. A kernel that reads a whole row before it writes the row
+    /// may run in place, but the definition of the operator does not require such a kernel.
+    InPlaceByRow,
+    /// The output is a copy of the first input with some elements replaced.
+    Update,
+    /// The inputs are concatenated along an axis.
+    Concatenation,
+    /// An input, the first or the last one, is split along an axis.
+    Split,
+    /// The output is a slice of the first input.
+    Slice,
+}
 
-/// Operators whose output elements depend on no later element of an input of the same size.
-const ELEMENTWISE: [&str; 40] = [
-    "Add",
-    "BatchNormalization",
-    "Clip",
-    "Div",
-    "Elu",
-    "Erf",
-    "Exp",
-    "Gelu",
-    "HardSigmoid",
-    "HardSwish",
-    "LeakyRelu",
-    "Mul",
-    "Neg",
-    "PRelu",
-    "Pow",
-    "Relu",
-    "Sigmoid",
-    "Softplus",
-    "Sqrt",
-    "Sub",
-    "Sum",
-    "Tanh",
-    "Where",
-    "ADD",
-    "DEQUANTIZE",
-    "DIV",
-    "EXP",
-    "GELU",
-    "HARD_SWISH",
-    "LEAKY_RELU",
-    "LOGISTIC",
-    "MUL",
-    "NEG",
-    "PRELU",
-    "QUANTIZE",
-    "RELU",
-    "RELU6",
-    "RSQRT",
-    "SUB",
-    "SQUARED_DIFFERENCE",
-];
-
-/// Operators whose output elements depend on all elements of a row. A kernel that reads a whole row before it
-/// writes the row may run in place, but the definitions of these operators do not require such a kernel.
-const ROWWISE: [&str; 14] = [
-    "GroupNormalization",
-    "InstanceNormalization",
-    "LayerNormalization",
-    "LogSoftmax",
-    "LpNormalization",
-    "MeanVarianceNormalization",
-    "RMSNormalization",
-    "SimplifiedLayerNormalization",
-    "SkipLayerNormalization",
-    "SkipSimplifiedLayerNormalization",
-    "Softmax",
-    "L2_NORMALIZATION",
-    "LOG_SOFTMAX",
-    "SOFTMAX",
-];
-
-/// Operators whose output is a copy of the first input with some elements replaced.
-const UPDATES: [&str; 5] =
-    ["Scatter", "ScatterElements", "ScatterND", "TensorScatter", "DYNAMIC_UPDATE_SLICE"];
-
-/// Operators that concatenate their inputs along an axis.
-const CONCATENATIONS: [&str; 2] = ["Concat", "CONCATENATION"];
-
-/// Operators that split an input, the first or the last one, along an axis.
-const SPLITS: [&str; 3] = ["Split", "SPLIT", "SPLIT_V"];
-
-/// Operators whose output is a slice of the first input.
-const SLICES: [&str; 2] = ["Slice", "SLICE"];
-
-/// Operators of the lists above whose semantics depend on more than the type: a fused activation or a training
-/// mode.
-const DEPENDENT: [&str; 4] = ["BatchNormalization", "Concat", "CONCATENATION", "Dropout"];
-
-/// Adds permissions to all operators by type. `multi_pass` permits row-wise operators in place. `is_plain`
-/// returns whether a [`DEPENDENT`] operator has neither activation nor training mode, `is_whole` whether all
-/// inputs of an operator are in the graph (bodies capture others), and `begin` the start of a slice along each
-/// axis.
+/// Adds permissions to all operators. `multi_pass` permits row-wise operators in place. `rule` returns the rule of an
+/// operator, and `begin` the start of a slice along each axis.
 pub(super) fn add(
     graph: &mut Graph,
     multi_pass: bool,
-    is_plain: impl Fn(OperatorId) -> bool,
-    is_whole: impl Fn(OperatorId) -> bool,
+    rule: impl Fn(OperatorId) -> PermitRule,
     begin: impl Fn(&Graph, OperatorId) -> Option<Vec<u64>>,
 ) -> Result<()> {
     for id in graph.operator_ids() {
         let operator = graph.operator(id);
-        let op_type = operator.op_type();
-        let permits =
-            if operator.is_folded() || !is_whole(id) || (DEPENDENT.contains(&op_type) && !is_plain(id)) {
-                Vec::new()
-            } else if RESHAPES.contains(&op_type) {
-                reshape(graph, operator)
-            } else if ELEMENTWISE.contains(&op_type) || (multi_pass && ROWWISE.contains(&op_type)) {
-                in_place(graph, operator)
-            } else if UPDATES.contains(&op_type) {
-                update(graph, operator).into_iter().collect()
-            } else if CONCATENATIONS.contains(&op_type) {
-                concatenation(graph, operator)
-            } else if SPLITS.contains(&op_type) {
-                split(graph, operator)
-            } else if SLICES.contains(&op_type) {
+        let permits = match rule(id) {
+            _ if operator.is_folded() => Vec::new(),
+            PermitRule::InPlaceByRow if !multi_pass => Vec::new(),
+            PermitRule::Nothing => Vec::new(),
+            PermitRule::View => view(graph, operator),
+            PermitRule::InPlace | PermitRule::InPlaceByRow => in_place(graph, operator),
+            PermitRule::Update => update(graph, operator).into_iter().collect(),
+            PermitRule::Concatenation => concatenation(graph, operator),
+            PermitRule::Split => split(graph, operator),
+            PermitRule::Slice => {
                 begin(graph, id).and_then(|begin| slice(graph, operator, &begin)).into_iter().collect()
-            } else {
-                Vec::new()
-            };
+            }
+        };
         graph.permit(id, permits)?;
     }
     Ok(())
 }
 
-fn reshape(graph: &Graph, operator: &Operator) -> Vec<Permit> {
+fn view(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     let ends = operator.inputs().first().zip(operator.outputs().first());
     let view = ends.filter(|&(&input, &output)| {
         let (from, to) = (graph.tensor(input), graph.tensor(output));
@@ -156,7 +75,7 @@ fn in_place(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     let written = graph.tensor(output);
     let fits = |id: &TensorId| {
         let read = graph.tensor(*id);
-        let bits = |tensor: &Tensor| tensor.element_type().and_then(crate::graph::ElementType::bits);
+        let bits = |tensor: &Tensor| tensor.element_type().and_then(ElementType::bits);
         read.kind().is_activation()
             && is_data(written)
             && elements(read).is_some_and(|count| elements(written) == Some(count))

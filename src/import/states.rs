@@ -1,7 +1,6 @@
 //! States: outputs that replace inputs in the next run.
-#![allow(dead_code)] // unused without graph importers
 
-use super::{ImportError, ImportOptions, listing};
+use super::{ImportError, ImportOptions, listed_names};
 use crate::error::Error;
 use crate::graph::{Graph, Tensor, TensorKind};
 use crate::support::ids::TensorId;
@@ -44,7 +43,7 @@ fn named(
     if let Some(id) = found.next() {
         return Ok(id);
     }
-    let names = graph.tensor_ids().filter(meant).map(|id| format!("`{}`", graph.tensor(id).name()));
-    let list = listing(names).unwrap_or_default();
+    let list = listed_names(graph.tensor_ids().filter(meant).map(|id| graph.tensor(id).name()));
+    let list = list.unwrap_or_default();
     Err(format!("the graph has no {kind} `{name}`; {kind}s are {list}"))
 }

@@ -4,6 +4,7 @@
 mod csv;
 #[cfg(feature = "json")]
 mod documents;
+mod given;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "onnx")]

@@ -697,6 +697,73 @@ fn files_are_read_as_bytes_are_and_no_other_file_is_opened() {
     );
 }
 
+#[test]
+fn names_that_a_shell_would_split_are_quoted() {
+    let shape = "batch_size, 2*seq + 1, it's";
+    let parts = [input("x", FLOAT, shape), node("Relu", &["x"], &["y"]), output("y", FLOAT, "2")];
+    let text = error_text(&parts, &unfolded());
+    assert!(text.contains(r"by --dim '2*seq + 1=1' --dim batch_size=1 --dim 'it'\''s=1'"), "{text}");
+}
+
+/// Names of symbolic dimensions may be expressions of others.
+#[test]
+fn expressions_of_dimensions_have_exact_values() {
+    let value = |text: &str| {
+        let dim = length_delimited(1, length_delimited(2, text));
+        let tensor = [number(1, 1), length_delimited(2, dim)].concat();
+        let parts = [
+            info_of_type(11, "x", length_delimited(1, tensor)),
+            input("sizes", FLOAT, "H, seq_len"),
+            node("Relu", &["x"], &["y"]),
+            output("y", FLOAT, ""),
+        ];
+        let mut options = unfolded();
+        options.dims = [("H".to_owned(), 225), ("seq_len".to_owned(), 7)].into();
+        let graph = onnx_from_bytes("model", &model(&parts), &options).ok()?.graph;
+        Some(graph.tensors()[0].shape().unwrap()[0])
+    };
+    for (text, value_of_text) in [
+        ("floor(H/2 - 1/2) + 1", Some(113)),
+        ("2*seq_len + 1", Some(15)),
+        ("H//2", Some(112)),
+        ("H % 4", Some(1)),
+        ("(H + 7)/8 * seq_len", Some(203)),
+        ("ceiling(H/2)", Some(113)),
+        ("Max(1, seq_len - 9, -3)", Some(1)),
+        ("min(H, seq_len)", Some(7)),
+        ("-(-H)", Some(225)),
+        ("3 - 1 - 1", Some(1)),
+        ("floor(-1/2) + 1", Some(0)),
+        ("H/2", None),
+        ("seq_len - H", None),
+        ("H/0", None),
+        ("H % 0", None),
+        ("W + 1", None),
+        ("H**2", None),
+        ("sin(H)", None),
+        ("H +", None),
+        ("H H", None),
+        ("(H", None),
+        ("", None),
+        ("floor()", None),
+        ("170141183460469231731687303715884105727*H", None),
+    ] {
+        assert_eq!(value(text), value_of_text, "{text}");
+    }
+    assert_eq!(value(&"(".repeat(100_000)), None);
+    assert_eq!(value(&"-".repeat(100_000)), None);
+}
+
+#[test]
+fn unknown_element_types_are_named() {
+    for data_type in [i32::MIN, -1, 27, i32::MAX] {
+        let number = i64::from(data_type).cast_unsigned();
+        let parts = [input("x", number, "2"), node("Relu", &["x"], &["y"]), output("y", FLOAT, "2")];
+        let text = onnx_from_bytes("model", &model(&parts), &unfolded()).unwrap_err().to_string();
+        assert!(text.contains(&format!("of element type {data_type}, which is unknown")), "{text}");
+    }
+}
+
 #[cfg(feature = "json")]
 mod zoo {
     use serde_json::Value;

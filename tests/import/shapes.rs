@@ -1,5 +1,8 @@
 //! Shapes missing from ONNX files: inference on handwritten graphs.
 
+use std::path::Path;
+
+use crate::support::data;
 use crate::support::onnx_models::*;
 use plimsoll::Graph;
 use plimsoll::import::{ImportError, ImportOptions, InputShape, onnx_from_bytes};
@@ -53,6 +56,23 @@ fn result(name: &str) -> Vec<u8> {
 /// A body input without a type or shape.
 fn inner(name: &str) -> Vec<u8> {
     info_without_type(11, name)
+}
+
+/// Inference from the shapes of the inputs alone gives the shapes that real models declare.
+#[test]
+fn declared_shapes_of_real_models_are_inferred() {
+    let mut files = data::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/models"), ".onnx");
+    files.extend(data::folder("zoo/onnx").map_or_else(Vec::new, |folder| data::files(&folder, ".onnx")));
+    for path in files {
+        let bytes = std::fs::read(&path).unwrap();
+        let tensors = |bytes: &[u8]| {
+            let imported = onnx_from_bytes("model", bytes, &ImportOptions::default()).unwrap();
+            // No inferred shape differs from a declared one.
+            assert!(imported.notes.is_empty(), "{}: {:?}", path.display(), imported.notes);
+            format!("{:#?}", imported.graph.tensors())
+        };
+        assert_eq!(tensors(&without_declared_shapes(&bytes)), tensors(&bytes), "{}", path.display());
+    }
 }
 
 #[test]

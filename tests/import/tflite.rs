@@ -216,9 +216,18 @@ fn types_are_named() {
         model.codes[0] = code;
         import(&model).unwrap().graph.operators()[0].op_type().to_owned()
     };
-    assert_eq!(name_of(builtin(CONV_2D)), "CONV_2D");
-    assert_eq!(name_of(builtin(CALL_ONCE)), "CALL_ONCE");
-    assert_eq!(name_of(builtin(1000)), "BUILTIN_1000");
+    for (number, name) in [
+        (3, "CONV_2D"),
+        (77, "SHAPE"),
+        (127, "PLACEHOLDER_FOR_GREATER_OP_CODES"),
+        (129, "CALL_ONCE"),
+        (150, "GELU"),
+        (206, "STABLEHLO_COMPOSITE"),
+        (209, "STABLEHLO_CASE"),
+        (1000, "BUILTIN_1000"),
+    ] {
+        assert_eq!(name_of(builtin(number)), name);
+    }
     let custom = |code: &[u8]| Code { builtin: CUSTOM, custom: Some(code.to_vec()) };
     assert_eq!(name_of(custom(b"ethos-u")), "CUSTOM:ethos-u");
     assert_eq!(name_of(custom(b"a\xffb")), "CUSTOM:a\u{fffd}b");

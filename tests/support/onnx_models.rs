@@ -168,14 +168,31 @@ fn fields(message: &[u8]) -> Vec<(u64, Vec<u8>)> {
 
 /// The model without the declared shapes of intermediate tensors.
 pub fn without_value_info(model: &[u8]) -> Vec<u8> {
-    let stripped = fields(model).into_iter().map(|(number, bytes)| {
-        if number != 7 {
+    rewritten(model, 7, |number, bytes| if number == 13 { Vec::new() } else { bytes })
+}
+
+/// The model without the declared shapes of intermediate tensors and outputs.
+pub fn without_declared_shapes(model: &[u8]) -> Vec<u8> {
+    rewritten(model, 7, |number, bytes| match number {
+        12 => rewritten(&bytes, 12, |number, bytes| if number == 1 { bytes } else { Vec::new() }),
+        13 => Vec::new(),
+        _ => bytes,
+    })
+}
+
+/// A message in whose fields of a number, which are messages, other fields replace the fields.
+fn rewritten(message: &[u8], number: u64, replace: impl Fn(u64, Vec<u8>) -> Vec<u8>) -> Vec<u8> {
+    let rewrite = |(own, bytes): (u64, Vec<u8>)| {
+        if own != number {
             return bytes;
         }
         // The contents start after the key and the length.
         let begin = 1 + bytes[1..].iter().position(|byte| *byte < 128).unwrap() + 1;
-        let kept = fields(&bytes[begin..]).into_iter().filter(|(number, _)| *number != 13);
-        length_delimited(7, kept.flat_map(|(_, bytes)| bytes).collect::<Vec<u8>>())
-    });
-    stripped.collect::<Vec<_>>().concat()
+        let inner = fields(&bytes[begin..]).into_iter();
+        length_delimited(
+            number,
+            inner.flat_map(|(number, bytes)| replace(number, bytes)).collect::<Vec<u8>>(),
+        )
+    };
+    fields(message).into_iter().flat_map(rewrite).collect()
 }

@@ -2,7 +2,8 @@
 
 use super::aliases::{InferredAlias, Kind, alias};
 use super::net::{Memory, NetSubgraph};
-use crate::import::foldable::{Holds, OperatorAdder};
+use crate::import::folding::{Effects, Holds, OperatorAdder};
+use crate::import::tflite::operator_types;
 use crate::{ElementType, Graph, GraphBuilder, Result, TensorId, TensorKind, TensorSpec};
 
 /// The graph of a subgraph. Sizes are rounded up as the runtime rounds them, no operator is folded, and
@@ -43,7 +44,8 @@ pub(super) fn graph_of(
     for (operator, &bytes) in subgraph.operators.iter().zip(workspaces) {
         let read = &operator.read;
         let names = (read.name.as_str(), read.op_type.as_str());
-        let added = sequence.add(&mut builder, names, false, &read.inputs, &read.outputs);
+        let effects = operator_types::find(&read.op_type).map_or(Effects::Pure, |row| row.effects);
+        let added = sequence.add(&mut builder, names, effects, false, &read.inputs, &read.outputs);
         let added = added.scratch(bytes);
         if let Some(InferredAlias { kind, input, output }) = alias(subgraph, operator).filter(|_| has_aliases)
         {

@@ -1,19 +1,20 @@
 //! Builds a graph from decoded messages.
 
-use std::collections::HashSet;
-
 use super::bodies::{self, BodyBuilder};
-use super::descriptions::{Descriptions, sized};
-use super::messages::{OnnxGraph, OnnxModel, OnnxNode};
+use super::description::sized;
+use super::descriptions::Descriptions;
+use super::graph::{OnnxGraph, OnnxModel, OnnxNode};
+use super::inferred::{InferredShape, UnshapedReason};
+use super::messages::malformed;
 use super::names::NameTable;
+use super::node_permits::{self, NodePermits};
 use super::shapes::{self, InferredShapes};
-use super::slices::Slices;
-use super::subgraphs::Functions;
-use super::unshaped::{self, InferredShape, MAX_DETAILS, Unshaped, UnshapedDetail, UnshapedReason};
-use super::{FORMAT, subgraphs, training};
+use super::subgraphs;
+use super::tensor::OnnxSparseTensor;
+use super::unshaped::{MAX_DETAILS, UnshapedTensors};
 use crate::error::short;
-use crate::graph::{GraphBuilder, OperatorBuilder, TensorKind, TensorSpec};
-use crate::import::{ImportError, ImportOptions, ImportedGraph, listing, permits, states, upper_bounds};
+use crate::graph::{Graph, GraphBuilder, TensorKind};
+use crate::import::{ImportError, ImportOptions, ImportedGraph, listing, states, upper_bounds};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// Data of a model that is needed after its tensors and operators have been added to the builder. It borrows
@@ -21,13 +22,12 @@ use crate::support::ids::{OperatorId, TensorId};
 /// checked.
 struct CollectedModel {
     notes: Vec<String>,
-    unshaped: Vec<Unshaped>,
-    slices: Slices,
+    unshaped: UnshapedTensors,
+    permits: NodePermits,
     without_bodies: Vec<OperatorId>,
     /// Calls of functions that the model defines.
     of_functions: Vec<OperatorId>,
     wrong_bodies: Vec<(OperatorId, ImportError)>,
-    training: Vec<OperatorId>,
 }
 
 pub(super) fn build(
@@ -36,16 +36,12 @@ pub(super) fn build(
     options: &ImportOptions,
 ) -> Result<ImportedGraph, ImportError> {
     let mut builder = GraphBuilder::new(name);
-    let CollectedModel { notes, unshaped, slices, without_bodies, of_functions, wrong_bodies, training } =
+    let CollectedModel { notes, unshaped, permits, without_bodies, of_functions, wrong_bodies } =
         collect(&mut builder, &model, options)?;
     drop(model);
     let mut imported = crate::import::finish(builder, notes, options)?;
     states::keep(&mut imported.graph, options)?;
-    let is_plain = |id: OperatorId| training.binary_search(&id).is_err();
-    let is_whole = |_| true;
-    permits::add(&mut imported.graph, options.multi_pass, is_plain, is_whole, |graph, id| {
-        slices.begin(graph, id)
-    })?;
+    permits.add(&mut imported.graph, options.multi_pass)?;
     for (operators, what) in [
         (&without_bodies, "memory inside of the bodies of these operators is not planned"),
         (&of_functions, "memory inside of functions that the model defines is not planned"),
@@ -53,16 +49,7 @@ pub(super) fn build(
         imported.notes.extend(note_of_unplanned(what, operators, &imported.graph));
     }
     imported.notes.extend(upper_bounds::note(&imported.graph));
-    // Constants need no memory; results of folded operators are constants by now.
-    let tensor = |one: &Unshaped| imported.graph.tensor(one.id);
-    let lacking: Vec<_> = unshaped
-        .iter()
-        .filter(|one| tensor(one).kind() != TensorKind::Constant)
-        .map(|one| (tensor(one).name(), one))
-        .collect();
-    if !lacking.is_empty() {
-        return Err(unshaped::error(lacking));
-    }
+    unshaped.check(&imported.graph)?;
     let mut wrong = wrong_bodies.into_iter();
     match wrong.find(|(id, _)| !imported.graph.operator(*id).is_folded()) {
         Some((_, error)) => Err(error),
@@ -89,7 +76,7 @@ fn collect(
     let functions = subgraphs::names_of(&model.functions);
     builder.reserve_operators(graph.node.len());
     let is_constant = |name: &str| names.get(name).is_some_and(|number| is_constant[number]);
-    let (functions, version) = (&functions, training::version(model));
+    let (functions, version) = (&functions, node_permits::version(model));
     let bodies = BodyBuilder { functions, shapes: &shapes, bound: &bound, options, version };
     let mut wrong_bodies = Vec::new();
     for (number, node) in graph.node.iter().enumerate() {
@@ -103,7 +90,11 @@ fn collect(
             }
             other => other?,
         };
-        add_operator(node, functions, &names, builder).runs(inner);
+        let id = |name: &str| names.get(name).map(TensorId::new);
+        let operator = subgraphs::add_operator(builder, node, id).runs(inner);
+        if subgraphs::is_foldable(node, functions) {
+            operator.foldable();
+        }
     }
     for number in graph.output.iter().filter_map(|output| names.get(&output.name)) {
         builder.output(TensorId::new(number));
@@ -118,26 +109,25 @@ fn collect(
     Ok(CollectedModel {
         notes,
         unshaped,
-        slices: Slices::new(graph),
-        without_bodies: operators(&|node| subgraphs::has_bodies(node) && !bodies::are_built(node)),
+        permits: NodePermits::new(graph, version),
+        without_bodies: operators(&|node| node.bodies().next().is_some() && !bodies::are_built(node)),
         of_functions: operators(&|node| subgraphs::is_function(node, functions)),
         wrong_bodies,
-        training: training::operators(graph, version),
     })
 }
 
 /// The graph of a model, if the model has no faults.
 fn sound(model: &OnnxModel) -> Result<&OnnxGraph, ImportError> {
     let Some(graph) = &model.graph else {
-        return Err(ImportError::malformed(FORMAT, "it has no graph; it may not be an ONNX model"));
+        return Err(malformed("it has no graph; it may not be an ONNX model"));
     };
     let mut functions = model.functions.iter().enumerate();
     let fault = functions.find_map(|(number, function)| Some((number, function.fault.as_deref()?)));
     if let Some((number, fault)) = fault {
-        return Err(ImportError::malformed(FORMAT, format!("in function {number}, {fault}")));
+        return Err(malformed(format!("in function {number}, {fault}")));
     }
     match &graph.fault {
-        Some(fault) => Err(ImportError::malformed(FORMAT, fault)),
+        Some(fault) => Err(malformed(fault)),
         None => Ok(graph),
     }
 }
@@ -148,7 +138,7 @@ fn check_outputs(graph: &OnnxGraph, names: &NameTable) -> Result<(), ImportError
     let results = graph.node.iter().flat_map(|node| node.output().iter());
     let inputs = graph.input.iter().map(|input| input.name.as_str());
     let constants = graph.initializer.iter().map(|tensor| tensor.name.as_str());
-    let sparse = graph.sparse_initializer.iter().filter_map(|sparse| Some(&*sparse.values.as_ref()?.name));
+    let sparse = graph.sparse_initializer.iter().map(OnnxSparseTensor::name);
     let all = results.chain(inputs).chain(constants).chain(sparse);
     all.filter_map(|name| names.get(name)).for_each(|number| written[number] = true);
     let is_written = |name: &str| names.get(name).is_some_and(|number| written[number]);
@@ -190,11 +180,11 @@ fn add_tensors(
     graph: &OnnxGraph,
     descriptions: &mut Descriptions,
     mut inferred: InferredShapes<'_>,
-) -> Vec<Unshaped> {
+) -> UnshapedTensors {
     // Names are numbered by first mention, and inputs are mentioned first.
     let inputs = graph.input.iter().filter_map(|input| descriptions.names.get(&input.name)).max();
     let input_count = inputs.map_or(0, |last| last + 1);
-    let (mut unshaped, mut counts) = (Vec::new(), [0; 2]);
+    let mut unshaped = UnshapedTensors::default();
     builder.reserve_tensors(descriptions.names.len());
     for number in 0..descriptions.names.len() {
         let kind = if descriptions.is_constant(number) {
@@ -206,7 +196,7 @@ fn add_tensors(
         };
         let declared = descriptions.take(number);
         let as_declared = || declared.as_ref()?.spec(kind);
-        let (spec, reason) = match (kind, inferred.take(number)) {
+        let found = match (kind, inferred.take(number)) {
             (TensorKind::Intermediate, InferredShape::Shape { data_type, dims, is_upper_bound }) => {
                 (sized(data_type, &dims, is_upper_bound), None)
             }
@@ -215,54 +205,14 @@ fn add_tensors(
             (TensorKind::Input, InferredShape::Unknown(_)) => (as_declared(), Some(UnshapedReason::Input)),
             _ => (as_declared(), None),
         };
-        let lacks_size = spec.is_none();
-        let name = descriptions.names.name(number);
-        let id = builder.add_tensor(name, kind, spec.unwrap_or(TensorSpec::bytes(0)));
-        if lacks_size {
-            let is_dependent = matches!(reason, Some(UnshapedReason::Dependent));
-            let count = &mut counts[usize::from(is_dependent)];
-            *count += 1;
-            let detail = (*count <= MAX_DETAILS).then(|| Box::new(UnshapedDetail { declared, reason }));
-            unshaped.push(Unshaped { id, is_dependent, detail });
-        }
+        unshaped.add(builder, (descriptions.names.name(number), kind), found, declared);
     }
     unshaped
 }
 
 /// The note `what` with the names of those operators that are not folded; none if all are.
-fn note_of_unplanned(what: &str, operators: &[OperatorId], graph: &crate::graph::Graph) -> Option<String> {
+fn note_of_unplanned(what: &str, operators: &[OperatorId], graph: &Graph) -> Option<String> {
     let run = operators.iter().map(|&id| graph.operator(id)).filter(|operator| !operator.is_folded());
     let names = run.map(|operator| format!("`{}` ({})", short(operator.name()), short(operator.op_type())));
     Some(format!("{what}: {}", listing(names)?))
-}
-
-/// Adds an operator to a builder that has its tensors.
-fn add_operator<'b>(
-    node: &OnnxNode,
-    functions: &Functions,
-    names: &NameTable,
-    builder: &'b mut GraphBuilder,
-) -> OperatorBuilder<'b> {
-    let ids = |name: &str| names.get(name).map(TensorId::new);
-    let mut reads: Vec<TensorId> = node.input().iter().filter_map(ids).collect();
-    let outer: Vec<TensorId> = subgraphs::outer_names(node).into_iter().filter_map(ids).collect();
-    if !outer.is_empty() {
-        let own: HashSet<TensorId> = reads.iter().copied().collect();
-        reads.extend(outer.into_iter().filter(|id| !own.contains(id)));
-    }
-    let operator = builder.operator(name_of(node)).op_type(node.op_type()).reads(reads);
-    let operator = operator.writes(node.output().iter().filter_map(ids));
-    if is_foldable(node, functions) { operator.foldable() } else { operator }
-}
-
-/// Returns whether a node may run at compile time if all its inputs are constant.
-pub(super) fn is_foldable(node: &OnnxNode, functions: &Functions) -> bool {
-    let reads = || node.input().iter().chain(subgraphs::outer_names(node)).any(|name| !name.is_empty());
-    subgraphs::is_pure(node, functions) && (node.op_type() == "Constant" || reads())
-}
-
-/// The name of an operator: that of the node, else of its first output, else its type.
-pub(super) fn name_of(node: &OnnxNode) -> &str {
-    let title = node.title();
-    if title.is_empty() { node.op_type() } else { title }
 }

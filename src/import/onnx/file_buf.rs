@@ -86,7 +86,7 @@ mod tests {
 
     use prost::Message;
 
-    use super::super::messages::OnnxModel;
+    use super::super::graph::OnnxModel;
     use super::*;
 
     /// A file that counts the bytes read and fails from a given count on.

@@ -2,19 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::descriptions::{Description, Dim, number_of, symbol};
-use super::messages::{OnnxGraph, ValueInfo};
+use super::description::{Description, Dim, number_of, symbol};
+use super::graph::OnnxGraph;
 use crate::error::short;
-use crate::import::{ImportError, ImportOptions, InputDimension, listing};
-
-/// Names of symbolic dimensions in shapes that the user gives.
-pub(super) fn symbols(options: &ImportOptions) -> impl Iterator<Item = &str> {
-    let all = options.input_shapes.values().flat_map(|shape| &shape.dimensions);
-    all.filter_map(|dimension| match dimension {
-        InputDimension::Symbol(name) => Some(name.as_str()),
-        InputDimension::Size(_) => None,
-    })
-}
+use crate::import::{ImportError, ImportOptions, InputDimension, no_such_input};
 
 /// Values of symbolic dimensions: those that the user binds, and those of the file that follow from given
 /// shapes.
@@ -42,18 +33,14 @@ pub(super) fn check(
         if shape.element_type.is_some() {
             return Err(wrong("an input has the element type of the file; omit it".to_owned()));
         }
-        let Some(tensor) = tensor_type(input) else { return Err(wrong("it is not a tensor".to_owned())) };
+        let Some(tensor) = input.tensor_type() else { return Err(wrong("it is not a tensor".to_owned())) };
         let Some(declared) = &tensor.shape else { continue };
         if declared.dim.len() != shape.dimensions.len() {
             let (has, given) = (declared.dim.len(), shape.dimensions.len());
             return Err(wrong(format!("it has {has} dimensions, not {given}")));
         }
         for (dimension, given) in declared.dim.iter().zip(&shape.dimensions) {
-            let size = match given {
-                InputDimension::Size(size) => Some(*size),
-                InputDimension::Symbol(name) => options.dims.get(name).copied(),
-            };
-            let (Some(size), Some(symbol)) = (size, symbol(dimension)) else { continue };
+            let (Ok(size), Some(symbol)) = (given.size(&options.dims), symbol(dimension)) else { continue };
             let known = *bound.entry(symbol.to_owned()).or_insert(size);
             if known != size {
                 return Err(wrong(format!("dimension `{}` is both {known} and {size}", short(symbol))));
@@ -64,10 +51,8 @@ pub(super) fn check(
 }
 
 fn is_result(graph: &OnnxGraph, name: &str) -> bool {
-    graph
-        .node
-        .iter()
-        .any(|node| node.op_type() != "Constant" && node.output().iter().any(|output| output == name))
+    let mut nodes = graph.node.iter().filter(|node| node.op_type() != "Constant");
+    nodes.any(|node| node.output().iter().any(|output| output == name))
 }
 
 /// Shapes that the user gives to results of nodes, by name, with the element type that the user gives or the
@@ -80,39 +65,20 @@ pub(super) fn results(
     options: &ImportOptions,
     declared: impl Fn(&str) -> i32,
 ) -> Result<BTreeMap<String, Description>, ImportError> {
-    let mut results = BTreeMap::new();
-    for (name, shape) in options.input_shapes.iter().filter(|(name, _)| is_result(graph, name)) {
-        let size = |dimension: &InputDimension| match dimension {
-            InputDimension::Size(size) => Ok(Dim::Known(*size)),
-            InputDimension::Symbol(symbol) => {
-                let unbound = || ImportError::InputShape {
-                    name: name.clone(),
-                    reason: format!(
-                        "dimension `{}` has no value; bind it by --dim NAME=VALUE",
-                        short(symbol)
-                    ),
-                };
-                options.dims.get(symbol).map(|size| Dim::Known(*size)).ok_or_else(unbound)
-            }
-        };
-        let dims = shape.dimensions.iter().map(size).collect::<Result<_, _>>()?;
+    let given = options.input_shapes.iter().filter(|(name, _)| is_result(graph, name));
+    let described = given.map(|(name, shape)| {
+        let wrong = |reason| ImportError::InputShape { name: name.clone(), reason };
+        let dims = shape.sizes(&options.dims).map_err(wrong)?;
         let data_type = shape.element_type.map_or_else(|| declared(name), number_of);
-        results.insert(name.clone(), Description::Tensor { data_type, dims: Some(dims) });
-    }
-    Ok(results)
+        Ok((name.clone(), Description::tensor(data_type, dims.into_iter().map(Dim::Known))))
+    });
+    described.collect()
 }
 
 fn there_are(graph: &OnnxGraph) -> String {
     let constants: BTreeSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-    let names = graph.input.iter().map(|input| input.name.as_str()).filter(|name| !constants.contains(name));
-    match listing(names.map(|name| format!("`{}`", short(name)))) {
-        None => "the file has no inputs".to_owned(),
-        Some(names) => format!("the file has no such input; there are {names}"),
-    }
-}
-
-fn tensor_type(input: &ValueInfo) -> Option<&super::messages::OnnxTensorType> {
-    input.r#type.as_ref()?.tensor_type.as_ref()
+    let names = graph.input.iter().map(|input| input.name.as_str());
+    no_such_input(names.filter(|name| !constants.contains(name)))
 }
 
 /// The shape that the user gives to an input, if any.
@@ -124,11 +90,9 @@ pub(super) fn given(
 ) -> Option<Description> {
     let shape = options.input_shapes.get(name)?;
     let Description::Tensor { data_type, .. } = description else { return None };
-    let dims = shape.dimensions.iter().map(|dimension| match dimension {
-        InputDimension::Size(size) => Dim::Known(*size),
-        InputDimension::Symbol(name) => {
-            bound.get(name).map_or_else(|| Dim::Named(name.as_str().into()), |size| Dim::Known(*size))
-        }
+    let dims = shape.dimensions.iter().map(|dimension| match (dimension.size(bound), dimension) {
+        (Err(_), InputDimension::Symbol(name)) => Dim::Named(name.as_str().into()),
+        (size, _) => size.map_or(Dim::Unknown, Dim::Known),
     });
-    Some(Description::Tensor { data_type: *data_type, dims: Some(dims.collect()) })
+    Some(Description::tensor(*data_type, dims))
 }

@@ -1,30 +1,28 @@
-//! Graphs and functions. Their nodes are made compact one by one as they are decoded.
+//! Models, graphs, functions and nodes, which contain each other. Nodes are made compact one by one as they are decoded.
 
 use std::ops::Deref;
+use std::sync::LazyLock;
 
 use bytes::{Buf, BufMut};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 
-use super::messages::{OnnxAttribute, OnnxNode, OnnxSparseTensor, OnnxTensor, OperatorSet, ValueInfo};
-use super::node::NodeMessage;
+use super::messages::{OperatorSet, Unread, ValueInfo, skip_encoding};
+use super::node::NodeText;
+use super::tensor::{OnnxSparseTensor, OnnxTensor};
 
-/// Methods of `Message` for messages that are only decoded.
-macro_rules! skip_encoding {
-    () => {
-        fn clear(&mut self) {
-            *self = Self::default();
-        }
-
-        // Messages are only decoded.
-        fn encode_raw(&self, _: &mut impl BufMut) {}
-
-        fn encoded_len(&self) -> usize {
-            0
-        }
-    };
+/// `ModelProto`.
+#[derive(Message)]
+pub(super) struct OnnxModel {
+    #[prost(message, optional, tag = "7")]
+    pub(super) graph: Option<OnnxGraph>,
+    #[prost(message, repeated, tag = "8")]
+    pub(super) opset_import: Vec<OperatorSet>,
+    #[prost(message, repeated, tag = "20")]
+    pub(super) training_info: Vec<Unread>,
+    #[prost(message, repeated, tag = "25")]
+    pub(super) functions: Vec<OnnxFunction>,
 }
-pub(super) use skip_encoding;
 
 /// `GraphProto`.
 #[derive(Debug, Default)]
@@ -48,85 +46,71 @@ impl Message for OnnxGraph {
         buf: &mut impl Buf,
         context: DecodeContext,
     ) -> Result<(), DecodeError> {
-        if self.fault.is_some() {
-            return encoding::skip_field(wire_type, tag, buf, context);
-        }
-        match tag {
-            1 => {
-                let node = node(wire_type, buf, context)?;
-                let (number, fault) = (self.node.len(), node.fault());
-                self.fault = fault.map(|fault| node_fault(number, &node, &fault));
-                self.node.push(node);
-            }
-            5 => {
-                let mut tensor = OnnxTensor::default();
-                encoding::message::merge(wire_type, &mut tensor, buf, context)?;
-                if tensor.name.is_empty() {
-                    self.fault = Some(nameless("initializer", self.initializer.len()));
-                }
-                self.initializer.push(tensor);
-            }
-            11 => self.fault = named(&mut self.input, "graph input", wire_type, buf, context)?,
-            12 => self.fault = named(&mut self.output, "graph output", wire_type, buf, context)?,
-            13 => self.fault = named(&mut self.value_info, "value_info", wire_type, buf, context)?,
+        let field = (wire_type, context);
+        self.fault = match tag {
+            _ if self.fault.is_some() => return encoding::skip_field(wire_type, tag, buf, field.1),
+            1 => add_node(&mut self.node, field, buf)?,
+            5 => add_named(&mut self.initializer, "initializer", |tensor| &tensor.name, field, buf)?,
+            11 => add_named(&mut self.input, "graph input", |info| &info.name, field, buf)?,
+            12 => add_named(&mut self.output, "graph output", |info| &info.name, field, buf)?,
+            13 => add_named(&mut self.value_info, "value_info", |info| &info.name, field, buf)?,
             15 => {
-                let mut tensor = OnnxSparseTensor::default();
-                encoding::message::merge(wire_type, &mut tensor, buf, context)?;
-                if tensor.values.as_ref().is_none_or(|values| values.name.is_empty()) {
-                    self.fault = Some(nameless("sparse initializer", self.sparse_initializer.len()));
-                }
-                self.sparse_initializer.push(tensor);
+                add_named(&mut self.sparse_initializer, "sparse initializer", |one| one.name(), field, buf)?
             }
-            _ => encoding::skip_field(wire_type, tag, buf, context)?,
-        }
+            _ => return encoding::skip_field(wire_type, tag, buf, field.1),
+        };
         Ok(())
     }
 
     skip_encoding!();
 }
 
-fn node(wire_type: WireType, buf: &mut impl Buf, context: DecodeContext) -> Result<OnnxNode, DecodeError> {
+/// Decodes an entry of a list; returns a fault if it has no name.
+fn add_named<T: Message + Default>(
+    list: &mut Vec<T>,
+    kind: &str,
+    name: fn(&T) -> &str,
+    (wire_type, context): (WireType, DecodeContext),
+    buf: &mut impl Buf,
+) -> Result<Option<Box<str>>, DecodeError> {
+    let mut entry = T::default();
+    encoding::message::merge(wire_type, &mut entry, buf, context)?;
+    let fault = name(&entry).is_empty().then(|| format!("{kind} {} has no name", list.len()).into());
+    list.push(entry);
+    Ok(fault)
+}
+
+/// Decodes a node; returns its fault.
+fn add_node(
+    list: &mut Vec<OnnxNode>,
+    (wire_type, context): (WireType, DecodeContext),
+    buf: &mut impl Buf,
+) -> Result<Option<Box<str>>, DecodeError> {
     let mut message = NodeMessage::default();
     encoding::message::merge(wire_type, &mut message, buf, context)?;
-    Ok(message.into())
-}
-
-fn node_fault(number: usize, node: &OnnxNode, fault: &str) -> Box<str> {
-    let title = crate::error::short(node.title());
-    if title.is_empty() {
-        format!("node {number} {fault}")
-    } else {
-        format!("node {number} (`{title}`) {fault}")
-    }
-    .into()
-}
-
-fn nameless(kind: &str, number: usize) -> Box<str> {
-    format!("{kind} {number} has no name").into()
-}
-
-/// Decodes an entry of a list; returns a fault if it has no name.
-fn named(
-    list: &mut Vec<ValueInfo>,
-    kind: &str,
-    wire_type: WireType,
-    buf: &mut impl Buf,
-    context: DecodeContext,
-) -> Result<Option<Box<str>>, DecodeError> {
-    let mut info = ValueInfo::default();
-    encoding::message::merge(wire_type, &mut info, buf, context)?;
-    let fault = info.name.is_empty().then(|| nameless(kind, list.len()));
-    list.push(info);
+    let node = OnnxNode::from(message);
+    let fault = node.fault().map(|fault| {
+        let number = list.len();
+        match crate::error::short(node.title()) {
+            title if title.is_empty() => format!("node {number} {fault}").into(),
+            title => format!("node {number} (`{title}`) {fault}").into(),
+        }
+    });
+    list.push(node);
     Ok(fault)
 }
 
 /// Inputs, outputs, operator sets and attributes of a function.
-#[derive(Debug, Default)]
+#[derive(Message)]
 pub(super) struct Signature {
+    #[prost(string, repeated, tag = "4")]
     pub(super) input: Vec<String>,
+    #[prost(string, repeated, tag = "5")]
     pub(super) output: Vec<String>,
+    #[prost(message, repeated, tag = "9")]
     pub(super) opset_import: Vec<OperatorSet>,
     /// Attributes with their default values.
+    #[prost(message, repeated, tag = "11")]
     pub(super) attribute_proto: Vec<OnnxAttribute>,
 }
 
@@ -142,24 +126,13 @@ pub(super) struct OnnxFunction {
     pub(super) fault: Option<Box<str>>,
 }
 
-static NO_SIGNATURE: Signature = Signature {
-    input: Vec::new(),
-    output: Vec::new(),
-    opset_import: Vec::new(),
-    attribute_proto: Vec::new(),
-};
+static NO_SIGNATURE: LazyLock<Signature> = LazyLock::new(Signature::default);
 
 impl Deref for OnnxFunction {
     type Target = Signature;
 
     fn deref(&self) -> &Signature {
         self.signature.as_deref().unwrap_or(&NO_SIGNATURE)
-    }
-}
-
-impl OnnxFunction {
-    fn signature_mut(&mut self) -> &mut Signature {
-        self.signature.get_or_insert_default()
     }
 }
 
@@ -171,30 +144,172 @@ impl Message for OnnxFunction {
         buf: &mut impl Buf,
         context: DecodeContext,
     ) -> Result<(), DecodeError> {
-        if self.fault.is_some() {
-            return encoding::skip_field(wire_type, tag, buf, context);
-        }
         match tag {
-            1 => encoding::string::merge(wire_type, &mut self.name, buf, context)?,
-            4 => encoding::string::merge_repeated(wire_type, &mut self.signature_mut().input, buf, context)?,
-            5 => encoding::string::merge_repeated(wire_type, &mut self.signature_mut().output, buf, context)?,
-            7 => {
-                let node = node(wire_type, buf, context)?;
-                let (number, fault) = (self.node.len(), node.fault());
-                self.fault = fault.map(|fault| node_fault(number, &node, &fault));
-                self.node.push(node);
+            _ if self.fault.is_some() => encoding::skip_field(wire_type, tag, buf, context),
+            1 => encoding::string::merge(wire_type, &mut self.name, buf, context),
+            4 | 5 | 9 | 11 => {
+                self.signature.get_or_insert_default().merge_field(tag, wire_type, buf, context)
             }
-            9 => encoding::message::merge_repeated(
-                wire_type,
-                &mut self.signature_mut().opset_import,
-                buf,
-                context,
-            )?,
-            10 => encoding::string::merge(wire_type, &mut self.domain, buf, context)?,
-            11 => self.signature_mut().attribute_proto.push(super::node::attribute(wire_type, buf, context)?),
-            _ => encoding::skip_field(wire_type, tag, buf, context)?,
+            7 => {
+                self.fault = add_node(&mut self.node, (wire_type, context), buf)?;
+                Ok(())
+            }
+            10 => encoding::string::merge(wire_type, &mut self.domain, buf, context),
+            _ => encoding::skip_field(wire_type, tag, buf, context),
         }
-        Ok(())
+    }
+
+    skip_encoding!();
+}
+
+/// `NodeProto`.
+#[derive(Debug, Default)]
+pub(super) struct OnnxNode {
+    text: NodeText,
+    pub(super) attribute: Box<[OnnxAttribute]>,
+}
+
+impl Deref for OnnxNode {
+    type Target = NodeText;
+
+    fn deref(&self) -> &NodeText {
+        &self.text
+    }
+}
+
+impl OnnxNode {
+    /// The attribute of a name. References in a function are not followed.
+    pub(super) fn attribute(&self, name: &str) -> Option<&OnnxAttribute> {
+        self.attribute.iter().find(|attribute| *attribute.name == *name)
+    }
+
+    /// The graphs among the attributes: bodies that the node runs.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = &OnnxGraph> {
+        self.attribute
+            .iter()
+            .flat_map(|attribute| attribute.g.as_deref().into_iter().chain(&attribute.graphs))
+    }
+
+    /// The reason why the node is invalid.
+    fn fault(&self) -> Option<String> {
+        if self.op_type().is_empty() {
+            return Some("has no operator type".to_owned());
+        }
+        if self.input().iter().chain(self.output().iter()).all(str::is_empty) {
+            return Some("has neither inputs nor outputs".to_owned());
+        }
+        if self.attribute.iter().any(|attribute| attribute.name.is_empty()) {
+            return Some("has an attribute without a name".to_owned());
+        }
+        let fault = self.bodies().find_map(|body| body.fault.as_deref())?;
+        Some(format!("has a body in which {fault}"))
+    }
+}
+
+/// `NodeProto` as decoded, before it is made compact.
+#[derive(Debug, Default)]
+struct NodeMessage {
+    input: Vec<String>,
+    output: Vec<String>,
+    /// Operator type, domain, name.
+    head: [String; 3],
+    attribute: Vec<OnnxAttribute>,
+}
+
+impl Message for NodeMessage {
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        match tag {
+            1 => encoding::string::merge_repeated(wire_type, &mut self.input, buf, context),
+            2 => encoding::string::merge_repeated(wire_type, &mut self.output, buf, context),
+            3 => encoding::string::merge(wire_type, &mut self.head[2], buf, context),
+            4 => encoding::string::merge(wire_type, &mut self.head[0], buf, context),
+            // An attribute without a name makes the node invalid, so later ones are not kept.
+            5 if self.attribute.last().is_none_or(|last| !last.name.is_empty()) => {
+                encoding::message::merge_repeated(wire_type, &mut self.attribute, buf, context)
+            }
+            7 => encoding::string::merge(wire_type, &mut self.head[1], buf, context),
+            _ => encoding::skip_field(wire_type, tag, buf, context),
+        }
+    }
+
+    skip_encoding!();
+}
+
+impl From<NodeMessage> for OnnxNode {
+    fn from(NodeMessage { input, output, head, attribute }: NodeMessage) -> Self {
+        Self { text: NodeText::new(&head, &input, &output), attribute: attribute.into() }
+    }
+}
+
+/// `AttributeProto`. Values that few attributes have are boxed together.
+#[derive(Debug, Default)]
+pub(super) struct OnnxAttribute {
+    pub(super) name: Box<str>,
+    pub(super) i: i64,
+    pub(super) f: f32,
+    values: Option<Box<AttributeValues>>,
+}
+
+/// All values of an attribute except single numbers.
+#[derive(Message)]
+pub(super) struct AttributeValues {
+    #[prost(bytes = "vec", tag = "4")]
+    pub(super) s: Vec<u8>,
+    #[prost(message, optional, boxed, tag = "5")]
+    pub(super) t: Option<Box<OnnxTensor>>,
+    #[prost(message, optional, boxed, tag = "6")]
+    pub(super) g: Option<Box<OnnxGraph>>,
+    #[prost(float, repeated, tag = "7")]
+    pub(super) floats: Vec<f32>,
+    #[prost(int64, repeated, tag = "8")]
+    pub(super) ints: Vec<i64>,
+    #[prost(message, repeated, tag = "11")]
+    pub(super) graphs: Vec<OnnxGraph>,
+    /// In a function: the attribute of the call whose value this attribute takes.
+    #[prost(string, tag = "21")]
+    pub(super) ref_attr_name: String,
+    #[prost(message, optional, boxed, tag = "22")]
+    pub(super) sparse_tensor: Option<Box<OnnxSparseTensor>>,
+}
+
+static NO_VALUES: LazyLock<AttributeValues> = LazyLock::new(AttributeValues::default);
+
+impl Deref for OnnxAttribute {
+    type Target = AttributeValues;
+
+    fn deref(&self) -> &AttributeValues {
+        self.values.as_deref().unwrap_or(&NO_VALUES)
+    }
+}
+
+impl Message for OnnxAttribute {
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        match tag {
+            1 => {
+                let mut name = String::new();
+                encoding::string::merge(wire_type, &mut name, buf, context)?;
+                self.name = name.into();
+                Ok(())
+            }
+            2 => encoding::float::merge(wire_type, &mut self.f, buf, context),
+            3 => encoding::int64::merge(wire_type, &mut self.i, buf, context),
+            4..=8 | 11 | 21 | 22 => {
+                self.values.get_or_insert_default().merge_field(tag, wire_type, buf, context)
+            }
+            _ => encoding::skip_field(wire_type, tag, buf, context),
+        }
     }
 
     skip_encoding!();

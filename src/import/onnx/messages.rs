@@ -1,4 +1,4 @@
-//! Protobuf messages of ONNX, with those fields that memory planning needs.
+//! Protobuf messages of ONNX, with those fields that memory planning needs: those without tensors and nodes.
 //!
 //! The decoder skips all other fields by their length: documentation, and weights except the elements of
 //! small tensors (`tensor`). Names and numbers of fields are those of `onnx.proto`.
@@ -7,23 +7,27 @@ use bytes::{Buf, BufMut};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 
-use super::graph::skip_encoding;
-pub(super) use super::graph::{OnnxFunction, OnnxGraph};
-pub(super) use super::node::{OnnxAttribute, OnnxNode};
-pub(super) use super::tensor::OnnxTensor;
+use crate::import::ImportError;
 
-/// `ModelProto`.
-#[derive(Message)]
-pub(super) struct OnnxModel {
-    #[prost(message, optional, tag = "7")]
-    pub(super) graph: Option<OnnxGraph>,
-    #[prost(message, repeated, tag = "8")]
-    pub(super) opset_import: Vec<OperatorSet>,
-    #[prost(message, repeated, tag = "20")]
-    pub(super) training_info: Vec<Unread>,
-    #[prost(message, repeated, tag = "25")]
-    pub(super) functions: Vec<OnnxFunction>,
+pub(super) fn malformed(reason: impl ToString) -> ImportError {
+    ImportError::malformed("ONNX", reason)
 }
+
+/// Methods of `Message` for messages that are only decoded.
+macro_rules! skip_encoding {
+    () => {
+        fn clear(&mut self) {
+            *self = Self::default();
+        }
+
+        fn encode_raw(&self, _: &mut impl BufMut) {}
+
+        fn encoded_len(&self) -> usize {
+            0
+        }
+    };
+}
+pub(super) use skip_encoding;
 
 /// `OperatorSetIdProto`: the version of the operators of a domain.
 #[derive(Message)]
@@ -34,19 +38,14 @@ pub(super) struct OperatorSet {
     pub(super) version: i64,
 }
 
+/// The name of a domain; the standard domain, which has two names, becomes the empty one.
+pub(super) fn domain(name: &str) -> &str {
+    if name == "ai.onnx" { "" } else { name }
+}
+
 /// A message of which only the presence matters.
 #[derive(Message)]
 pub(super) struct Unread {}
-
-/// `SparseTensorProto`.
-#[derive(Message)]
-pub(super) struct OnnxSparseTensor {
-    /// Holds the name and the element type of the tensor; its shape is the number of elements that are not 0.
-    #[prost(message, optional, tag = "1")]
-    pub(super) values: Option<OnnxTensor>,
-    #[prost(int64, repeated, tag = "3")]
-    pub(super) dims: Vec<i64>,
-}
 
 /// `ValueInfoProto`: the declared type of a tensor.
 #[derive(Message)]
@@ -56,6 +55,12 @@ pub(super) struct ValueInfo {
     /// Boxed, as a file may have a million names without a type.
     #[prost(message, optional, boxed, tag = "2")]
     pub(super) r#type: Option<Box<OnnxType>>,
+}
+
+impl ValueInfo {
+    pub(super) fn tensor_type(&self) -> Option<&OnnxTensorType> {
+        self.r#type.as_ref()?.tensor_type.as_ref()
+    }
 }
 
 /// `TypeProto`: the type of a tensor, or of another kind of value, without `tensor_type`.

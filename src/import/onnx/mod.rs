@@ -1,90 +1,52 @@
-//! ONNX importer: builds a graph from protobuf messages.
+//! ONNX: the table of operator types, which graph JSON uses as well, and the importer, which builds a graph from
+//! protobuf messages.
 //!
 //! Weights are skipped, not read. Only elements of small tensors are read, as shapes depend on them.
 
+#[cfg(feature = "onnx")]
 mod bodies;
+#[cfg(feature = "onnx")]
 mod build;
+#[cfg(feature = "onnx")]
+mod description;
+#[cfg(feature = "onnx")]
 mod descriptions;
+#[cfg(feature = "onnx")]
 mod expression;
+#[cfg(feature = "onnx")]
 mod file_buf;
+#[cfg(feature = "onnx")]
 mod given;
+#[cfg(feature = "onnx")]
 mod graph;
+#[cfg(feature = "onnx")]
+mod inferred;
+#[cfg(feature = "onnx")]
 mod messages;
+#[cfg(feature = "onnx")]
 mod names;
+#[cfg(feature = "onnx")]
 mod node;
+#[cfg(feature = "onnx")]
+mod node_permits;
+pub(super) mod operator_types;
+#[cfg(feature = "onnx")]
+mod read;
 #[cfg(feature = "onnx-shapes")]
-mod shapes;
-#[cfg(not(feature = "onnx-shapes"))]
+mod rules;
+#[cfg(all(feature = "onnx", not(feature = "onnx-shapes")))]
 #[path = "shapeless.rs"]
 mod shapes;
-mod slices;
+#[cfg(feature = "onnx-shapes")]
+mod shapes;
+#[cfg(feature = "onnx")]
 mod subgraphs;
+#[cfg(feature = "onnx")]
 mod tensor;
-mod training;
+#[cfg(feature = "onnx")]
 mod unshaped;
 
-use std::path::Path;
-
-use bytes::Buf;
-use prost::Message;
-
-use super::{ImportError, ImportOptions, ImportedGraph};
-use file_buf::FileBuf;
-use messages::OnnxModel;
-
-const FORMAT: &str = "ONNX";
-
-/// Imports an ONNX file; the graph gets the name of the file.
-///
-/// Weights are skipped without being read. Files with external data need not exist.
-///
-/// # Errors
-/// [`ImportError::Read`], and the errors of [`from_bytes`].
-pub fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
-    let at_path = |source| ImportError::Read { path: path.to_owned(), source };
-    let mut buf = FileBuf::new(super::file::open_regular(path)?).map_err(at_path)?;
-    let model = decode(&mut buf);
-    // After a failed read, the decoder saw zeros: its result counts for nothing, even if it is an error.
-    if let Some(failure) = buf.into_failure() {
-        return Err(at_path(failure));
-    }
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    build::build(&name, model?, options)
-}
-
-/// Imports the bytes of an ONNX file as a graph called `name`.
-///
-/// Example: [`read`](crate::import::read).
-///
-/// # Errors
-/// - [`ImportError::Malformed`] if the bytes are not an ONNX model or a dimension is negative;
-/// - [`ImportError::UnknownDimension`] if `options` binds a symbolic dimension
-///   that no tensor has;
-/// - [`ImportError::InputShape`] or [`ImportError::Value`] if a tensor cannot have the shape or the
-///   value that `options` gives it;
-/// - [`ImportError::Invalid`] if the graph breaks a rule;
-/// - [`ImportError::Unshaped`], naming all tensors that need memory and have no static size: neither a
-///   declared one nor, with the feature `onnx-shapes`, an inferred one.
-pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
-    build::build(name, decode(bytes)?, options)
-}
-
-fn decode(buf: impl Buf) -> Result<OnnxModel, ImportError> {
-    if !buf.has_remaining() {
-        return Err(ImportError::malformed(FORMAT, "it is empty"));
-    }
-    if buf.chunk().starts_with(b"version https://git-lfs") {
-        let reason = "it is a Git LFS pointer; fetch the model with `git lfs pull`";
-        return Err(ImportError::malformed(FORMAT, reason));
-    }
-    let mut model = OnnxModel::decode(buf).map_err(|error| {
-        ImportError::malformed(
-            FORMAT,
-            format!("the bytes are not an ONNX protobuf message, or damaged ({error})"),
-        )
-    })?;
-    if let Some(graph) = &mut model.graph {
-        graph.node.shrink_to_fit();
-    }
-    Ok(model)
-}
+#[cfg(feature = "onnx")]
+pub use read::from_bytes;
+#[cfg(feature = "onnx")]
+pub(super) use read::read_file;

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::messages::OnnxGraph;
+use super::graph::OnnxGraph;
 use super::subgraphs;
 
 /// Marks a free slot; no tensor has this number.

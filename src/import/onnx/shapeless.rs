@@ -1,9 +1,8 @@
 //! Replaces shape inference in builds without the feature `onnx-shapes`: declared shapes are used as they are.
 
-use super::bodies::BodyShapes;
 use super::descriptions::Descriptions;
-use super::messages::{OnnxGraph, OnnxModel};
-use super::unshaped::InferredShape;
+use super::graph::{OnnxGraph, OnnxModel};
+use super::inferred::{BodyShapes, InferredShape};
 use crate::import::{ImportError, ImportOptions};
 
 /// Without an inferred shape for any tensor.

@@ -1,54 +1,61 @@
-//! Names that bodies (of `If`, `Loop`, `Scan`) capture, and whether nodes may run at compile time.
+//! Names that bodies (of `If`, `Loop`, `Scan`) capture, and operators of the graph for nodes.
 
 use std::collections::HashSet;
 
-use super::messages::{OnnxFunction, OnnxGraph, OnnxNode};
-use crate::import::foldable;
-
-/// Types that are pure if their bodies are.
-const RUN_BODIES: [&str; 4] = ["If", "Loop", "Scan", "SequenceMap"];
-
-/// Types that keep state in TensorFlow Lite, but not in ONNX.
-const STATELESS: [&str; 2] = ["LSTM", "RNN"];
+use super::graph::{OnnxFunction, OnnxGraph, OnnxNode};
+use super::messages::domain;
+use super::operator_types;
+use crate::graph::{GraphBuilder, OperatorBuilder};
+use crate::import::folding::Effects;
+use crate::support::ids::TensorId;
 
 /// Domains whose operators may be folded.
-const KNOWN_DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
-
-/// Operators of `com.microsoft` that draw random numbers.
-const DRAW: [&str; 4] = ["BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", "Sampling"];
+const KNOWN_DOMAINS: [&str; 3] = ["", "ai.onnx.ml", "com.microsoft"];
 
 /// Domains and names of the functions that a model defines.
 pub(super) type Functions<'m> = HashSet<(&'m str, &'m str)>;
 
 pub(super) fn names_of(functions: &[OnnxFunction]) -> Functions<'_> {
-    functions.iter().map(|function| (full_domain(&function.domain), function.name.as_str())).collect()
+    functions.iter().map(|function| (domain(&function.domain), function.name.as_str())).collect()
+}
+
+/// Adds an operator to a builder that has its tensors.
+pub(super) fn add_operator<'b>(
+    builder: &'b mut GraphBuilder,
+    node: &OnnxNode,
+    id: impl Fn(&str) -> Option<TensorId>,
+) -> OperatorBuilder<'b> {
+    let mut reads: Vec<TensorId> = node.input().iter().filter_map(&id).collect();
+    let outer: Vec<TensorId> = outer_names(node).into_iter().filter_map(&id).collect();
+    if !outer.is_empty() {
+        let own: HashSet<TensorId> = reads.iter().copied().collect();
+        reads.extend(outer.into_iter().filter(|id| !own.contains(id)));
+    }
+    // Names are optional. A node without a name is called by its first output, else by its type.
+    let name = if node.title().is_empty() { node.op_type() } else { node.title() };
+    let operator = builder.operator(name).op_type(node.op_type()).reads(reads);
+    operator.writes(node.output().iter().filter_map(&id))
+}
+
+/// Returns whether a node may run at compile time if all its inputs are constant.
+pub(super) fn is_foldable(node: &OnnxNode, functions: &Functions) -> bool {
+    let reads = || node.input().iter().chain(outer_names(node)).any(|name| !name.is_empty());
+    is_pure(node, functions) && (node.op_type() == "Constant" || reads())
 }
 
 /// Returns whether the outputs of a node depend on its inputs and the captured values of its bodies only, and the
 /// node has no other effect. False for functions that the model defines and for unknown domains.
-pub(super) fn is_pure(node: &OnnxNode, functions: &Functions) -> bool {
-    if is_function(node, functions) {
-        return false;
-    }
-    let op_type = node.op_type();
-    let pure_here = RUN_BODIES.contains(&op_type) || STATELESS.contains(&op_type);
-    let alone = pure_here || foldable::is_pure(op_type);
-    let known = KNOWN_DOMAINS.contains(&node.domain()) && !DRAW.contains(&op_type);
-    alone && known && bodies(node).all(|body| body.node.iter().all(|inner| is_pure(inner, functions)))
+fn is_pure(node: &OnnxNode, functions: &Functions) -> bool {
+    let row = operator_types::row(node.domain(), node.op_type());
+    let has_effects = row.is_some_and(|row| row.effects == Effects::Impure);
+    let is_known = KNOWN_DOMAINS.contains(&node.domain()) && !is_function(node, functions);
+    let are_pure = |body: &OnnxGraph| body.node.iter().all(|inner| is_pure(inner, functions));
+    is_known && !has_effects && node.bodies().all(are_pure)
 }
 
 /// Returns whether a node calls a function that the model defines.
 pub(super) fn is_function(node: &OnnxNode, functions: &Functions) -> bool {
-    functions.contains(&(full_domain(node.domain()), node.op_type()))
-}
-
-/// The name of a domain; the standard domain has two names, of which this returns the long one.
-fn full_domain(domain: &str) -> &str {
-    if domain.is_empty() { "ai.onnx" } else { domain }
-}
-
-pub(super) fn has_bodies(node: &OnnxNode) -> bool {
-    bodies(node).next().is_some()
+    functions.contains(&(node.domain(), node.op_type()))
 }
 
 /// Names that the bodies of a node capture, nested bodies included: each once, in the order of first use.
@@ -56,10 +63,6 @@ pub(super) fn outer_names(node: &OnnxNode) -> Vec<&str> {
     let mut search = OuterNameSearch::default();
     search.bodies_of(node);
     search.found
-}
-
-fn bodies(node: &OnnxNode) -> impl Iterator<Item = &OnnxGraph> {
-    node.attribute.iter().flat_map(|attribute| attribute.g.as_deref().into_iter().chain(&attribute.graphs))
 }
 
 /// Collects captured names. Recursion is as deep as bodies nest, which the decoder limits to about 30.
@@ -73,7 +76,7 @@ struct OuterNameSearch<'m> {
 
 impl<'m> OuterNameSearch<'m> {
     fn bodies_of(&mut self, node: &'m OnnxNode) {
-        for body in bodies(node) {
+        for body in node.bodies() {
             self.scopes.push(definitions(body));
             for inner in &body.node {
                 inner.input().iter().for_each(|name| self.uses(name));

@@ -1,9 +1,14 @@
 //! Tensors with their elements if they are few: bounds of slices, target shapes and the like, on which
 //! shapes depend. Larger tensors are weights, whose elements are skipped.
 
+use std::rc::Rc;
+
 use bytes::{Buf, BufMut};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
+
+use super::messages::skip_encoding;
+use types::{DOUBLE, FLOAT, INT64};
 
 /// Limit of elements that are kept; a larger tensor counts as weights.
 pub(super) const MAX_ELEMENTS: usize = 1024;
@@ -12,11 +17,15 @@ pub(super) const MAX_ELEMENTS: usize = 1024;
 /// more are weights.
 const MAX_FLOATS: usize = 64;
 
-const FLOAT: i32 = 1;
-const INT64: i32 = 7;
-const FLOAT16: i32 = 10;
-const DOUBLE: i32 = 11;
-const BFLOAT16: i32 = 16;
+/// Element types as numbered by `TensorProto.DataType`.
+pub(crate) mod types {
+    pub const FLOAT: i32 = 1;
+    pub const INT64: i32 = 7;
+    pub const STRING: i32 = 8;
+    pub const FLOAT16: i32 = 10;
+    pub const DOUBLE: i32 = 11;
+    pub const BFLOAT16: i32 = 16;
+}
 
 /// `TensorProto`, with its elements if they are few.
 #[derive(Debug, Default)]
@@ -24,130 +33,103 @@ pub(super) struct OnnxTensor {
     pub(super) dims: Vec<i64>,
     pub(super) data_type: i32,
     pub(super) name: String,
-    stored: StoredElements,
-    /// True if elements were skipped or are in another file.
+    /// The number of the field that holds the elements; 0 without elements.
+    field: u32,
+    /// The bytes of this field: little-endian numbers, or varints.
+    stored: Vec<u8>,
+    /// True if elements were skipped, are in several fields, or are in another file.
     is_incomplete: bool,
 }
 
-/// Elements as stored in a field of the message.
-#[derive(Debug)]
-enum StoredElements {
-    /// `raw_data`: little-endian bytes.
-    Raw(Vec<u8>),
-    Integers(Vec<i64>),
-    Floats(Vec<f64>),
-}
+/// `float_data`.
+const FLOATS: u32 = 4;
 
-impl Default for StoredElements {
-    fn default() -> Self {
-        Self::Raw(Vec::new())
-    }
-}
+/// `raw_data`: elements as in memory.
+const RAW: u32 = 9;
 
-/// Elements of a tensor, in row-major order.
+/// `double_data`.
+const DOUBLES: u32 = 10;
+
+/// Elements of a tensor, in row-major order. Shared, as most operators on shapes return their input.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum TensorElements {
+pub(crate) enum Elements {
     /// Integers and booleans.
-    Integers(Vec<i64>),
-    Floats(Vec<f64>),
+    Integers(Rc<[i64]>),
+    /// Floating-point numbers, rounded to the element type.
+    Floats(Rc<[f64]>),
 }
 
-impl TensorElements {
+impl Elements {
     pub(super) fn len(&self) -> usize {
         match self {
-            TensorElements::Integers(numbers) => numbers.len(),
-            TensorElements::Floats(numbers) => numbers.len(),
+            Elements::Integers(numbers) => numbers.len(),
+            Elements::Floats(numbers) => numbers.len(),
         }
+    }
+
+    pub(super) fn integers(&self) -> Option<&[i64]> {
+        if let Elements::Integers(numbers) = self { Some(numbers) } else { None }
     }
 }
 
 impl OnnxTensor {
-    /// The elements, if they are known and 64-bit integers.
-    pub(super) fn numbers(&self) -> Option<Vec<i64>> {
-        match self.contents() {
-            Some(TensorElements::Integers(numbers)) if self.data_type == INT64 => Some(numbers),
-            _ => None,
-        }
-    }
-
     /// The elements, if they are in the file, few, and of a supported type.
-    pub(super) fn contents(&self) -> Option<TensorElements> {
+    pub(super) fn contents(&self) -> Option<Elements> {
         let count = self.dims.iter().try_fold(1, |count: i64, &dim| count.checked_mul(dim))?;
-        let numbers = match (&self.stored, self.data_type) {
-            (StoredElements::Raw(bytes), _) => from_raw(bytes, self.data_type)?,
-            // Stored as 64-bit integers: a negative one is a number above 63 bits, which is not a size.
-            (StoredElements::Integers(numbers), 13) if numbers.iter().any(|&number| number < 0) => {
-                return None;
+        let numbers = match (self.field, self.data_type) {
+            (0 | RAW, data_type) => from_raw(&self.stored, data_type)?,
+            (FLOATS, FLOAT | DOUBLE) => Elements::Floats(singles(&self.stored).into()),
+            (DOUBLES, FLOAT | DOUBLE) => Elements::Floats(doubles(&self.stored).into()),
+            (5 | 7 | 11, data_type @ (2..=7 | 9 | 12 | 13)) => {
+                let (mut rest, mut numbers) = (self.stored.as_slice(), Vec::new());
+                while rest.has_remaining() {
+                    numbers.push(encoding::decode_varint(&mut rest).ok()?.cast_signed());
+                }
+                // Above 63 bits, a number is not a size.
+                let is_unsigned = data_type == 13;
+                if is_unsigned && numbers.iter().any(|&number| number < 0) {
+                    return None;
+                }
+                Elements::Integers(numbers.into())
             }
-            (StoredElements::Integers(numbers), 2..=7 | 9 | 12 | 13) => {
-                TensorElements::Integers(numbers.clone())
-            }
-            (StoredElements::Floats(numbers), FLOAT | DOUBLE) => TensorElements::Floats(numbers.clone()),
             _ => return None,
         };
         (!self.is_incomplete && usize::try_from(count) == Ok(numbers.len())).then_some(numbers)
     }
 
-    /// Limit in bytes of a packed field of elements that is read.
+    /// Limit in bytes of elements that are read.
     fn max_bytes(&self) -> usize {
         match self.data_type {
-            FLOAT | FLOAT16 | BFLOAT16 => MAX_FLOATS * 4,
+            FLOAT | types::FLOAT16 | types::BFLOAT16 => MAX_FLOATS * 4,
             DOUBLE => MAX_FLOATS * 8,
             _ => MAX_ELEMENTS * 8,
         }
     }
 
-    /// Decodes a field of integers: a packed list, or a single one.
-    fn merge_integers(&mut self, wire_type: WireType, buf: &mut impl Buf) -> Result<(), DecodeError> {
-        let mut decoded = Vec::new();
-        if wire_type == WireType::LengthDelimited {
-            let Some(bytes) = short_field(self.max_bytes(), buf)? else {
-                self.is_incomplete = true;
-                return Ok(());
-            };
-            let mut rest = bytes.as_slice();
-            while rest.has_remaining() {
-                decoded.push(encoding::decode_varint(&mut rest)?.cast_signed());
-            }
-        } else {
-            encoding::check_wire_type(WireType::Varint, wire_type)?;
-            decoded.push(encoding::decode_varint(buf)?.cast_signed());
-        }
-        match &mut self.stored {
-            StoredElements::Integers(numbers) if numbers.len() + decoded.len() > MAX_ELEMENTS => {
-                self.is_incomplete = true;
-            }
-            StoredElements::Integers(numbers) => numbers.extend(decoded),
-            StoredElements::Raw(bytes) if bytes.is_empty() => self.stored = StoredElements::Integers(decoded),
-            _ => self.is_incomplete = true,
-        }
-        Ok(())
-    }
-
-    /// Decodes a field of floating-point numbers of `width` bytes: a packed list, or a single one.
-    fn merge_floats(
+    /// Keeps a field of elements: all of them, or, except for `raw_data`, a part or a single one.
+    fn merge_elements(
         &mut self,
-        width: usize,
+        field: u32,
         wire_type: WireType,
         buf: &mut impl Buf,
     ) -> Result<(), DecodeError> {
-        let bytes = if wire_type == WireType::LengthDelimited {
-            short_field(self.max_bytes(), buf)?
-        } else {
-            let single = if width == 4 { WireType::ThirtyTwoBit } else { WireType::SixtyFourBit };
-            encoding::check_wire_type(single, wire_type)?;
-            Some(taken(width as u64, buf)?)
-        };
-        let decoded: Option<Vec<f64>> =
-            bytes.map(|bytes| if width == 4 { singles(&bytes) } else { doubles(&bytes) });
-        match (&mut self.stored, decoded) {
-            (StoredElements::Floats(numbers), Some(decoded))
-                if numbers.len() + decoded.len() <= MAX_ELEMENTS =>
-            {
-                numbers.extend(decoded);
+        let bytes = match (wire_type, field) {
+            (WireType::LengthDelimited, _) => short_field(self.max_bytes(), buf)?,
+            (WireType::ThirtyTwoBit, FLOATS) => Some(taken(4, buf)?),
+            (WireType::SixtyFourBit, DOUBLES) => Some(taken(8, buf)?),
+            (WireType::Varint, 5 | 7 | 11) => {
+                let mut single = Vec::new();
+                encoding::encode_varint(encoding::decode_varint(buf)?, &mut single);
+                Some(single)
             }
-            (StoredElements::Raw(bytes), Some(decoded)) if bytes.is_empty() => {
-                self.stored = StoredElements::Floats(decoded);
+            _ => return encoding::check_wire_type(WireType::LengthDelimited, wire_type),
+        };
+        match bytes {
+            Some(bytes) if field == RAW || self.stored.is_empty() => {
+                (self.field, self.stored) = (field, bytes);
+            }
+            Some(bytes) if field == self.field && self.stored.len() + bytes.len() <= self.max_bytes() => {
+                self.stored.extend(bytes);
             }
             _ => self.is_incomplete = true,
         }
@@ -170,17 +152,7 @@ impl Message for OnnxTensor {
             1 => encoding::int64::merge_repeated(wire_type, &mut self.dims, buf, context),
             2 => encoding::int32::merge(wire_type, &mut self.data_type, buf, context),
             8 => encoding::string::merge(wire_type, &mut self.name, buf, context),
-            4 => self.merge_floats(4, wire_type, buf),
-            10 => self.merge_floats(8, wire_type, buf),
-            5 | 7 | 11 => self.merge_integers(wire_type, buf),
-            9 => {
-                encoding::check_wire_type(WireType::LengthDelimited, wire_type)?;
-                match short_field(self.max_bytes(), buf)? {
-                    Some(bytes) => self.stored = StoredElements::Raw(bytes),
-                    None => self.is_incomplete = true,
-                }
-                Ok(())
-            }
+            FLOATS | 5 | 7 | RAW | DOUBLES | 11 => self.merge_elements(tag, wire_type, buf),
             14 => {
                 let mut location = 0;
                 encoding::int32::merge(wire_type, &mut location, buf, context)?;
@@ -191,15 +163,22 @@ impl Message for OnnxTensor {
         }
     }
 
-    fn clear(&mut self) {
-        *self = Self::default();
-    }
+    skip_encoding!();
+}
 
-    // Messages are only decoded.
-    fn encode_raw(&self, _: &mut impl BufMut) {}
+/// `SparseTensorProto`.
+#[derive(Message)]
+pub(super) struct OnnxSparseTensor {
+    /// Holds the name and the element type of the tensor; its shape is the number of elements that are not 0.
+    #[prost(message, optional, tag = "1")]
+    pub(super) values: Option<OnnxTensor>,
+    #[prost(int64, repeated, tag = "3")]
+    pub(super) dims: Vec<i64>,
+}
 
-    fn encoded_len(&self) -> usize {
-        0
+impl OnnxSparseTensor {
+    pub(super) fn name(&self) -> &str {
+        self.values.as_ref().map_or("", |values| &values.name)
     }
 }
 
@@ -234,15 +213,15 @@ fn underflow() -> DecodeError {
 }
 
 /// Decodes `raw_data`; none for unsupported types and lengths.
-fn from_raw(bytes: &[u8], data_type: i32) -> Option<TensorElements> {
-    fn whole<const N: usize>(bytes: &[u8], number: fn([u8; N]) -> Option<i64>) -> Option<TensorElements> {
+fn from_raw(bytes: &[u8], data_type: i32) -> Option<Elements> {
+    fn whole<const N: usize>(bytes: &[u8], number: fn([u8; N]) -> Option<i64>) -> Option<Elements> {
         let (chunks, rest) = bytes.as_chunks::<N>();
         let numbers = chunks.iter().map(|&chunk| number(chunk)).collect::<Option<_>>()?;
-        rest.is_empty().then_some(TensorElements::Integers(numbers))
+        rest.is_empty().then_some(Elements::Integers(numbers))
     }
     match data_type {
-        FLOAT => bytes.len().is_multiple_of(4).then(|| TensorElements::Floats(singles(bytes))),
-        DOUBLE => bytes.len().is_multiple_of(8).then(|| TensorElements::Floats(doubles(bytes))),
+        FLOAT => bytes.len().is_multiple_of(4).then(|| Elements::Floats(singles(bytes).into())),
+        DOUBLE => bytes.len().is_multiple_of(8).then(|| Elements::Floats(doubles(bytes).into())),
         2 | 9 => whole(bytes, |[byte]| Some(byte.into())),
         3 => whole(bytes, |chunk| Some(i8::from_le_bytes(chunk).into())),
         4 => whole(bytes, |chunk| Some(u16::from_le_bytes(chunk).into())),

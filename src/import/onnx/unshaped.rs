@@ -1,51 +1,22 @@
 //! The error for tensors without a static size: their names, the reasons, and remedies.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
-use super::descriptions::{Description, Dim};
+use super::description::{Description, Dim};
+use super::inferred::UnshapedReason;
 use crate::error::short;
-use crate::graph::ElementType;
+use crate::graph::{ElementType, Graph, GraphBuilder, TensorKind, TensorSpec};
 use crate::import::ImportError;
 use crate::support::ids::TensorId;
 
-/// Result of inference for a tensor.
-#[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]
-pub(super) enum InferredShape {
-    /// No inferred node writes the tensor.
-    NotInferred,
-    /// An inferred element type and shape.
-    Shape {
-        data_type: i32,
-        dims: Vec<u64>,
-        /// True if dimensions are upper bounds, as they depend on data.
-        is_upper_bound: bool,
-    },
-    /// The shape could not be inferred.
-    Unknown(UnshapedReason),
-}
-
-/// The reason why a shape could not be inferred.
-#[derive(Clone, Debug)]
-pub(super) enum UnshapedReason {
-    /// The tensor is an input without a fixed shape.
-    Input,
-    /// The rule of its operator gives no shape, for this reason.
-    #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]
-    Cause(Rc<str>),
-    /// Its operator needs the shape of another tensor, which is unknown.
-    #[cfg_attr(not(feature = "onnx-shapes"), expect(dead_code, reason = "nothing is inferred"))]
-    Dependent,
-}
-
 /// A tensor without a static size.
 #[derive(Debug)]
-pub(super) struct Unshaped {
-    pub(super) id: TensorId,
+struct Unshaped {
+    id: TensorId,
     /// True if the cause is another tensor of unknown shape.
-    pub(super) is_dependent: bool,
+    is_dependent: bool,
     /// Present for the first [`MAX_DETAILS`] tensors.
-    pub(super) detail: Option<Box<UnshapedDetail>>,
+    detail: Option<Box<UnshapedDetail>>,
 }
 
 /// Limit of tensors for which a detail is kept: once for causes and once for dependent tensors.
@@ -53,35 +24,73 @@ pub(super) const MAX_DETAILS: usize = 1000;
 
 /// Declared shape and reason of a tensor without a static size, for messages.
 #[derive(Debug)]
-pub(super) struct UnshapedDetail {
+struct UnshapedDetail {
     /// The shape that the file declares.
-    pub(super) declared: Option<Description>,
+    declared: Option<Description>,
     /// None if nothing was inferred at all.
-    pub(super) reason: Option<UnshapedReason>,
+    reason: Option<UnshapedReason>,
+}
+
+/// The tensors of a graph without a static size.
+#[derive(Debug, Default)]
+pub(super) struct UnshapedTensors {
+    tensors: Vec<Unshaped>,
+    /// The number of causes and of dependent tensors.
+    counts: [usize; 2],
+}
+
+impl UnshapedTensors {
+    /// Adds a tensor to a builder; without a size, also to this list.
+    pub(super) fn add(
+        &mut self,
+        builder: &mut GraphBuilder,
+        (name, kind): (&str, TensorKind),
+        (spec, reason): (Option<TensorSpec>, Option<UnshapedReason>),
+        declared: Option<Description>,
+    ) -> TensorId {
+        let lacks_size = spec.is_none();
+        let id = builder.add_tensor(name, kind, spec.unwrap_or(TensorSpec::bytes(0)));
+        if lacks_size {
+            let is_dependent = matches!(reason, Some(UnshapedReason::Dependent));
+            let count = &mut self.counts[usize::from(is_dependent)];
+            *count += 1;
+            let detail = (*count <= MAX_DETAILS).then(|| Box::new(UnshapedDetail { declared, reason }));
+            self.tensors.push(Unshaped { id, is_dependent, detail });
+        }
+        id
+    }
+
+    /// Returns an error for all tensors that need memory; results of folded operators are constants by now. Dependent
+    /// ones come last.
+    pub(super) fn check(&self, graph: &Graph) -> Result<(), ImportError> {
+        let needs_memory = |one: &&Unshaped| graph.tensor(one.id).kind() != TensorKind::Constant;
+        let lacking = self.tensors.iter().filter(needs_memory);
+        let mut tensors: Vec<_> = lacking.map(|one| (graph.tensor(one.id).name(), one)).collect();
+        if tensors.is_empty() {
+            return Ok(());
+        }
+        tensors.sort_by_key(|(_, tensor)| tensor.is_dependent);
+        // Reasons are long, and messages show the first ones only.
+        let texts = tensors.iter().enumerate().map(|(index, (name, tensor))| {
+            let Some(UnshapedDetail { declared, reason }) = tensor.detail.as_deref() else {
+                return format!("`{}`", short(name));
+            };
+            let text = format!("`{}` {}", short(name), declared_text(declared.as_ref()));
+            match reason {
+                Some(UnshapedReason::Cause(reason)) if index < MAX_REASONS => {
+                    format!("{text}, because {reason}")
+                }
+                _ => text,
+            }
+        });
+        let texts = texts.collect();
+        tensors.retain(|(_, tensor)| !tensor.is_dependent);
+        Err(ImportError::Unshaped { tensors: texts, remedy: remedy(&tensors) })
+    }
 }
 
 /// Limit of tensors that are listed with their reason.
 const MAX_REASONS: usize = 10;
-
-/// The error for all tensors without a static size. Dependent ones come last.
-pub(super) fn error(mut tensors: Vec<(&str, &Unshaped)>) -> ImportError {
-    tensors.sort_by_key(|(_, tensor)| tensor.is_dependent);
-    // Reasons are long, and messages show the first ones only.
-    let texts = tensors.iter().enumerate().map(|(index, (name, tensor))| match tensor.detail.as_deref() {
-        Some(UnshapedDetail { declared, reason: Some(UnshapedReason::Cause(text)) })
-            if index < MAX_REASONS =>
-        {
-            format!("`{}` {}, because {text}", short(name), declared_text(declared.as_ref()))
-        }
-        Some(UnshapedDetail { declared, .. }) => {
-            format!("`{}` {}", short(name), declared_text(declared.as_ref()))
-        }
-        None => format!("`{}`", short(name)),
-    });
-    let texts = texts.collect();
-    tensors.retain(|(_, tensor)| !tensor.is_dependent);
-    ImportError::Unshaped { tensors: texts, remedy: remedy(&tensors) }
-}
 
 /// The declared type and shape as messages show them.
 fn declared_text(description: Option<&Description>) -> String {
@@ -102,11 +111,16 @@ fn declared_text(description: Option<&Description>) -> String {
 /// One remedy for each kind of cause among the tensors.
 fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
     let mut names = BTreeSet::new();
-    let (mut infer, mut open_input, mut no_rule, mut never) = (false, false, false, false);
-    for tensor in tensors.iter().filter_map(|(_, tensor)| tensor.detail.as_deref()) {
-        let description = tensor.declared.as_ref();
-        let mut lacks = || match &tensor.reason {
-            Some(UnshapedReason::Cause(_)) => no_rule = true,
+    let (mut infer, mut open_input, mut never) = (false, false, false);
+    let (mut first_cause, mut lacks_rule) = (None, false);
+    for (name, tensor) in tensors {
+        let Some(UnshapedDetail { declared, reason }) = tensor.detail.as_deref() else { continue };
+        let description = declared.as_ref();
+        if matches!(reason, Some(UnshapedReason::Cause(_))) {
+            first_cause.get_or_insert(*name);
+        }
+        let mut lacks = || match reason {
+            Some(UnshapedReason::Cause(_)) => lacks_rule = true,
             Some(_) => open_input = true,
             None => infer = true,
         };
@@ -140,14 +154,7 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
                 .to_owned(),
         );
     }
-    if no_rule {
-        let is_cause = |tensor: &&Unshaped| {
-            matches!(
-                tensor.detail.as_deref(),
-                Some(UnshapedDetail { reason: Some(UnshapedReason::Cause(_)), .. })
-            )
-        };
-        let name = tensors.iter().find(|(_, tensor)| is_cause(tensor)).map_or("NAME", |(name, _)| name);
+    if let Some(name) = first_cause.filter(|_| lacks_rule) {
         let option = for_shell(&format!("{}=1x3:float32", short(name)));
         remedies.push(format!(
             "set a shape that cannot be inferred: --input-shape {option} (the type only if the file does not \
@@ -175,16 +182,4 @@ fn bind(names: &BTreeSet<&str>) -> String {
 fn for_shell(text: &str) -> String {
     let plain = text.chars().all(|c| c.is_alphanumeric() || "_=-./:".contains(c));
     if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_a_shell_would_split_are_quoted() {
-        assert_eq!(for_shell("batch_size=1"), "batch_size=1");
-        assert_eq!(for_shell("2*seq + 1=1"), "'2*seq + 1=1'");
-        assert_eq!(for_shell("it's=1"), r"'it'\''s=1'");
-    }
 }

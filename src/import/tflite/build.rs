@@ -7,13 +7,14 @@ use super::operators::{self, Read};
 use super::schema::{Model, SubGraph};
 use super::shapes::{self, MAX_WORK, SubgraphShapes, TensorFact};
 use super::tensors::{self, DescribedTensor, TensorUse};
-use super::{FORMAT, given, text};
+use super::{given, malformed, operator_types, text};
 use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
-use crate::import::foldable::{Holds, OperatorAdder};
+use crate::import::folding::{Effects, Holds, OperatorAdder};
+use crate::import::permits::{self, PermitRule};
 use crate::import::{
-    ImportError, ImportOptions, ImportedGraph, listing, permits, short, states, upper_bounds,
+    ImportError, ImportOptions, ImportedGraph, listed_names, listing, short, states, upper_bounds,
 };
-use crate::support::ids::TensorId;
+use crate::support::ids::{OperatorId, TensorId};
 
 /// Limit of nested bodies.
 const DEEPEST: usize = 16;
@@ -79,7 +80,7 @@ impl<'a> ModelBuilder<'a> {
     /// Builds the graph of the first subgraph.
     pub(super) fn graph(mut self, name: &str) -> Result<ImportedGraph, ImportError> {
         let Some(&first) = self.subgraphs.first() else {
-            return Err(ImportError::malformed(FORMAT, "the model has no subgraph"));
+            return Err(malformed("the model has no subgraph"));
         };
         let (model, bytes) = (self.model, self.bytes);
         let mut part = self.read(first)?;
@@ -168,7 +169,8 @@ impl<'a> ModelBuilder<'a> {
             let names = (&*operator.name, &*operator.op_type);
             let is_own = |id: &&TensorId| body.is_none() || !part.is_variable(**id);
             let outputs: Vec<TensorId> = operator.outputs.iter().filter(is_own).copied().collect();
-            adder.add(&mut builder, names, true, &inputs, &outputs).runs(bodies);
+            let effects = operator_types::find(names.1).map_or(Effects::Pure, |row| row.effects);
+            adder.add(&mut builder, names, effects, true, &inputs, &outputs).runs(bodies);
         }
         Ok((builder, variables))
     }
@@ -210,10 +212,7 @@ impl<'a> ModelBuilder<'a> {
         run: BodyRun<'_>,
     ) -> Result<(Arc<Graph>, BodyVariables), ImportError> {
         let wrong = |what: &str| {
-            ImportError::malformed(
-                FORMAT,
-                format!("operator `{}` runs subgraph {}, {what}", short(caller), run.index),
-            )
+            malformed(format!("operator `{}` runs subgraph {}, {what}", short(caller), run.index))
         };
         let Some(&subgraph) = self.subgraphs.get(run.index) else {
             return Err(wrong(&format!("but there are {}", self.subgraphs.len())));
@@ -234,8 +233,8 @@ impl<'a> ModelBuilder<'a> {
         }
         self.enter(run.index);
         let mut part = self.read(subgraph)?;
-        part.facts =
-            shapes::infer_body(self.model, self.bytes, subgraph, &part.operators, &key.1, &mut self.work);
+        let body = (subgraph, &*part.operators);
+        part.facts = shapes::infer_body(self.model, self.bytes, body, &key.1, &mut self.work);
         if self.work > MAX_WORK {
             return Err(wrong("and all subgraphs are run with too many different shapes"));
         }
@@ -243,7 +242,9 @@ impl<'a> ModelBuilder<'a> {
             part.facts.iter_mut().filter(|fact| fact.is_computed()).for_each(|fact| fact.upper = true);
         }
         let name = text(subgraph.name());
-        let (builder, variables) = self.add(&name, &part, Some(run)).map_err(|error| within(&name, error))?;
+        let place = || format!("in subgraph `{}`", short(&name));
+        let added = self.add(&name, &part, Some(run));
+        let (builder, variables) = added.map_err(|error| error.within(&place()))?;
         let body = Arc::new(self.finish(builder, Vec::new(), &part)?.graph);
         self.stack.pop();
         self.known.insert(key, (Arc::clone(&body), variables.clone()));
@@ -258,11 +259,21 @@ impl<'a> ModelBuilder<'a> {
         part: &ParsedSubgraph<'a>,
     ) -> Result<ImportedGraph, ImportError> {
         let joins = operators::joins(part.subgraph, &part.operators);
-        let begins = part.operators.iter().map(|read| operators::begin(self.model, part.subgraph, read));
-        let begins: Vec<_> = begins.collect();
         let mut imported = crate::import::finish(builder, notes, self.options)?;
-        let begin = |_: &Graph, id: crate::support::ids::OperatorId| begins[id.index()].clone();
-        permits::add(&mut imported.graph, self.options.multi_pass, |id| joins[id.index()], |_| true, begin)?;
+        let rule = |id: OperatorId| {
+            let row = operator_types::find(&part.operators[id.index()].op_type);
+            match row.map_or(PermitRule::Nothing, |row| row.permits) {
+                PermitRule::Concatenation if !joins[id.index()] => PermitRule::Nothing,
+                rule => rule,
+            }
+        };
+        // The second input of a slice holds its start, which must be a constant of the file.
+        let begin = |_: &Graph, id: OperatorId| {
+            let start = &part.facts[part.operators[id.index()].inputs.get(1)?.index()];
+            let numbers = start.values().filter(|_| !start.is_computed())?;
+            numbers.iter().map(|&number| u64::try_from(number as i64).ok()).collect()
+        };
+        permits::add(&mut imported.graph, self.options.multi_pass, rule, begin)?;
         Ok(imported)
     }
 }
@@ -276,17 +287,6 @@ fn add_body_inputs(builder: &mut GraphBuilder, part: &ParsedSubgraph<'_>, run: B
         } else {
             builder.overwritable(input);
         }
-    }
-}
-
-/// Adds the name of the subgraph to an error.
-fn within(name: &str, error: ImportError) -> ImportError {
-    match error {
-        ImportError::Unshaped { tensors, remedy } => {
-            let named = |tensor: String| format!("{tensor} in subgraph `{}`", short(name));
-            ImportError::Unshaped { tensors: tensors.into_iter().map(named).collect(), remedy }
-        }
-        other => other,
     }
 }
 
@@ -319,7 +319,7 @@ fn describe_tensors(
 /// the file does not determine their live ranges.
 fn note_of_blanks(tensors: &[DescribedTensor]) -> Option<String> {
     let blanks = tensors.iter().filter(|tensor| tensor.is_blank);
-    let names = listing(blanks.map(|tensor| format!("`{}`", short(&tensor.name))))?;
+    let names = listed_names(blanks.map(|tensor| tensor.name.as_str()))?;
     Some(format!("tensors that nothing fills, taken for constants: {names}"))
 }
 

@@ -1,13 +1,12 @@
 //! Shapes that the user gives to tensors of a subgraph.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::schema::{SubGraph, Tensor};
 use super::shapes::GivenShapes;
 use super::tensors::TensorUse;
 use super::text;
-use crate::import::listing;
-use crate::import::{ImportError, ImportOptions, InputDimension, check_dims, short};
+use crate::import::{ImportError, ImportOptions, check_dims, no_such_input};
 
 /// Given shapes by tensor index. A name refers to a graph input or, if there is none of this name, to the result
 /// of an operator, whose shape may depend on data.
@@ -16,14 +15,7 @@ pub(super) fn shapes(
     roles: &[TensorUse],
     options: &ImportOptions,
 ) -> Result<GivenShapes, ImportError> {
-    let dimensions = options.input_shapes.values().flat_map(|shape| &shape.dimensions);
-    let symbols: BTreeSet<&str> = dimensions
-        .filter_map(|dimension| match dimension {
-            InputDimension::Symbol(name) => Some(name.as_str()),
-            InputDimension::Size(_) => None,
-        })
-        .collect();
-    check_dims(&options.dims, &symbols)?;
+    check_dims(&options.dims, &options.shape_symbols().collect())?;
     let mut given = GivenShapes::new();
     if options.input_shapes.is_empty() {
         return Ok(given);
@@ -46,13 +38,7 @@ pub(super) fn shapes(
         if rank != 0 && rank != shape.dimensions.len() {
             return Err(wrong(format!("it has {rank} dimensions, not {}", shape.dimensions.len())));
         }
-        let dims = shape.dimensions.iter().map(|dimension| match dimension {
-            InputDimension::Size(size) => Ok(*size),
-            InputDimension::Symbol(symbol) => options.dims.get(symbol).copied().ok_or_else(|| {
-                wrong(format!("dimension `{}` has no value; bind it by --dim NAME=VALUE", short(symbol)))
-            }),
-        });
-        given.insert(place, dims.collect::<Result<_, _>>()?);
+        given.insert(place, shape.sizes(&options.dims).map_err(wrong)?);
     }
     Ok(given)
 }
@@ -83,8 +69,6 @@ fn places<'a>(
 
 fn there_are(tensors: &[Tensor<'_>], roles: &[TensorUse]) -> String {
     let inputs = tensors.iter().zip(roles).filter(|(_, role)| role.is_input);
-    match listing(inputs.map(|(tensor, _)| format!("`{}`", short(&text(tensor.name()))))) {
-        Some(names) => format!("the file has no such input; there are {names}"),
-        None => "the file has no inputs".to_owned(),
-    }
+    let names: Vec<String> = inputs.map(|(tensor, _)| text(tensor.name())).collect();
+    no_such_input(names.iter().map(String::as_str))
 }

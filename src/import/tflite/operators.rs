@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use flatbuffers::Vector;
 
-use super::schema::{At, Model, Operator, OperatorCode, Options, SubGraph, Tensor};
-use super::{FORMAT, builtins, text};
+use super::options::Options;
+use super::schema::{Model, Operator, OperatorCode, SubGraph, Tensor};
+use super::{builtins, malformed, operator_types, text};
 use crate::import::ImportError;
 use crate::support::ids::TensorId;
 
@@ -32,9 +33,7 @@ pub(crate) fn read(model: Model<'_>, subgraph: SubGraph<'_>) -> Result<Vec<Read>
     let read = operators.map(|(index, operator)| {
         let code = operator.code().unwrap_or(0) as usize;
         let op_type = types.get(code).ok_or_else(|| {
-            let reason =
-                format!("operator {index} names operator code {code}, but there are {}", types.len());
-            ImportError::malformed(FORMAT, reason)
+            malformed(format!("operator {index} names operator code {code}, but there are {}", types.len()))
         })?;
         let name = format!("{index}:{op_type}");
         let ids = |list| tensor_ids(list, tensor_count, &format!("operator `{name}`"));
@@ -79,25 +78,10 @@ fn quantizations(subgraph: SubGraph<'_>) -> Vec<usize> {
     tensors.map(class).collect()
 }
 
-/// Operators that run subgraphs: the number of their options type in the schema, and how many of its first fields
-/// are subgraph indices.
-const CALLERS: [(&str, u8, u16); 3] = [("IF", 92, 2), ("WHILE", 93, 2), ("CALL_ONCE", 103, 1)];
-
 /// Indices of the subgraphs that an operator runs, in the order in which the runtime visits them.
 pub(crate) fn called(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Vec<usize> {
-    let Some(&(_, number, count)) = CALLERS.iter().find(|caller| caller.0 == op_type) else {
-        return Vec::new();
-    };
-    let options = operator.options().filter(|_| operator.options_type() == Some(number));
-    let Some(options) = options else { return Vec::new() };
-    (0..count).map(|slot| index_at(bytes, options, slot)).collect()
-}
-
-/// A subgraph index: 0 for a missing field, `usize::MAX` for a negative one.
-fn index_at(bytes: &[u8], options: Options<'_>, slot: u16) -> usize {
-    let Some(at) = options.field_at(slot) else { return 0 };
-    let number = bytes.get(at..).and_then(<[u8]>::first_chunk).map(|number| i32::from_le_bytes(*number));
-    number.and_then(|number| usize::try_from(number).ok()).unwrap_or(usize::MAX)
+    let fields = operator_types::find(op_type).and_then(|row| row.bodies);
+    fields.map_or_else(Vec::new, |fields| Options { operator, bytes }.bodies(fields))
 }
 
 /// Window of a convolution. Pairs are height and width.
@@ -111,25 +95,19 @@ pub(crate) struct Window {
     pub(crate) multiplier: i32,
 }
 
-/// Operators with a window: the number of their options type, and the slot of the dilation along the width, which
-/// precedes that along the height, if there is one. The first fields are padding and strides along width and
-/// height.
-const WINDOWS: [(&str, u8, Option<u16>); 3] =
-    [("CONV_2D", 1, Some(4)), ("DEPTHWISE_CONV_2D", 2, Some(5)), ("TRANSPOSE_CONV", 49, None)];
-
-/// The window of an operator; none for types without a window.
+/// The window of a convolution in two dimensions; none for other types.
 pub(crate) fn window(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Option<Window> {
     const VALID: u8 = 1;
-    let &(_, number, dilation) = WINDOWS.iter().find(|one| one.0 == op_type)?;
-    let options = operator.options().filter(|_| operator.options_type() == Some(number))?;
-    let field = |slot: u16| options.field_at(slot).and_then(|at| bytes.get(at..));
-    let read = |slot: u16, default: i32| {
-        let number = field(slot).and_then(<[u8]>::first_chunk);
-        number.map_or(default, |number| i32::from_le_bytes(*number))
-    };
-    let dilation = dilation.map_or([1; 2], |slot| [read(slot + 1, 1), read(slot, 1)]);
-    let is_valid = field(0).and_then(<[u8]>::first) == Some(&VALID);
-    Some(Window { is_valid, stride: [read(2, 0), read(1, 0)], dilation, multiplier: read(3, 0) })
+    let fields = operator_types::find(op_type)?.window.filter(|fields| fields.kernel.is_empty())?;
+    let options = Options { operator, bytes };
+    let &[down, right] = fields.stride else { return None };
+    let read = |slot: u16, default: i32| options.number(fields.options, slot, default);
+    options.are(fields.options).then(|| Window {
+        is_valid: options.byte(fields.options, 0) == VALID,
+        stride: [read(down, 0), read(right, 0)],
+        dilation: if let &[down, right] = fields.dilation { [read(down, 1), read(right, 1)] } else { [1; 2] },
+        multiplier: read(3, 0),
+    })
 }
 
 /// Checked tensor ids of a list, without -1, which stands for an absent optional tensor.
@@ -141,10 +119,7 @@ pub(crate) fn tensor_ids(
     let given = list.into_iter().flatten().filter(|&tensor| tensor != -1);
     let ids = given.map(|tensor| match usize::try_from(tensor) {
         Ok(index) if index < count => Ok(TensorId::new(index)),
-        _ => {
-            let reason = format!("{place} names tensor {tensor}, but there are {count} tensors");
-            Err(ImportError::malformed(FORMAT, reason))
-        }
+        _ => Err(malformed(format!("{place} names tensor {tensor}, but there are {count} tensors"))),
     });
     ids.collect()
 }
@@ -162,39 +137,11 @@ fn op_type(index: usize, code: OperatorCode<'_>) -> Result<String, ImportError> 
     match (name, code.custom_code()) {
         (Some(&builtins::CUSTOM), Some(custom)) if custom.len() > LONGEST_CUSTOM_CODE => {
             let most = format!("more than {LONGEST_CUSTOM_CODE}");
-            let reason = format!("operator code {index} is a custom one of {} bytes, {most}", custom.len());
-            Err(ImportError::malformed(FORMAT, reason))
+            let length = custom.len();
+            Err(malformed(format!("operator code {index} is a custom one of {length} bytes, {most}")))
         }
         (Some(&builtins::CUSTOM), Some(custom)) => Ok(format!("CUSTOM:{}", text(Some(custom)))),
         (Some(&name), _) => Ok(name.to_owned()),
         (None, _) => Ok(format!("BUILTIN_{number}")),
     }
-}
-
-/// Constant start of a SLICE along each axis, from a tensor of 32-bit or 64-bit integers; none for other
-/// operators.
-pub(super) fn begin(model: Model<'_>, subgraph: SubGraph<'_>, read: &Read) -> Option<Vec<u64>> {
-    const INT32: i8 = 2;
-    const INT64: i8 = 4;
-    /// Limit of bytes of the starts, as many operators may refer to one large buffer.
-    const MOST_BYTES: usize = 255 * 8;
-    if read.op_type != "SLICE" {
-        return None;
-    }
-    let tensor = subgraph.tensors()?.get(read.inputs.get(1)?.index());
-    let (buffers, buffer) = (model.buffers()?, tensor.buffer()? as usize);
-    let bytes = (buffer < buffers.len()).then(|| buffers.get(buffer).data()).flatten()?.bytes();
-    if bytes.len() > MOST_BYTES {
-        return None;
-    }
-    let numbers: Vec<i64> = match tensor.element_type() {
-        Some(INT32) if bytes.len().is_multiple_of(4) => {
-            bytes.as_chunks().0.iter().map(|&number| i32::from_le_bytes(number).into()).collect()
-        }
-        Some(INT64) if bytes.len().is_multiple_of(8) => {
-            bytes.as_chunks().0.iter().map(|&number| i64::from_le_bytes(number)).collect()
-        }
-        _ => return None,
-    };
-    numbers.into_iter().map(|number| u64::try_from(number).ok()).collect()
 }

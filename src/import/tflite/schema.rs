@@ -10,6 +10,8 @@ use flatbuffers::{
     VerifierOptions,
 };
 
+use crate::import::ImportError;
+
 type IntVector<'a> = ForwardsUOffset<Vector<'a, i32>>;
 /// Bytes, and names, which need not be UTF-8.
 type ByteVector<'a> = ForwardsUOffset<Vector<'a, u8>>;
@@ -243,6 +245,15 @@ pub(crate) fn model(bytes: &[u8]) -> Result<Model<'_>, InvalidFlatbuffer> {
         ignore_missing_null_terminator: true,
     };
     flatbuffers::root_with_opts::<Model>(&options, bytes)
+}
+
+/// A name as text. Invalid UTF-8 is replaced.
+pub(crate) fn text(bytes: Option<Vector<'_, u8>>) -> String {
+    bytes.map_or_else(String::new, |bytes| String::from_utf8_lossy(bytes.bytes()).into_owned())
+}
+
+pub(crate) fn malformed(reason: impl ToString) -> ImportError {
+    ImportError::malformed("TFLite", reason)
 }
 
 #[cfg(test)]

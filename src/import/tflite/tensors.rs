@@ -2,36 +2,19 @@
 
 use super::schema::{Buffer, List, Tensor};
 use super::shapes::TensorFact;
-use super::{FORMAT, text};
+use super::{malformed, text};
+use crate::graph::ElementType as E;
 use crate::graph::{ElementType, Shape, TensorKind, TensorSpec};
 use crate::import::ImportError;
-use crate::import::foldable::Holds;
+use crate::import::folding::Holds;
 
-/// Element types by the numbers of `TensorType` in the schema.
-const ELEMENT_TYPES: [ElementType; 23] = [
-    ElementType::Float32,
-    ElementType::Float16,
-    ElementType::Int32,
-    ElementType::UInt8,
-    ElementType::Int64,
-    ElementType::String,
-    ElementType::Bool,
-    ElementType::Int16,
-    ElementType::Complex64,
-    ElementType::Int8,
-    ElementType::Float64,
-    ElementType::Complex128,
-    ElementType::UInt64,
-    ElementType::Resource,
-    ElementType::Resource, // a variant: a handle as well
-    ElementType::UInt32,
-    ElementType::UInt16,
-    ElementType::Int4,
-    ElementType::BFloat16,
-    ElementType::Int2,
-    ElementType::UInt4,
-    ElementType::Float8, // E4M3FN
-    ElementType::Float8, // E5M2
+/// Element types by the numbers of `TensorType` in the schema. A variant counts as a handle; the types of 8 bits are
+/// E4M3FN and E5M2.
+#[rustfmt::skip]
+const ELEMENT_TYPES: [E; 23] = [
+    E::Float32, E::Float16, E::Int32, E::UInt8, E::Int64, E::String, E::Bool, E::Int16, E::Complex64, E::Int8,
+    E::Float64, E::Complex128, E::UInt64, E::Resource, E::Resource, E::UInt32, E::UInt16, E::Int4, E::BFloat16,
+    E::Int2, E::UInt4, E::Float8, E::Float8,
 ];
 
 /// Uses of a tensor in the operators and lists of a subgraph.
@@ -114,7 +97,7 @@ pub(super) fn describe(
         }
         (None, _) => {
             let reason = format!("tensor {index} (`{name}`) has the unknown element type {number}");
-            return Err(ImportError::malformed(FORMAT, reason));
+            return Err(malformed(reason));
         }
     };
     Ok(Ok(DescribedTensor { name, kind, holds, is_blank, spec }))
@@ -143,7 +126,7 @@ fn stored_bytes(
             let name = text(tensor.name());
             let reason =
                 format!("tensor {index} (`{name}`) names buffer {number}, but there are {count} buffers");
-            return Err(ImportError::malformed(FORMAT, reason));
+            return Err(malformed(reason));
         }
     };
     let here = buffer.data().map_or(0, |data| data.len() as u64);

@@ -5,14 +5,13 @@
 //! one counts, unless an input of the node has another shape than the file declares for it: the declared
 //! output is then the one for other inputs.
 
-use super::engine;
 use super::scope::{Fact, Scope, UnknownShape};
-use super::value::Value;
 use super::value_of;
 use crate::error::short;
-use crate::import::listed;
-use crate::import::onnx::descriptions::Description;
-use crate::import::onnx::messages::OnnxNode;
+use crate::import::Listing;
+use crate::import::onnx::description::Description;
+use crate::import::onnx::graph::OnnxNode;
+use crate::import::onnx::rules::value::Value;
 use crate::import::onnx::subgraphs;
 
 /// The number of tensors that a note names.
@@ -23,27 +22,6 @@ pub(super) struct DeclarationCheck {
     differ: Listing,
     /// Tensors whose size depends on data: with a declared size, and with an upper bound.
     on_data: [Listing; 2],
-}
-
-/// The first tensors of a list, and the number of all.
-#[derive(Default)]
-struct Listing {
-    shown: Vec<String>,
-    count: usize,
-}
-
-impl Listing {
-    /// Calls `text` only if the tensor is shown.
-    fn add(&mut self, text: impl FnOnce() -> String) {
-        self.count += 1;
-        if self.count <= SHOWN {
-            self.shown.push(text());
-        }
-    }
-
-    fn note(self, what: &str) -> Option<String> {
-        (self.count > 0).then(|| format!("{what}: {}", listed(self.shown, self.count, "; ")))
-    }
 }
 
 impl DeclarationCheck {
@@ -70,7 +48,7 @@ impl DeclarationCheck {
                 let found = declared.and_then(|declared| within(&value, declared)).unwrap_or(value);
                 let changed = changed_input.is_some();
                 let shown = || format!("`{}` {:?}", short(name), found.dims);
-                self.on_data[usize::from(found.is_upper())].add(shown);
+                self.on_data[usize::from(found.is_upper())].add(SHOWN, shown);
                 Ok(found.changed(changed))
             }
             (Ok(value), declared) => {
@@ -78,7 +56,7 @@ impl DeclarationCheck {
                     Some(declared) if !declared.admits(value.data_type, &value.dims) => {
                         // A difference that follows from a changed input adds no note.
                         if changed_input.is_none() {
-                            self.differ.add(|| difference(node, name, &value, declared));
+                            self.differ.add(SHOWN, || difference(node, name, &value, declared));
                         }
                         true
                     }
@@ -119,7 +97,7 @@ fn difference(node: &OnnxNode, name: &str, value: &Value, declared: &Description
         short(name),
         value.dims,
         value.data_type,
-        engine::title(node)
+        node.described()
     )
 }
 

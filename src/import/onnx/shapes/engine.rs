@@ -6,16 +6,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use super::call::{CallInput, NodeCall};
 use super::declared::DeclarationCheck;
-use super::scope::{Fact, Scope, ScopeContext, UnknownShape, domain, versions};
-use super::table::{FAMILIES, MICROSOFT, NEWEST, RuleFamily, WITH_BODIES};
-use super::value::{Elements, Inferred, Value};
-use super::{bodies, bounds};
+use super::scope::{Fact, Scope, ScopeContext, UnknownShape, versions};
 use crate::error::short;
-use crate::import::onnx::bodies::BodyShapes;
+use crate::import::dims::{ensure, sizes};
+use crate::import::onnx::description::Description;
 use crate::import::onnx::descriptions;
-use crate::import::onnx::messages::{OnnxAttribute, OnnxFunction, OnnxGraph, OnnxNode};
+use crate::import::onnx::graph::{OnnxAttribute, OnnxFunction, OnnxGraph, OnnxNode};
+use crate::import::onnx::inferred::BodyShapes;
+use crate::import::onnx::messages::domain;
+use crate::import::onnx::operator_types::{self, MICROSOFT, NEWEST, Shape};
+use crate::import::onnx::rules::bounds;
+use crate::import::onnx::rules::call::{CallInput, NodeCall};
+use crate::import::onnx::rules::value::{Elements, Inferred, Outputs, Value};
 
 /// Limit of work in bodies and functions, which may call each other: visited nodes, with their names and
 /// numbers.
@@ -36,8 +39,6 @@ const MAX_FUNCTION_DEPTH: u32 = 16;
 
 /// State of inference for one model.
 pub(super) struct ShapeInference<'b, 'm> {
-    /// By domain and operator type.
-    rules: HashMap<(&'static str, &'static str), &'static RuleFamily>,
     /// Functions that the model defines, by domain and name; none if several have the same name.
     functions: HashMap<(&'m str, &'m str), Option<&'m OnnxFunction>>,
     /// Work done so far, see [`MAX_WORK`].
@@ -58,16 +59,12 @@ pub(super) struct ShapeInference<'b, 'm> {
 
 impl<'b, 'm> ShapeInference<'b, 'm> {
     pub fn new(functions: &'m [OnnxFunction], bound: &'b BTreeMap<String, u64>) -> Self {
-        let all = FAMILIES
-            .iter()
-            .flat_map(|family| family.names.iter().map(move |name| ((family.domain, *name), family)));
         let mut defined = HashMap::new();
         for function in functions {
             let name = (domain(&function.domain), function.name.as_str());
             defined.entry(name).and_modify(|several| *several = None).or_insert(Some(function));
         }
         Self {
-            rules: all.collect(),
             functions: defined,
             work: 0,
             values: 0,
@@ -86,26 +83,13 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
                 continue;
             }
             let value = Value::of_tensor(tensor);
-            let fact = value.ok_or_else(|| {
-                UnknownShape::new(format!(
-                    "the shape of the initializer `{}` is invalid",
-                    short(&tensor.name)
-                ))
-            });
-            self.define(&tensor.name, fact, scope);
+            let reason = || format!("the shape of the initializer `{}` is invalid", short(&tensor.name));
+            self.define(&tensor.name, value.ok_or_else(|| UnknownShape::new(reason())), scope);
         }
         for sparse in &graph.sparse_initializer {
             let Some(values) = &sparse.values else { continue };
-            let value = super::value::sizes(&sparse.dims).and_then(|dims| Value::new(values.data_type, dims));
+            let value = sizes(&sparse.dims).and_then(|dims| Value::new(values.data_type, dims));
             self.define(&values.name, value.map_err(UnknownShape::new), scope);
-        }
-    }
-
-    /// Defines the initializers of a body. They count as work, as a body may run any number of times.
-    pub fn body_initializers(&mut self, body: &'m OnnxGraph, scope: &mut Scope<'_, 'm>) {
-        self.work += body.initializer.len() + body.sparse_initializer.len() + body.output.len();
-        if self.work <= MAX_WORK {
-            self.initializers(body, scope);
         }
     }
 
@@ -125,28 +109,74 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         }
     }
 
-    /// Infers a node of a function or a body, within the limit of work.
-    pub fn limited_node(&mut self, node: &'m OnnxNode, scope: &mut Scope<'_, 'm>) {
+    /// Infers a node of a function or a body, within the limit of work. A body may have declarations.
+    fn limited_node(
+        &mut self,
+        node: &'m OnnxNode,
+        declared: Option<&HashMap<&str, Description>>,
+        scope: &mut Scope<'_, 'm>,
+    ) {
         self.work += cost(node);
-        let facts = if self.work > MAX_WORK {
-            vec![Err(UnknownShape::new(WORK_EXCEEDED)); node.output().len()]
-        } else {
-            self.outputs(node, scope)
-        };
+        if self.work > MAX_WORK {
+            for name in node.output().iter() {
+                self.define(name, Err(UnknownShape::new(WORK_EXCEEDED)), scope);
+            }
+            return;
+        }
+        let facts = self.outputs(node, scope);
+        let changed = declared.and_then(|_| DeclarationCheck::changed_input(node, scope));
+        // Notes are about the graph only, so the body gets a check of its own, whose notes are dropped.
+        let mut check = DeclarationCheck::default();
         for (name, fact) in node.output().iter().zip(facts) {
+            let fact = match declared {
+                Some(declared) => check.settled(node, name, fact, declared.get(name), changed),
+                None => fact,
+            };
             self.define(name, fact, scope);
         }
     }
 
+    /// Infers a body with these inputs and returns its outputs, each with its value or the reason.
+    fn run(
+        &mut self,
+        body: &'m OnnxGraph,
+        outer: &Scope<'_, 'm>,
+        inputs: Vec<Value>,
+    ) -> Inferred<Vec<Inferred<Value>>> {
+        ensure!(
+            body.input.len() == inputs.len(),
+            "its body has {} inputs, not {}",
+            body.input.len(),
+            inputs.len()
+        );
+        let mut inner = Scope::inside(outer);
+        for (input, value) in body.input.iter().zip(inputs) {
+            inner.set(&input.name, Ok(value));
+        }
+        self.body(body, &mut inner);
+        let fact = |name: &str| match inner.get(name) {
+            Some(Ok(value)) => Ok(value.clone()),
+            Some(Err(unknown)) => Err(format!("in its body, {}", unknown.reason)),
+            None => Err(format!("its body does not define its output `{name}`")),
+        };
+        let outputs = body.output.iter().map(|output| fact(&output.name)).collect();
+        if inner.context.given.is_none() {
+            self.bodies.insert(body, inner.into_inner());
+        }
+        Ok(outputs)
+    }
+
     /// Infers the nodes of a body whose inputs `scope` defines. Shapes that the body declares count as in the
     /// graph.
-    pub fn body(&mut self, body: &'m OnnxGraph, scope: &mut Scope<'_, 'm>) {
-        self.body_initializers(body, scope);
+    fn body(&mut self, body: &'m OnnxGraph, scope: &mut Scope<'_, 'm>) {
+        // A body may run any number of times, so its declarations count as work.
+        self.work += body.initializer.len() + body.sparse_initializer.len() + body.output.len();
         self.work += body.value_info.len() + body.input.len();
         if self.work > MAX_WORK {
-            body.node.iter().for_each(|node| self.limited_node(node, scope));
+            body.node.iter().for_each(|node| self.limited_node(node, None, scope));
             return;
         }
+        self.initializers(body, scope);
         let declared = descriptions::of_body(body, self.bound);
         for input in &body.input {
             let is_declared = |value: &Value| {
@@ -159,21 +189,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
             };
             scope.set(&input.name, Ok(changed));
         }
-        for node in &body.node {
-            self.work += cost(node);
-            if self.work > MAX_WORK {
-                self.limited_node(node, scope);
-                continue;
-            }
-            let facts = self.outputs(node, scope);
-            let changed = DeclarationCheck::changed_input(node, scope);
-            // Notes are about the graph only, so the body gets a check of its own, whose notes are dropped.
-            let mut check = DeclarationCheck::default();
-            for (name, fact) in node.output().iter().zip(facts) {
-                let fact = check.settled(node, name, fact, declared.get(name), changed);
-                self.define(name, fact, scope);
-            }
-        }
+        body.node.iter().for_each(|node| self.limited_node(node, Some(&declared), scope));
     }
 
     /// Makes a reason; beyond [`MAX_REASONS`], a short text that takes no memory, as messages show only a few
@@ -212,19 +228,18 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
             Ok(values) => {
                 let mut facts: Vec<Fact> = values.into_iter().map(Ok).collect();
                 if facts.len() < node.output().len() {
-                    let missing =
-                        self.unknown(&format!("the shape rule of {} has no such output", title(node)));
+                    let reason = format!("the shape rule of {} has no such output", node.described());
+                    let missing = self.unknown(&reason);
                     facts.resize(node.output().len(), Err(missing));
                 }
                 facts
             }
             Err(reason) => {
-                let unknown = match cause {
-                    Some(cause) => UnknownShape { reason: Rc::clone(&cause.reason), is_dependent: true },
-                    None => self.unknown(&format!(
-                        "the output shape of {} cannot be inferred: {reason}",
-                        title(node)
-                    )),
+                let unknown = if let Some(cause) = cause {
+                    UnknownShape { reason: Rc::clone(&cause.reason), is_dependent: true }
+                } else {
+                    let node = node.described();
+                    self.unknown(&format!("the output shape of {node} cannot be inferred: {reason}"))
                 };
                 vec![Err(unknown); node.output().len()]
             }
@@ -232,14 +247,9 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
     }
 
     /// Applies the rule of a node: that of a function of the model, of its operator, or of the bodies that it runs.
-    fn values(
-        &mut self,
-        node: &'m OnnxNode,
-        inputs: &[CallInput],
-        scope: &Scope<'_, 'm>,
-    ) -> Inferred<Vec<Value>> {
+    fn values(&mut self, node: &'m OnnxNode, inputs: &[CallInput], scope: &Scope<'_, 'm>) -> Outputs {
         let attributes = attributes(node, scope.context);
-        let domain = domain(node.domain());
+        let domain = node.domain();
         if let Some(function) = self.functions.get(&(domain, node.op_type())) {
             let Some(function) = *function else {
                 return Err("the file defines several functions of this name".to_owned());
@@ -256,49 +266,41 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
                 return Err(format!("the file imports no operator set of the domain `{name}`"));
             }
         };
-        let with_bodies = WITH_BODIES.iter().find(|(name, _)| domain.is_empty() && *name == node.op_type());
-        let rule = self.rules.get(&(domain, node.op_type())).copied();
-        let since = match (with_bodies, rule) {
-            (Some((_, since)), _) => *since,
-            (None, Some(family)) => family.since,
-            (None, None) => return Err("the operator has no shape rule".to_owned()),
+        let row = operator_types::row(domain, node.op_type());
+        let Some((since, shape)) = row.and_then(|row| Some((row.since, row.shape.as_ref()?))) else {
+            return Err("the operator has no shape rule".to_owned());
         };
-        if version < since || (domain.is_empty() && version > NEWEST) {
-            return Err(format!("its shape rule supports operator sets {since} to {NEWEST}, not {version}"));
-        }
+        ensure!(
+            version >= since && (version <= NEWEST || !domain.is_empty()),
+            "its shape rule supports operator sets {since} to {NEWEST}, not {version}"
+        );
         let call = NodeCall { node, version, inputs, attributes: &attributes };
-        match (rule, node.op_type()) {
-            (Some(family), _) => (family.rule)(&call).and_then(|outputs| bounds::of(&call, outputs)),
-            (None, "If") => bodies::branch(self, &call, scope),
-            (None, "Loop") => bodies::repeat(self, &call, scope),
-            (None, _) => bodies::scan(self, &call, scope),
+        match shape {
+            Shape::Rule(rule, bound) => rule(&call).and_then(|outputs| bounds::of(&call, *bound, outputs)),
+            Shape::BodyRule(rule) => rule(&call, &mut |body, inputs| self.run(body, scope, inputs)),
         }
     }
 
     /// Infers a call of a function that the model defines, in a scope of its own.
-    fn function(&mut self, function: &'m OnnxFunction, call: &NodeCall<'_, 'm>) -> Inferred<Vec<Value>> {
-        if self.depth >= MAX_FUNCTION_DEPTH {
-            return Err(format!("functions are nested more than {MAX_FUNCTION_DEPTH} deep"));
-        }
+    fn function(&mut self, function: &'m OnnxFunction, call: &NodeCall<'_, 'm>) -> Outputs {
+        ensure!(self.depth < MAX_FUNCTION_DEPTH, "functions are nested more than {MAX_FUNCTION_DEPTH} deep");
         // The cost of a call besides its nodes.
         self.work += function.attribute_proto.len() + function.opset_import.len() + function.output.len();
-        if self.work > MAX_WORK {
-            return Err(WORK_EXCEEDED.to_owned());
-        }
+        ensure!(self.work <= MAX_WORK, "{WORK_EXCEEDED}");
         let defaults = function.attribute_proto.iter().map(|attribute| (&*attribute.name, attribute));
         let mut given: HashMap<&'m str, &'m OnnxAttribute> = defaults.collect();
         given.extend(call.attributes.iter().copied());
         let context = ScopeContext { versions: versions(&function.opset_import), given: Some(given) };
         let mut scope = Scope::of_function(&context);
-        for (name, fact) in function.input.iter().zip(bodies::facts_of(call)) {
-            if let Some(fact) = fact {
-                self.define(name, fact, &mut scope);
+        for (number, name) in function.input.iter().enumerate() {
+            match call.optional(number) {
+                Ok(None) => {}
+                Ok(Some(value)) => self.define(name, Ok(value.clone()), &mut scope),
+                Err(reason) => self.define(name, Err(UnknownShape::with_cause(&reason, true)), &mut scope),
             }
         }
         self.depth += 1;
-        for node in &function.node {
-            self.limited_node(node, &mut scope);
-        }
+        function.node.iter().for_each(|node| self.limited_node(node, None, &mut scope));
         self.depth -= 1;
         let fact = |name: &String| match scope.get(name) {
             Some(Ok(value)) => Ok(value.clone()),
@@ -329,13 +331,4 @@ fn cost(node: &OnnxNode) -> usize {
     let numbers = node.attribute.iter().map(|attribute| attribute.ints.len() + attribute.floats.len() + 1);
     let names = node.input().iter().chain(node.output().iter()).map(|name| 1 + name.len() / 16);
     10 + numbers.sum::<usize>() + names.sum::<usize>()
-}
-
-/// The name of a node in messages: `node NAME (TYPE)`.
-pub(super) fn title(node: &OnnxNode) -> String {
-    let (name, op_type) = (short(node.title()), short(node.op_type()));
-    match node.domain() {
-        "" | "ai.onnx" => format!("node `{name}` ({op_type})"),
-        domain => format!("node `{name}` ({}.{op_type})", short(domain)),
-    }
 }

@@ -2,53 +2,28 @@
 //! nodes, and the values of small tensors that shapes depend on.
 //!
 //! Every dimension is a number here, as symbolic dimensions are bound before. The rule of an operator
-//! (`table`) returns the shapes of the outputs or the reason why it cannot, so a size is never guessed.
+//! (`rules`) returns the shapes of the outputs or the reason why it cannot, so a size is never guessed.
 //! If a rule returns no shape, the shape that the file declares counts (`declared`); if there is none, the
 //! reason becomes part of the error message. If the two shapes differ, the inferred one counts.
 //!
 //! Cost: one visit for each node of the graph, and for each run of a body or function up to a limit of
 //! work (`engine`).
-//!
-//! Rules follow the standard (<https://onnx.ai/onnx/operators/>) and, where that leaves a
-//! choice, ONNX's own shape inference.
 
-mod arithmetic;
-mod attention;
-mod bodies;
-mod bounds;
-mod call;
-mod chosen;
-mod convolution;
 mod declared;
-mod elementwise;
 mod engine;
-mod layout;
-mod making;
-mod normalization;
 mod order;
-mod pieces;
-mod products;
-mod quantised;
-mod recurrent;
-mod reduction;
-mod resize;
 mod scope;
-mod signal;
-mod table;
-#[cfg(test)]
-mod tests;
-mod value;
 mod values;
 
-use super::bodies::BodyShapes;
-use super::descriptions::{Description, Descriptions};
-use super::messages::{OnnxGraph, OnnxModel};
-use super::unshaped::{InferredShape, UnshapedReason};
+use super::description::Description;
+use super::descriptions::Descriptions;
+use super::graph::{OnnxGraph, OnnxModel};
+use super::inferred::{BodyShapes, InferredShape, UnshapedReason};
+use super::rules::value::Value;
 use crate::import::{ImportError, ImportOptions};
 use declared::DeclarationCheck;
 use engine::ShapeInference;
 use scope::{Fact, Scope, ScopeContext, UnknownShape};
-use value::Value;
 
 /// Result of inference for all tensors of a model.
 pub(super) struct InferredShapes<'m> {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::import::onnx::messages::OnnxNode;
+use crate::import::onnx::graph::OnnxNode;
 use crate::import::onnx::names::NameTable;
 use crate::import::onnx::subgraphs::outer_names;
 

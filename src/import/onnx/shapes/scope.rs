@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::value::Value;
 use crate::error::cut_within;
-use crate::import::onnx::messages::{OnnxAttribute, OperatorSet};
+use crate::import::onnx::graph::OnnxAttribute;
+use crate::import::onnx::inferred::InferredShape;
+use crate::import::onnx::messages::{OperatorSet, domain};
 use crate::import::onnx::names::NameTable;
-use crate::import::onnx::unshaped::InferredShape;
+use crate::import::onnx::rules::value::Value;
 
 /// A shape that could not be inferred.
 #[derive(Clone, Debug)]
@@ -108,11 +109,6 @@ impl<'s, 'm> Scope<'s, 'm> {
     pub fn into_facts(self) -> Vec<Option<Fact>> {
         if let Facts::Graph { facts, .. } = self.facts { facts } else { Vec::new() }
     }
-}
-
-/// The name of a domain; the standard domain, which has two names, becomes the empty one.
-pub(super) fn domain(name: &str) -> &str {
-    if name == "ai.onnx" { "" } else { name }
 }
 
 /// Operator set versions that a model or a function imports, by domain.

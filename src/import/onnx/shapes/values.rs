@@ -1,8 +1,10 @@
 //! Values and shapes that the user gives tensors: sizes and conditions that are known at compile time.
 
 use super::scope::Fact;
-use super::value::{Elements, Inferred, Value, product, types};
-use crate::import::onnx::descriptions::{Description, Descriptions};
+use crate::import::dims::{ensure, product};
+use crate::import::onnx::description::Description;
+use crate::import::onnx::descriptions::Descriptions;
+use crate::import::onnx::rules::value::{Elements, Inferred, Value, types};
 use crate::import::{ImportError, ImportOptions};
 
 fn wrong(name: &str, reason: impl Into<String>) -> ImportError {
@@ -51,20 +53,16 @@ pub(super) fn shaped(fact: &Fact, name: &str, given: &Description) -> Result<Val
     };
     let dims = given.shape().unwrap_or_default();
     let data_type = match fact {
-        Ok(value) if value.is_upper() => {
-            let bound = &value.dims;
-            if given.at_most(value.data_type, bound).is_none() {
-                return Err(wrong(format!(
-                    "its upper bound is {bound:?}, of element type {}",
-                    value.data_type
-                )));
-            }
+        Ok(value) if !value.is_upper() && given.admits(value.data_type, &value.dims) => {
+            return Ok(value.clone());
+        }
+        Ok(value) if value.is_upper() && given.at_most(value.data_type, &value.dims).is_some() => {
             value.data_type
         }
-        Ok(value) if given.admits(value.data_type, &value.dims) => return Ok(value.clone()),
         Ok(value) => {
+            let what = if value.is_upper() { "upper bound" } else { "inferred shape" };
             let (dims, data_type) = (&value.dims, value.data_type);
-            return Err(wrong(format!("its inferred shape is {dims:?}, of element type {data_type}")));
+            return Err(wrong(format!("its {what} is {dims:?}, of element type {data_type}")));
         }
         Err(_) if data_type == 0 => {
             return Err(wrong("its element type is unknown; write it as in 1x3:float16".to_owned()));
@@ -77,26 +75,22 @@ pub(super) fn shaped(fact: &Fact, name: &str, given: &Description) -> Result<Val
 
 fn with_numbers(value: Value, numbers: &[i64]) -> Inferred<Value> {
     let count = product(&value.dims)?;
-    if count != numbers.len() as u64 {
-        return Err(format!("it has {count} elements, not {}", numbers.len()));
-    }
+    ensure!(count == numbers.len() as u64, "it has {count} elements, not {}", numbers.len());
     let data = match (types::range(value.data_type), value.data_type) {
         (Some(range), _) => {
-            if let Some(number) = numbers.iter().find(|number| !range.contains(number)) {
-                return Err(format!("{number} is outside the range of its element type"));
-            }
+            let wrong = numbers.iter().find(|number| !range.contains(number));
+            ensure!(wrong.is_none(), "{} is outside the range of its element type", wrong.unwrap_or(&0));
             Elements::Integers(numbers.into())
         }
         (None, types::FLOAT | types::DOUBLE) => {
             Elements::Floats(numbers.iter().map(|&number| number as f64).collect())
         }
-        (None, other) => {
-            return Err(format!("values of element type {other} are not supported"));
-        }
+        (None, other) => return Err(format!("values of element type {other} are not supported")),
     };
-    if value.data.as_ref().is_some_and(|inferred| *inferred != data) {
-        return Err("it contradicts the inferred value".to_owned());
-    }
+    ensure!(
+        value.data.as_ref().is_none_or(|inferred| *inferred == data),
+        "it contradicts the inferred value"
+    );
     let is_changed = value.is_changed();
     let Value { data_type, dims, .. } = value;
     Ok(Value::with(data_type, dims, Some(data))?.changed(is_changed))

@@ -1,26 +1,30 @@
 //! IF and WHILE: their output shapes, inferred through their bodies.
 
-use super::super::operators;
-use super::call::OperatorCall;
-use super::{NoShape, OutputShape, RuleResult, SubgraphInference};
+use super::SubgraphInference;
+use crate::import::tflite::operator_types::OperatorTypes;
+use crate::import::tflite::operators;
+use crate::import::tflite::rules::call::{NoShape, OperatorCall, OutputShape, RuleResult};
 
 /// Limit of nested bodies.
 const MAX_DEPTH: usize = 16;
 
 impl SubgraphInference<'_, '_> {
     /// Output shapes of an operator that runs bodies; none for other operators.
-    pub(super) fn through_bodies(&mut self, op_type: &str, call: &OperatorCall<'_>) -> Option<RuleResult> {
-        const IF: u8 = 92;
-        const WHILE: u8 = 93;
-        match op_type {
-            "IF" => Some(self.branches(call, [call.number(IF, 0, 0), call.number(IF, 1, 0)])),
-            "WHILE" => Some(self.iteration(call, call.number(WHILE, 1, 0))),
+    pub(super) fn through_bodies(
+        &mut self,
+        op_type: &str,
+        row: &OperatorTypes,
+        call: &OperatorCall<'_>,
+    ) -> Option<RuleResult> {
+        match (op_type, call.options.bodies(row.bodies?).as_slice()) {
+            ("IF", &[yes, no]) => Some(self.branches(call, [yes, no])),
+            ("WHILE", &[_, body]) => Some(self.iteration(call, body)),
             _ => None,
         }
     }
 
     /// IF: the upper bound of both branches.
-    fn branches(&mut self, call: &OperatorCall<'_>, bodies: [i64; 2]) -> RuleResult {
+    fn branches(&mut self, call: &OperatorCall<'_>, bodies: [usize; 2]) -> RuleResult {
         let inputs = dims(call, 1);
         let [yes, no] = bodies.map(|body| self.results(body, &inputs));
         let pairs = yes?.into_iter().zip(no?);
@@ -28,7 +32,7 @@ impl SubgraphInference<'_, '_> {
     }
 
     /// WHILE: the shapes of the inputs, if an iteration does not change them.
-    fn iteration(&mut self, call: &OperatorCall<'_>, body: i64) -> RuleResult {
+    fn iteration(&mut self, call: &OperatorCall<'_>, body: usize) -> RuleResult {
         let inputs = dims(call, 0);
         let results = self.results(body, &inputs)?;
         let is_unchanged =
@@ -40,10 +44,9 @@ impl SubgraphInference<'_, '_> {
     }
 
     /// Output shapes of a subgraph that runs with inputs of these shapes.
-    fn results(&mut self, index: i64, inputs: &[Option<Vec<u64>>]) -> RuleResult {
+    fn results(&mut self, index: usize, inputs: &[Option<Vec<u64>>]) -> RuleResult {
         let list = self.model.subgraphs().ok_or(NoShape::NoRule)?;
-        let index = usize::try_from(index).ok().filter(|&index| index < list.len()).ok_or(NoShape::NoRule)?;
-        if self.depth == MAX_DEPTH {
+        if index >= list.len() || self.depth == MAX_DEPTH {
             return Err(NoShape::NoRule);
         }
         let subgraph = list.get(index);

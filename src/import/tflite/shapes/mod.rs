@@ -9,58 +9,27 @@
 //! [`MAX_WORK`].
 
 mod bodies;
-mod call;
-mod custom;
-mod elementwise;
-mod fact;
-mod fold;
-mod layout;
-mod pieces;
-mod products;
-mod strided;
-mod table;
 #[cfg(test)]
 mod tests;
-mod window;
 
 use std::collections::BTreeMap;
 
+use super::operator_types::{self, OperatorTypes};
 use super::operators::Read;
+use super::options::Options;
+use super::rules::call::{MAX_AXES, NoShape, OperatorCall, OutputShape, RuleResult};
+pub(super) use super::rules::fact::TensorFact;
+use super::rules::fold;
 use super::schema::{Model, Operator, SubGraph};
+use crate::import::dims::product;
 use crate::import::listing;
 use crate::import::short;
-use call::{MAX_AXES, OperatorCall};
-pub(super) use fact::TensorFact;
 
 /// Limit of work: visited tensors and operators, bodies included.
 pub(super) const MAX_WORK: usize = 1 << 24;
 
 /// Shapes that the user gives, by tensor index.
 pub(super) type GivenShapes = BTreeMap<usize, Vec<u64>>;
-
-/// An inferred output shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct OutputShape {
-    dims: Vec<u64>,
-    /// True if the dimensions are upper bounds, as they depend on data.
-    upper: bool,
-}
-
-/// The reason why no shape is inferred.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum NoShape {
-    /// The operator has no rule, or the rule does not support this case.
-    NoRule,
-    /// An input has an unknown shape.
-    UnknownInput,
-    /// The shape depends on data, which this text names.
-    DataDependent(String),
-    /// The inputs and options contradict each other.
-    Invalid(String),
-}
-
-/// Output shapes, or the reason why there are none.
-type RuleResult = Result<Vec<OutputShape>, NoShape>;
 
 /// Result of inference for a subgraph.
 pub(super) struct SubgraphShapes<'a> {
@@ -89,14 +58,12 @@ pub(super) fn infer<'a>(
 pub(super) fn infer_body<'a>(
     model: Model<'a>,
     bytes: &'a [u8],
-    subgraph: SubGraph<'a>,
-    operators: &[Read],
+    (subgraph, operators): (SubGraph<'a>, &[Read]),
     inputs: &[Option<Vec<u64>>],
     work: &mut usize,
 ) -> Vec<TensorFact<'a>> {
-    let given = GivenShapes::new();
-    let mut engine =
-        SubgraphInference { model, bytes, given: &given, work: *work, contradictions: Vec::new(), depth: 1 };
+    let (given, contradictions) = (&GivenShapes::new(), Vec::new());
+    let mut engine = SubgraphInference { model, bytes, given, work: *work, contradictions, depth: 1 };
     let facts = engine.run(subgraph, operators, inputs);
     *work = engine.work;
     facts
@@ -185,48 +152,45 @@ impl<'a> SubgraphInference<'a, '_> {
             || matches!(read.op_type.as_str(), "SHAPE" | "RANK") && has_changed_inputs;
         let declared = facts[first.index()].declared.clone();
         let element_type = facts[first.index()].element_type;
-        let output_count = read.outputs.len();
+        let row = operator_types::find(&read.op_type);
         let call = OperatorCall {
             facts,
             inputs,
-            output_count,
+            output_count: read.outputs.len(),
             declared: declared.as_deref(),
-            operator,
-            bytes: self.bytes,
+            options: Options { operator, bytes: self.bytes },
+            window: row.and_then(|row| row.window),
         };
-        let result = self.output_shapes(&read.op_type, &call);
+        let mut shapes = self.output_shapes(&read.op_type, row, &call).map(Vec::into_iter);
         let mut values = fold::outputs(&read.op_type, &call, element_type).into_iter();
-        let mut shapes = match result {
-            Ok(shapes) => Ok(shapes.into_iter()),
-            Err(reason) => Err(reason),
-        };
+        // The rule of RESHAPE decides itself.
+        let is_upper = is_upper && read.op_type != "RESHAPE";
+        let context = ProducerContext { op: &read.name, has_changed_inputs, is_upper };
         for id in &read.outputs {
             let shape = match &mut shapes {
                 Ok(shapes) => shapes.next().ok_or(NoShape::NoRule),
                 Err(reason) => Err(reason.clone()),
             };
-            let context = ProducerContext {
-                op: &read.name,
-                has_changed_inputs,
-                is_upper: is_upper && read.op_type != "RESHAPE",
-            };
-            self.settle(&mut facts[id.index()], id.index(), shape, &context);
             let fact = &mut facts[id.index()];
+            self.settle(fact, id.index(), shape, &context);
             fact.shape_dependent = depends_on_changed_shape;
-            let count = fact.dims.as_ref().and_then(|dims| call::product(dims).ok());
+            let count = fact.dims.as_ref().and_then(|dims| product(dims).ok());
             fact.computed = values.next().filter(|values| !fact.upper && count == Some(values.len() as u64));
         }
     }
 
     /// Applies the rule of an operator, or infers the bodies that it runs.
-    fn output_shapes(&mut self, op_type: &str, call: &OperatorCall<'_>) -> RuleResult {
-        if self.work > MAX_WORK {
-            return Err(NoShape::NoRule);
-        }
-        if let Some(shapes) = self.through_bodies(op_type, call) {
+    fn output_shapes(
+        &mut self,
+        op_type: &str,
+        row: Option<&OperatorTypes>,
+        call: &OperatorCall<'_>,
+    ) -> RuleResult {
+        let row = row.filter(|_| self.work <= MAX_WORK).ok_or(NoShape::NoRule)?;
+        if let Some(shapes) = self.through_bodies(op_type, row, call) {
             return shapes;
         }
-        let shapes = table::rule(op_type).ok_or(NoShape::NoRule)?(call)?;
+        let shapes = row.shape.ok_or(NoShape::NoRule)?(call)?;
         if shapes.iter().any(|shape| shape.dims.len() > MAX_AXES) { Err(NoShape::NoRule) } else { Ok(shapes) }
     }
 

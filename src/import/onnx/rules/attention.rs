@@ -1,0 +1,119 @@
+//! Attention operators of the standard and of ONNX Runtime.
+
+use super::call::NodeCall;
+use super::value::{Inferred, Outputs, Value};
+use crate::import::dims::{ensure, plus, size, times};
+
+/// The number of heads that an attribute gives.
+fn heads(call: &NodeCall, name: &str) -> Inferred<u64> {
+    let heads = size(call.required_int(name)?)?;
+    ensure!(heads > 0, "it has no heads");
+    Ok(heads)
+}
+
+/// The width of one head if `all` elements are split among `heads`.
+fn head_width(all: u64, heads: u64) -> Inferred<u64> {
+    ensure!(all.is_multiple_of(heads), "{all} cannot be split among {heads} heads");
+    Ok(all / heads)
+}
+
+/// The length of the past in an optional input.
+fn past(call: &NodeCall, number: usize, axis: usize) -> Inferred<u64> {
+    call.optional(number)?.map_or(Ok(0), |past| past.dim(axis))
+}
+
+/// Batch, heads, steps and head width of a tensor. With three axes, the last one holds all heads, and
+/// `attribute` names their number.
+fn split(call: &NodeCall, value: &Value, attribute: &str) -> Inferred<[u64; 4]> {
+    match value.dims.as_slice() {
+        &[batch, steps, all] => {
+            let heads = heads(call, attribute)?;
+            Ok([batch, heads, steps, head_width(all, heads)?])
+        }
+        &[batch, heads, steps, width] => Ok([batch, heads, steps, width]),
+        dims => Err(format!("its input of shape {dims:?} has neither three nor four axes")),
+    }
+}
+
+/// `Attention` of the standard: output, present keys and values, and the product of queries and keys.
+pub(crate) fn standard(call: &NodeCall) -> Outputs {
+    let (query, key, value) = (call.input(0)?, call.input(1)?, call.input(2)?);
+    let [batch, heads, steps, width] = split(call, query, "q_num_heads")?;
+    let [_, key_heads, key_steps, key_width] = split(call, key, "kv_num_heads")?;
+    let [_, _, _, value_width] = split(call, value, "kv_num_heads")?;
+    ensure!(width == key_width, "the head widths of queries and keys differ: {width} and {key_width}");
+    let total = plus(past(call, 4, 2)?, key_steps)?;
+    let dims = if query.rank() == 3 {
+        vec![batch, steps, times(heads, value_width)?]
+    } else {
+        vec![batch, heads, steps, value_width]
+    };
+    Ok(vec![
+        Value::new(query.data_type, dims)?,
+        Value::new(key.data_type, [batch, key_heads, total, key_width])?,
+        Value::new(value.data_type, [batch, key_heads, total, value_width])?,
+        Value::new(query.data_type, [batch, heads, steps, total])?,
+    ])
+}
+
+/// `Attention` of ONNX Runtime, with the weights of queries, keys and values in one tensor.
+pub(crate) fn packed(call: &NodeCall) -> Outputs {
+    let is_shared = call.flag("past_present_share_buffer", false);
+    ensure!(!is_shared, "a buffer shared by past and present is not supported");
+    let (input, weights) = (call.input(0)?, call.input(1)?);
+    let (batch, steps) = (input.dim(0)?, input.dim(1)?);
+    let hidden = match call.ints("qkv_hidden_sizes") {
+        Some(&[_, _, values]) => size(values)?,
+        Some(other) => {
+            return Err(format!("its attribute `qkv_hidden_sizes` has the unsupported value {other:?}"));
+        }
+        None => head_width(weights.dim(1)?, 3)?,
+    };
+    let mut outputs = vec![Value::new(input.data_type, [batch, steps, hidden])?];
+    if call.outputs() > 1 {
+        let heads = heads(call, "num_heads")?;
+        let dims = [2, batch, heads, plus(past(call, 4, 3)?, steps)?, head_width(hidden, heads)?];
+        outputs.push(Value::new(input.data_type, dims)?);
+    }
+    Ok(outputs)
+}
+
+/// `MultiHeadAttention` of ONNX Runtime, with queries, keys and values in separate tensors.
+pub(crate) fn multi_head(call: &NodeCall) -> Outputs {
+    let query = call.input(0)?;
+    let &[batch, steps, _] = query.dims.as_slice() else {
+        return Err(format!(
+            "queries of shape {:?} are not supported, only queries with three axes",
+            query.dims
+        ));
+    };
+    let value = call.input(2)?;
+    let heads = heads(call, "num_heads")?;
+    let hidden = match value.dims.as_slice() {
+        &[_, _, hidden] => hidden,
+        &[_, heads, _, width] => times(heads, width)?,
+        dims => return Err(format!("values of shape {dims:?} are not supported")),
+    };
+    let mut outputs = vec![Value::new(query.data_type, [batch, steps, hidden])?];
+    if call.outputs() > 1 {
+        let key = call.input(1)?;
+        let [_, _, key_steps, width] = split(call, key, "num_heads")?;
+        let total = plus(past(call, 6, 2)?, key_steps)?;
+        outputs.push(Value::new(query.data_type, [batch, heads, total, width])?);
+        outputs.push(Value::new(query.data_type, [batch, heads, total, head_width(hidden, heads)?])?);
+    }
+    Ok(outputs)
+}
+
+/// `GroupQueryAttention` of ONNX Runtime. The rule has no caches, whose length depends on the runtime's
+/// buffers.
+pub(crate) fn group_query(call: &NodeCall) -> Outputs {
+    let query = call.input(0)?;
+    if call.has(1) {
+        return Ok(vec![query.like(query.data_type)]);
+    }
+    let (heads, key_heads) = (heads(call, "num_heads")?, heads(call, "kv_num_heads")?);
+    let width = head_width(query.dim(2)?, plus(heads, times(2, key_heads)?)?)?;
+    let dims = [query.dim(0)?, query.dim(1)?, times(heads, width)?];
+    Value::single(query.data_type, dims)
+}
