@@ -142,6 +142,10 @@ const MAX_SEARCHED: u32 = 20_000;
 /// unless the caller asks for the optimum.
 const MAX_IN_SEVERAL_BEAMS: u32 = 5_000;
 
+/// Above this number of operators, the exact search of a subproblem gets a quarter of its nodes, unless the
+/// caller asks for the optimum: an expansion takes longer, and few of these searches finish.
+const MAX_AT_FULL_EFFORT: u32 = 2_000;
+
 /// Units of work that count as one more node.
 const WORK_OF_A_NODE: u64 = 1024;
 
@@ -379,8 +383,9 @@ impl ScheduleSubproblem {
         }
         let mut stop = Stop::Finished;
         let is_large = reduced.network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
-        let (beams, nodes) =
-            if is_large { (1, effort.nodes / 4) } else { (effort.widths.len(), effort.nodes) };
+        let has_all_nodes = reduced.network.operator_count() <= MAX_AT_FULL_EFFORT || effort.wants_optimum();
+        let nodes = if has_all_nodes { effort.nodes } else { effort.nodes / 4 };
+        let beams = if is_large { 1 } else { effort.widths.len() };
         // 3. Searches: the narrow beam, then the exact search with its incumbent, then wider beams if the
         // exact search has run out of nodes.
         for (turn, &width) in effort.widths[..beams].iter().enumerate() {
