@@ -187,7 +187,7 @@ impl Planner {
     ///
     /// The first plan is first fit by start in program order; neither a node limit nor a deadline
     /// ends it. Up to 5000 tensors and scratch buffers, the plan is at most as large as that of greedy
-    /// by size in program order, at any limit.
+    /// by size in program order and at the same level of sharing, at any limit.
     ///
     /// Bodies of operators are planned first, each by itself, by the same rules ([`Plan::bodies`]);
     /// the plan is minimal for these plans of the bodies.
@@ -403,11 +403,13 @@ impl Planner {
         matches!(self.strategy.name(), "auto" | "exact")
     }
 
-    /// Effort of packing rigid groups by their shapes instead of their bounding boxes.
+    /// Effort of packing rigid groups by their shapes instead of their bounding boxes. A strategy that
+    /// does not search gets a quick packing, which a limited call can afford as well: its plan is then
+    /// never larger than that of greedy by size.
     fn packing_effort(&self) -> PackingEffort {
         match self.effort {
-            Effort::Quick => PackingEffort::QUICK,
-            Effort::Default | Effort::Thorough => PackingEffort::FULL,
+            Effort::Default | Effort::Thorough if self.is_search() => PackingEffort::FULL,
+            _ => PackingEffort::QUICK,
         }
     }
 }
