@@ -550,7 +550,10 @@ impl<'a> PlacementSearch<'a> {
         self.state.adopt(&paths);
         let starts = [given, by_size].into_iter().flatten();
         let Some(start) = starts.min_by_key(|start| start.0.cost) else {
-            return self.evict_overflowing(packed);
+            if !self.instance.is_cancelled() {
+                self.evict_overflowing(packed);
+            }
+            return;
         };
         self.improve_offsets(start, target_cost, meter);
     }

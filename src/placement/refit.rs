@@ -86,6 +86,8 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         start: InitialOffsets,
         limits: &Limits,
     ) -> Option<Self> {
+        // An interrupted call may not have adopted all paths.
+        limits.poll().ok()?;
         let instance = state.instance;
         let length = |placed: &PlacedInterval| u64::from(placed.interval.end - placed.interval.from);
         if intervals.iter().map(length).sum::<u64>() > MAX_STEPS {

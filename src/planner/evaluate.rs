@@ -26,6 +26,8 @@ const MOST_WITH_ALL_CHOICES: usize = 20_000;
 #[derive(Clone, Copy)]
 pub(super) enum Packing {
     /// By their bounding rectangles, with the fewest aliases: fast.
+    FirstFrames,
+    /// By their bounding rectangles.
     Frames,
     /// By their shapes, if the bounding rectangles stay above the bound.
     Shapes(PackingEffort),
@@ -95,7 +97,9 @@ impl<'a> Evaluation<'a> {
         let common =
             OrderPlanner::new(self.planner, self.scheduler, self.order, &self.liveness, self.over_orders)?;
         let (aliases, effort) = match packing {
-            Packing::Frames => (Aliases::Fewest, None),
+            Packing::FirstFrames => (Aliases::Fewest, None),
+            Packing::Frames if self.is_large() => (Aliases::Most, None),
+            Packing::Frames => (Aliases::All, None),
             Packing::Shapes(effort) if self.is_large() || self.is_draft(effort) => {
                 (Aliases::Most, Some(effort))
             }

@@ -403,13 +403,18 @@ impl Planner {
         matches!(self.strategy.name(), "auto" | "exact")
     }
 
-    /// Effort of packing rigid groups by their shapes instead of their bounding boxes. A strategy that
-    /// does not search gets a quick packing, which a limited call can afford as well: its plan is then
-    /// never larger than that of greedy by size.
+    /// True for greedy strategies. They pack rigid groups by their bounding boxes only, which a limited call
+    /// can afford as well: so its plan is never larger than that of greedy by size.
+    fn is_greedy(&self) -> bool {
+        let name = self.strategy.name();
+        name.starts_with("greedy-by-") || matches!(name, "naive" | "first-fit" | "best-fit")
+    }
+
+    /// Effort of packing rigid groups by their shapes instead of their bounding boxes.
     fn packing_effort(&self) -> PackingEffort {
         match self.effort {
-            Effort::Default | Effort::Thorough if self.is_search() => PackingEffort::FULL,
-            _ => PackingEffort::QUICK,
+            Effort::Quick => PackingEffort::QUICK,
+            Effort::Default | Effort::Thorough => PackingEffort::FULL,
         }
     }
 }

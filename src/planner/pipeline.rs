@@ -100,7 +100,7 @@ impl<'a> Pipeline<'a> {
         let (graph, budget) = (scheduler.graph(), Budget::new(&planner.limits));
         let limits = budget.cancel_only();
         let evaluation = Evaluation::new(planner, scheduler, order, None)?;
-        let first = evaluation.plan(&Greedy::first_fit(), Packing::Frames, &limits)?;
+        let first = evaluation.plan(&Greedy::first_fit(), Packing::FirstFrames, &limits)?;
         if first.stop == Stop::Cancelled {
             return Err(Error::Cancelled);
         }
@@ -123,8 +123,7 @@ impl<'a> Pipeline<'a> {
         let count = if concerns(graph, planner.sharing) { 2 } else { 1 };
         for strategy in &strategies[..count] {
             if pipeline.is_above_bound() && is_small && planner.limits.can_end() {
-                let packing = Packing::Shapes(PackingEffort::QUICK);
-                let plan = pipeline.first_order.plan(strategy, packing, &limits)?;
+                let plan = pipeline.first_order.plan(strategy, Packing::Frames, &limits)?;
                 pipeline.offer_first(plan)?;
             }
         }
@@ -246,7 +245,7 @@ impl<'a> Pipeline<'a> {
     fn with_fewest_aliases(&mut self) -> Result<()> {
         if self.first_order.is_large() && concerns(self.graph, self.planner.sharing) && self.is_open() {
             let order = self.best.order.clone();
-            self.packed_candidate(&order, Packing::Frames)?;
+            self.packed_candidate(&order, Packing::FirstFrames)?;
         }
         Ok(())
     }
@@ -280,7 +279,8 @@ impl<'a> Pipeline<'a> {
 
     /// Chooses aliases and offsets for an order.
     fn candidate(&mut self, order: &[OperatorId], effort: PackingEffort) -> Result<()> {
-        self.packed_candidate(order, Packing::Shapes(effort))
+        let is_greedy = self.planner.is_greedy();
+        self.packed_candidate(order, if is_greedy { Packing::Frames } else { Packing::Shapes(effort) })
     }
 
     fn packed_candidate(&mut self, order: &[OperatorId], packing: Packing) -> Result<()> {

@@ -32,7 +32,7 @@ mod twins;
 mod walk;
 
 use beam::beam;
-use cursor::peak;
+use cursor::{peak, peak_within};
 use cuts::{CutGoal, cut_bound};
 use greedy::GreedyRule;
 use network::Network;
@@ -229,24 +229,23 @@ impl<'a> Scheduler<'a> {
                 let is_large = network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
                 if is_large {
                     // The search for orders dominates the cost; take the orders that are found already.
-                    plain.adopt(&parts);
+                    plain.adopt(&parts, &mut Meter::new(&self.limits, u64::MAX))?;
                 }
                 let effort = ScheduleEffort { bounds_only: is_large, ..effort };
                 stop = stop.max(plain.improve(effort, &mut meter).err().unwrap_or(Stop::Finished));
             }
             bound = bound.max(plain.bound());
         }
-        self.go_on_if_large(network)?;
         let order: Vec<u32> = parts
             .list
             .iter()
             .flat_map(|part| part.order.iter().map(|&operator| part.from + operator))
             .collect();
         let file: Vec<u32> = (0..network.operator_count()).collect();
-        let peak = peak(network, &order);
-        self.go_on_if_large(network)?;
-        let file_peak = cursor::peak(network, &file);
-        self.go_on_if_large(network)?;
+        let limits = self.limits_if_large(network);
+        let mut polls = Meter::new(&limits, u64::MAX);
+        let peak = peak_within(network, &order, &mut polls)?;
+        let file_peak = peak_within(network, &file, &mut polls)?;
         debug_assert!(peak <= file_peak);
         Ok(Schedule {
             order: order.into_iter().map(|operator| self.graph.file_order()[operator as usize]).collect(),
@@ -259,9 +258,11 @@ impl<'a> Scheduler<'a> {
         })
     }
 
-    /// Stops a cancelled call: computing the peak of a large network would delay it too much.
-    fn go_on_if_large(&self, network: &Network) -> Result<()> {
-        if network.operator_count() > MAX_IN_SEVERAL_BEAMS { self.limits.go_on() } else { Ok(()) }
+    /// Limits on computing the peak of an order. For a large network this would delay the return of a
+    /// cancelled call; for a small one, a cancelled call returns its order with the peak.
+    fn limits_if_large(&self, network: &Network) -> Limits {
+        let is_large = network.operator_count() > MAX_IN_SEVERAL_BEAMS;
+        if is_large { self.limits.clone() } else { Limits::new() }
     }
 
     /// Computes the peak of an order, as in [`Schedule::peak`]: a lower bound on the arena for this
@@ -271,7 +272,9 @@ impl<'a> Scheduler<'a> {
         for (position, id) in (0..).zip(self.graph.file_order()) {
             number[id.index()] = position;
         }
-        Ok(peak(self.network()?, &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>()))
+        let order: Vec<u32> = order.iter().map(|id| number[id.index()]).collect();
+        let network = self.network()?;
+        peak_within(network, &order, &mut Meter::new(&self.limits_if_large(network), u64::MAX))
     }
 
     /// Computes the largest step of a single operator: a lower bound on the peak of every order that
@@ -309,7 +312,7 @@ impl Subproblems {
             let network = builder.subproblem(from, to, limits)?;
             limits.go_on()?;
             let order: Vec<u32> = (0..to - from).collect();
-            let peak = peak(&network, &order);
+            let peak = peak_within(&network, &order, &mut Meter::new(limits, u64::MAX))?;
             // A single operator has a single order.
             let bound = if order.len() < 2 { peak } else { largest_step(&network).min(peak) };
             Ok(ScheduleSubproblem { from, network, order, peak, bound })
@@ -318,12 +321,16 @@ impl Subproblems {
     }
 
     /// Takes over the orders of the same subproblems in a network with other sizes.
-    fn adopt(&mut self, other: &Self) {
+    ///
+    /// # Errors
+    /// The reason to stop.
+    fn adopt(&mut self, other: &Self, meter: &mut Meter<'_>) -> Result<()> {
         for (target, source) in self.list.iter_mut().zip(&other.list) {
             if (target.from, target.order.len()) == (source.from, source.order.len()) {
-                target.offer(peak(&target.network, &source.order), source.order.clone());
+                target.offer(peak_within(&target.network, &source.order, meter)?, source.order.clone());
             }
         }
+        Ok(())
     }
 
     /// The lower bound for the whole network: the maximum over subproblems, since the peak of an order
@@ -370,7 +377,7 @@ impl ScheduleSubproblem {
         // 1. Cheap incumbents. If one of them meets the bound, no search is needed.
         for greedy in GreedyRule::ALL {
             let order = greedy.order(&self.network, meter)?;
-            self.offer(peak(&self.network, &order), order);
+            self.offer(peak_within(&self.network, &order, meter)?, order);
             if self.peak <= enough {
                 return Ok(());
             }

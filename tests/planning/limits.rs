@@ -16,16 +16,19 @@ const BINS: [u128; 7] = [1, 2, 5, 10, 20, 50, 100];
 /// Maximum number of buffers for which greedy by size ends at any limit.
 const MOST_BUFFERS: usize = 4_000;
 
+/// Maximum number of operators of the graphs for placement, which takes longer.
+const MOST_PLACED: usize = 400;
+
 fn count() -> u64 {
-    std::env::var("PLIMSOLL_LIMITED").map_or(12, |count| count.parse().expect("a number"))
+    std::env::var("PLIMSOLL_LIMITED").map_or(6, |count| count.parse().expect("a number"))
 }
 
 /// A random graph: each operator reads one to three recent tensors, and half of them may write in place.
-fn graph(seed: u64) -> Graph {
+fn graph(seed: u64, most_operators: usize) -> Graph {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut net = Graph::builder(format!("limits {seed}"));
     let mut tensors = vec![net.input("x", TensorSpec::bytes(4096))];
-    let (operators, window) = (random.usize(10..MOST_BUFFERS), random.usize(2..60));
+    let (operators, window) = (random.usize(10..most_operators), random.usize(2..60));
     for number in 0..operators {
         let recent = tensors.len().saturating_sub(window);
         let mut reads: Vec<_> =
@@ -110,7 +113,7 @@ fn limited_plans_are_no_worse_than_first_fit_and_greedy_by_size() {
     let mut overruns = Vec::new();
     for seed in 0..count() {
         let mut random = fastrand::Rng::with_seed(!seed);
-        let graph = graph(seed);
+        let graph = graph(seed, MOST_BUFFERS);
         let sharing = [Sharing::None, Sharing::All][random.usize(..2)];
         let planner = || Planner::new().share(sharing);
         let arena = |strategy: Greedy| {
@@ -153,7 +156,7 @@ fn limited_placements_cost_no_more_than_the_backing_store() {
     let backing_store = Pools::new([Pool::off_chip("ddr")]).expect("right pools");
     for seed in 0..count() {
         let mut random = fastrand::Rng::with_seed(!seed);
-        let graph = graph(seed);
+        let graph = graph(seed, MOST_PLACED);
         let chip = Pool::on_chip("l2", 1 << random.u32(12..18));
         let pools = Pools::new([chip, Pool::off_chip("ddr")]).expect("right pools");
         let sharing = [Sharing::None, Sharing::All][random.usize(..2)];
