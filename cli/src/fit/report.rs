@@ -98,10 +98,13 @@ impl Context<'_> {
         };
         report_notes(file, &imported.notes, bar);
         let graph = &imported.graph;
-        let fit = NetworkFit::of(graph, &arguments.planner(bar), pools, arguments.reading.align)
+        let deadline = arguments.searching.deadline();
+        let planner = arguments.planner(arguments.searching.limits_until(deadline, bar));
+        let fit = NetworkFit::of(graph, &planner, pools, arguments.reading.align)
             .map_err(|error| error_at(file, &error))?;
         let help = if is_single {
-            Help::of(graph, &fit, arguments, pools, bar).map_err(|error| error_at(file, &error))?
+            Help::of(graph, &fit, arguments, pools, (deadline, bar))
+                .map_err(|error| error_at(file, &error))?
         } else {
             None
         };
@@ -111,10 +114,10 @@ impl Context<'_> {
     /// Report by the rules of the target's runtime.
     fn report_for_target(&self, file: &Path) -> Result<NetworkReport, Failure> {
         let Context { arguments, pools, bar, .. } = *self;
-        let planned = arguments.target.plan(file, arguments.planner(bar), bar)?;
-        let fit =
-            NetworkFit::in_one_arena(planned.head_bytes, &planned.graph, &arguments.planner(bar), pools)
-                .map_err(|error| error_at(file, &error))?;
+        let planner = arguments.planner(arguments.searching.limits(bar));
+        let of_model = arguments.target.plan(file, planner.clone(), bar)?;
+        let fit = NetworkFit::in_one_arena(of_model.head_bytes, &of_model.graph, &planner, pools)
+            .map_err(|error| error_at(file, &error))?;
         Ok(NetworkReport { fit, help: None, scratch_operators: Vec::new() })
     }
 }
