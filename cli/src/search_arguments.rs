@@ -63,11 +63,21 @@ impl SearchArguments {
 
     /// Limits whose time starts now; with `--progress`, they report to `bar`.
     pub fn limits(&self, bar: &ProgressBar) -> Limits {
+        self.limits_until(self.deadline(), bar)
+    }
+
+    /// Time at which a search that starts now reaches the time limit.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.time_limit.and_then(|time| Instant::now().checked_add(time))
+    }
+
+    /// Limits with the given deadline; with `--progress`, they report to `bar`.
+    pub fn limits_until(&self, deadline: Option<Instant>, bar: &ProgressBar) -> Limits {
         let mut limits = Limits::new();
         if let Some(nodes) = self.node_limit {
             limits = limits.nodes(nodes);
         }
-        if let Some(deadline) = self.time_limit.and_then(|time| Instant::now().checked_add(time)) {
+        if let Some(deadline) = deadline {
             limits = limits.deadline(deadline);
         }
         if self.progress {

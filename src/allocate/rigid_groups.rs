@@ -28,7 +28,7 @@ const MAX_EXHAUSTIVE: usize = 12;
 const MAX_OFFSETS: u64 = 256;
 
 /// Budget for finding lower offsets.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PackingEffort {
     /// Nodes of the exhaustive search.
     nodes: u64,

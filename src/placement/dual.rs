@@ -67,7 +67,7 @@ impl<'a> LagrangianRelaxation<'a> {
     }
 
     /// The dual function: the lower bound that these prices prove. Infinite if an item has no path; minus
-    /// infinity once the call is cancelled.
+    /// infinity once the call is cancelled or late.
     ///
     /// O(accesses + steps).
     pub(crate) fn evaluate(&mut self, prices: &[f64]) -> f64 {
@@ -77,7 +77,7 @@ impl<'a> LagrangianRelaxation<'a> {
         self.excess.fill(0.0);
         let mut sum = self.fixed;
         for &item in &self.open {
-            if instance.is_cancelled() {
+            if instance.is_stopped_at(item) {
                 return f64::NEG_INFINITY;
             }
             let points = instance.points_of(item);

@@ -28,7 +28,7 @@ pub(crate) struct AccessGap {
 }
 
 /// Estimates the cost by greedy insertion. O(n log n) for n accesses and steps, except for items with many
-/// accesses.
+/// accesses. After the deadline, the estimate is that of the items handled so far.
 pub(crate) fn estimate(instance: &Instance) -> CostEstimate {
     let mut state = PlacementState::new(instance);
     let priority = instance.priority(&state.assignment.costs);
@@ -37,7 +37,7 @@ pub(crate) fn estimate(instance: &Instance) -> CostEstimate {
         state.rebuild(&by_priority(&priority), &free);
     }
     let mut gaps = Vec::new();
-    for item in (0..instance.items.len()).take_while(|_| !instance.is_cancelled()) {
+    for item in (0..instance.items.len()).take_while(|&item| !instance.is_stopped_at(item)) {
         let path = &state.assignment.paths[instance.points_of(item)];
         gaps_of(instance, item, path, &mut gaps);
     }

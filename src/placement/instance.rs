@@ -25,6 +25,9 @@ use crate::support::limits::Limits;
 /// Maximum number of pools; the last pool is the backing store.
 pub(crate) const MAX_POOLS: usize = crate::graph::Pools::MAX_COUNT;
 
+/// Above this number of accesses and steps, orders are compared with less effort than the best one gets.
+const MEDIUM: usize = 10_000;
+
 /// Above this number of accesses, the searches use greedy choices only.
 const LARGE: usize = 30_000;
 
@@ -99,7 +102,7 @@ pub(crate) struct Instance {
     pub(crate) oversize: Vec<Oversize>,
     /// The cost of all items if every pool were large enough.
     pub(crate) unavoidable_cost: u64,
-    /// Only cancellation is polled: it ends phases that no other limit ends.
+    /// Deadline and cancellation token, for phases without a meter.
     pub(crate) limits: Limits,
 }
 
@@ -131,7 +134,7 @@ impl Instance {
     pub(crate) fn new(pools: Vec<PoolSpec>, steps: u32, prefetch: u32, limits: &Limits) -> Self {
         let (items, accesses, point_pools) = (Vec::new(), Vec::new(), Vec::new());
         let (steps, min_costs, oversize) = (steps.max(1), Vec::new(), Vec::new());
-        let limits = limits.clone().cancel_only();
+        let limits = limits.clone().without_nodes().without_progress();
         Self {
             pools,
             items,
@@ -149,6 +152,14 @@ impl Instance {
     /// Returns true once the call is cancelled: the rest of a phase would be wasted work.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.limits.check_cancelled().is_err()
+    }
+
+    /// Returns true once the call is cancelled or its deadline has passed, for loops over the items whose
+    /// result is valid wherever they end. Most items take much less time than a look at the clock, so only
+    /// some of them take one.
+    pub(crate) fn is_stopped_at(&self, item: usize) -> bool {
+        const ITEMS_BETWEEN_POLLS: usize = 32;
+        self.is_cancelled() || (item.is_multiple_of(ITEMS_BETWEEN_POLLS) && self.limits.poll().is_err())
     }
 
     /// The cost of all items if capacities are ignored: no placement costs less.
@@ -251,6 +262,11 @@ impl Instance {
     /// Returns true if the time allows greedy choices only.
     pub(crate) fn is_large(&self) -> bool {
         self.accesses.len() > LARGE
+    }
+
+    /// Returns true if the searches take so long that orders are compared with less effort.
+    pub(crate) fn is_medium(&self) -> bool {
+        self.accesses.len() + self.steps as usize > MEDIUM
     }
 
     /// By item: the saving per byte and step on chip, relative to the cost in the backing store.

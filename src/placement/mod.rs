@@ -54,8 +54,9 @@ use crate::support::ids::PoolId;
 use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::random::Random;
 use dual::{AscentLimits, DualSolution, LagrangianRelaxation};
+use occupancy::WindowTie;
 use offset_search::{InitialOffsets, OffsetSearch};
-use pack::{OffsetMethod, pack};
+use pack::{OffsetMethod, PackedIntervals, pack};
 use path::{PathFinder, PathProblem, Prices};
 use primal::by_priority;
 use split::{ItemSplit, MinorItems};
@@ -88,23 +89,41 @@ const MAX_EVICTION_CANDIDATES: usize = 16;
 const MAX_ROUNDS: u32 = 3000;
 const MIN_ROUNDS: usize = 5;
 /// Accesses and steps examined in all rounds together, about 60 ns each; large instances get less.
-const ROUND_WORK: usize = 80_000_000;
+const ROUND_WORK: usize = 25_000_000;
 const LARGE_ROUND_WORK: usize = 10_000_000;
+/// Divisor of the work of the dual ascent, the local search and the offset search in a comparison of orders.
+const COMPARISON_PART: u32 = 4;
 /// Items examined in one run of the local search.
 const LOCAL_SEARCH_WORK: usize = 4_000_000;
 /// Node limit if the caller sets none; large instances get less.
 const NODES: u64 = 700_000;
 const LARGE_NODES: u64 = 200_000;
 
+/// Effort of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlacementEffort {
+    /// A comparison of orders: less work for [medium instances](Instance::is_medium). A full search of the
+    /// best order follows.
+    Comparison,
+    Full,
+}
+
 /// Searches for a placement of least cost. Returns none if the items that must be on chip do not fit there.
 /// The search stops as soon as the lower bound reaches `cutoff`: the caller has a placement of that cost.
-pub(crate) fn solve(instance: &Instance, cutoff: u64, limits: &Limits) -> Result<Option<PlacementResult>> {
+pub(crate) fn solve(
+    instance: &Instance,
+    (cutoff, effort): (u64, PlacementEffort),
+    limits: &Limits,
+) -> Result<Option<PlacementResult>> {
     if instance.store() == 0 {
         return Ok(Some(all_in_backing_store(instance)));
     }
     let free = Prices::none(instance.store(), instance.steps);
     let mut budget = Budget::new(limits, if instance.is_large() { LARGE_NODES } else { NODES });
     let mut search = PlacementSearch::new(instance, free, cutoff);
+    if effort == PlacementEffort::Comparison && instance.is_medium() {
+        search.work_divisor = COMPARISON_PART;
+    }
     let stop = search.run(&mut budget, limits)?;
     Ok(search.finish(budget.nodes(), stop))
 }
@@ -227,6 +246,9 @@ pub(crate) fn first_overfull_pool(instance: &Instance) -> Option<OverfullPool> {
     })
 }
 
+/// An assignment, and the offsets of its intervals.
+type Placement = (PathAssignment, Vec<PlacedInterval>);
+
 struct PlacementSearch<'a> {
     instance: &'a Instance,
     free: Prices,
@@ -239,13 +261,15 @@ struct PlacementSearch<'a> {
     /// The incumbent by load: the cheapest assignment found that fits by load.
     load_incumbent: PathAssignment,
     /// The incumbent: the cheapest assignment found that has offsets.
-    incumbent: Option<(PathAssignment, Vec<PlacedInterval>)>,
+    incumbent: Option<Placement>,
     bound: f64,
     /// Dual prices by pool and step, from the dual solution with the highest bound.
     rates: Vec<f64>,
     magnitude: f64,
     /// Treatment of minor items in the exact search.
     minor: MinorItems,
+    /// Divisor of the work of the dual ascent, the local search and the offset search.
+    work_divisor: u32,
 }
 
 impl<'a> PlacementSearch<'a> {
@@ -276,6 +300,7 @@ impl<'a> PlacementSearch<'a> {
             rates,
             magnitude,
             minor: MinorItems::Exact,
+            work_divisor: 1,
         }
     }
 
@@ -283,9 +308,11 @@ impl<'a> PlacementSearch<'a> {
     fn run(&mut self, budget: &mut Budget<'_>, limits: &Limits) -> Result<Stop> {
         // The assignment with everything in the backing store gets offsets first: whatever limit ends the
         // search later, a placement exists.
-        let _ = self.assign_offsets(budget, limits)?;
-        if self.instance.is_cancelled() {
-            return Ok(Stop::Cancelled);
+        let _ = self.assign_offsets(budget, limits, &limits.clone().cancel_only())?;
+        if let Err(stop) = self.instance.limits.poll()
+            && (stop == Stop::Cancelled || self.incumbent.is_some())
+        {
+            return Ok(stop);
         }
         let order = by_priority(&self.instance.priority(&self.store_costs));
         let free = self.free.clone();
@@ -306,7 +333,7 @@ impl<'a> PlacementSearch<'a> {
         if self.instance.is_cancelled() && self.incumbent.is_some() {
             return Ok(Stop::Cancelled);
         }
-        let end = self.assign_offsets(budget, limits)?;
+        let end = self.assign_offsets(budget, limits, limits)?;
         if let Err(stop) = searched {
             return Ok(stop);
         }
@@ -330,7 +357,7 @@ impl<'a> PlacementSearch<'a> {
         let size = instance.accesses.len() + instance.steps as usize;
         let is_large = self.instance.is_large();
         let work = if is_large { LARGE_ROUND_WORK } else { ROUND_WORK };
-        let rounds = (work / size).clamp(MIN_ROUNDS, MAX_ROUNDS as usize) as u32;
+        let rounds = (work / self.work_divisor as usize / size).clamp(MIN_ROUNDS, MAX_ROUNDS as usize) as u32;
         let upper_bound = self.load_incumbent.cost.min(self.cutoff) as f64;
         let ascent = AscentLimits { rounds, target: upper_bound, sufficient: upper_bound - 0.5 };
         // The prices change little from round to round, so only some of them get a greedy run.
@@ -359,7 +386,7 @@ impl<'a> PlacementSearch<'a> {
             if self.is_proven() {
                 break;
             }
-            let times = (LOCAL_SEARCH_WORK / instance.items.len()).min(1000);
+            let times = (LOCAL_SEARCH_WORK / instance.items.len()).min(1000) / self.work_divisor as usize;
             self.state.local_search(times, &free, &priority, &mut random, budget)?;
             self.update_incumbent();
         }
@@ -434,7 +461,7 @@ impl<'a> PlacementSearch<'a> {
         }
         let best = self.load_incumbent.clone();
         self.state.adopt(&best.paths);
-        for item in (0..self.instance.items.len()).take_while(|_| !self.instance.is_cancelled()) {
+        for item in (0..self.instance.items.len()).take_while(|&item| !self.instance.is_stopped_at(item)) {
             let mut copies = false;
             self.state.path_of(item).copies(|_| copies = true);
             if copies {
@@ -459,8 +486,14 @@ impl<'a> PlacementSearch<'a> {
     /// cheapest of them are evicted one by one, or resident items give up memory, and the search runs
     /// again. If too many remain, or after [`MAX_EVICTIONS`], `offset_search` chooses paths together with offsets.
     /// Every assignment tried fits by load, so its cost is an upper bound once it has offsets. Each attempt
-    /// costs one packing search of at most [`OFFSET_NODES`] nodes.
-    fn assign_offsets(&mut self, budget: &mut Budget<'_>, limits: &Limits) -> Result<Stop> {
+    /// costs one packing search of at most [`OFFSET_NODES`] nodes. `limits` end that search, and
+    /// `refit_limits` the choice of a start for `refit`.
+    fn assign_offsets(
+        &mut self,
+        budget: &mut Budget<'_>,
+        limits: &Limits,
+        refit_limits: &Limits,
+    ) -> Result<Stop> {
         let quick = limits.clone().at_most(OFFSET_NODES);
         let mut method =
             if self.instance.is_large() { OffsetMethod::BestFit } else { OffsetMethod::Search(&quick) };
@@ -493,7 +526,10 @@ impl<'a> PlacementSearch<'a> {
                 break;
             } else if packed.overflowing.is_empty() || ends_evictions {
                 self.state.allow_all();
-                self.refit(&packed.placed, budget);
+                self.refit(&packed, budget, refit_limits);
+                if let Err(stop) = refit_limits.poll() {
+                    end = stop;
+                }
                 break;
             } else if !self.shrink_resident(packed.needed) && !self.evict(&packed.overflowing) {
                 break;
@@ -503,27 +539,87 @@ impl<'a> PlacementSearch<'a> {
         Ok(end)
     }
 
-    /// Starts an offset search from the given offsets, or from offsets by size if that start is cheaper,
-    /// and updates the incumbent.
-    fn refit(&mut self, placed: &[PlacedInterval], budget: &mut Budget<'_>) {
+    /// Improves paths and offsets together, from the given offsets or from offsets by size, whichever start
+    /// is cheaper, and updates the incumbent. If `limits` end the search before it has a start, the items
+    /// above the capacity move to the backing store instead.
+    fn refit(&mut self, packed: &PackedIntervals, budget: &mut Budget<'_>, limits: &Limits) {
         let target_cost = self.load_incumbent.cost.min((self.bound + 1.0) as u64);
         let paths = self.state.assignment.paths.clone();
-        let costs = (&self.free, self.store_costs.as_slice());
-        let given = OffsetSearch::new(&mut self.state, costs, placed, InitialOffsets::Given)
-            .map(|refit| refit.cost());
+        let given = self.with_offsets(&packed.placed, InitialOffsets::Given, limits);
         self.state.adopt(&paths);
-        let mut refit = OffsetSearch::new(&mut self.state, costs, placed, InitialOffsets::BySize)
-            .filter(|refit| given.is_none_or(|given| refit.cost() < given));
-        if refit.is_none() {
-            self.state.adopt(&paths);
-            refit = OffsetSearch::new(&mut self.state, costs, placed, InitialOffsets::Given);
+        let by_size = self.with_offsets(&packed.placed, InitialOffsets::BySize, limits);
+        self.state.adopt(&paths);
+        let starts = [given, by_size].into_iter().flatten();
+        let Some(start) = starts.min_by_key(|start| start.0.cost) else {
+            if !self.instance.is_cancelled() {
+                self.evict_overflowing(packed);
+            }
+            return;
+        };
+        self.improve_offsets(start, target_cost, budget);
+    }
+
+    /// Runs the offset search from a placement and offers its result as the incumbent. A move has the choice
+    /// among many offsets that displace the same saving, and neither the lowest nor the highest is better on
+    /// all networks; so except for medium and large instances, a search that prefers the lowest is followed
+    /// by one that prefers the highest.
+    fn improve_offsets(&mut self, start: Placement, target_cost: u64, budget: &mut Budget<'_>) {
+        let ties = [WindowTie::Lowest, WindowTie::Highest];
+        let ties = if self.instance.is_medium() { &ties[..1] } else { &ties };
+        let (instance, mut best) = (self.instance, start);
+        for &tie in ties {
+            self.state.adopt(&best.0.paths);
+            let costs = (&self.free, self.store_costs.as_slice());
+            let (given, limits) = (InitialOffsets::Given, &instance.limits);
+            let search = OffsetSearch::new(&mut self.state, costs, &best.1, given, limits);
+            let Some(mut search) = search else { break };
+            // The caller polls the limits next and returns the reason to stop.
+            let outcome = search.improve(target_cost, (tie, self.work_divisor), budget);
+            best = search.placement();
+            if outcome.is_err() {
+                break;
+            }
         }
-        let Some(mut refit) = refit else { return };
-        // The caller polls the limits next and returns the reason to stop.
-        let _ = refit.improve(target_cost, budget);
-        let placed = refit.all_placed();
-        if self.incumbent.as_ref().is_none_or(|incumbent| self.state.assignment.cost < incumbent.0.cost) {
-            self.incumbent = Some((self.state.assignment.clone(), placed));
+        self.offer(best);
+    }
+
+    /// Inserts the items above the capacity elsewhere, so that every interval has an offset.
+    fn with_offsets(
+        &mut self,
+        placed: &[PlacedInterval],
+        offsets: InitialOffsets,
+        limits: &Limits,
+    ) -> Option<Placement> {
+        let costs = (&self.free, self.store_costs.as_slice());
+        OffsetSearch::new(&mut self.state, costs, placed, offsets, limits).map(|search| search.placement())
+    }
+
+    /// Moves all items with an interval above the capacity to the backing store, which frees memory only, so
+    /// the other offsets stay valid. Updates the incumbent, unless an item has to be on chip.
+    fn evict_overflowing(&mut self, packed: &PackedIntervals) {
+        let instance = self.instance;
+        let store_paths = PlacementState::all_in_store(instance);
+        let mut is_evicted = vec![false; instance.items.len()];
+        for item in packed.overflowing.iter().map(|placed| placed.item) {
+            let path = &store_paths[instance.points_of(item)];
+            let mut is_bound = false;
+            ResidencyPath { instance, item, path }.intervals(|_| is_bound = true);
+            if is_bound {
+                return;
+            }
+            if !std::mem::replace(&mut is_evicted[item], true) {
+                self.state.remove(item);
+                self.state.restore(item, path);
+            }
+        }
+        let placed = packed.placed.iter().filter(|placed| !is_evicted[placed.item]).copied().collect();
+        self.offer((self.state.assignment.clone(), placed));
+    }
+
+    /// Makes a placement the incumbent if it costs less.
+    fn offer(&mut self, placement: Placement) {
+        if self.incumbent.as_ref().is_none_or(|incumbent| placement.0.cost < incumbent.0.cost) {
+            self.incumbent = Some(placement);
         }
     }
 

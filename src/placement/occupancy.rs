@@ -1,6 +1,7 @@
 //! Occupancy of one pool: placed intervals by step, and searches for holes between them.
 
 use std::cell::Cell;
+use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 
@@ -250,6 +251,13 @@ impl PrefixSums {
     }
 }
 
+/// The offset that a search prefers among those of equal weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WindowTie {
+    Lowest,
+    Highest,
+}
+
 /// An offset and the weight of the intervals that would be displaced there.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EvictionWindow {
@@ -260,7 +268,7 @@ pub(crate) struct EvictionWindow {
 
 impl PoolOccupancy {
     /// The offset for `size` bytes at steps `from..end` that displaces the least weight, with a weight for
-    /// each item, and the lowest of equal ones; none if every offset has infinite weight. The sum of
+    /// each item, and the preferred one of equal ones; none if every offset has infinite weight. The sum of
     /// displaced weights changes only at ends of intervals, so it suffices to try the aligned offsets next
     /// to them.
     ///
@@ -270,6 +278,7 @@ impl PoolOccupancy {
         (size, alignment): (u64, u64),
         (from, end): (u32, u32),
         weight: impl Fn(usize) -> f64,
+        tie: WindowTie,
     ) -> Option<EvictionWindow> {
         let alignment = alignment.max(self.alignment);
         // The displaced weight is a step function of the offset: upwards, it falls where an interval ends and
@@ -293,7 +302,14 @@ impl PoolOccupancy {
             // Intervals that start below the upper end, less those that end at or below the lower one, are
             // those that overlap.
             let weight = starts.below(offset + size) - ends.below(offset + 1);
-            let is_better = |best: EvictionWindow| (weight, offset) < (best.weight, best.offset);
+            let is_preferred = |best: EvictionWindow| match tie {
+                WindowTie::Lowest => offset < best.offset,
+                WindowTie::Highest => offset > best.offset,
+            };
+            let is_better = |best: EvictionWindow| match weight.total_cmp(&best.weight) {
+                Ordering::Equal => is_preferred(best),
+                order => order == Ordering::Less,
+            };
             if weight < f64::INFINITY && best.is_none_or(is_better) {
                 best = Some(EvictionWindow { offset, weight });
             }

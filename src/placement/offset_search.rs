@@ -16,12 +16,12 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::instance::Instance;
-use super::occupancy::PoolOccupancy;
+use super::occupancy::{PoolOccupancy, WindowTie};
 use super::pack::PlacedInterval;
 use super::path::Prices;
 use super::residency::ResidencyInterval;
-use super::state::PlacementState;
-use crate::support::limits::{Budget, Stop};
+use super::state::{PathAssignment, PlacementState};
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::{sort_by_keys, sort_keyed};
 
@@ -32,8 +32,8 @@ const MAX_STEPS: u64 = 100_000_000;
 /// Maximum number of moves, and of successive rounds without gain.
 const MAX_MOVES: usize = 20_000;
 const MAX_IDLE_ROUNDS: usize = 20;
-/// Inner-loop steps in the pool occupancies, one or two seconds; large instances get less.
-const MAX_WORK: u64 = 400_000_000;
+/// Inner-loop steps in the pool occupancies, about half a second; large instances get less.
+const MAX_WORK: u64 = 150_000_000;
 const LARGE_WORK: u64 = 100_000_000;
 /// Work charged for each item examined, besides the steps in the occupancies.
 const ITEM_WORK: usize = 512;
@@ -55,6 +55,8 @@ pub(super) struct OffsetSearch<'s, 'a> {
     charged: u64,
     /// Work after which the search ends.
     max_work: u64,
+    /// The offset that a move prefers among those that displace the same saving.
+    tie: WindowTie,
 }
 
 /// Path and offsets of a removed item, for undo.
@@ -76,13 +78,16 @@ pub(super) enum InitialOffsets {
 impl<'s, 'a> OffsetSearch<'s, 'a> {
     /// Starts from the paths of a state and from offsets. Items with an interval above the capacity are
     /// inserted elsewhere. Returns none if an item without an alternative has no hole, if the intervals
-    /// have too many steps, or if the call is cancelled.
+    /// have too many steps, or if `limits` end the call; the state then has a path for every item.
     pub(super) fn new(
         state: &'s mut PlacementState<'a>,
         (free, store_costs): (&'s Prices, &'s [u64]),
         intervals: &[PlacedInterval],
         start: InitialOffsets,
+        limits: &Limits,
     ) -> Option<Self> {
+        // An interrupted call may not have adopted all paths.
+        limits.poll().ok()?;
         let instance = state.instance;
         let length = |placed: &PlacedInterval| u64::from(placed.interval.end - placed.interval.from);
         if intervals.iter().map(length).sum::<u64>() > MAX_STEPS {
@@ -92,8 +97,9 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
             |spec: &super::PoolSpec| PoolOccupancy::new(instance.steps, spec.bytes, spec.alignment);
         let occupancy = instance.pools[..instance.store()].iter().map(new_occupancy).collect();
         let placed = vec![SmallVec::new(); instance.items.len()];
+        let (charged, max_work, tie) = (0, u64::MAX, WindowTie::Lowest);
         let mut refit =
-            Self { instance, state, free, store_costs, occupancy, placed, charged: 0, max_work: u64::MAX };
+            Self { instance, state, free, store_costs, occupancy, placed, charged, max_work, tie };
         let mut intervals = intervals.to_vec();
         let size = |placed: &PlacedInterval| instance.items[placed.item].size;
         if matches!(start, InitialOffsets::BySize) {
@@ -101,9 +107,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         }
         let mut is_out = vec![false; instance.items.len()];
         for placed in intervals {
-            if instance.is_cancelled() {
-                return None;
-            }
+            limits.poll().ok()?;
             let bytes = instance.pools[placed.interval.pool].bytes;
             let offset = match start {
                 InitialOffsets::Given => (placed.offset + size(&placed) <= bytes).then_some(placed.offset),
@@ -118,10 +122,8 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         let out: Vec<RemovedItem> = out.into_iter().map(|item| refit.remove(item)).collect();
         let mut has_space = true;
         for removed in out {
-            if instance.is_cancelled() {
-                return None;
-            }
-            if !refit.insert(removed.item) {
+            let goes_on = limits.poll().is_ok();
+            if !goes_on || !refit.insert(removed.item) {
                 // Every item needs a path even so: the caller uses the state further.
                 refit.state.restore(removed.item, &removed.path);
                 has_space = false;
@@ -143,12 +145,16 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         budget.work(ITEM_WORK + steps)
     }
 
-    pub(super) fn cost(&self) -> u64 {
+    fn cost(&self) -> u64 {
         self.state.assignment.cost
     }
 
-    /// All intervals with their offsets.
-    pub(super) fn all_placed(&self) -> Vec<PlacedInterval> {
+    /// The current paths, and all intervals with their offsets.
+    pub(super) fn placement(&self) -> (PathAssignment, Vec<PlacedInterval>) {
+        (self.state.assignment.clone(), self.all_placed())
+    }
+
+    fn all_placed(&self) -> Vec<PlacedInterval> {
         let interval = |&(pool, number): &(u8, u32)| self.occupancy[pool as usize].interval(number);
         self.placed.iter().flatten().map(interval).collect()
     }
@@ -233,11 +239,19 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
     ///
     /// # Errors
     /// The reason to stop; all intervals have offsets then.
-    pub(super) fn improve(&mut self, sufficient: u64, budget: &mut Budget<'_>) -> Result<(), Stop> {
+    pub(super) fn improve(
+        &mut self,
+        sufficient: u64,
+        (tie, work_divisor): (WindowTie, u32),
+        budget: &mut Budget<'_>,
+    ) -> Result<(), Stop> {
+        self.tie = tie;
         let random = &mut Random::new(1);
         let (mut moves, mut idle) = (0, 0);
-        self.max_work = self.work() + if self.instance.is_large() { LARGE_WORK } else { MAX_WORK };
-        while moves < MAX_MOVES && idle < MAX_IDLE_ROUNDS && self.work() < self.max_work {
+        let max_work = if self.instance.is_large() { LARGE_WORK } else { MAX_WORK };
+        self.max_work = self.work() + max_work / u64::from(work_divisor);
+        let max_moves = MAX_MOVES / work_divisor as usize;
+        while moves < max_moves && idle < MAX_IDLE_ROUNDS && self.work() < self.max_work {
             let mut targets: Vec<usize> =
                 (0..self.instance.items.len()).filter(|&item| self.is_improvable(item)).collect();
             if targets.is_empty() || self.cost() <= sufficient {
@@ -364,7 +378,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         // twice, so the list of displaced items is made unique.
         path.intervals(|interval| {
             let (pool, range) = (&self.occupancy[interval.pool], (interval.from, interval.end));
-            let window = pool.cheapest_window((data.size, data.alignment), range, weigh);
+            let window = pool.cheapest_window((data.size, data.alignment), range, weigh, self.tie);
             weight += window.map_or(IMMOVABLE, |window| window.weight);
             if let Some(window) = window {
                 intervals.push(PlacedInterval { item: target, interval, offset: window.offset });

@@ -15,11 +15,11 @@ const DESCENT_WORK: usize = 1_000_000;
 
 impl PlacementState<'_> {
     /// Builds a new assignment: inserts the items in this order, each with its cheapest path at these
-    /// prices. After a cancellation the remaining items stay in the backing store.
+    /// prices. After a cancellation or the deadline the remaining items stay in the backing store.
     pub(crate) fn rebuild(&mut self, order: &[usize], prices: &Prices) {
         self.adopt(&Self::all_in_store(self.instance));
-        for &item in order {
-            if self.instance.is_cancelled() {
+        for (number, &item) in order.iter().enumerate() {
+            if self.instance.is_stopped_at(number) {
                 break;
             }
             self.replace(item, prices);

@@ -19,6 +19,10 @@ use crate::support::sorting::unique;
 /// [`Effort::Quick`], and both try one choice of aliases for each.
 const MOST_AT_DEFAULT_EFFORT: usize = 50_000;
 
+/// Above this number of tensors and scratch buffers, a plan with quick packing tries one choice of
+/// aliases, and only the plans with full packing try all of them.
+const MOST_WITH_ALL_CHOICES: usize = 20_000;
+
 /// How rigid groups of tensors are packed.
 #[derive(Clone, Copy)]
 pub(super) enum Packing {
@@ -71,6 +75,13 @@ impl<'a> Evaluation<'a> {
         self.planner.effort != Effort::Thorough && self.len() > MOST_AT_DEFAULT_EFFORT
     }
 
+    /// Returns true if a plan with full packing follows, so that one choice of aliases is enough to
+    /// compare orders of a graph of this size.
+    fn is_draft(&self, effort: PackingEffort) -> bool {
+        let is_followed = self.planner.packing_effort() != effort && self.planner.effort != Effort::Thorough;
+        is_followed && self.len() > MOST_WITH_ALL_CHOICES
+    }
+
     /// Lower bound on the arena that follows from a load in bytes.
     pub(super) fn bound_of(&self, load: u64) -> u64 {
         bound_of_load(&self.problem, load)
@@ -88,8 +99,11 @@ impl<'a> Evaluation<'a> {
             OrderPlanner::new(self.planner, self.scheduler, self.order, &self.liveness, self.over_orders)?;
         let (aliases, effort) = match packing {
             Packing::FirstFrames => (Aliases::Fewest, None),
+            Packing::Frames if self.is_large() => (Aliases::Most, None),
             Packing::Frames => (Aliases::All, None),
-            Packing::Shapes(effort) if self.is_large() => (Aliases::Most, Some(effort)),
+            Packing::Shapes(effort) if self.is_large() || self.is_draft(effort) => {
+                (Aliases::Most, Some(effort))
+            }
             Packing::Shapes(effort) => (Aliases::All, Some(effort)),
         };
         common.plan(strategy, aliases, effort, limits)

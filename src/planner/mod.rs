@@ -187,7 +187,7 @@ impl Planner {
     ///
     /// The first plan is first fit by start in program order; neither a node limit nor a deadline
     /// ends it. Up to 5000 tensors and scratch buffers, the plan is at most as large as that of greedy
-    /// by size in program order, at any limit.
+    /// by size in program order and at the same level of sharing, at any limit.
     ///
     /// Bodies of operators are planned first, each by itself, by the same rules ([`Plan::bodies`]);
     /// the plan is minimal for these plans of the bodies.
@@ -394,6 +394,13 @@ impl Planner {
     /// not run if one of these is optimal.
     fn is_search(&self) -> bool {
         matches!(self.strategy.name(), "auto" | "exact")
+    }
+
+    /// True for greedy strategies. They pack rigid groups by their bounding boxes only, which a limited call
+    /// can afford as well: so its plan is never larger than that of greedy by size.
+    fn is_greedy(&self) -> bool {
+        let name = self.strategy.name();
+        name.starts_with("greedy-by-") || matches!(name, "naive" | "first-fit" | "best-fit")
     }
 
     /// Effort of packing rigid groups by their shapes instead of their bounding boxes.

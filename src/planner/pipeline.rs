@@ -281,7 +281,8 @@ impl<'a> Pipeline<'a> {
 
     /// Chooses aliases and offsets for an order.
     fn candidate(&mut self, order: &[OperatorId], effort: PackingEffort) -> Result<()> {
-        self.packed_candidate(order, Packing::Shapes(effort))
+        let is_greedy = self.planner.is_greedy();
+        self.packed_candidate(order, if is_greedy { Packing::Frames } else { Packing::Shapes(effort) })
     }
 
     fn packed_candidate(&mut self, order: &[OperatorId], packing: Packing) -> Result<()> {

@@ -3,6 +3,7 @@
 use bitvec::vec::BitVec;
 
 use super::network::Network;
+use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::unique;
 
 /// The executed set and its live bytes. The state depends on the set alone, not on the order in which
@@ -199,16 +200,27 @@ pub(super) fn step_bytes(network: &Network, order: &[u32]) -> Vec<u64> {
     bytes
 }
 
-/// The peak of an order: the maximum of the bytes live at a step.
+/// The peak of an order: the maximum of the bytes live at a step. For callers whose orders are short.
 pub(super) fn peak(network: &Network, order: &[u32]) -> u64 {
+    peak_within(network, order, &mut Budget::new(&Limits::new(), u64::MAX)).expect("nothing stops it")
+}
+
+/// [`peak`] for orders of any length.
+///
+/// # Errors
+/// The reason to stop.
+pub(super) fn peak_within(network: &Network, order: &[u32], budget: &mut Budget<'_>) -> Result<u64, Stop> {
+    /// Steps of inner loops for an operator with its tensors.
+    const WORK_PER_OPERATOR: usize = 64;
     let mut state = ExecutionState::new(network);
     // Inputs are live even if the graph has no operators.
     let padding = network.paddings.base.max(network.paddings.first);
     let mut peak = if order.is_empty() { network.base + network.first - padding } else { 0 };
     for &operator in order {
         debug_assert!(state.is_ready(operator), "operator {operator} cannot run yet");
+        budget.work(WORK_PER_OPERATOR)?;
         peak = peak.max(state.step(operator).bytes);
         state.toggle(operator, |_| {});
     }
-    peak
+    Ok(peak)
 }

@@ -33,7 +33,7 @@ mod twins;
 pub(crate) use alternative_orders::AlternativeOrders;
 use beam::beam;
 use cuts::{CutGoal, cut_bound};
-use execution_state::peak;
+use execution_state::{peak, peak_within};
 use greedy::GreedyRule;
 use network::Network;
 use reduce::ReducedNetwork;
@@ -158,6 +158,10 @@ const MAX_SEARCHED: u32 = 20_000;
 /// unless the caller asks for the optimum.
 const MAX_IN_SEVERAL_BEAMS: u32 = 5_000;
 
+/// Above this number of operators, the exact search of a subproblem gets a quarter of its nodes, unless the
+/// caller asks for the optimum: an expansion takes longer, and few of these searches finish.
+const MAX_AT_FULL_EFFORT: u32 = 2_000;
+
 /// Units of work that count as one more node.
 const WORK_OF_A_NODE: u64 = 1024;
 
@@ -236,24 +240,23 @@ impl<'a> Scheduler<'a> {
                 let is_large = network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
                 if is_large {
                     // The search for orders dominates the cost; take the orders that are found already.
-                    plain.adopt(&parts);
+                    plain.adopt(&parts, &mut Budget::new(&self.limits, u64::MAX))?;
                 }
                 let effort = ScheduleEffort { bounds_only: is_large, ..effort };
                 stop = stop.max(plain.improve(effort, &mut budget).err().unwrap_or(Stop::Finished));
             }
             bound = bound.max(plain.bound());
         }
-        self.check_cancelled_if_large(network)?;
         let order: Vec<u32> = parts
             .list
             .iter()
             .flat_map(|part| part.order.iter().map(|&operator| part.from + operator))
             .collect();
         let file: Vec<u32> = (0..network.operator_count()).collect();
-        let peak = peak(network, &order);
-        self.check_cancelled_if_large(network)?;
-        let program_peak = execution_state::peak(network, &file);
-        self.check_cancelled_if_large(network)?;
+        let limits = self.limits_if_large(network);
+        let mut polls = Budget::new(&limits, u64::MAX);
+        let peak = peak_within(network, &order, &mut polls)?;
+        let program_peak = peak_within(network, &file, &mut polls)?;
         debug_assert!(peak <= program_peak);
         Ok(Schedule {
             order: order.into_iter().map(|operator| self.graph.program_order()[operator as usize]).collect(),
@@ -266,16 +269,20 @@ impl<'a> Scheduler<'a> {
         })
     }
 
-    /// Stops a cancelled call: computing the peak of a large network would delay it too much.
-    fn check_cancelled_if_large(&self, network: &Network) -> Result<()> {
-        if network.operator_count() > MAX_IN_SEVERAL_BEAMS { self.limits.check_cancelled() } else { Ok(()) }
+    /// Limits on computing the peak of an order. For a large network this would delay the return of a
+    /// cancelled call; for a small one, a cancelled call returns its order with the peak.
+    fn limits_if_large(&self, network: &Network) -> Limits {
+        let is_large = network.operator_count() > MAX_IN_SEVERAL_BEAMS;
+        if is_large { self.limits.clone() } else { Limits::new() }
     }
 
     /// Computes the peak of an order, as in [`Schedule::peak`]: a lower bound on the arena for this
     /// order under any choice of aliases. Linear in the graph.
     pub(crate) fn load(&self, order: &[OperatorId]) -> Result<u64> {
         let number = self.graph.positions_in(self.graph.program_order());
-        Ok(peak(self.network()?, &order.iter().map(|id| number[id.index()]).collect::<Vec<u32>>()))
+        let order: Vec<u32> = order.iter().map(|id| number[id.index()]).collect();
+        let network = self.network()?;
+        peak_within(network, &order, &mut Budget::new(&self.limits_if_large(network), u64::MAX))
     }
 
     /// Computes the largest step of a single operator: a lower bound on the peak of every order that
@@ -313,7 +320,7 @@ impl Subproblems {
             let network = builder.subproblem(from, to, limits)?;
             limits.check_cancelled()?;
             let order: Vec<u32> = (0..to - from).collect();
-            let peak = peak(&network, &order);
+            let peak = peak_within(&network, &order, &mut Budget::new(limits, u64::MAX))?;
             // A single operator has a single order.
             let bound = if order.len() < 2 { peak } else { largest_step(&network).min(peak) };
             Ok(ScheduleSubproblem { from, network, order, peak, bound })
@@ -322,12 +329,16 @@ impl Subproblems {
     }
 
     /// Takes over the orders of the same subproblems in a network with other sizes.
-    fn adopt(&mut self, other: &Self) {
+    ///
+    /// # Errors
+    /// The reason to stop.
+    fn adopt(&mut self, other: &Self, budget: &mut Budget<'_>) -> Result<()> {
         for (target, source) in self.list.iter_mut().zip(&other.list) {
             if (target.from, target.order.len()) == (source.from, source.order.len()) {
-                target.offer(source.order.clone());
+                target.offer(peak_within(&target.network, &source.order, budget)?, source.order.clone());
             }
         }
+        Ok(())
     }
 
     /// The lower bound for the whole network: the maximum over subproblems, since the peak of an order
@@ -374,7 +385,7 @@ impl ScheduleSubproblem {
         // 1. Cheap incumbents. If one of them meets the bound, no search is needed.
         for greedy in GreedyRule::ALL {
             let order = greedy.order(&self.network, budget)?;
-            self.offer(order);
+            self.offer(peak_within(&self.network, &order, budget)?, order);
             if self.peak <= enough {
                 return Ok(());
             }
@@ -387,8 +398,9 @@ impl ScheduleSubproblem {
         }
         let mut stop = Stop::Finished;
         let is_large = reduced.network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
-        let (beams, nodes) =
-            if is_large { (1, effort.nodes / 4) } else { (effort.widths.len(), effort.nodes) };
+        let has_all_nodes = reduced.network.operator_count() <= MAX_AT_FULL_EFFORT || effort.wants_optimum();
+        let nodes = if has_all_nodes { effort.nodes } else { effort.nodes / 4 };
+        let beams = if is_large { 1 } else { effort.widths.len() };
         // 3. Searches: the narrow beam, then the exact search with its incumbent, then wider beams if the
         // exact search has run out of nodes.
         for (turn, &width) in effort.widths[..beams].iter().enumerate() {
@@ -402,7 +414,10 @@ impl ScheduleSubproblem {
                 beam(&reduced.network, width, self.peak, 0, budget)
             };
             match found {
-                Ok(Some((_, order))) => self.offer(reduced.expand(&order)),
+                Ok(Some((_, order))) => {
+                    let order = reduced.expand(&order);
+                    self.offer(peak(&self.network, &order), order);
+                }
                 Ok(None) => {}
                 Err(Stop::Nodes) if is_large => stop = Stop::Nodes,
                 Err(stop) => return Err(stop),
@@ -421,7 +436,8 @@ impl ScheduleSubproblem {
                     self.bound = self.bound.max(searched.bound.min(self.peak));
                 }
                 if let Some((_, order)) = searched.found {
-                    self.offer(reduced.expand(&order));
+                    let order = reduced.expand(&order);
+                    self.offer(peak(&self.network, &order), order);
                 }
                 if searched.stop == Stop::Finished {
                     return Ok(());
@@ -453,8 +469,7 @@ impl ScheduleSubproblem {
     }
 
     /// Replaces the incumbent if the peak is lower.
-    fn offer(&mut self, order: Vec<u32>) {
-        let peak = peak(&self.network, &order);
+    fn offer(&mut self, peak: u64, order: Vec<u32>) {
         if peak < self.peak {
             (self.peak, self.order) = (peak, order);
         }

@@ -119,6 +119,17 @@ impl Limits {
         if is_cancelled { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
+    /// Polls the cancellation token and the clock, for loops without a [`Budget`].
+    ///
+    /// # Errors
+    /// [`Stop::Cancelled`] or [`Stop::Deadline`].
+    #[inline]
+    pub(crate) fn poll(&self) -> Result<(), Stop> {
+        self.check_cancelled()?;
+        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if is_late { Err(Stop::Deadline) } else { Ok(()) }
+    }
+
     /// Returns a function that polls the cancellation token, for code without access to limits.
     pub(crate) fn cancellation(&self) -> impl Fn() -> bool + 'static {
         let token = self.cancel.clone();
@@ -347,6 +358,14 @@ impl<'a> Budget<'a> {
     #[inline]
     pub(crate) fn work(&mut self, steps: usize) -> Result<(), Stop> {
         self.spend_on(0, steps as u64)
+    }
+
+    /// Polls the limits now, before a stage begins.
+    ///
+    /// # Errors
+    /// The reason to stop, if a limit was reached.
+    pub(crate) fn check(&mut self) -> Result<(), Stop> {
+        self.poll()
     }
 
     /// Spends steps as nodes, [`STEPS_OF_A_NODE`] steps each, so that the node limit bounds the

@@ -1,6 +1,7 @@
 //! Graphs, operator orders, sharing, placement and whole plans, against brute force and on real networks.
 
 mod graph;
+mod limits;
 #[cfg(all(feature = "onnx-shapes", feature = "tflite"))]
 mod orders;
 mod placement;

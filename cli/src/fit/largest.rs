@@ -188,7 +188,8 @@ impl ValueSearch<'_> {
             }
             Err(error) => return Err(self.explained(error, &options)),
         };
-        let (planner, align) = (self.arguments.planner(self.bar), self.arguments.reading.align);
+        let planner = self.arguments.planner(self.arguments.searching.limits(self.bar));
+        let align = self.arguments.reading.align;
         let fit = match NetworkFit::of(&graph, &planner, self.pools, align) {
             Ok(fit) => fit,
             Err(failure) if failure.downcast_ref().is_some_and(overflows) => return Ok(too_large),

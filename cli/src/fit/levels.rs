@@ -80,7 +80,7 @@ impl Row {
         families: &Families,
         bar: &ProgressBar,
     ) -> Result<Self, Failure> {
-        let planned = arguments.target.plan(file, arguments.planner(bar), bar)?;
+        let planned = arguments.target.plan(file, arguments.planner(arguments.searching.limits(bar)), bar)?;
         let (mut arenas, mut bound) = of_graph(&planned.graph, arguments, bar)?;
         let extra_bytes = planned.head_bytes.saturating_sub(planned.plan.arena_bytes);
         for bytes in arenas.iter_mut().chain([&mut bound]) {

@@ -16,9 +16,8 @@ mod weights;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use indicatif::ProgressBar;
 use plimsoll::report::text::short_bytes;
-use plimsoll::{Planner, ScheduleMode, Tensor, TensorKind};
+use plimsoll::{Limits, Planner, ScheduleMode, Tensor, TensorKind};
 
 use crate::arguments::FitArguments;
 use crate::outcome::{Failure, Outcome};
@@ -53,10 +52,10 @@ fn kind_of(tensor: &Tensor) -> &'static str {
 }
 
 impl FitArguments {
-    /// Planner with the order, sharing, target and limits of the options.
-    fn planner(&self, bar: &ProgressBar) -> Planner {
+    /// Planner with the order, sharing and target of the options, and with these limits.
+    fn planner(&self, limits: Limits) -> Planner {
         let planner = self.reading.planner().order(self.order).share(self.share);
-        self.target.planner(planner).effort(self.searching.effort).limits(self.searching.limits(bar))
+        self.target.planner(planner).effort(self.searching.effort).limits(limits)
     }
 
     /// Operator order of the tables' last levels. It is never the program order, because tables show

@@ -68,8 +68,8 @@ fn report(
     let (bar, align) = (&batch.bar, arguments.reading.align);
     let failed = |failure: Failure| error_at(file, &failure);
     if arguments.target.is_given() {
-        let model = arguments.target.plan(file, arguments.planner(bar), bar)?;
-        let planner = arguments.planner(bar);
+        let planner = arguments.planner(arguments.searching.limits(bar));
+        let model = arguments.target.plan(file, planner.clone(), bar)?;
         let fit = NetworkFit::in_one_arena(model.head_bytes, &model.graph, &planner, pools);
         return Ok(NetworkReport { fit: fit.map_err(failed)?, help: None, scratch_operators: Vec::new() });
     }
@@ -80,8 +80,10 @@ fn report(
     };
     report_notes(file, &imported.notes, bar);
     let graph = &imported.graph;
-    let fit = NetworkFit::of(graph, &arguments.planner(bar), pools, align).map_err(failed)?;
-    let help = is_single.then(|| Help::of(graph, &fit, arguments, pools, bar));
+    let deadline = arguments.searching.deadline();
+    let planner = arguments.planner(arguments.searching.limits_until(deadline, bar));
+    let fit = NetworkFit::of(graph, &planner, pools, align).map_err(failed)?;
+    let help = is_single.then(|| Help::of(graph, &fit, arguments, pools, (deadline, bar)));
     let help = help.transpose().map_err(failed)?.flatten();
     Ok(NetworkReport { fit, help, scratch_operators: input.scratch_operators })
 }

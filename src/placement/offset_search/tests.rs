@@ -90,7 +90,9 @@ fn exchange(seed: u64, max_work: impl Fn(&mut Random) -> u64) -> (usize, usize) 
     let store_costs = state.assignment.costs.clone();
     state.rebuild(&by_priority(&instance.priority(&store_costs)), &free);
     let (packed, ..) = pack(&instance, &state.assignment, OffsetMethod::BestFit).expect("not cancelled");
-    let refit = OffsetSearch::new(&mut state, (&free, &store_costs), &packed.placed, InitialOffsets::BySize);
+    let limits = Limits::new();
+    let refit =
+        OffsetSearch::new(&mut state, (&free, &store_costs), &packed.placed, InitialOffsets::BySize, &limits);
     let mut refit = refit.expect("all can be in the backing store");
     check(&refit);
     let (mut lower, mut short) = (0, 0);

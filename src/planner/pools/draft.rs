@@ -94,7 +94,8 @@ impl<'a> Drafts<'a> {
     }
 
     /// The draft of an order under the sharing policy of the lowest estimated cost. For large graphs,
-    /// only the policies with the most and the fewest aliases are tried.
+    /// only the policies with the most and the fewest aliases are tried; after the deadline, the first
+    /// one only.
     ///
     /// # Errors
     /// As [`draft`](Self::draft).
@@ -107,6 +108,7 @@ impl<'a> Drafts<'a> {
         let skipped = if best.draft.items.instance.is_large() { others.len() - 1 } else { 0 };
         for &wish in &others[skipped..] {
             if best.estimate.cost > best.estimate.unavoidable_cost
+                && self.planner.limits.poll().is_ok()
                 && let Ok(other) = self.estimated(order, wish)
                 && other.estimate.cost < best.estimate.cost
             {

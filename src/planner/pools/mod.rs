@@ -9,10 +9,10 @@ use super::pipeline::MOST_AT_ANY_LIMIT;
 use super::{Planner, bodies};
 use crate::error::{Error, Misfit, Result, Subject};
 use crate::graph::{Content, Graph, Occupant, Operator, Pools};
-use crate::placement::{PlacementResult, ResidencyInterval, first_overfull_pool, solve};
-use crate::plan::{PoolPlan, Residency, Transfer, Use, key};
+use crate::placement::{PlacementEffort, PlacementResult, ResidencyInterval, first_overfull_pool, solve};
+use crate::plan::{Plan, PoolPlan, Residency, Transfer, Use, key};
 use crate::problem::{Buffer, LiveRange, Problem};
-use crate::schedule::ScheduleMode;
+use crate::schedule::{Schedule, ScheduleMode};
 use crate::support::ids::{OperatorId, PoolId};
 use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::{sort_by_keys, with_key};
@@ -64,7 +64,11 @@ impl Planner {
         if graph.has_bodies() {
             return bodies::place(self, graph, |planner, flat| planner.place(flat, pools));
         }
-        self.place_from(graph, &self.planned_order(graph)?, pools)
+        // The order gets at most half of a node limit, the placement all that is left.
+        let halved = Self { limits: self.limits.clone().share(2), ..self.clone() };
+        let (order, nodes) = halved.planned_order(graph)?;
+        let rest = Self { limits: self.limits.clone().less(nodes), ..self.clone() };
+        rest.place_from(graph, &order, pools)
     }
 
     /// Plans a graph for several memories, starting from the given order, for callers that have
@@ -92,15 +96,17 @@ impl Planner {
         Ok(PoolPlan { nodes: budget.nodes() + plan.nodes, ..plan })
     }
 
-    /// The order of the smallest arena; for large graphs, the order of the lowest peak.
-    fn planned_order(&self, graph: &Graph) -> Result<Vec<OperatorId>> {
+    /// The order of the smallest arena; for large graphs, the order of the lowest peak. Returns it with the
+    /// nodes spent.
+    fn planned_order(&self, graph: &Graph) -> Result<(Vec<OperatorId>, u64)> {
         let operands = |one: &Operator| one.inputs().len() + one.outputs().len();
         if graph.operators().iter().map(operands).sum::<usize>() > MOST_PLANNED {
-            return Ok(self.schedule(graph)?.order);
+            let Schedule { order, nodes, .. } = self.schedule(graph)?;
+            return Ok((order, nodes));
         }
-        let order = self.plan(graph)?.order;
+        let Plan { order, nodes, .. } = self.plan(graph)?;
         self.limits.check_cancelled()?;
-        Ok(order)
+        Ok((order, nodes))
     }
 
     /// The cheapest plan of several drafts: each gets a few nodes, the best one then the rest.
@@ -111,18 +117,22 @@ impl Planner {
         all: &[EstimatedDraft],
         limits: &Limits,
     ) -> Result<PoolPlan> {
-        let place = |one: &EstimatedDraft, below: u64, limits: &Limits| {
-            self.place_draft(graph, pools, &one.draft, below, limits)
+        let place = |one: &EstimatedDraft, search: (u64, PlacementEffort), limits: &Limits| {
+            self.place_draft(graph, pools, &one.draft, search, limits)
         };
         if let [only] = all {
-            return place(only, u64::MAX, limits);
+            return place(only, (u64::MAX, PlacementEffort::Full), limits);
         }
         let mut nodes = 0;
         let mut best: Option<(PoolPlan, &EstimatedDraft)> = None;
         let mut failed = None;
         for one in all {
+            if best.is_some() && limits.poll().is_err() {
+                break;
+            }
             let below = best.as_ref().map_or(u64::MAX, |best| best.0.cost);
-            match place(one, below, &limits.clone().less(nodes).at_most(SOME)) {
+            let some = limits.clone().less(nodes).at_most(SOME);
+            match place(one, (below, PlacementEffort::Comparison), &some) {
                 Ok(plan) => {
                     nodes += plan.nodes;
                     if plan.cost < below {
@@ -137,8 +147,10 @@ impl Planner {
             }
         }
         let Some((mut plan, one)) = best else { return Err(failed.expect("there is a plan or an error")) };
-        if plan.stop == Stop::Nodes {
-            match place(one, u64::MAX, &limits.clone().less(nodes)) {
+        plan.stop = plan.stop.max(limits.poll().err().unwrap_or(Stop::Finished));
+        let is_open = plan.cost > plan.lower_bound && one.draft.items.instance.is_medium();
+        if plan.stop == Stop::Nodes || (plan.stop == Stop::Finished && is_open) {
+            match place(one, (u64::MAX, PlacementEffort::Full), &limits.clone().less(nodes)) {
                 Ok(full) => {
                     nodes += full.nodes;
                     let bound = plan.lower_bound.max(full.lower_bound);
@@ -162,19 +174,20 @@ impl Planner {
         }
         let drafts = Drafts::new(self, graph, pools)?;
         let start = drafts.best_shared(order)?;
-        self.place_draft(graph, pools, &start.draft, u64::MAX, &self.limits)
+        let search = (u64::MAX, PlacementEffort::Full);
+        self.place_draft(graph, pools, &start.draft, search, &self.limits)
     }
 
-    /// The best plan of a draft, or any plan if none costs less than `below`.
+    /// The best plan of a draft at an effort, or any plan if none costs less than a cutoff.
     fn place_draft(
         &self,
         graph: &Graph,
         pools: &Pools,
         draft: &Draft,
-        below: u64,
+        search: (u64, PlacementEffort),
         limits: &Limits,
     ) -> Result<PoolPlan> {
-        let plan = Task { planner: self, graph, pools, draft, below, limits }.place()?;
+        let plan = Task { planner: self, graph, pools, draft, search, limits }.place()?;
         let is_large = graph.operators().len() > MOST_AT_ANY_LIMIT;
         let verified = if is_large {
             verify_pools_until(limits.cancellation(), graph, &plan).ok_or(Error::Cancelled)?
@@ -191,14 +204,15 @@ struct Task<'a> {
     graph: &'a Graph,
     pools: &'a Pools,
     draft: &'a Draft,
-    below: u64,
+    /// Cost at which the search ends, and its effort.
+    search: (u64, PlacementEffort),
     limits: &'a Limits,
 }
 
 impl Task<'_> {
     fn place(&self) -> Result<PoolPlan> {
         let items = &self.draft.items;
-        let placement = solve(&items.instance, self.below, self.limits)?;
+        let placement = solve(&items.instance, self.search, self.limits)?;
         let Some(placement) = placement else {
             self.limits.check_cancelled()?;
             return Err(Error::DoesNotFit(self.too_much()));

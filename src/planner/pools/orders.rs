@@ -35,7 +35,7 @@ pub(super) fn better(
     planned: &EstimatedDraft,
     budget: &mut Budget<'_>,
 ) -> Result<Vec<EstimatedDraft>> {
-    if planned.estimate.cost <= planned.estimate.unavoidable_cost {
+    if planned.estimate.cost <= planned.estimate.unavoidable_cost || budget.check().is_err() {
         return Ok(Vec::new());
     }
     let is_cheaper = |one: &EstimatedDraft| one.estimate.cost < planned.estimate.cost;
@@ -46,7 +46,7 @@ pub(super) fn better(
     }
     let start = of_file.as_ref().unwrap_or(planned);
     let instance = &start.draft.items.instance;
-    if instance.is_large() {
+    if instance.is_large() || budget.check().is_err() {
         return Ok(of_file.into_iter().collect());
     }
     let moves = OrderMoves::new(drafts.graph);
@@ -56,7 +56,10 @@ pub(super) fn better(
     let _ = search.run();
     let OrderImprovement { grouped, incumbent, .. } = search;
     let mut all: Vec<EstimatedDraft> = incumbent.into_iter().filter(is_cheaper).collect();
-    if !grouped.is_empty() && all.iter().chain([planned]).all(|one| one.draft.order != grouped) {
+    if !grouped.is_empty()
+        && budget.check().is_ok()
+        && all.iter().chain([planned]).all(|one| one.draft.order != grouped)
+    {
         all.extend(Some(drafts.estimated(&grouped, planned.wish)?).filter(is_cheaper));
     }
     if all.is_empty() {

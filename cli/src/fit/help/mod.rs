@@ -5,6 +5,8 @@ mod rewrite;
 mod text;
 mod trials;
 
+use std::time::Instant;
+
 use indicatif::ProgressBar;
 use plimsoll::{Graph, Pools};
 use serde::Serialize;
@@ -35,7 +37,7 @@ pub struct Help {
     /// The most useful remedies first: those with which the network fits, by ascending effort; then the
     /// others, by ascending arena size.
     pub remedies: Vec<Remedy>,
-    /// True if the network is so large that only the first remedies were tried.
+    /// True if only the first remedies were tried, because the network is large or the time limit is met.
     pub is_cut_short: bool,
     pub capacity: Capacity,
     /// True if there are several on-chip memories, so that the report must name this one.
@@ -92,7 +94,7 @@ impl Help {
         fit: &NetworkFit,
         arguments: &FitArguments,
         pools: &Pools,
-        bar: &ProgressBar,
+        search: (Option<Instant>, &ProgressBar),
     ) -> Result<Option<Self>, Failure> {
         let with_weights = arguments.weights && pools.list().len() == 2;
         if fit.all_fits || (fit.activations_fit && !with_weights) {
@@ -108,7 +110,7 @@ impl Help {
             return Ok(None);
         };
         let peak = Peak::of(graph, &fit.plan);
-        let trials = Trials::new(graph, &fit.plan, arguments, bar, (room.bytes, weights));
+        let trials = Trials::new(graph, &fit.plan, arguments, search, (room.bytes, weights));
         let remedies = trials.remedies(peak.as_ref())?;
         Ok(Some(Self {
             pool: pool.to_owned(),

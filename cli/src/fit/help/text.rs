@@ -43,7 +43,7 @@ pub fn add_help(lines: &mut ReportLines, help: &Help) {
         lines.add("", &format!("and {} more, which save less or cost more", rest.len()));
     }
     if help.is_cut_short {
-        lines.add("", "some remedies were not tried because the network is large");
+        lines.add("", "some remedies were not tried because the network is large or the time limit is met");
     }
     lines.add("more memory", &format!("{}{}", capacity_text(&help.capacity), help.pool_text()));
 }

@@ -1,6 +1,7 @@
 //! Trials of remedies: each plans the network with other options, or a changed network.
 
 use std::cell::Cell;
+use std::time::Instant;
 
 use indicatif::ProgressBar;
 use plimsoll::{
@@ -48,8 +49,12 @@ pub struct Trials<'a> {
     pub room: u64,
     /// Bytes of weights that must fit together with the arena.
     pub weights: u64,
+    /// Time limit of the network: its plan, its placement and all trials.
+    deadline: Option<Instant>,
     /// Work done, as [`MAX_WORK`] counts it.
     work: Cell<usize>,
+    /// True once a trial was left out.
+    is_cut_short: Cell<bool>,
 }
 
 impl<'a> Trials<'a> {
@@ -57,15 +62,16 @@ impl<'a> Trials<'a> {
         graph: &'a Graph,
         plan: &'a Plan,
         arguments: &'a FitArguments,
-        bar: &'a ProgressBar,
+        (deadline, bar): (Option<Instant>, &'a ProgressBar),
         (room, weights): (u64, u64),
     ) -> Self {
-        Self { graph, plan, arguments, bar, room, weights, work: Cell::new(0) }
+        let (work, is_cut_short) = (Cell::new(0), Cell::new(false));
+        Self { graph, plan, arguments, bar, room, weights, deadline, work, is_cut_short }
     }
 
-    /// Returns true if some remedies were not tried because the network is large.
+    /// Returns true if some remedies were not tried because the network is large or the time limit is met.
     pub fn are_cut_short(&self) -> bool {
-        self.work.get() > MAX_WORK
+        self.is_cut_short.get()
     }
 
     /// Tries all remedies, the most useful ones first in the result.
@@ -100,11 +106,11 @@ impl<'a> Trials<'a> {
     fn planner(&self) -> Planner {
         let searching = &self.arguments.searching;
         let nodes = searching.node_limit.map_or(NODES_PER_TRIAL, |limit| limit.min(NODES_PER_TRIAL));
-        self.arguments.planner(self.bar).limits(searching.limits(self.bar).nodes(nodes))
+        self.arguments.planner(searching.limits_until(self.deadline, self.bar).nodes(nodes))
     }
 
-    /// Plans a graph; returns a remedy if its arena is smaller, and nothing once the work limit is
-    /// reached.
+    /// Plans a graph; returns a remedy if its arena is smaller, and nothing once the work limit or the time
+    /// limit is met.
     fn try_remedy(
         &self,
         kind: RemedyKind,
@@ -116,7 +122,9 @@ impl<'a> Trials<'a> {
         let operands = operators.map(|operator| operator.inputs().len() + operator.outputs().len());
         let work = graph.operators().len() + operands.sum::<usize>() / OPERANDS_PER_OPERATOR;
         self.work.set(self.work.get() + work);
-        if self.are_cut_short() {
+        let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if self.work.get() > MAX_WORK || is_late {
+            self.is_cut_short.set(true);
             return Ok(None);
         }
         self.bar.set_message(description.clone());
