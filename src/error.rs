@@ -66,6 +66,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// An access map that contradicts its operator or tensors.
+    #[error("operator `{}` has an invalid access map: {}", short(.operator), cut(.problem))]
+    Access {
+        /// The operator's name.
+        operator: String,
+        /// The reason.
+        problem: String,
+    },
+
     /// A constraint on the relative placement of tensors that cannot be satisfied.
     #[error("{} cannot be satisfied: {}", cut(.place), cut(.problem))]
     Constraint {

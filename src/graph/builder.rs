@@ -6,8 +6,8 @@ use super::dependencies::Dependencies;
 use super::text::CompactText;
 use super::ties::PlacementConstraints;
 use super::{
-    Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, bodies, permit,
-    validate,
+    AccessMap, Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, access,
+    bodies, permit, validate,
 };
 use crate::error::{Error, Result};
 use crate::support::ids::{OperatorId, TensorId};
@@ -171,7 +171,7 @@ impl GraphBuilder {
     /// [`Error::UnknownOperator`], [`Error::SizeOverflow`], [`Error::Unsized`],
     /// [`Error::Alignment`], [`Error::FixedMisaligned`],
     /// [`Error::TwoProducers`], [`Error::NotWritable`], [`Error::NoProducer`],
-    /// [`Error::Permit`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`],
+    /// [`Error::Permit`], [`Error::Access`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`],
     /// [`Error::Body`].
     pub fn build(mut self) -> Result<Graph> {
         // Importers that add tensors one by one leave unused capacity.
@@ -192,6 +192,7 @@ impl GraphBuilder {
         validate::connect(&self.operators, &mut self.tensors)?;
         validate::producers(&self.operators, &self.tensors)?;
         permit::check(&self.operators, &self.tensors)?;
+        access::check(&self.operators, &self.tensors)?;
         let constraints = PlacementConstraints::new(self.placements, self.apart, &self.tensors)?;
         let dependencies = Dependencies::new(&self.operators, &self.tensors, &constraints)?;
         let extent = bodies::check(&mut self.operators)?;
@@ -267,6 +268,13 @@ impl OperatorBuilder<'_> {
     /// has no side effects and draws no random numbers. See [`Graph::fold_constants`].
     pub fn foldable(self) -> Self {
         self.operator.foldable = true;
+        self
+    }
+
+    /// States which rows of its inputs the operator reads for rows of its outputs, so that tiling can
+    /// run it on a part of its rows. See [`AccessMap`].
+    pub fn access(self, map: AccessMap) -> Self {
+        self.operator.extras.get_or_insert_default().access = Some(map);
         self
     }
 

@@ -1,6 +1,7 @@
 //! The graph that a compiler describes: operators, tensors, dependencies, permissions to share
 //! memory, and constraints on placement.
 
+mod access;
 mod bodies;
 mod builder;
 mod dependencies;
@@ -16,6 +17,7 @@ mod ties;
 mod validate;
 mod windowed;
 
+pub use access::{AccessMap, Outside, RowMap, RowsRead, TileAxis};
 use bodies::BodyExtent;
 pub use builder::{GraphBuilder, OperatorBuilder};
 pub use element_type::{ElementType, UnknownElementType};

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::text::CompactText;
-use super::{Graph, Permit};
+use super::{AccessMap, Graph, Permit};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// An operator of a [`Graph`](crate::Graph).
@@ -28,6 +28,7 @@ pub(crate) struct OperatorExtras {
     pub(crate) body_alignment: u64,
     pub(crate) runs_after: Vec<OperatorId>,
     pub(crate) bodies: Vec<Arc<Graph>>,
+    pub(crate) access: Option<AccessMap>,
 }
 
 impl Operator {
@@ -86,6 +87,12 @@ impl Operator {
     #[must_use]
     pub fn permits(&self) -> &[Permit] {
         &self.permits
+    }
+
+    /// What the operator states about running on a part of its rows; none if it must run as a whole.
+    #[must_use]
+    pub fn access(&self) -> Option<&AccessMap> {
+        self.extras.as_ref()?.access.as_ref()
     }
 
     /// Returns true if the operator was folded: it runs at compile time, its outputs are
