@@ -21,6 +21,8 @@ mod graph_json;
 mod input_shape;
 #[cfg(feature = "json")]
 pub(crate) mod json;
+#[cfg(feature = "json")]
+mod json_access;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod permits;
@@ -233,6 +235,8 @@ const KNOWN: [&str; 4] = ["onnx", "tflite", "csv", "json"];
 use conversion::conversion;
 pub use file::contents;
 pub use input_shape::{InputDimension, InputShape};
+#[cfg(feature = "json")]
+pub(crate) use json_access::AccessEntry;
 
 #[cfg(feature = "csv")]
 pub use buffers_csv::from_bytes as csv_from_bytes;
