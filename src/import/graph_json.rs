@@ -118,6 +118,8 @@ struct JsonTensor {
     /// True if an input may be overwritten after its last read.
     #[serde(default)]
     overwritable: bool,
+    /// The axes in the order of memory, from outermost to innermost.
+    memory_order: Option<Vec<usize>>,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq)]
@@ -154,7 +156,8 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// `output`, `constant`, `variable` or `intermediate`) and a size: `bytes`, or
 /// `shape` and `dtype`, or all of them if they agree. Optional are `scratch`
 /// and `after` (indices in `ops`) of an operator, `alignment` and `offset` of
-/// a tensor, and `outputs` of the graph, for outputs of another kind. Other
+/// a tensor, `memory_order` (its axes from outermost to innermost, if it is not stored in row-major order), and
+/// `outputs` of the graph, for outputs of another kind. Other
 /// keys are ignored.
 ///
 /// `permits` of an operator lists sharing permissions, each with `how` (`in_place`, `view`, `piece`,
@@ -229,6 +232,9 @@ fn add_tensors(
         if let Some(offset) = tensor.offset {
             spec = spec.at(offset);
         }
+        if let Some(order) = &tensor.memory_order {
+            spec = spec.memory_order(order.iter().copied());
+        }
         let id = builder.add_tensor(tensor.name.as_str(), tensor.kind.into(), spec);
         if tensor.kind == JsonKind::Output {
             builder.output(id);
@@ -289,9 +295,9 @@ fn add_operators(
         let permits = permits.collect::<Result<Vec<_>, _>>()?;
         let body = |body: &JsonGraph| Ok(build("", body, options)?.build()?);
         let bodies = operator.bodies.iter().map(body).collect::<Result<Vec<_>, ImportError>>()?;
-        let added = with_tensors.scratch(*scratch).after(after).permits(permits).runs(bodies);
+        let complete = with_tensors.scratch(*scratch).after(after).permits(permits).runs(bodies);
         if let Some(access) = &operator.access {
-            added.access(AccessMap::from(access));
+            complete.access(AccessMap::from(access));
         }
     }
     Ok(())

@@ -88,7 +88,10 @@ impl From<&AccessEntry> for AccessMap {
             (rows.axis, RowMap::new(rows.numerator, rows.denominator, rows.first, rows.last, outside))
         };
         let axis = |axis: &AxisEntry| {
-            TileAxis::new(axis.outputs.iter().copied(), axis.inputs.iter().map(|input| input.as_ref().map(rows)))
+            TileAxis::new(
+                axis.outputs.iter().copied(),
+                axis.inputs.iter().map(|input| input.as_ref().map(rows)),
+            )
         };
         AccessMap::new(entry.cost_per_element, entry.axes.iter().map(axis))
     }

@@ -99,11 +99,20 @@ struct GraphTensorEntry<'g> {
     offset: Option<u64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     overwritable: bool,
+    /// The axes from outermost to innermost, unless in row-major order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_order: Option<Vec<usize>>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+/// The memory order of a tensor that is not stored in row-major order.
+fn memory_order(tensor: &Tensor) -> Option<Vec<usize>> {
+    let order = tensor.memory_order()?;
+    (!order.iter().copied().eq(0..order.len())).then(|| order.to_vec())
 }
 
 fn indices(ids: &[TensorId]) -> Vec<usize> {
@@ -113,7 +122,8 @@ fn indices(ids: &[TensorId]) -> Vec<usize> {
 impl<'g> GraphEntry<'g> {
     fn of(graph: &'g Graph) -> Self {
         let mut by_folded = vec![false; graph.tensors().len()];
-        for id in graph.operators().iter().filter(|operator| operator.is_folded()).flat_map(Operator::outputs) {
+        for id in graph.operators().iter().filter(|operator| operator.is_folded()).flat_map(Operator::outputs)
+        {
             by_folded[id.index()] = true;
         }
         let tensors = graph.tensors().iter().zip(by_folded);
@@ -192,6 +202,7 @@ impl<'g> GraphTensorEntry<'g> {
             alignment: tensor.alignment(),
             offset: tensor.fixed_offset(),
             overwritable: tensor.is_overwritable(),
+            memory_order: memory_order(tensor),
         }
     }
 }

@@ -50,7 +50,8 @@ impl Scale {
                 return None;
             }
             if (p1 as f64 / q1 as f64 - number).abs() <= number * f64::from(f32::EPSILON) {
-                let is_exact = q1.count_ones() == 1 && p1 as f64 / q1 as f64 == number;
+                // Products with a power of two are exact.
+                let is_exact = q1.count_ones() == 1 && (number * q1 as f64 - p1 as f64).abs() <= 0.0;
                 return Some(Self { numerator: p1, rows: q1, is_exact });
             }
             rest = 1.0 / (rest - whole);
@@ -182,7 +183,7 @@ fn coarse_slack(of: &Resampling, denominator: i128) -> i128 {
     if !of.is_coarse || (input << 9) % output == 0 {
         return 0;
     }
-    ((output + 2) * denominator >> 11) + 1
+    (((output + 2) * denominator) >> 11) + 1
 }
 
 /// A region of the input, by numbers that are rounded to parts of 2^16.
