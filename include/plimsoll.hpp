@@ -148,7 +148,7 @@ struct TileAxis {
     std::vector<std::optional<Rows>> inputs;
 };
 
-// What an operator states about running on a part of its rows.
+// The axes along which an operator can be split, and the cost of an output element.
 struct AccessMap {
     std::uint64_t cost_per_element = 1;
     std::vector<TileAxis> axes;

@@ -147,7 +147,7 @@ fn positions_of_inputs_are_those_of_the_graph() {
     ];
     let resize = map(&parts).unwrap();
     // Row r lies at r / 2 - 1/4, between two rows.
-    assert_eq!(rows(&resize, 2, 0), Some((2, RowMap::new(2, 4, -1, 2, Outside::Edge))));
+    assert_eq!(rows(&resize, 2, 0), Some((2, RowMap::new(1, 2, -1, 1, Outside::Edge))));
     assert_eq!(rows(&resize, 3, 0), Some((3, RowMap::SAME)));
     assert_eq!(rows(&resize, 2, 1), None);
 }

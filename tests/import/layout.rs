@@ -184,7 +184,6 @@ fn shapes_change_without_a_copy_if_all_elements_stay_in_place() {
 
 #[test]
 fn elementwise_operators_run_in_place_if_both_tensors_have_one_order() {
-    // A matrix product is no image, so the sum of an image and a product cannot overwrite either of them blindly.
     let parts = [
         input("x", UINT8, "1, 4, 3, 3"),
         pooled("x", "a"),

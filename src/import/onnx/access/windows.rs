@@ -137,7 +137,7 @@ fn scales(facts: &NodeFacts<'_>, along: &[usize], rank: usize) -> Option<Vec<Opt
     Some(scales)
 }
 
-/// Whether `Resize` has sizes: it then has no scales.
+/// Returns true if `Resize` has sizes, which replace scales.
 fn has_sizes(facts: &NodeFacts<'_>) -> bool {
     facts.version >= 11 && facts.node.op_type() == "Resize" && facts.has(3)
 }
