@@ -254,6 +254,7 @@ pub(super) fn problem(operator: &Operator, axis: &TileAxis, tensors: &[Tensor]) 
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_wrap, clippy::cast_sign_loss)] // small numbers
 mod tests {
     use super::*;
 

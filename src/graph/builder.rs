@@ -128,7 +128,7 @@ impl GraphBuilder {
             op_type: CompactText::default(),
             inputs: SmallVec::new(),
             outputs: SmallVec::new(),
-            permits: Vec::new(),
+            permits: Box::default(),
             foldable: false,
             folded: false,
             access: None,
@@ -297,7 +297,9 @@ impl OperatorBuilder<'_> {
 
     /// Adds permissions for inputs and outputs to share memory.
     pub fn permits(self, permits: impl IntoIterator<Item = Permit>) -> Self {
-        self.operator.permits.extend(permits);
+        let mut all = std::mem::take(&mut self.operator.permits).into_vec();
+        all.extend(permits);
+        self.operator.permits = all.into_boxed_slice();
         self
     }
 

@@ -229,15 +229,10 @@ impl Graph {
         let unknown = || Error::UnknownOperator { place: place(), operator: id, count };
         let operator = self.operators.get_mut(id.index()).ok_or_else(unknown)?;
         let before = operator.permits.len();
-        // Most operators have at most one permission, but a growing list would reserve four.
-        if before == 0 {
-            operator.permits = permits.into_iter().collect();
-        } else {
-            operator.permits.extend(permits);
-        }
+        operator.permits = operator.permits.iter().copied().chain(permits).collect();
         let checked = permit::check_one(operator, before, &self.tensors);
         if checked.is_err() {
-            operator.permits.truncate(before);
+            operator.permits = operator.permits[..before].into();
         }
         checked
     }

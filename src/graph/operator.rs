@@ -13,7 +13,8 @@ pub struct Operator {
     pub(crate) op_type: CompactText,
     pub(crate) inputs: SmallVec<[TensorId; 4]>,
     pub(crate) outputs: SmallVec<[TensorId; 2]>,
-    pub(crate) permits: Vec<Permit>,
+    /// Few operators have several, so the list has no spare capacity.
+    pub(crate) permits: Box<[Permit]>,
     pub(crate) foldable: bool,
     pub(crate) folded: bool,
     /// Shared, as many operators have equal maps.

@@ -1,4 +1,5 @@
 //! The memory order of activations, and the permissions that follow from it.
+#![allow(clippy::cast_possible_wrap)] // small numbers
 
 use crate::support::onnx_models::*;
 use plimsoll::import::{ImportOptions, Layout, onnx_from_bytes};

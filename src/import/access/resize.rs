@@ -205,6 +205,7 @@ fn cropped(of: &Resampling, from: f64, to: f64) -> Option<Line> {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_wrap, clippy::cast_sign_loss)] // small numbers
 mod tests {
     use super::*;
 
