@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
+use crate::graph::TileAxis;
 use crate::import::access::Shapes;
 use crate::import::onnx::messages::{OnnxAttribute, OnnxNode};
 use crate::import::onnx::tensor::TensorElements;
+
+/// The cost of an output element, and the axes by position in the file.
+pub(super) type Stated = (u64, Vec<TileAxis>);
 
 /// A node, seen by a rule for its access map. Rules return none for a node that they do not understand.
 pub(super) struct NodeFacts<'c> {

@@ -1,15 +1,12 @@
 //! Table of operators with an access map, and the rules that need no windows.
 
-use super::node::{NodeFacts, axes, axis};
+use super::node::{NodeFacts, Stated, axes, axis};
 use super::windows;
 use crate::graph::{Outside, RowMap, TileAxis};
 use crate::import::access::{
     MatrixProduct, blocks_to_depth, concatenation, depth_to_blocks, joined, kept, matrix_product, padded,
     permuted, reshaped, sliced, split,
 };
-
-/// The cost of an output element, and the axes by position in the file.
-pub(super) type Stated = (u64, Vec<TileAxis>);
 
 /// The access map of a node; none for operators without a rule, and for nodes that a rule does not understand.
 pub(super) fn access(facts: &NodeFacts<'_>) -> Option<Stated> {

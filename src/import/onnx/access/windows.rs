@@ -1,7 +1,6 @@
 //! Convolutions, pooling and resampling.
 
-use super::node::{NodeFacts, axes};
-use super::table::Stated;
+use super::node::{NodeFacts, Stated, axes};
 use crate::graph::{RowMap, TileAxis};
 use crate::import::access::{
     Convolution, Coordinates, Interpolation, Resampling, Rounding, Scale, Window, convolution, pooling,
