@@ -87,7 +87,8 @@ fn collect(
     let mut notes = std::mem::take(&mut inferred.notes);
     let shapes = std::mem::take(&mut inferred.bodies);
     let is_constant = constants(graph, &descriptions);
-    let mut access = NodeAccess::new(graph, &descriptions.names, &inferred, training::version(model));
+    let known = |number| inferred.elements(number);
+    let mut access = NodeAccess::new(graph, &descriptions.names, known, training::version(model));
     let unshaped = add_tensors(builder, graph, &mut descriptions, inferred);
     let (names, bound) = descriptions.into_names();
 

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use super::messages::{OnnxGraph, OnnxNode};
 use super::names::NameTable;
-use super::shapes::InferredShapes;
 use super::slices::constants;
 use super::subgraphs::{self, Functions};
 use super::tensor::TensorElements;
@@ -49,11 +48,12 @@ pub(super) struct NodeAccess<'m> {
 }
 
 impl<'m> NodeAccess<'m> {
-    /// `version` is the operator set version of the standard domain.
+    /// `known` returns the elements of a tensor by number, if inference knows them. `version` is the operator set version
+    /// of the standard domain.
     pub(super) fn new(
         graph: &'m OnnxGraph,
         names: &NameTable<'m>,
-        inferred: &InferredShapes<'m>,
+        known: impl Fn(usize) -> Option<TensorElements>,
         version: i64,
     ) -> Self {
         let mut numbers = HashMap::new();
@@ -61,10 +61,10 @@ impl<'m> NodeAccess<'m> {
         if nodes().next().is_some() {
             let constants = constants(graph);
             for name in nodes().flat_map(|node| node.input().iter().skip(1)) {
-                let known = names.get(name).and_then(|number| inferred.elements(number));
-                let known = known.or_else(|| constants.get(name)?.contents());
-                if let Some(known) = known.filter(|known| known.len() <= MAX_NUMBERS) {
-                    numbers.insert(name, known);
+                let inferred = names.get(name).and_then(&known);
+                let elements = inferred.or_else(|| constants.get(name)?.contents());
+                if let Some(elements) = elements.filter(|elements| elements.len() <= MAX_NUMBERS) {
+                    numbers.insert(name, elements);
                 }
             }
         }
