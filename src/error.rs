@@ -48,6 +48,17 @@ pub enum Error {
         needed_by: String,
     },
 
+    /// The memory order of a tensor does not name each of its axes once.
+    #[error("tensor `{}` has {rank} axes, but its memory order is {}", short(.tensor), cut(&format!("{:?}", .order)))]
+    MemoryOrder {
+        /// The tensor's name.
+        tensor: String,
+        /// The order.
+        order: Vec<u32>,
+        /// Number of axes; 0 without a shape.
+        rank: usize,
+    },
+
     /// A graph is invalid as the body of an operator.
     #[error("operator `{}` has an invalid body: {}", short(.operator), cut(.problem))]
     Body {
@@ -60,6 +71,15 @@ pub enum Error {
     /// An invalid permission to share memory.
     #[error("operator `{}` has an invalid permission: {}", short(.operator), cut(.problem))]
     Permit {
+        /// The operator's name.
+        operator: String,
+        /// The reason.
+        problem: String,
+    },
+
+    /// An access map that contradicts its operator or tensors.
+    #[error("operator `{}` has an invalid access map: {}", short(.operator), cut(.problem))]
+    Access {
         /// The operator's name.
         operator: String,
         /// The reason.
