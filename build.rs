@@ -10,12 +10,13 @@ fn main() {
 
 /// In the order in which a reader needs them.
 #[cfg(feature = "capi")]
-const FILES: [&str; 19] = [
+const FILES: [&str; 20] = [
     "status",
     "records",
     "boundary",
     "cancel",
     "graph",
+    "access",
     "problem",
     "import",
     "callbacks",

@@ -183,6 +183,21 @@
 // Permission: the end of the output may be the start of the input.
 #define PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW 4
 
+// Numbers for each input of an axis of an access map.
+#define PLIMSOLL_ROW_NUMBERS 6
+
+// Rows outside of an input: a constant, or nothing.
+#define PLIMSOLL_OUTSIDE_PADDING 0
+
+// Rows outside of an input: the nearest row of the input.
+#define PLIMSOLL_OUTSIDE_EDGE 1
+
+// Layout of activations: row-major order of the shape in the file.
+#define PLIMSOLL_LAYOUT_AS_STORED 0
+
+// Layout of activations: images of ONNX files are stored with channels innermost.
+#define PLIMSOLL_LAYOUT_CHANNELS_INNERMOST 1
+
 // Sharing level: tensors share no memory while both are live.
 #define PLIMSOLL_SHARING_NONE 0
 
@@ -732,6 +747,70 @@ int32_t plimsoll_graph_notes(const struct plimsoll_graph *graph,
 // Frees a graph; NULL is allowed. Plans of the graph stay valid.
 void plimsoll_graph_free(struct plimsoll_graph *graph);
 
+// States which rows of its inputs an operator of a graph that is not built reads for rows of its
+// outputs, so that it can run on a part of its rows. A row is a position along one axis of a tensor,
+// whichever axis that is.
+//
+// `cost_per_element` is the cost of one element of an output, in multiply-accumulates for example.
+// The operator can be split along each of `axis_count` axes, in the order of preference. For each
+// axis, `outputs` has `output_count` numbers, the axis of each output, and `inputs` has
+// PLIMSOLL_ROW_NUMBERS numbers for each of `input_count` inputs:
+//
+// - the axis of the input, or -1 if every row of the outputs reads all of the input;
+// - `numerator`, `denominator`, `first` and `last`: row `r` of the outputs reads the rows from
+//   `floor((r * numerator + first) / denominator)` to `floor((r * numerator + last) / denominator)`,
+//   both included;
+// - what the operator reads in place of rows outside of the input, `PLIMSOLL_OUTSIDE_...`.
+//
+// Inputs after the first `input_count` are read as a whole. A convolution with a window of `kernel`
+// rows, `dilation` rows apart, reads `{axis, stride, 1, -pad, (kernel - 1) * dilation - pad,
+// PLIMSOLL_OUTSIDE_PADDING}`, an elementwise operator `{axis, 1, 1, 0, 0, PLIMSOLL_OUTSIDE_PADDING}`.
+//
+// The call replaces an earlier access map. `plimsoll_graph_build` validates it.
+int32_t plimsoll_graph_set_access(struct plimsoll_graph *graph,
+                                  uint32_t operator_,
+                                  uint64_t cost_per_element,
+                                  size_t axis_count,
+                                  const int64_t *outputs,
+                                  size_t output_count,
+                                  const int64_t *inputs,
+                                  size_t input_count);
+
+// Copies out the access map of an operator of a built graph, in the form of
+// `plimsoll_graph_set_access`, with an entry for every output and every input of the operator.
+//
+// `cost_per_element` and `axis_count` receive both 0 if the operator has no access map.
+// `output_numbers` and `input_numbers` receive how many numbers `outputs` and `inputs` need: with NULL
+// for an array only its count is written. If the capacity of an array is less than its count, the call
+// returns PLIMSOLL_ERROR_TOO_SMALL.
+int32_t plimsoll_graph_access(const struct plimsoll_graph *graph,
+                              uint32_t operator_,
+                              uint64_t *cost_per_element,
+                              size_t *axis_count,
+                              int64_t *outputs,
+                              size_t output_capacity,
+                              size_t *output_numbers,
+                              int64_t *inputs,
+                              size_t input_capacity,
+                              size_t *input_numbers);
+
+// Sets the order of the axes of a tensor in memory: `axes` names each of its `rank` axes once, from
+// outermost to innermost. Without this call, a tensor is stored in row-major order of its shape. The
+// tensor must have a shape. For a graph that is built and that no other thread uses.
+int32_t plimsoll_graph_set_memory_order(struct plimsoll_graph *graph,
+                                        uint32_t tensor,
+                                        const uint32_t *axes,
+                                        size_t rank);
+
+// Copies out the axes of a tensor of a built graph in the order of memory, from outermost to
+// innermost. `count` receives their number, 0 for a tensor without a shape. With NULL for `axes` only
+// `count` is written.
+int32_t plimsoll_graph_memory_order(const struct plimsoll_graph *graph,
+                                    uint32_t tensor,
+                                    uint32_t *axes,
+                                    size_t capacity,
+                                    size_t *count);
+
 // Creates a problem from `count` buffers, which are validated and copied. Buffer `i` of the array
 // has index `i`. `names` is NULL, or has a name for each buffer, which messages show.
 //
@@ -827,6 +906,12 @@ int32_t plimsoll_import_options_set_fold(struct plimsoll_import_options *options
 // Sets whether operators may overwrite graph inputs after their last read: 1 or 0.
 int32_t plimsoll_import_options_set_overwrite_inputs(struct plimsoll_import_options *options,
                                                      int32_t overwrite);
+
+// Sets the order of the axes of activations in memory, `PLIMSOLL_LAYOUT_...`. It decides which slices
+// and which parts of a concatenation are contiguous. Images of TensorFlow Lite files have channels
+// innermost in both.
+int32_t plimsoll_import_options_set_layout(struct plimsoll_import_options *options,
+                                           int32_t layout);
 
 // Sets a token that ends imports with PLIMSOLL_ERROR_CANCELLED soon after it is cancelled. The
 // options keep a reference to it; NULL for none.

@@ -101,8 +101,9 @@ pub mod verify;
 
 pub use error::{Error, Result};
 pub use graph::{
-    Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder, Permit, Pool,
-    Pools, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, UnknownElementType, Variables, Windowed,
+    AccessMap, Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder,
+    Outside, Permit, Pool, Pools, RelativePlacement, RowMap, RowsRead, Side, Tensor, TensorKind, TensorSpec,
+    TileAxis, UnknownElementType, Variables, Windowed,
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{

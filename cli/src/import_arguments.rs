@@ -1,7 +1,7 @@
 //! Options that control how a file is imported.
 
 use clap::Args;
-use plimsoll::import::{Fold, ImportOptions, InputShape};
+use plimsoll::import::{Fold, ImportOptions, InputShape, Layout};
 use plimsoll::{ElementType, Planner, Variables};
 
 use crate::values::{
@@ -49,6 +49,10 @@ pub struct ImportArguments {
     #[arg(long = "inputs", value_name = "ACCESS", value_parser = named(&INPUT_ACCESSES),
           default_value = "kept", action = clap::ArgAction::Set)]
     pub overwrites_inputs: bool,
+    /// Order of the axes of activations in memory, which decides which slices and parts of a
+    /// concatenation are contiguous. For ONNX files; TFLite files have channels innermost.
+    #[arg(long, value_parser = named(&LAYOUTS), default_value = "as-stored")]
+    pub layout: Layout,
     /// Location of variables.
     #[arg(long, value_name = "LOCATION", value_parser = named(&VARIABLE_LOCATIONS), default_value = "arena")]
     pub variables: Variables,
@@ -64,6 +68,16 @@ static FOLDS: [NamedValue<Fold>; 2] = [
 static INPUT_ACCESSES: [NamedValue<bool>; 2] = [
     ("kept", false, "Inputs keep their contents"),
     ("overwritable", true, "Operators may overwrite inputs after the last read"),
+];
+
+/// Values of `--layout`.
+static LAYOUTS: [NamedValue<Layout>; 2] = [
+    ("as-stored", Layout::AsStored, "Row-major order of the shape in the file"),
+    (
+        "channels-innermost",
+        Layout::ChannelsInnermost,
+        "Images of shape [N, C, H, W] as [N, H, W, C]; other numbers of spatial axes alike",
+    ),
 ];
 
 /// Values of `--variables`.
@@ -98,6 +112,7 @@ impl ImportArguments {
         options.floats_as = self.floats_as;
         options.alignment = Some(self.align);
         options.fold = self.fold;
+        options.layout = self.layout;
         options.overwrite_inputs = self.overwrites_inputs;
         options
     }

@@ -240,6 +240,59 @@ pub enum PermitProblem {
     },
 }
 
+/// The reason why an access map is invalid.
+///
+/// Example: [`OrderProblem`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccessProblem {
+    /// The number of stated axes differs from the number of outputs.
+    #[error("it has {outputs} outputs, {axes} axes are stated")]
+    OutputCount {
+        /// Number of outputs.
+        outputs: usize,
+        /// Number of stated axes.
+        axes: usize,
+    },
+    /// More row maps are stated than the operator has inputs.
+    #[error("it has {inputs} inputs, {maps} row maps are stated")]
+    InputCount {
+        /// Number of inputs.
+        inputs: usize,
+        /// Number of stated row maps.
+        maps: usize,
+    },
+    /// A tensor does not have the stated axis.
+    #[error("tensor {tensor} has {rank} axes, none with number {axis}")]
+    NoAxis {
+        /// The tensor.
+        tensor: Named<TensorId>,
+        /// Number of axes; 0 without a shape.
+        rank: usize,
+        /// The stated axis.
+        axis: usize,
+    },
+    /// A tensor has too many rows along the stated axis.
+    #[error("tensor {tensor} has {rows} rows, more than {max}")]
+    TooManyRows {
+        /// The tensor.
+        tensor: Named<TensorId>,
+        /// Number of rows.
+        rows: u64,
+        /// The maximum number.
+        max: u64,
+    },
+    /// The outputs have different numbers of rows.
+    #[error("its outputs have different numbers of rows along the axis")]
+    UnequalRows,
+    /// A number of a row map is beyond its limit, or the first row read is after the last one.
+    #[error("the row map of its input {input} is beyond its limits, or its first row is after its last")]
+    RowMap {
+        /// Position of the input.
+        input: usize,
+    },
+}
+
 /// The reason why a graph is invalid as the body of an operator.
 ///
 /// Example: [`OrderProblem`].

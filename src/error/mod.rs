@@ -26,7 +26,7 @@ mod violation;
 
 use std::ops::Range;
 
-pub use detail::{BodyProblem, Misfit, OrderProblem, PermitProblem, PoolsProblem, Refusal};
+pub use detail::{AccessProblem, BodyProblem, Misfit, OrderProblem, PermitProblem, PoolsProblem, Refusal};
 #[doc(hidden)] // documented in `verify`
 pub use rule::Rule;
 pub use subject::{ConstraintSubject, FixedBuffer, Named, Subject};
@@ -80,6 +80,17 @@ pub enum Error {
         needed_by: Subject,
     },
 
+    /// The memory order of a tensor does not name each of its axes once.
+    #[error("tensor {tensor} has {rank} axes, but its memory order is {}", cut(&format!("{order:?}")))]
+    MemoryOrder {
+        /// The tensor.
+        tensor: Named<TensorId>,
+        /// The order.
+        order: Vec<u32>,
+        /// Number of axes; 0 without a shape.
+        rank: usize,
+    },
+
     /// A graph is invalid as the body of an operator.
     #[error("operator {operator} has an invalid body: {problem}")]
     Body {
@@ -96,6 +107,15 @@ pub enum Error {
         operator: Named<OperatorId>,
         /// The reason.
         problem: Box<PermitProblem>,
+    },
+
+    /// An access map that contradicts its operator or tensors.
+    #[error("operator {operator} has an invalid access map: {problem}")]
+    Access {
+        /// The operator.
+        operator: Named<OperatorId>,
+        /// The reason.
+        problem: AccessProblem,
     },
 
     /// A constraint on the relative placement of tensors that cannot be satisfied.

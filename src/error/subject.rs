@@ -74,6 +74,8 @@ pub enum Subject {
     Overwritable,
     /// A permission added to a finished graph.
     Permission,
+    /// A memory order set in a finished graph.
+    MemoryOrder,
     /// A relative placement ([`GraphBuilder::place_at`](crate::GraphBuilder::place_at)).
     RelativePlacement,
     /// A pair of tensors without common bytes ([`GraphBuilder::keep_apart`](crate::GraphBuilder::keep_apart)).
@@ -94,6 +96,7 @@ impl fmt::Display for Subject {
             Self::Outputs => f.write_str("the list of graph outputs"),
             Self::Overwritable => f.write_str("the list of overwritable inputs"),
             Self::Permission => f.write_str("a permission"),
+            Self::MemoryOrder => f.write_str("a memory order"),
             Self::RelativePlacement => f.write_str("a relative placement"),
             Self::KeptApart => f.write_str("a keep-apart constraint"),
             Self::DefaultAlignment => f.write_str("default alignment"),

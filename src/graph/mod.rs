@@ -1,6 +1,7 @@
 //! The graph that a compiler describes: operators, tensors, dependencies, permissions to share
 //! memory, and constraints on placement.
 
+mod access;
 mod bodies;
 mod builder;
 mod dependencies;
@@ -16,6 +17,7 @@ mod text;
 mod validate;
 mod windowed;
 
+pub use access::{AccessMap, Outside, RowMap, RowsRead, TileAxis};
 use bodies::BodyExtent;
 pub use builder::{GraphBuilder, OperatorBuilder};
 pub use element_type::{ElementType, UnknownElementType};
@@ -289,15 +291,10 @@ impl Graph {
         let unknown = || Error::UnknownOperator { subject: Subject::Permission, operator: id, count };
         let operator = self.operators.get_mut(id.index()).ok_or_else(unknown)?;
         let before = operator.permits.len();
-        // Most operators have at most one permission, but a growing list would reserve four.
-        if before == 0 {
-            operator.permits = permits.into_iter().collect();
-        } else {
-            operator.permits.extend(permits);
-        }
+        operator.permits = operator.permits.iter().copied().chain(permits).collect();
         let checked = permit::check_one((id, operator), before, &self.tensors);
         if checked.is_err() {
-            operator.permits.truncate(before);
+            operator.permits = operator.permits[..before].into();
         }
         checked
     }
@@ -329,6 +326,24 @@ impl Graph {
     /// Returns true if relative placements demand the distance of a permission.
     pub(crate) fn is_forced(&self, permit: &Permit) -> bool {
         self.constraints.demand(permit, &self.tensors)
+    }
+
+    /// Sets the order of the axes of a tensor in memory, like [`TensorSpec::memory_order`]. Permissions
+    /// do not change.
+    ///
+    /// # Errors
+    /// [`Error::MemoryOrder`] or [`Error::UnknownTensor`]. The graph is unchanged then.
+    pub fn set_memory_order(&mut self, id: TensorId, axes: impl IntoIterator<Item = usize>) -> Result<()> {
+        let count = self.tensors.len();
+        let unknown = Error::UnknownTensor { subject: Subject::MemoryOrder, tensor: id, count };
+        let tensor = self.tensors.get_mut(id.index()).ok_or(unknown)?;
+        let before = tensor.spec.clone();
+        tensor.spec = before.clone().memory_order(axes);
+        let checked = validate::memory_order(id, tensor);
+        if checked.is_err() {
+            tensor.spec = before;
+        }
+        checked
     }
 
     /// Permits operators to overwrite every graph input after its last read.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::text::CompactText;
-use super::{Graph, Permit};
+use super::{AccessMap, Graph, Permit};
 use crate::error::Named;
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -16,9 +16,12 @@ pub struct Operator {
     pub(crate) op_type: CompactText,
     pub(crate) inputs: SmallVec<[TensorId; 4]>,
     pub(crate) outputs: SmallVec<[TensorId; 2]>,
-    pub(crate) permits: Vec<Permit>,
+    /// Few operators have several, so the list has no spare capacity.
+    pub(crate) permits: Box<[Permit]>,
     pub(crate) foldable: bool,
     pub(crate) folded: bool,
+    /// Shared, as many operators have equal maps.
+    pub(crate) access: Option<Arc<AccessMap>>,
     pub(crate) extras: Option<Box<OperatorExtras>>,
 }
 
@@ -70,6 +73,12 @@ impl Operator {
         self.extras.as_ref().map_or(0, |extras| extras.scratch_bytes)
     }
 
+    /// Returns true if the operator may run at compile time if all of its inputs are constants.
+    #[must_use]
+    pub fn is_foldable(&self) -> bool {
+        self.foldable
+    }
+
     /// Alignment of the scratch buffer in a plan with this default alignment: the larger of the default
     /// and the alignments that tensors of the bodies request.
     #[must_use]
@@ -94,6 +103,12 @@ impl Operator {
     #[must_use]
     pub fn permits(&self) -> &[Permit] {
         &self.permits
+    }
+
+    /// What the operator states about running on a part of its rows; none if it must run as a whole.
+    #[must_use]
+    pub fn access(&self) -> Option<&AccessMap> {
+        self.access.as_deref()
     }
 
     /// Returns true if the operator was folded: it runs at compile time, its outputs are

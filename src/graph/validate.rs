@@ -10,6 +10,7 @@ pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
     for (index, tensor) in tensors.iter_mut().enumerate() {
         let id = TensorId::new(index);
         tensor.bytes = size_of(id, tensor)?;
+        memory_order(id, tensor)?;
         let Some(alignment) = tensor.alignment() else { continue };
         if !alignment.is_power_of_two() {
             return Err(Error::Alignment { subject: Subject::Tensor(tensor.named(id)), alignment });
@@ -25,6 +26,18 @@ pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Checks that the memory order of a tensor names each of its axes once.
+pub(super) fn memory_order(id: TensorId, tensor: &Tensor) -> Result<()> {
+    let Some(order) = tensor.stated_memory_order() else { return Ok(()) };
+    let rank = tensor.shape().map_or(0, <[u64]>::len);
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    if sorted.iter().map(|&axis| axis as usize).eq(0..rank) {
+        return Ok(());
+    }
+    Err(Error::MemoryOrder { tensor: tensor.named(id), order: order.to_vec(), rank })
 }
 
 /// The size of a tensor in bytes. Constants of strings count as 0 bytes, as constants are outside

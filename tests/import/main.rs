@@ -1,5 +1,7 @@
 //! Importers: files in every format, names, shapes, permissions.
 
+#[cfg(feature = "onnx-shapes")]
+mod access;
 #[cfg(feature = "csv")]
 mod csv;
 #[cfg(feature = "json")]
@@ -7,6 +9,8 @@ mod documents;
 mod given;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "onnx-shapes")]
+mod layout;
 #[cfg(feature = "onnx")]
 mod onnx;
 #[cfg(feature = "onnx-shapes")]

@@ -63,6 +63,10 @@ pub fn output_text(
         Format::Svg => svg::write(view, arguments.colour),
         Format::Html => html::write(view),
         Format::Trace => trace::write(view),
+        Format::Graph => match view.graph {
+            Some(graph) => json::graph_to_json(graph),
+            None => unreachable!("`run` refuses graphs of buffer lists"),
+        },
         Format::Header | Format::Source => {
             let code = CCode::new(view, arguments.symbol_prefix.as_ref());
             code::text(&code, path, format, &arguments.out)

@@ -1,5 +1,6 @@
 //! Builds a graph from decoded messages.
 
+use super::access::NodeAccess;
 use super::bodies::{self, BodyBuilder};
 use super::description::sized;
 use super::descriptions::Descriptions;
@@ -14,7 +15,7 @@ use super::tensor::OnnxSparseTensor;
 use super::unshaped::{MAX_DETAILS, UnshapedTensors};
 use crate::error::short;
 use crate::graph::{Graph, GraphBuilder, TensorKind};
-use crate::import::{ImportError, ImportOptions, ImportedGraph, listing, states, upper_bounds};
+use crate::import::{ImportError, ImportOptions, ImportedGraph, layout, listing, states, upper_bounds};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// Data of a model that is needed after its tensors and operators have been added to the builder. It borrows
@@ -41,6 +42,7 @@ pub(super) fn build(
     drop(model);
     let mut imported = crate::import::finish(builder, notes, options)?;
     states::keep(&mut imported.graph, options)?;
+    layout::apply(&mut imported.graph, options.layout)?;
     permits.add(&mut imported.graph, options.multi_pass)?;
     for (operators, what) in [
         (&without_bodies, "memory inside of the bodies of these operators is not planned"),
@@ -70,13 +72,16 @@ fn collect(
     let mut notes = std::mem::take(&mut inferred.notes);
     let shapes = std::mem::take(&mut inferred.bodies);
     let is_constant = constants(graph, &descriptions);
+    let version = node_permits::version(model);
+    let known = |number| inferred.elements(number);
+    let mut access = NodeAccess::new(graph, &descriptions.names, known, version);
     let unshaped = add_tensors(builder, graph, &mut descriptions, inferred);
     let (names, bound) = descriptions.into_names();
 
     let functions = subgraphs::names_of(&model.functions);
     builder.reserve_operators(graph.node.len());
     let is_constant = |name: &str| names.get(name).is_some_and(|number| is_constant[number]);
-    let (functions, version) = (&functions, node_permits::version(model));
+    let functions = &functions;
     let bodies = BodyBuilder { functions, shapes: &shapes, bound: &bound, options, version };
     let mut wrong_bodies = Vec::new();
     for (number, node) in graph.node.iter().enumerate() {
@@ -90,11 +95,13 @@ fn collect(
             }
             other => other?,
         };
-        let id = |name: &str| names.get(name).map(TensorId::new);
-        let operator = subgraphs::add_operator(builder, node, id).runs(inner);
+        let tensor = |name: &str| names.get(name).map(TensorId::new);
+        let mut operator = subgraphs::add_operator(builder, node, tensor).runs(inner);
         if subgraphs::is_foldable(node, functions) {
-            operator.foldable();
+            operator = operator.foldable();
         }
+        let id = operator.id();
+        access.state(builder, id, node, &names, functions);
     }
     for number in graph.output.iter().filter_map(|output| names.get(&output.name)) {
         builder.output(TensorId::new(number));

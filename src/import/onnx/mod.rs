@@ -4,6 +4,7 @@
 //! Weights are skipped, not read. Only elements of small tensors are read, as shapes depend on them.
 
 #[cfg(feature = "onnx")]
+mod access;
 mod bodies;
 #[cfg(feature = "onnx")]
 mod build;

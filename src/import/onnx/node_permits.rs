@@ -112,7 +112,7 @@ impl SliceStart {
 }
 
 /// Constants by name: initializers and the values of `Constant` nodes.
-fn constants(graph: &OnnxGraph) -> HashMap<&str, &OnnxTensor> {
+pub(super) fn constants(graph: &OnnxGraph) -> HashMap<&str, &OnnxTensor> {
     let initializers = graph.initializer.iter().map(|tensor| (&*tensor.name, tensor));
     let nodes = graph.node.iter().filter(|node| node.op_type() == "Constant").filter_map(|node| {
         let value = node.attribute.iter().find_map(|attribute| attribute.t.as_deref());

@@ -18,7 +18,7 @@ use super::rules::{
 };
 use crate::import::folding::Effects::{self, Impure, MakesConstants, OfBodies, Pure};
 use crate::import::permits::PermitRule::{
-    self, Concatenation, InPlace, InPlaceByRow, Nothing, Slice, Split, Update, View,
+    self, Concatenation, InPlace, InPlaceByRow, Nothing, Slice, Split, Transpose, Update, View,
 };
 
 /// The newest operator set of the standard that the shape rules support.
@@ -171,7 +171,8 @@ pub(super) static TABLE: &[OperatorTypes] = &[
     standard(1, &["Squeeze"], shape!(layout::squeeze, Axes(bounds::squeeze))).permits(View).effects(MakesConstants),
     standard(1, &["Unsqueeze"],
         shape!(layout::unsqueeze, Axes(bounds::unsqueeze))).permits(View).effects(MakesConstants),
-    standard(1, &["Transpose"], shape!(layout::transpose, Axes(bounds::transpose))).effects(MakesConstants),
+    standard(1, &["Transpose"],
+        shape!(layout::transpose, Axes(bounds::transpose))).permits(Transpose).effects(MakesConstants),
     standard(8, &["Expand"], shape!(layout::expand, Monotone)).effects(MakesConstants),
     standard(1, &["Tile"], shape!(layout::tile, Monotone)).effects(MakesConstants),
     standard(1, &["DepthToSpace"], shape!(layout::depth_to_space, Unknown)),

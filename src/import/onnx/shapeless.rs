@@ -3,6 +3,7 @@
 use super::descriptions::Descriptions;
 use super::graph::{OnnxGraph, OnnxModel};
 use super::inferred::{BodyShapes, InferredShape};
+use super::tensor::Elements;
 use crate::import::{ImportError, ImportOptions};
 
 /// Without an inferred shape for any tensor.
@@ -12,6 +13,11 @@ pub(super) struct InferredShapes<'m> {
 }
 
 impl InferredShapes<'_> {
+    #[expect(clippy::unused_self, reason = "same signature as with inference")]
+    pub(super) fn elements(&self, _: usize) -> Option<Elements> {
+        None
+    }
+
     #[expect(clippy::unused_self, reason = "same signature as with inference")]
     pub(super) fn take(&mut self, _: usize) -> InferredShape {
         InferredShape::NotInferred

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::access::OperatorAccess;
 use super::operators::{self, Read};
 use super::schema::{Model, SubGraph};
 use super::shapes::{self, MAX_WORK, SubgraphShapes, TensorFact};
@@ -154,6 +155,7 @@ impl<'a> ModelBuilder<'a> {
             builder.output(*output);
         }
         let mut own = BTreeMap::new();
+        let mut access = OperatorAccess::new(self.bytes, part.subgraph, &part.facts);
         for (number, operator) in part.operators.iter().enumerate() {
             self.options.check_cancelled()?;
             let (bodies, inner) = self.bodies(part, number)?;
@@ -170,7 +172,11 @@ impl<'a> ModelBuilder<'a> {
             let is_own = |id: &&TensorId| body.is_none() || !part.is_variable(**id);
             let outputs: Vec<TensorId> = operator.outputs.iter().filter(is_own).copied().collect();
             let effects = operator_types::find(names.1).map_or(Effects::Pure, |row| row.effects);
-            adder.add(&mut builder, names, effects, true, &inputs, &outputs).runs(bodies);
+            let added = adder.add(&mut builder, names, effects, true, &inputs, &outputs);
+            let id = added.runs(bodies).id();
+            if body.is_none() {
+                access.state(&mut builder, id, operator, number);
+            }
         }
         Ok((builder, variables))
     }

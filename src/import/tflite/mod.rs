@@ -1,6 +1,8 @@
 //! TensorFlow Lite: the table of operator types, which graph JSON uses as well, and the importer.
 
 #[cfg(feature = "tflite")]
+mod access;
+#[cfg(feature = "tflite")]
 mod build;
 #[cfg(feature = "tflite")]
 mod builtins;

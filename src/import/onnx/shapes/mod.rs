@@ -19,7 +19,7 @@ use super::description::Description;
 use super::descriptions::Descriptions;
 use super::graph::{OnnxGraph, OnnxModel};
 use super::inferred::{BodyShapes, InferredShape, UnshapedReason};
-use super::rules::value::Value;
+use super::rules::value::{Elements, Value};
 use crate::import::{ImportError, ImportOptions};
 use declared::DeclarationCheck;
 use engine::ShapeInference;
@@ -36,6 +36,12 @@ pub(super) struct InferredShapes<'m> {
 }
 
 impl InferredShapes<'_> {
+    /// The elements of a tensor, if they are few and known.
+    pub(super) fn elements(&self, number: usize) -> Option<Elements> {
+        let Some(Ok(value)) = &self.facts[number] else { return None };
+        value.data.clone()
+    }
+
     /// Returns the inferred shape of a tensor and removes it.
     pub(super) fn take(&mut self, number: usize) -> InferredShape {
         self.facts[number].take().map_or(InferredShape::NotInferred, outcome)

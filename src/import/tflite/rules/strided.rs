@@ -100,6 +100,42 @@ fn axis_slice(
     (begin, u64::try_from(span).unwrap_or(0).div_ceil(stride.unsigned_abs()))
 }
 
+/// By output axis: the axis of the input, the first row and the step; none for new axes, unknown bounds and negative
+/// steps.
+pub(crate) fn ranges(call: &OperatorCall<'_>) -> Option<Vec<Option<(usize, u64, u64)>>> {
+    let (dims, strides) = (call.dims(0).ok()?, call.integers(3).ok()?);
+    let bounds = call.integers(1).ok().zip(call.integers(2).ok());
+    let parts = parts(call, strides.len()).ok()?;
+    let used = parts.iter().filter(|part| matches!(part, SliceDimension::Axis(_))).count();
+    let whole = dims.len().checked_sub(used)?;
+    let mut ranges = Vec::new();
+    let mut axes = dims.iter().copied().enumerate();
+    for part in parts {
+        match part {
+            SliceDimension::New => ranges.push(None),
+            SliceDimension::Whole => {
+                ranges.extend(axes.by_ref().take(whole).map(|(axis, _)| Some((axis, 0, 1))));
+            }
+            SliceDimension::Axis(position) => {
+                let ((axis, dim), stride) = (axes.next()?, *strides.get(position)?);
+                if has(call, SHRINK, position) {
+                    continue;
+                }
+                let range = || {
+                    let (begins, ends) = bounds.as_ref()?;
+                    let range = (*begins.get(position)?, *ends.get(position)?);
+                    let step = u64::try_from(stride).ok().filter(|&step| step > 0)?;
+                    let (begin, _) = axis_slice(call, dim, range, stride, position);
+                    Some((axis, u64::try_from(begin).ok()?, step))
+                };
+                ranges.push(range());
+            }
+        }
+    }
+    ranges.extend(axes.map(|(axis, _)| Some((axis, 0, 1))));
+    Some(ranges)
+}
+
 /// The elements of a slice of a vector, if bounds and elements are known.
 pub(crate) fn elements(call: &OperatorCall<'_>) -> Option<Vec<f64>> {
     let (values, [dim]) = (call.values(0).ok()?, call.ranked(0).ok()?);
