@@ -75,6 +75,13 @@ pub enum Error {
         problem: String,
     },
 
+    /// A tiling that does not belong to its graph, or whose tiles read rows that do not exist.
+    #[error("invalid tiling: {}", cut(.problem))]
+    Tiling {
+        /// The reason.
+        problem: String,
+    },
+
     /// A constraint on the relative placement of tensors that cannot be satisfied.
     #[error("{} cannot be satisfied: {}", cut(.place), cut(.problem))]
     Constraint {

@@ -96,6 +96,7 @@ pub mod report;
 mod schedule;
 mod sharing;
 mod support;
+pub mod tiling;
 pub mod verify;
 
 pub use error::{Error, Result};
