@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 /// assert_eq!(map.axes()[0].inputs()[0].unwrap().1.reads(4..6, 32).rows, 7..12);
 /// # Ok::<(), plimsoll::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AccessMap {
     cost_per_element: u64,
     axes: Vec<TileAxis>,
@@ -52,7 +52,7 @@ impl AccessMap {
 }
 
 /// One axis along which an operator can be split.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TileAxis {
     outputs: Vec<usize>,
     inputs: Vec<Option<(usize, RowMap)>>,
@@ -220,7 +220,7 @@ pub(super) fn check(operators: &[Operator], tensors: &[Tensor]) -> Result<()> {
 }
 
 /// Returns the reason why an axis of an access map is invalid.
-fn problem(operator: &Operator, axis: &TileAxis, tensors: &[Tensor]) -> Option<String> {
+pub(super) fn problem(operator: &Operator, axis: &TileAxis, tensors: &[Tensor]) -> Option<String> {
     let (inputs, outputs) = (operator.inputs(), operator.outputs());
     if axis.outputs.len() != outputs.len() {
         return Some(format!("it has {} outputs, {} axes are stated", outputs.len(), axis.outputs.len()));

@@ -6,8 +6,8 @@ use super::dependencies::Dependencies;
 use super::text::CompactText;
 use super::ties::PlacementConstraints;
 use super::{
-    AccessMap, Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, access,
-    bodies, permit, validate,
+    AccessMap, Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, TileAxis,
+    access, bodies, permit, validate,
 };
 use crate::error::{Error, Result};
 use crate::support::ids::{OperatorId, TensorId};
@@ -131,6 +131,7 @@ impl GraphBuilder {
             permits: Vec::new(),
             foldable: false,
             folded: false,
+            access: None,
             extras: None,
         });
         let id = OperatorId::new(self.operators.len() - 1);
@@ -154,6 +155,22 @@ impl GraphBuilder {
     #[allow(dead_code)] // not every set of features has an importer
     pub(crate) fn reserve_tensors(&mut self, count: usize) {
         self.tensors.reserve_exact(count);
+    }
+
+    /// The shape of a tensor that has one and is no upper bound.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn exact_shape(&self, id: TensorId) -> Option<&[u64]> {
+        let tensor = self.tensors.get(id.index()).filter(|tensor| !tensor.is_upper_bound())?;
+        tensor.shape()
+    }
+
+    /// Returns whether an operator can be split along an axis: the axis is valid, and has more than one row.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn can_split(&self, id: OperatorId, axis: &TileAxis) -> bool {
+        let Some(operator) = self.operators.get(id.index()) else { return false };
+        let rows = operator.outputs.first().zip(axis.outputs().first());
+        let rows = rows.and_then(|(&output, &at)| self.tensors[output.index()].shape()?.get(at).copied());
+        rows.is_some_and(|rows| rows > 1) && access::problem(operator, axis, &self.tensors).is_none()
     }
 
     /// Number of tensors added.
@@ -273,8 +290,8 @@ impl OperatorBuilder<'_> {
 
     /// States which rows of its inputs the operator reads for rows of its outputs, so that tiling can
     /// run it on a part of its rows. See [`AccessMap`].
-    pub fn access(self, map: AccessMap) -> Self {
-        self.operator.extras.get_or_insert_default().access = Some(map);
+    pub fn access(self, map: impl Into<Arc<AccessMap>>) -> Self {
+        self.operator.access = Some(map.into());
         self
     }
 

@@ -16,6 +16,8 @@ pub struct Operator {
     pub(crate) permits: Vec<Permit>,
     pub(crate) foldable: bool,
     pub(crate) folded: bool,
+    /// Shared, as many operators have equal maps.
+    pub(crate) access: Option<Arc<AccessMap>>,
     pub(crate) extras: Option<Box<OperatorExtras>>,
 }
 
@@ -28,7 +30,6 @@ pub(crate) struct OperatorExtras {
     pub(crate) body_alignment: u64,
     pub(crate) runs_after: Vec<OperatorId>,
     pub(crate) bodies: Vec<Arc<Graph>>,
-    pub(crate) access: Option<AccessMap>,
 }
 
 impl Operator {
@@ -92,7 +93,7 @@ impl Operator {
     /// What the operator states about running on a part of its rows; none if it must run as a whole.
     #[must_use]
     pub fn access(&self) -> Option<&AccessMap> {
-        self.extras.as_ref()?.access.as_ref()
+        self.access.as_deref()
     }
 
     /// Returns true if the operator was folded: it runs at compile time, its outputs are

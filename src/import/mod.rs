@@ -10,6 +10,7 @@ use crate::graph::{ElementType, Graph, GraphBuilder};
 use crate::problem::Problem;
 use crate::support::limits::CancelToken;
 
+mod access;
 #[cfg(feature = "csv")]
 mod buffers_csv;
 mod conversion;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::access::NodeAccess;
 use super::bodies::{self, BodyBuilder};
 use super::descriptions::{Descriptions, sized};
 use super::messages::{OnnxGraph, OnnxModel, OnnxNode};
@@ -83,6 +84,7 @@ fn collect(
     let mut notes = std::mem::take(&mut inferred.notes);
     let shapes = std::mem::take(&mut inferred.bodies);
     let is_constant = constants(graph, &descriptions);
+    let mut access = NodeAccess::new(graph, &descriptions.names, &inferred, training::version(model));
     let unshaped = add_tensors(builder, graph, &mut descriptions, inferred);
     let (names, bound) = descriptions.into_names();
 
@@ -103,7 +105,8 @@ fn collect(
             }
             other => other?,
         };
-        add_operator(node, functions, &names, builder).runs(inner);
+        let id = add_operator(node, functions, &names, builder).runs(inner).id();
+        access.state(builder, id, node, &names, functions);
     }
     for number in graph.output.iter().filter_map(|output| names.get(&output.name)) {
         builder.output(TensorId::new(number));
