@@ -110,9 +110,9 @@ pub use plan::{
     BodyPlan, Placement, Plan, PlanBound, PlanInside, PlanObjects, PoolPlan, Route, Share, SharedObject,
     Stay, Traffic, Transfer, Use,
 };
-pub use planner::Planner;
 #[doc(hidden)]
 pub use planner::withdrawn_bounds;
+pub use planner::{Planner, TiledPlan};
 pub use problem::{
     Buffer, Choice, InfeasibleCore, Inside, LiveRange, LowerBound, Objects, Problem, Solution, Status,
     lower_bound,

@@ -12,6 +12,7 @@
 
 use std::ops::Range;
 
+use super::goal::Layout;
 use super::region::{Region, Tile, Tiling};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, GraphBuilder, Permit, RowsRead, TensorKind, TensorSpec, TileAxis};
@@ -20,6 +21,8 @@ use crate::support::ids::{OperatorId, TensorId};
 /// The graph of a tiling.
 #[derive(Clone, Debug)]
 pub struct TiledGraph {
+    /// How activations lie in memory, as the tiling states it.
+    pub layout: Layout,
     /// An ordinary graph. Its program order runs regions stripe by stripe.
     pub graph: Graph,
     /// For each tensor of the graph, what it is in the untiled graph.
@@ -53,6 +56,8 @@ pub enum OperatorOrigin {
         region: usize,
         /// Number of the stripe.
         stripe: usize,
+        /// The axis that is split, in the access map of the operator.
+        axis: usize,
         /// The rows of the outputs that it computes.
         rows: Range<u64>,
         /// For each input of the untiled operator, the rows that it reads, and rows of padding
@@ -63,11 +68,15 @@ pub enum OperatorOrigin {
     Split {
         /// The tensor of the untiled graph.
         tensor: TensorId,
+        /// The axis of its rows.
+        axis: usize,
     },
     /// Keeps rows of a tile for the next stripe: moves them, ascending, to the start of the tile.
     Carry {
         /// The tensor of the untiled graph.
         tensor: TensorId,
+        /// The axis of its rows.
+        axis: usize,
         /// The rows.
         rows: Range<u64>,
     },
@@ -75,6 +84,8 @@ pub enum OperatorOrigin {
     Join {
         /// The tensor of the untiled graph.
         tensor: TensorId,
+        /// The axis of its rows.
+        axis: usize,
     },
 }
 
@@ -123,6 +134,7 @@ fn invalid(problem: String) -> Error {
 /// The graph that is made, and which of its tensors stand for a tensor of the untiled graph.
 struct Maker<'g> {
     graph: &'g Graph,
+    layout: Layout,
     builder: GraphBuilder,
     /// By tensor of the untiled graph: the whole tensor, once it is needed.
     whole: Vec<Option<TensorId>>,
@@ -167,6 +179,7 @@ impl<'g> Maker<'g> {
         }
         let mut maker = Self {
             graph,
+            layout: tiling.layout,
             builder: Graph::builder(graph.name()),
             whole: vec![None; graph.tensors().len()],
             tensors: Vec::new(),
@@ -276,7 +289,7 @@ impl<'g> Maker<'g> {
 
     fn finish(self) -> Result<TiledGraph> {
         let graph = self.builder.build()?;
-        Ok(TiledGraph { graph, tensors: self.tensors, operators: self.operators })
+        Ok(TiledGraph { layout: self.layout, graph, tensors: self.tensors, operators: self.operators })
     }
 }
 
@@ -410,8 +423,14 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             reads.push(read);
         }
         inputs = each_once(inputs);
-        let origin =
-            OperatorOrigin::Tile { operator: id, region: self.number, stripe, rows: rows.clone(), reads };
+        let origin = OperatorOrigin::Tile {
+            operator: id,
+            region: self.number,
+            stripe,
+            axis: self.region.axes[operator],
+            rows: rows.clone(),
+            reads,
+        };
         let name = format!("{}/rows_{}_{}", node.name(), rows.start, rows.end);
         let scratch = node.scratch_bytes();
         let added =
@@ -632,7 +651,7 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             .map(|part| part.id)
             .collect();
         let name = format!("carry {}/rows_{}_{}", self.graph().tensor(tensor).name(), rows.start, rows.end);
-        let origin = OperatorOrigin::Carry { tensor, rows };
+        let origin = OperatorOrigin::Carry { tensor, axis, rows };
         let _ = self
             .maker
             .add_operator(name, origin)
@@ -649,7 +668,7 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             let axis = self.axis_of(tensor);
             let ends = self.ends_of_entry(tensor, axis);
             let shape = self.graph().tensor(tensor).shape().unwrap_or_default();
-            let is_contiguous = shape[..axis].iter().all(|&dim| dim == 1);
+            let is_contiguous = self.maker.layout.is_contiguous(shape, axis);
             if ends.len() < 2 || !is_contiguous {
                 continue;
             }
@@ -665,7 +684,8 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             }
             let name = format!("split {}", self.graph().tensor(tensor).name());
             let outputs: Vec<TensorId> = parts.iter().map(|part| part.id).collect();
-            let added = self.maker.add_operator(name, OperatorOrigin::Split { tensor }).op_type("Split");
+            let added =
+                self.maker.add_operator(name, OperatorOrigin::Split { tensor, axis }).op_type("Split");
             let _ = added.reads([whole]).writes(outputs).permits(permits);
             self.entries.push((tensor, parts));
         }
@@ -757,6 +777,13 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             return Ok(());
         }
         let axis = self.axis(operator).outputs()[at];
+        let shape = self.graph().tensor(tensor).shape().unwrap_or_default();
+        if !self.maker.layout.is_contiguous(shape, axis) {
+            let name = self.graph().tensor(tensor).name();
+            return Err(invalid(format!(
+                "rows of tensor `{name}` along axis {axis} are not contiguous in memory"
+            )));
+        }
         let row = self.row_bytes(tensor, axis);
         let mut next = 0;
         for part in &parts {
@@ -781,7 +808,7 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             .collect();
         let name = format!("join {}", self.graph().tensor(tensor).name());
         let inputs = parts.iter().map(|part| part.id);
-        let added = self.maker.add_operator(name, OperatorOrigin::Join { tensor }).op_type("Join");
+        let added = self.maker.add_operator(name, OperatorOrigin::Join { tensor, axis }).op_type("Join");
         let ran = added.reads(inputs).writes([whole]).permits(permits).id();
         self.maker.ran[self.region.operators[operator].index()] = Some(ran);
         Ok(())

@@ -12,6 +12,7 @@
 
 mod apply;
 mod cost;
+mod goal;
 mod net;
 mod region;
 mod rows;
@@ -19,6 +20,7 @@ pub(crate) mod search;
 mod segment;
 
 pub use apply::{OperatorOrigin, TensorOrigin, TiledGraph, apply};
+pub use goal::{Layout, TilingGoal};
 pub(crate) use net::Net;
 pub use region::{Region, Tile, Tiling, TilingCost};
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::goal::Layout;
 use crate::graph::{Graph, Permit, RowMap, Tensor, TensorKind};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -14,6 +15,7 @@ pub(crate) const AT_THE_END: Position = u32::MAX;
 /// The graph in one order.
 pub(crate) struct Net<'g> {
     pub(crate) graph: &'g Graph,
+    pub(crate) layout: Layout,
     pub(crate) order: Vec<OperatorId>,
     /// By position.
     pub(crate) operators: Vec<NetOperator>,
@@ -75,9 +77,10 @@ impl NetTensor {
 impl<'g> Net<'g> {
     /// Chooses for each operator the axis that agrees with most of its inputs, the first of the access
     /// map on ties. O(operators + edges).
-    pub(crate) fn new(graph: &'g Graph, order: &[OperatorId]) -> Self {
+    pub(crate) fn new(graph: &'g Graph, order: &[OperatorId], layout: Layout) -> Self {
         let mut net = Self {
             graph,
+            layout,
             order: order.to_vec(),
             operators: Vec::with_capacity(order.len()),
             tensors: graph.tensors().iter().map(whole).collect(),
@@ -190,7 +193,7 @@ impl<'g> Net<'g> {
         if rows == 0 || !tensor.bytes.is_multiple_of(rows) {
             return;
         }
-        let is_contiguous = shape[..axis].iter().all(|&dim| dim == 1);
+        let is_contiguous = self.layout.is_contiguous(shape, axis);
         (tensor.axis, tensor.rows, tensor.row_bytes) = (Some(axis), rows, tensor.bytes / rows);
         tensor.is_contiguous = is_contiguous;
     }

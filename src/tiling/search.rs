@@ -196,7 +196,11 @@ impl<'a, 'g> Search<'a, 'g> {
             end = start;
         }
         regions.reverse();
-        Found { tiling: Tiling { order: self.net.order.clone(), regions }, bytes, cost }
+        Found {
+            tiling: Tiling { layout: self.net.layout, order: self.net.order.clone(), regions },
+            bytes,
+            cost,
+        }
     }
 
     fn region(&self, span: Range<Position>, variant: &Variant) -> Region {

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::apply::{OperatorOrigin, TiledGraph, apply};
+use super::goal::Layout;
 use super::net::Net;
 use super::region::{Region, Tiling};
 use super::rows::{Cut, Tiles};
 use super::segment::Segment;
 use crate::graph::{AccessMap, ElementType, Graph, Outside, RowMap, TensorSpec, TileAxis};
 use crate::support::ids::{OperatorId, TensorId};
+use crate::verify::verify_tiling;
 use crate::{Occupant, Plan, Planner};
 
 /// Deterministic random numbers.
@@ -105,9 +107,9 @@ pub(crate) fn random_graph(draws: &mut Draws) -> Graph {
 
 /// A random tiling of a graph in its program order.
 pub(crate) fn random_tiling(graph: &Graph, draws: &mut Draws) -> Tiling {
-    let net = Net::new(graph, graph.file_order());
+    let net = Net::new(graph, graph.file_order(), Layout::RowMajor);
     let count = net.order.len() as u64;
-    let mut tiling = Tiling { order: net.order.clone(), regions: Vec::new() };
+    let mut tiling = Tiling { layout: Layout::RowMajor, order: net.order.clone(), regions: Vec::new() };
     let mut start = draws.below(2);
     while start < count {
         let end = (start + 1 + draws.below(5)).min(count);
@@ -274,7 +276,7 @@ fn run_operator(
         OperatorOrigin::Whole(old) => (*old, None, Vec::new()),
         OperatorOrigin::Tile { operator, rows, reads, .. } => (*operator, Some(rows.clone()), reads.clone()),
         OperatorOrigin::Split { .. } | OperatorOrigin::Join { .. } => return,
-        OperatorOrigin::Carry { tensor, rows } => {
+        OperatorOrigin::Carry { tensor, rows, .. } => {
             let width = shape(graph, *tensor).1;
             for row in rows.clone() {
                 let from = address(graph, tiled, new.inputs(), offsets, *tensor, row);
@@ -324,6 +326,7 @@ fn random_tilings_compute_the_same() {
         let graph = random_graph(&mut draws);
         let tiling = random_tiling(&graph, &mut draws);
         let tiled = apply(&graph, &tiling).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        verify_tiling(&graph, &tiled).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         let level = [crate::Sharing::None, crate::Sharing::Views, crate::Sharing::All][seed as usize % 3];
         let planner = Planner::new().alignment(1).share(level).order(crate::Ordering::File);
         let plan = planner.plan(&tiled.graph).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
