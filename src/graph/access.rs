@@ -186,6 +186,7 @@ impl RowMap {
     ///
     /// Rows of a map within its limits never overflow. Empty if `rows` is empty.
     #[must_use]
+    #[allow(clippy::cast_sign_loss)] // all numbers are clamped to the rows of the input, or to padding
     pub fn reads(&self, rows: Range<u64>, count: u64) -> RowsRead {
         if rows.is_empty() || count == 0 {
             return RowsRead { rows: 0..0, before: 0, after: 0 };

@@ -271,6 +271,25 @@ impl Graph {
         self.constraints.demand(permit, &self.tensors)
     }
 
+    /// Sets the order of the axes of a tensor in memory, like [`TensorSpec::memory_order`]. Permissions
+    /// do not change.
+    ///
+    /// # Errors
+    /// [`Error::MemoryOrder`] or [`Error::UnknownTensor`]. The graph is unchanged then.
+    pub fn set_memory_order(&mut self, id: TensorId, axes: impl IntoIterator<Item = usize>) -> Result<()> {
+        let count = self.tensors.len();
+        let place = "a memory order".to_owned();
+        let unknown = Error::UnknownTensor { place, tensor: id, count };
+        let tensor = self.tensors.get_mut(id.index()).ok_or(unknown)?;
+        let before = tensor.spec.clone();
+        tensor.spec = before.clone().memory_order(axes);
+        let checked = validate::memory_order(tensor);
+        if checked.is_err() {
+            tensor.spec = before;
+        }
+        checked
+    }
+
     /// Permits operators to overwrite every graph input after its last read.
     pub fn overwrite_inputs(&mut self) {
         for tensor in &mut self.tensors {

@@ -64,6 +64,12 @@ impl Operator {
         self.extras.as_ref().map_or(0, |extras| extras.scratch_bytes)
     }
 
+    /// Returns true if the operator may run at compile time if all of its inputs are constants.
+    #[must_use]
+    pub fn is_foldable(&self) -> bool {
+        self.foldable
+    }
+
     /// Alignment of the scratch buffer in a plan with this default alignment: the larger of the default
     /// and the alignments that tensors of the bodies request.
     #[must_use]

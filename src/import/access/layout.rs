@@ -144,3 +144,58 @@ pub(in crate::import) fn joined(
     let axes = maps.into_iter().filter_map(|(axis, map)| Some(shapes.axis(axis, [(0, axis, map?)])));
     axes.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The elements of a row along an axis, by row-major index.
+    fn elements(shape: &[u64], axis: usize, row: u64) -> Vec<u64> {
+        let inner: u64 = shape[axis + 1..].iter().product();
+        let count: u64 = shape.iter().product();
+        (0..count).filter(|index| index / inner % shape[axis] == row).collect()
+    }
+
+    /// Shapes of 24 and 36 elements.
+    const SHAPES: [&[u64]; 14] = [
+        &[24],
+        &[2, 12],
+        &[12, 2],
+        &[4, 6],
+        &[2, 3, 4],
+        &[1, 24, 1],
+        &[4, 1, 6],
+        &[2, 2, 2, 3],
+        &[36],
+        &[6, 6],
+        &[4, 9],
+        &[3, 12],
+        &[2, 3, 3, 2],
+        &[1, 9, 1, 4],
+    ];
+
+    #[test]
+    fn rows_of_a_reshape_are_whole_rows_or_parts_of_one() {
+        let mut followed = 0;
+        let pairs = SHAPES.iter().flat_map(|from| SHAPES.iter().map(move |to| (from, to)));
+        for (from, to) in pairs {
+            for axis in 0..to.len() {
+                let Some((own, map)) = flattened(from, to, axis) else { continue };
+                followed += 1;
+                for row in 0..to[axis] {
+                    let read = map.reads(row..row + 1, from[own]).rows;
+                    let available: Vec<u64> = read.flat_map(|row| elements(from, own, row)).collect();
+                    let needed = elements(to, axis, row);
+                    assert!(needed.iter().all(|element| available.contains(element)), "{from:?} to {to:?}");
+                    let (numerator, denominator, ..) = map.numbers();
+                    let parts = if numerator == 1 { u64::from(denominator) } else { 1 };
+                    assert_eq!(needed.len() as u64 * parts, available.len() as u64, "{from:?} to {to:?}");
+                }
+            }
+        }
+        assert!(followed > 100, "only {followed} axes followed");
+        assert_eq!(flattened(&[4, 6], &[6, 4], 0), None, "a row consists of parts of two rows");
+        assert_eq!(flattened(&[2, 3, 4], &[2, 12], 0), Some((0, RowMap::SAME)));
+        assert_eq!(flattened(&[0, 3], &[3, 0], 0), None);
+    }
+}

@@ -84,7 +84,7 @@ impl<'s> Shapes<'s> {
     }
 
     /// Elementwise operators, whose `inputs` broadcast to the outputs.
-    pub(super) fn elementwise(&self, inputs: impl IntoIterator<Item = usize> + Clone) -> Vec<TileAxis> {
+    pub(super) fn elementwise(&self, inputs: impl IntoIterator<Item = usize>) -> Vec<TileAxis> {
         self.broadcast_along(|_| true, inputs)
     }
 
@@ -92,11 +92,12 @@ impl<'s> Shapes<'s> {
     pub(super) fn broadcast_along(
         &self,
         is_split: impl Fn(usize) -> bool,
-        inputs: impl IntoIterator<Item = usize> + Clone,
+        inputs: impl IntoIterator<Item = usize>,
     ) -> Vec<TileAxis> {
+        let inputs: Vec<usize> = inputs.into_iter().collect();
         let rank = self.output().map_or(0, <[u64]>::len);
         let axes = self.order(rank).into_iter().filter(|&axis| is_split(axis));
-        axes.map(|axis| self.axis(axis, self.broadcast(axis, inputs.clone()))).collect()
+        axes.map(|axis| self.axis(axis, self.broadcast(axis, inputs.iter().copied()))).collect()
     }
 }
 
@@ -151,14 +152,8 @@ impl AccessMaps {
             return;
         }
         let map = AccessMap::new(cost, axes);
-        let shared = match self.known.get(&map) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let new = Arc::new(map);
-                self.known.insert(Arc::clone(&new));
-                new
-            }
-        };
+        let shared = self.known.get(&map).cloned().unwrap_or_else(|| Arc::new(map));
+        self.known.insert(Arc::clone(&shared));
         if let Some(operator) = builder.operator_mut(id) {
             operator.access(shared);
         }

@@ -90,24 +90,24 @@ pub(in crate::import) fn matrix_product(
     let matrix_axes = usize::from(left_is_matrix) + usize::from(right_is_matrix);
     let batches = output.len().checked_sub(matrix_axes)?;
     let sum = |at: usize| shapes.broadcast(at, of.sum);
-    let mut axes = Vec::new();
+    let mut split = Vec::new();
     if left_is_matrix {
         let row_axis = left_shape.len() - if of.swapped[0] { 1 } else { 2 };
-        axes.push(shapes.axis(batches, sum(batches).into_iter().chain([(left, row_axis, RowMap::SAME)])));
+        split.push(shapes.axis(batches, sum(batches).into_iter().chain([(left, row_axis, RowMap::SAME)])));
     }
-    for at in 0..batches {
+    for (at, &rows) in output[..batches].iter().enumerate() {
         let of_operand = |operand: usize, shape: &[u64]| {
             let own = shape.len().checked_sub(2)?;
             let axis = at.checked_sub(batches.checked_sub(own)?)?;
-            (shape[axis] == output[at]).then_some((operand, axis, RowMap::SAME))
+            (shape[axis] == rows).then_some((operand, axis, RowMap::SAME))
         };
-        let rows = [of_operand(left, left_shape), of_operand(right, right_shape)];
-        axes.push(shapes.axis(at, rows.into_iter().flatten().chain(sum(at))));
+        let operands = [of_operand(left, left_shape), of_operand(right, right_shape)];
+        split.push(shapes.axis(at, operands.into_iter().flatten().chain(sum(at))));
     }
     if right_is_matrix {
         let (at, axis) = (output.len() - 1, right_shape.len() - if of.swapped[1] { 2 } else { 1 });
-        axes.push(shapes.axis(at, sum(at).into_iter().chain([(right, axis, RowMap::SAME)])));
+        split.push(shapes.axis(at, sum(at).into_iter().chain([(right, axis, RowMap::SAME)])));
     }
     let inner = left_shape.len().checked_sub(if left_is_matrix && of.swapped[0] { 2 } else { 1 })?;
-    Some((left_shape[inner], axes))
+    Some((left_shape[inner], split))
 }

@@ -50,7 +50,8 @@ impl Scale {
                 return None;
             }
             if (p1 as f64 / q1 as f64 - number).abs() <= number * f64::from(f32::EPSILON) {
-                let is_exact = q1.count_ones() == 1 && p1 as f64 / q1 as f64 == number;
+                // Products with a power of two are exact.
+                let is_exact = q1.count_ones() == 1 && (number * q1 as f64 - p1 as f64).abs() <= 0.0;
                 return Some(Self { numerator: p1, rows: q1, is_exact });
             }
             rest = 1.0 / (rest - whole);
@@ -182,7 +183,7 @@ fn coarse_slack(of: &Resampling, denominator: i128) -> i128 {
     if !of.is_coarse || (input << 9) % output == 0 {
         return 0;
     }
-    ((output + 2) * denominator >> 11) + 1
+    (((output + 2) * denominator) >> 11) + 1
 }
 
 /// A region of the input, by numbers that are rounded to parts of 2^16.
@@ -201,4 +202,112 @@ fn cropped(of: &Resampling, from: f64, to: f64) -> Option<Line> {
     // Half a part for each step, and for the start; the rest is for 32-bit arithmetic on numbers up to 16 times the rows.
     let slack = i128::from(of.output) / 2 + i128::from(of.input) / 2 + 4;
     Some(Line { numerator: part(step), offset: part(begin), denominator: PARTS, slack })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The position of a row, with the operations of ONNX Runtime in 32-bit floating point.
+    fn position(of: &Resampling, scale: f32, row: u64) -> f32 {
+        let (row, input, output) = (row as f32, of.input as f32, of.output as f32);
+        match of.coordinates {
+            Coordinates::Asymmetric => row / scale,
+            Coordinates::HalfPixel => (row + 0.5) / scale - 0.5,
+            Coordinates::HalfPixelSymmetric => {
+                let adjustment = output / (scale * input);
+                let center = input / 2.0;
+                center * (1.0 - adjustment) + (row + 0.5) / scale - 0.5
+            }
+            Coordinates::HalfPixelForNearest => (row + 0.5) / scale,
+            Coordinates::AlignCorners => row * (input - 1.0) / (output - 1.0),
+            Coordinates::Crop(from, to) => {
+                from as f32 * (input - 1.0) + row * (to - from) as f32 * (input - 1.0) / (output - 1.0)
+            }
+        }
+    }
+
+    /// The first and the last row that contribute to a position.
+    fn neighbours(interpolation: Interpolation, position: f32) -> [i64; 2] {
+        let whole = |position: f32| position as i64;
+        match interpolation {
+            Interpolation::Nearest(Rounding::Floor) => [whole(position.floor()); 2],
+            Interpolation::Nearest(Rounding::Ceil) => [whole(position.ceil()); 2],
+            Interpolation::Nearest(Rounding::HalfUp) => [whole((position + 0.5).floor()); 2],
+            Interpolation::Nearest(Rounding::HalfDown) => [whole((position - 0.5).ceil()); 2],
+            Interpolation::Linear => [whole(position.floor()), whole(position.ceil())],
+            Interpolation::Cubic => [whole(position.floor()) - 1, whole(position.floor()) + 2],
+        }
+    }
+
+    const INTERPOLATIONS: [Interpolation; 6] = [
+        Interpolation::Nearest(Rounding::Floor),
+        Interpolation::Nearest(Rounding::Ceil),
+        Interpolation::Nearest(Rounding::HalfDown),
+        Interpolation::Nearest(Rounding::HalfUp),
+        Interpolation::Linear,
+        Interpolation::Cubic,
+    ];
+
+    const COORDINATES: [Coordinates; 6] = [
+        Coordinates::Asymmetric,
+        Coordinates::HalfPixel,
+        Coordinates::HalfPixelSymmetric,
+        Coordinates::HalfPixelForNearest,
+        Coordinates::AlignCorners,
+        Coordinates::Crop(0.2, 0.9),
+    ];
+
+    /// Checks every row of a map: it reads all rows that contribute, and at most one more at each end.
+    fn check(of: &Resampling, scale: f32) {
+        let map = resampled(of).unwrap_or_else(|| panic!("{of:?} has no map"));
+        for row in 0..of.output {
+            let exact = neighbours(of.interpolation, position(of, scale, row));
+            let clamped = exact.map(|row| row.clamp(0, of.input as i64 - 1) as u64);
+            let read = map.reads(row..row + 1, of.input).rows;
+            assert!(
+                read.start <= clamped[0] && clamped[1] < read.end,
+                "{of:?}: row {row}: {clamped:?}, {read:?}"
+            );
+            assert!(read.end - read.start <= clamped[1] + 3 - clamped[0], "{of:?}: row {row} reads {read:?}");
+        }
+    }
+
+    #[test]
+    fn resampling_reads_the_rows_that_runtimes_read() {
+        for case in 0..4000_u64 {
+            let draw =
+                |shift: u64, modulus: u64| (case.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) % modulus;
+            let (input, output) = (2 + draw(7, 300), 2 + draw(19, 300));
+            let interpolation = INTERPOLATIONS[draw(31, 6) as usize];
+            let coordinates = COORDINATES[draw(37, 6) as usize];
+            let scale = Scale::of_sizes(input, output, false).unwrap();
+            let (antialias, is_coarse) = (false, false);
+            let of = Resampling { input, output, scale, coordinates, interpolation, antialias, is_coarse };
+            check(&of, output as f32 / input as f32);
+            let number =
+                [0.25, 0.5, 0.6, 0.75, 1.3, 1.5, 2.0, 2.4, 3.0, 4.0, 1.0 / 3.0][draw(43, 11) as usize];
+            let scaled = (input as f32 * number).floor() as u64;
+            if scaled > 1 {
+                let scale = Scale::of_number(number.into()).unwrap();
+                check(&Resampling { output: scaled, scale, ..of }, number);
+            }
+        }
+    }
+
+    #[test]
+    fn whole_factors_have_exact_maps() {
+        let of = |input, output, coordinates, interpolation| {
+            let scale = Scale::of_sizes(input, output, false).unwrap();
+            let (antialias, is_coarse) = (false, false);
+            resampled(&Resampling { input, output, scale, coordinates, interpolation, antialias, is_coarse })
+        };
+        let nearest = Interpolation::Nearest(Rounding::Floor);
+        let twice = RowMap::new(1, 2, 0, 0, Outside::Edge);
+        assert_eq!(of(7, 14, Coordinates::Asymmetric, nearest), Some(twice));
+        let half = RowMap::new(2, 1, 0, 1, Outside::Edge);
+        assert_eq!(of(14, 7, Coordinates::HalfPixel, Interpolation::Linear), Some(half));
+        let sizes = [(1 << 40, 8), (8, 1 << 40)];
+        assert!(sizes.iter().all(|&(from, to)| of(from, to, Coordinates::HalfPixel, nearest).is_none()));
+    }
 }

@@ -14,7 +14,9 @@ use super::unshaped::{self, InferredShape, MAX_DETAILS, Unshaped, UnshapedDetail
 use super::{FORMAT, subgraphs, training};
 use crate::error::{Error, short};
 use crate::graph::{GraphBuilder, OperatorBuilder, TensorKind, TensorSpec};
-use crate::import::{ImportError, ImportOptions, ImportedGraph, listing, permits, states, upper_bounds};
+use crate::import::{
+    ImportError, ImportOptions, ImportedGraph, layout, listing, permits, states, upper_bounds,
+};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// Data of a model that is needed after its tensors and operators have been added to the builder. It borrows
@@ -42,6 +44,7 @@ pub(super) fn build(
     drop(model);
     let mut imported = crate::import::finish(builder, notes, options)?;
     states::keep(&mut imported.graph, options)?;
+    layout::apply(&mut imported.graph, options.layout)?;
     let is_plain = |id: OperatorId| training.binary_search(&id).is_err();
     let is_whole = |_| true;
     permits::add(&mut imported.graph, options.multi_pass, is_plain, is_whole, |graph, id| {

@@ -87,8 +87,8 @@ impl<'m> NodeAccess<'m> {
         let inputs = node.input().iter().map(shape).collect();
         let outputs = node.output().iter().map(shape).collect();
         let shapes = Shapes { inputs, outputs, channels_last: false };
-        let is_open = |(name, shape): (&str, &Option<&[u64]>)| !name.is_empty() && shape.is_none();
-        if node.output().iter().zip(&shapes.outputs).any(is_open) || !has_small_ranks(&shapes) {
+        let mut outputs = node.output().iter().zip(&shapes.outputs);
+        if outputs.any(|(name, shape)| !name.is_empty() && shape.is_none()) || !has_small_ranks(&shapes) {
             return;
         }
         let facts = NodeFacts { node, version: self.version, shapes, numbers: &self.numbers };

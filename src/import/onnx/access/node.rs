@@ -82,9 +82,10 @@ impl<'c> NodeFacts<'c> {
         axis(self.int("axis", default), rank)
     }
 
-    /// Integers of an input, or of an attribute in older versions. The inner value is none if the node has neither.
-    pub fn integers_or(&self, position: usize, name: &str) -> Option<Option<&'c [i64]>> {
-        if self.has(position) { self.integers(position).map(Some) } else { Some(self.ints(name)) }
+    /// Integers of an input, or of an attribute in older versions; empty if the node has neither, none if they are
+    /// unknown.
+    pub fn integers_or(&self, position: usize, name: &str) -> Option<&'c [i64]> {
+        if self.has(position) { self.integers(position) } else { Some(self.ints(name).unwrap_or_default()) }
     }
 }
 

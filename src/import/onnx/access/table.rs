@@ -44,7 +44,7 @@ fn standard(facts: &NodeFacts<'_>) -> Option<Stated> {
             let gone = axes(facts.ints("axes").unwrap_or(&[0, 2, 3]), facts.rank()?)?;
             facts.shapes.broadcast_along(|axis| !gone.contains(&axis), [0])
         }
-        "LpNormalization" => without_axis(facts, -1)?,
+        "LpNormalization" | "TopK" => without_axis(facts, -1)?,
         "LRN" => facts.shapes.broadcast_along(|axis| axis != 1, [0]),
         "Softmax" | "LogSoftmax" | "Hardmax" => softmax(facts)?,
         "CumSum" | "CumProd" => {
@@ -89,7 +89,6 @@ fn standard(facts: &NodeFacts<'_>) -> Option<Stated> {
         "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceLogSumExp" | "ReduceMax" | "ReduceMean" | "ReduceMin"
         | "ReduceProd" | "ReduceSum" | "ReduceSumSquare" => reduce(facts)?,
         "ArgMax" | "ArgMin" => reduced(facts, &[facts.axis(0, facts.rank()?)?]),
-        "TopK" => without_axis(facts, -1)?,
         _ => return None,
     };
     Some((1, stated))
@@ -222,23 +221,22 @@ fn transpose(facts: &NodeFacts<'_>) -> Option<Vec<TileAxis>> {
 
 fn slice(facts: &NodeFacts<'_>) -> Option<Vec<TileAxis>> {
     let shape = facts.input(0)?;
-    let starts = facts.integers_or(1, "starts")?;
+    let starts = facts.integers_or(1, "starts");
     let listed = facts.integers_or(3, "axes")?;
     let steps = facts.integers_or(4, "steps")?;
-    let along = match (listed, starts) {
-        (Some(listed), _) => axes(listed, shape.len())?,
-        (None, Some(starts)) => (0..starts.len()).collect(),
-        (None, None) => return None,
+    let along = match starts {
+        _ if !listed.is_empty() => axes(listed, shape.len())?,
+        Some(starts) => (0..starts.len()).collect(),
+        None => return None,
     };
     let mut ranges = vec![Some((0, 1)); shape.len()];
     for (entry, axis) in along.into_iter().enumerate() {
-        let range = || {
-            let (start, dim) = (*starts?.get(entry)?, i64::try_from(shape[axis]).ok()?);
-            let step = steps.map_or(Some(1), |steps| steps.get(entry).copied())?;
+        *ranges.get_mut(axis)? = starts.and_then(|starts| {
+            let (start, dim) = (*starts.get(entry)?, i64::try_from(shape[axis]).ok()?);
+            let step = if steps.is_empty() { 1 } else { *steps.get(entry)? };
             let start = if start < 0 { start.saturating_add(dim) } else { start };
             Some((start.clamp(0, dim).unsigned_abs(), u64::try_from(step).ok()?))
-        };
-        ranges[axis] = range();
+        });
     }
     Some(sliced(&facts.shapes, &ranges))
 }
@@ -307,7 +305,7 @@ fn blocks(facts: &NodeFacts<'_>) -> Option<Vec<TileAxis>> {
 fn reduce(facts: &NodeFacts<'_>) -> Option<Vec<TileAxis>> {
     let rank = facts.rank()?;
     let gone = match facts.integers_or(1, "axes")? {
-        Some(numbers) if !numbers.is_empty() => axes(numbers, rank)?,
+        numbers if !numbers.is_empty() => axes(numbers, rank)?,
         _ if facts.int("noop_with_empty_axes", 0) != 0 => Vec::new(),
         _ => return Some(Vec::new()),
     };

@@ -119,12 +119,11 @@ pub(super) fn pool(facts: &NodeFacts<'_>) -> Option<Stated> {
 fn scales(facts: &NodeFacts<'_>, along: &[usize], rank: usize) -> Option<Vec<Option<f64>>> {
     let is_upsample = facts.node.op_type() == "Upsample";
     let given: Vec<f64> = if is_upsample && facts.version < 9 {
-        match facts.attribute("scales") {
-            Some(scales) => scales.floats.iter().map(|&scale| f64::from(scale)).collect(),
-            None => {
-                let one = |name| facts.attribute(name).map(|attribute| f64::from(attribute.f));
-                vec![1.0, 1.0, one("height_scale")?, one("width_scale")?]
-            }
+        if let Some(scales) = facts.attribute("scales") {
+            scales.floats.iter().map(|&scale| f64::from(scale)).collect()
+        } else {
+            let one = |name| facts.attribute(name).map(|attribute| f64::from(attribute.f));
+            vec![1.0, 1.0, one("height_scale")?, one("width_scale")?]
         }
     } else {
         let position = if is_upsample || facts.version < 11 { 1 } else { 2 };
@@ -138,7 +137,7 @@ fn scales(facts: &NodeFacts<'_>, along: &[usize], rank: usize) -> Option<Vec<Opt
     Some(scales)
 }
 
-/// Whether `Resize` has sizes: it then has no scales.
+/// Returns true if `Resize` has sizes, which replace scales.
 fn has_sizes(facts: &NodeFacts<'_>) -> bool {
     facts.version >= 11 && facts.node.op_type() == "Resize" && facts.has(3)
 }

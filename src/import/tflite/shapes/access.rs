@@ -225,7 +225,7 @@ fn convolved(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Opt
 /// `TRANSPOSE_CONV`: output shape, weights, input, bias.
 fn transposed(call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Stated> {
     const OPTIONS: u8 = 49;
-    let (&[filters, rows, columns, channels], output) = (shapes.input(1)?, shapes.output()?) else {
+    let (&[filters, rows, columns, _], output) = (shapes.input(1)?, shapes.output()?) else {
         return None;
     };
     let is_valid = call.byte(OPTIONS, 0, 0) == VALID;
@@ -248,7 +248,6 @@ fn transposed(call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Stated> {
     let product = |dims: &[u64]| dims.iter().try_fold(1_u128, |all, &dim| all.checked_mul(dim.into()));
     let all = product(shapes.input(2)?)?.checked_mul(product(&[filters, rows, columns])?)?;
     let cost = u64::try_from(all.checked_div(product(output)?)?).ok()?;
-    let _ = channels;
     Some((cost.max(1), convolution(shapes, &of)))
 }
 
