@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use plimsoll::import::{ImportOptions, Imported, read};
-use plimsoll::tiling::{Layout, TilingGoal};
+use plimsoll::import::{ImportOptions, Imported, Layout, read};
+use plimsoll::tiling::TilingGoal;
 use plimsoll::{ElementType, Planner, Sharing, Variables};
 
 fn main() {
@@ -40,10 +40,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 fn line(file: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut options = ImportOptions::default();
     (options.floats_as, options.overwrite_inputs) = (Some(ElementType::Int8), true);
+    options.layout = Layout::ChannelsInnermost;
     let Imported::Graph(imported) = read(file, &options)? else { return Ok(()) };
     let graph = imported.graph;
-    let is_onnx = file.extension().is_some_and(|ending| ending == "onnx");
-    let layout = if is_onnx { Layout::ChannelsInnermost } else { Layout::RowMajor };
     let planner = Planner::new().alignment(1).share(Sharing::All).variables(Variables::Outside);
     let untiled = planner.plan(&graph)?;
     print!("{}\t{}", file.file_stem().unwrap_or_default().to_string_lossy(), untiled.arena_bytes);
@@ -51,7 +50,7 @@ fn line(file: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut expected = Vec::new();
     let mut operators = 0;
     for ppm in [0, 20_000, 50_000, 100_000, 300_000] {
-        let goal = TilingGoal::least_memory().max_extra_ppm(ppm).layout(layout);
+        let goal = TilingGoal::least_memory().max_extra_ppm(ppm);
         match planner.tile(&graph, &untiled, &goal)? {
             Some(tiled) => {
                 print!("\t{}", tiled.plan.arena_bytes);

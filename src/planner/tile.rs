@@ -56,7 +56,7 @@ impl Planner {
         most: u64,
         goal: &TilingGoal,
     ) -> Result<Option<TiledPlan>> {
-        let net = Net::new(graph, order, goal.layout);
+        let net = Net::new(graph, order);
         let mut search = Search::new(&net, &self.limits);
         let max_extra = goal.max_extra(net.total_cost());
         let found = match goal.capacity {

@@ -12,7 +12,6 @@
 
 use std::ops::Range;
 
-use super::goal::Layout;
 use super::region::{Region, Tile, Tiling};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, GraphBuilder, Permit, RowsRead, TensorKind, TensorSpec, TileAxis};
@@ -21,8 +20,6 @@ use crate::support::ids::{OperatorId, TensorId};
 /// The graph of a tiling.
 #[derive(Clone, Debug)]
 pub struct TiledGraph {
-    /// How activations lie in memory, as the tiling states it.
-    pub layout: Layout,
     /// An ordinary graph. Its program order runs regions stripe by stripe.
     pub graph: Graph,
     /// For each tensor of the graph, what it is in the untiled graph.
@@ -134,7 +131,6 @@ fn invalid(problem: String) -> Error {
 /// The graph that is made, and which of its tensors stand for a tensor of the untiled graph.
 struct Maker<'g> {
     graph: &'g Graph,
-    layout: Layout,
     builder: GraphBuilder,
     /// By tensor of the untiled graph: the whole tensor, once it is needed.
     whole: Vec<Option<TensorId>>,
@@ -173,13 +169,14 @@ impl<'g> Maker<'g> {
                 // of them exits.
                 let outputs = graph.operator(id).outputs();
                 if outputs.iter().all(dies_inside) {
-                    outputs.iter().for_each(|output| is_split[output.index()] = true);
+                    for output in outputs {
+                        is_split[output.index()] = true;
+                    }
                 }
             }
         }
         let mut maker = Self {
             graph,
-            layout: tiling.layout,
             builder: Graph::builder(graph.name()),
             whole: vec![None; graph.tensors().len()],
             tensors: Vec::new(),
@@ -237,6 +234,10 @@ impl<'g> Maker<'g> {
         };
         let mut shape = shape.to_vec();
         shape[axis] = rows.end - rows.start;
+        let mut spec = TensorSpec::shaped(element, shape).align(1);
+        if let Some(order) = tensor.stated_memory_order().and_then(|_| tensor.memory_order()) {
+            spec = spec.memory_order(order);
+        }
         let name = format!(
             "{}/rows_{}_{}{}",
             tensor.name(),
@@ -244,11 +245,7 @@ impl<'g> Maker<'g> {
             rows.end,
             if is_carried { "_kept" } else { "" }
         );
-        let id = self.builder.add_tensor(
-            name,
-            TensorKind::Intermediate,
-            TensorSpec::shaped(element, shape).align(1),
-        );
+        let id = self.builder.add_tensor(name, TensorKind::Intermediate, spec);
         self.tensors.push(TensorOrigin { tensor: of, rows: Some(rows.clone()), is_carried });
         Ok(Part { rows, id })
     }
@@ -289,7 +286,7 @@ impl<'g> Maker<'g> {
 
     fn finish(self) -> Result<TiledGraph> {
         let graph = self.builder.build()?;
-        Ok(TiledGraph { layout: self.layout, graph, tensors: self.tensors, operators: self.operators })
+        Ok(TiledGraph { graph, tensors: self.tensors, operators: self.operators })
     }
 }
 
@@ -367,16 +364,12 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
                 if !tile.computed.is_empty() {
                     self.tile(stripe, operator)?;
                 }
-                for producer in 0..=operator {
-                    if last[producer] == Some(operator) {
-                        self.leave(producer, stripe)?;
-                    }
-                }
-            }
-            for producer in 0..self.region.operators.len() {
-                if last[producer].is_none() {
+                for producer in positions_of(&last, Some(operator)) {
                     self.leave(producer, stripe)?;
                 }
+            }
+            for producer in positions_of(&last, None) {
+                self.leave(producer, stripe)?;
             }
         }
         self.join_exits()
@@ -667,8 +660,7 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
         for tensor in self.dying_entries() {
             let axis = self.axis_of(tensor);
             let ends = self.ends_of_entry(tensor, axis);
-            let shape = self.graph().tensor(tensor).shape().unwrap_or_default();
-            let is_contiguous = self.maker.layout.is_contiguous(shape, axis);
+            let is_contiguous = self.graph().tensor(tensor).has_contiguous_rows(axis);
             if ends.len() < 2 || !is_contiguous {
                 continue;
             }
@@ -777,8 +769,7 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             return Ok(());
         }
         let axis = self.axis(operator).outputs()[at];
-        let shape = self.graph().tensor(tensor).shape().unwrap_or_default();
-        if !self.maker.layout.is_contiguous(shape, axis) {
+        if !self.graph().tensor(tensor).has_contiguous_rows(axis) {
             let name = self.graph().tensor(tensor).name();
             return Err(invalid(format!(
                 "rows of tensor `{name}` along axis {axis} are not contiguous in memory"
@@ -813,6 +804,10 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
         self.maker.ran[self.region.operators[operator].index()] = Some(ran);
         Ok(())
     }
+}
+
+fn positions_of(last: &[Option<usize>], reader: Option<usize>) -> Vec<usize> {
+    (0..last.len()).filter(|&at| last[at] == reader).collect()
 }
 
 fn each_once(ids: Vec<TensorId>) -> Vec<TensorId> {

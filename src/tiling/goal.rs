@@ -8,18 +8,6 @@ pub struct TilingGoal {
     pub capacity: Option<u64>,
     /// Extra cost allowed, in parts per million of the cost of the untiled graph.
     pub max_extra_ppm: u64,
-    /// How activations lie in memory.
-    pub layout: Layout,
-}
-
-/// How the axes of activations lie in memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Layout {
-    /// In the order of the stated shape, the last axis innermost.
-    #[default]
-    RowMajor,
-    /// The second axis (channels) innermost, for shapes with at least three axes.
-    ChannelsInnermost,
 }
 
 impl TilingGoal {
@@ -42,27 +30,8 @@ impl TilingGoal {
         self
     }
 
-    /// Sets the layout of activations.
-    #[must_use]
-    pub fn layout(mut self, layout: Layout) -> Self {
-        self.layout = layout;
-        self
-    }
-
     /// Extra cost allowed for a graph of this cost.
     pub(crate) fn max_extra(&self, cost: u64) -> u64 {
         u64::try_from(u128::from(cost) * u128::from(self.max_extra_ppm) / 1_000_000).unwrap_or(u64::MAX)
-    }
-}
-
-impl Layout {
-    /// True if consecutive rows along an axis are consecutive in memory.
-    pub(crate) fn is_contiguous(self, shape: &[u64], axis: usize) -> bool {
-        let is_outer = |at: usize| match self {
-            Self::ChannelsInnermost if shape.len() > 2 && axis != 1 => at < axis && at != 1,
-            Self::ChannelsInnermost if shape.len() > 2 => at != 1,
-            Self::RowMajor | Self::ChannelsInnermost => at < axis,
-        };
-        shape.iter().enumerate().all(|(at, &dim)| dim == 1 || !is_outer(at))
     }
 }

@@ -20,7 +20,7 @@ pub(crate) mod search;
 mod segment;
 
 pub use apply::{OperatorOrigin, TensorOrigin, TiledGraph, apply};
-pub use goal::{Layout, TilingGoal};
+pub use goal::TilingGoal;
 pub(crate) use net::Net;
 pub use region::{Region, Tile, Tiling, TilingCost};
 #[cfg(test)]

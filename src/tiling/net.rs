@@ -1,8 +1,5 @@
 //! The graph in one order, as dense arrays: which operators can be split, and how they read.
 
-use std::collections::BTreeMap;
-
-use super::goal::Layout;
 use crate::graph::{Graph, Permit, RowMap, Tensor, TensorKind};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -15,7 +12,6 @@ pub(crate) const AT_THE_END: Position = u32::MAX;
 /// The graph in one order.
 pub(crate) struct Net<'g> {
     pub(crate) graph: &'g Graph,
-    pub(crate) layout: Layout,
     pub(crate) order: Vec<OperatorId>,
     /// By position.
     pub(crate) operators: Vec<NetOperator>,
@@ -77,10 +73,9 @@ impl NetTensor {
 impl<'g> Net<'g> {
     /// Chooses for each operator the axis that agrees with most of its inputs, the first of the access
     /// map on ties. O(operators + edges).
-    pub(crate) fn new(graph: &'g Graph, order: &[OperatorId], layout: Layout) -> Self {
+    pub(crate) fn new(graph: &'g Graph, order: &[OperatorId]) -> Self {
         let mut net = Self {
             graph,
-            layout,
             order: order.to_vec(),
             operators: Vec::with_capacity(order.len()),
             tensors: graph.tensors().iter().map(whole).collect(),
@@ -193,7 +188,7 @@ impl<'g> Net<'g> {
         if rows == 0 || !tensor.bytes.is_multiple_of(rows) {
             return;
         }
-        let is_contiguous = self.layout.is_contiguous(shape, axis);
+        let is_contiguous = self.graph.tensor(id).has_contiguous_rows(axis);
         (tensor.axis, tensor.rows, tensor.row_bytes) = (Some(axis), rows, tensor.bytes / rows);
         tensor.is_contiguous = is_contiguous;
     }
@@ -256,11 +251,11 @@ impl<'g> Net<'g> {
         let mut steps = Vec::with_capacity(count);
         for position in 0..=count {
             live += change[position];
-            between.push(live as u64);
+            between.push(u64::try_from(live).unwrap_or(0));
             if let Some(operator) = self.operators.get(position) {
                 let load =
                     live + at_step[position] + i128::from(operator.scratch) - i128::from(operator.saving);
-                steps.push(load.max(0) as u64);
+                steps.push(u64::try_from(load).unwrap_or(0));
             }
         }
         (steps, between)
@@ -270,11 +265,6 @@ impl<'g> Net<'g> {
     pub(crate) fn total_cost(&self) -> u64 {
         let each = |operator: &NetOperator| operator.row_cost.saturating_mul(operator.rows);
         self.operators.iter().map(each).fold(0, u64::saturating_add)
-    }
-
-    /// Position of each operator, by id.
-    pub(crate) fn positions(&self) -> BTreeMap<OperatorId, Position> {
-        self.order.iter().copied().zip(0..).collect()
     }
 }
 

@@ -2,15 +2,11 @@
 
 use std::ops::Range;
 
-use super::goal::Layout;
 use crate::support::ids::OperatorId;
 
 /// Regions of a graph that run stripe by stripe. The regions have no operator in common.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tiling {
-    /// How activations lie in memory. Tensors that exist as a whole are split only along axes whose rows
-    /// follow each other in memory.
-    pub layout: Layout,
     /// The order in which the operators of the untiled graph run. The operators of a region are
     /// consecutive.
     pub order: Vec<OperatorId>,

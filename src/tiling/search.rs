@@ -139,7 +139,7 @@ impl<'a, 'g> Search<'a, 'g> {
     fn extend(&mut self, start: Position, cost: PathCost, capacity: u64, best: &mut [Option<Step>]) {
         let mut is_hot = false;
         let from = start as usize;
-        for end in from + 1..=self.steps.len().min(from + MAX_LENGTH) {
+        for (end, slot) in best.iter_mut().enumerate().take(from + MAX_LENGTH + 1).skip(from + 1) {
             if self.net.operators[end - 1].axis.is_none() {
                 break;
             }
@@ -153,7 +153,7 @@ impl<'a, 'g> Search<'a, 'g> {
             if let Some((variant, cut)) = cheapest {
                 let own = path_cost(&cut.estimate.cost);
                 let cost = (cost.0.saturating_add(own.0), cost.1.saturating_add(own.1));
-                offer(&mut best[end], Step { cost, from: start, variant: Some(variant as u32) });
+                offer(slot, Step { cost, from: start, variant: Some(variant as u32) });
             }
         }
     }
@@ -196,11 +196,7 @@ impl<'a, 'g> Search<'a, 'g> {
             end = start;
         }
         regions.reverse();
-        Found {
-            tiling: Tiling { layout: self.net.layout, order: self.net.order.clone(), regions },
-            bytes,
-            cost,
-        }
+        Found { tiling: Tiling { order: self.net.order.clone(), regions }, bytes, cost }
     }
 
     fn region(&self, span: Range<Position>, variant: &Variant) -> Region {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::apply::{OperatorOrigin, TiledGraph, apply};
-use super::goal::Layout;
 use super::net::Net;
 use super::region::{Region, Tiling};
 use super::rows::{Cut, Tiles};
@@ -40,12 +39,12 @@ fn random_map(draws: &mut Draws) -> RowMap {
         }
         3..5 => RowMap::SAME,
         5 => RowMap::transposed(1 + small(draws, 4), 1 + small(draws, 3), 1, small(draws, 3)),
-        6 => RowMap::shifted(draws.below(5) as i64 - 2),
+        6 => RowMap::shifted(draws.below(5).cast_signed() - 2),
         _ => RowMap::new(
             1 + small(draws, 3),
             2,
-            -(draws.below(3) as i64),
-            draws.below(3) as i64,
+            -(draws.below(3).cast_signed()),
+            draws.below(3).cast_signed(),
             Outside::Edge,
         ),
     }
@@ -56,7 +55,7 @@ pub(crate) fn random_graph(draws: &mut Draws) -> Graph {
     let mut net = Graph::builder("random");
     let shaped = |rows: u64, width: u64| TensorSpec::shaped(ElementType::Int8, [1, rows, width]);
     let mut tensors: Vec<(TensorId, u64, u64)> = Vec::new();
-    for input in 0..1 + draws.below(2) {
+    for input in 0..=draws.below(2) {
         let (rows, width) = (1 + draws.below(12), 1 + draws.below(4));
         let id = net.input(format!("in{input}"), shaped(rows, width));
         if draws.below(2) == 0 {
@@ -64,7 +63,7 @@ pub(crate) fn random_graph(draws: &mut Draws) -> Graph {
         }
         tensors.push((id, rows, width));
     }
-    for operator in 0..1 + draws.below(7) {
+    for operator in 0..=draws.below(7) {
         let count = 1 + draws.below(2);
         let first = tensors.len();
         let (mut reads, mut maps) = (Vec::new(), Vec::new());
@@ -97,7 +96,7 @@ pub(crate) fn random_graph(draws: &mut Draws) -> Graph {
         }
     }
     let outputs = tensors.len() as u64;
-    for _ in 0..1 + draws.below(2) {
+    for _ in 0..=draws.below(2) {
         let (id, ..) = tensors[draws.below(outputs) as usize];
         net.output(id);
     }
@@ -107,9 +106,9 @@ pub(crate) fn random_graph(draws: &mut Draws) -> Graph {
 
 /// A random tiling of a graph in its program order.
 pub(crate) fn random_tiling(graph: &Graph, draws: &mut Draws) -> Tiling {
-    let net = Net::new(graph, graph.file_order(), Layout::RowMajor);
+    let net = Net::new(graph, graph.file_order());
     let count = net.order.len() as u64;
-    let mut tiling = Tiling { layout: Layout::RowMajor, order: net.order.clone(), regions: Vec::new() };
+    let mut tiling = Tiling { order: net.order.clone(), regions: Vec::new() };
     let mut start = draws.below(2);
     while start < count {
         let end = (start + 1 + draws.below(5)).min(count);
@@ -171,11 +170,11 @@ fn input_rows(graph: &Graph, id: TensorId) -> Rows {
 fn rows_of(map: Option<RowMap>, at: u64, count: u64) -> Vec<Option<u64>> {
     let Some(map) = map else { return (0..count).map(Some).collect() };
     let (numerator, denominator, first, last) = map.numbers();
-    let floor = |term: i64| (at as i64 * i64::from(numerator) + term).div_euclid(i64::from(denominator));
+    let floor = |term: i64| (at.cast_signed() * i64::from(numerator) + term).div_euclid(i64::from(denominator));
     (floor(first)..=floor(last))
         .map(|row| match map.outside() {
-            Outside::Edge => Some(row.clamp(0, count as i64 - 1) as u64),
-            Outside::Padding => (0..count as i64).contains(&row).then_some(row as u64),
+            Outside::Edge => Some(row.clamp(0, count.cast_signed() - 1).cast_unsigned()),
+            Outside::Padding => (0..count.cast_signed()).contains(&row).then_some(row.cast_unsigned()),
         })
         .collect()
 }

@@ -28,7 +28,7 @@ use std::ops::Range;
 
 use super::rule::Rule;
 use super::violation::ViolationCollector;
-use crate::graph::{Graph, Operator, Outside, Permit, RowMap, RowsRead, TensorKind, TileAxis};
+use crate::graph::{Graph, Operator, Outside, Permit, RowMap, RowsRead, Tensor, TensorKind, TileAxis};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::tiling::{OperatorOrigin, TiledGraph};
 
@@ -65,9 +65,9 @@ impl Check<'_> {
         self.each_operator_runs();
     }
 
-    fn wrong(&mut self, rule: Rule, id: OperatorId, problem: String) {
+    fn wrong(&mut self, rule: Rule, id: OperatorId, problem: impl AsRef<str>) {
         let name = self.tiled.graph.operator(id).name();
-        self.violations.add(rule, format!("operator `{name}` of the tiled graph {problem}"));
+        self.violations.add(rule, format!("operator `{name}` of the tiled graph {}", problem.as_ref()));
     }
 
     /// The rows of a tensor: those of its label, or all along `axis`.
@@ -186,7 +186,7 @@ impl Check<'_> {
         match &tiled.operators[id.index()] {
             OperatorOrigin::Whole(old) => self.whole_operator(id, *old),
             OperatorOrigin::Tile { operator, axis, rows, reads, .. } => {
-                self.tile(id, *operator, *axis, rows, reads)
+                self.tile(id, *operator, *axis, rows, reads);
             }
             OperatorOrigin::Split { tensor, axis } => self.split(id, *tensor, *axis),
             OperatorOrigin::Carry { tensor, axis, rows } => self.carry(id, *tensor, *axis, rows),
@@ -417,7 +417,7 @@ impl Check<'_> {
             return self.wrong(Rule::TilePlace, id, "does not read one tensor".to_owned());
         };
         let is_right = self.of(*whole) == tensor && self.is_whole(*whole);
-        self.parts_lie_in(id, is_right, tensor, axis, *whole, &new.outputs().to_vec());
+        self.parts_lie_in(id, is_right, tensor, axis, *whole, new.outputs());
         let views = |permit: &Permit| match *permit {
             Permit::View { input, output, at } => {
                 input == *whole && at == self.rows(output, axis).start * self.row_bytes(tensor, axis)
@@ -436,7 +436,7 @@ impl Check<'_> {
             return self.wrong(Rule::TilePlace, id, "does not write one tensor".to_owned());
         };
         let is_right = self.of(*whole) == tensor && self.is_whole(*whole);
-        self.parts_lie_in(id, is_right, tensor, axis, *whole, &new.inputs().to_vec());
+        self.parts_lie_in(id, is_right, tensor, axis, *whole, new.inputs());
         let mut parts: Vec<Range<u64>> = new.inputs().iter().map(|&part| self.rows(part, axis)).collect();
         parts.sort_unstable_by_key(|rows| rows.start);
         let all = self.rows(*whole, axis);
@@ -492,13 +492,12 @@ impl Check<'_> {
         if !is_right || axis >= rank {
             return self.wrong(Rule::TilePlace, id, format!("does not concern tensor {tensor}"));
         }
-        let shape = self.graph.tensor(tensor).shape().unwrap_or_default();
         let row = self.row_bytes(tensor, axis);
         let lies = |part: &TensorId| {
             let distance = i128::from(self.rows(*part, axis).start) * i128::from(row);
             self.of(*part) == tensor && self.tiled.graph.distance(*part, whole) == Some(distance)
         };
-        if !self.tiled.layout.is_contiguous(shape, axis) || !parts.iter().all(lies) {
+        if !rows_follow_each_other(self.graph.tensor(tensor), axis) || !parts.iter().all(lies) {
             let name = self.graph.tensor(tensor).name().to_owned();
             self.wrong(
                 Rule::TilePlace,
@@ -655,6 +654,12 @@ impl Check<'_> {
     }
 }
 
+/// True if all axes outside of this one in memory have one entry.
+fn rows_follow_each_other(tensor: &Tensor, axis: usize) -> bool {
+    let (Some(shape), Some(order)) = (tensor.shape(), tensor.memory_order()) else { return false };
+    order.iter().take_while(|&&outer| outer != axis).all(|&outer| shape[outer] == 1)
+}
+
 fn renamed(permit: Permit, input: TensorId, output: TensorId) -> Permit {
     match permit {
         Permit::InPlace { .. } => Permit::InPlace { input, output },
@@ -678,17 +683,17 @@ fn asked(map: RowMap, rows: &Range<u64>, count: u64) -> RowsRead {
     };
     let (lowest, highest) = (quotient(rows.start, first), quotient(rows.end - 1, last));
     let count = i128::from(count);
+    let number = |rows: i128| u64::try_from(rows).unwrap_or(0);
     if map.outside() == Outside::Edge {
-        let [from, to] = [lowest.max(0).min(count - 1), highest.max(0).min(count - 1)];
-        return RowsRead { rows: from as u64..to as u64 + 1, before: 0, after: 0 };
+        let [from, to] = [lowest, highest].map(|row| row.max(0).min(count - 1));
+        return RowsRead { rows: number(from)..number(to) + 1, before: 0, after: 0 };
     }
     // Rows below zero, within, and from `count` on.
     let within = |row: i128| row.max(0).min(count);
-    let before = if lowest < 0 { (-lowest).min(highest + 1 - lowest) } else { 0 };
-    let after = if highest >= count { (highest + 1 - count).min(highest + 1 - lowest) } else { 0 };
+    let all = highest + 1 - lowest;
     RowsRead {
-        rows: within(lowest) as u64..within(highest + 1) as u64,
-        before: before as u64,
-        after: after as u64,
+        rows: number(within(lowest))..number(within(highest + 1)),
+        before: number((-lowest).min(all)),
+        after: number((highest + 1 - count).min(all)),
     }
 }
