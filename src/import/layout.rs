@@ -2,7 +2,7 @@
 
 use super::Layout;
 use crate::error::Result;
-use crate::graph::{Graph, Operator, TensorKind};
+use crate::graph::{AccessMap, Graph, Operator, TensorKind};
 use crate::support::ids::TensorId;
 use crate::support::places::OffsetUnionFind;
 
@@ -93,15 +93,18 @@ fn has_channels(graph: &Graph, id: TensorId) -> bool {
 fn related_tensors<'g>(graph: &'g Graph, operator: &'g Operator) -> impl Iterator<Item = &'g TensorId> {
     let rank = |id: &TensorId| graph.tensor(*id).shape().map(<[u64]>::len);
     let output = operator.outputs().first().and_then(rank);
-    let keeps_axes = operator.access().is_some_and(|map| {
-        !OTHER_AXES.contains(&operator.op_type())
-            && map.axes().iter().all(|axis| {
-                let at = axis.outputs().first();
-                axis.inputs().iter().flatten().all(|(input, _)| Some(input) == at)
-            })
-    });
+    let is_alike =
+        move |id: &TensorId| graph.tensor(*id).kind() != TensorKind::Constant && rank(id) == output;
+    // Parameters of fewer axes, such as one number for each channel, relate in another way.
+    let keeps_axes = |map: &AccessMap| {
+        let rows = map.axes().iter().flat_map(|axis| {
+            let at = axis.outputs().first().copied();
+            axis.inputs().iter().zip(operator.inputs()).map(move |(rows, id)| (at, rows, id))
+        });
+        let mut own = rows.filter_map(|(at, rows, id)| is_alike(id).then_some((at, rows.as_ref()?.0)));
+        own.all(|(at, axis)| at == Some(axis))
+    };
+    let keeps_axes = !OTHER_AXES.contains(&operator.op_type()) && operator.access().is_some_and(keeps_axes);
     let all = operator.inputs().iter().chain(operator.outputs());
-    all.filter(move |id| {
-        keeps_axes && graph.tensor(**id).kind() != TensorKind::Constant && rank(id) == output
-    })
+    all.filter(move |id| keeps_axes && is_alike(id))
 }

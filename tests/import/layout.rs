@@ -199,8 +199,23 @@ fn elementwise_operators_run_in_place_if_both_tensors_have_one_order() {
         output("y", UINT8, "1, 4, 3, 3"),
     ];
     let graph = import(&flat, Layout::ChannelsInnermost);
-    let inputs: Vec<TensorId> = graph.operators()[1].permits().iter().map(Permit::input).collect();
+    let inputs: Vec<TensorId> = graph.operators()[1].permits().iter().map(|permit| permit.input()).collect();
     assert_eq!(inputs, [id(&graph, "a")], "the other operand is stored in another order");
+}
+
+#[test]
+fn one_number_for_each_channel_does_not_end_an_image() {
+    let parts = [
+        input("x", UINT8, "1, 4, 3, 3"),
+        input("scale", UINT8, "4, 1, 1"),
+        pooled("x", "a"),
+        node("Mul", &["a", "scale"], &["y"]),
+        node("Relu", &["y"], &["z"]),
+        output("z", UINT8, "1, 4, 3, 3"),
+    ];
+    let graph = import(&parts, Layout::ChannelsInnermost);
+    assert!(["a", "y", "z"].iter().all(|name| order(&graph, name) == [0, 2, 3, 1]));
+    assert_eq!(order(&graph, "scale"), [0, 1, 2]);
 }
 
 #[test]
