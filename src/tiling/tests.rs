@@ -170,7 +170,8 @@ fn input_rows(graph: &Graph, id: TensorId) -> Rows {
 fn rows_of(map: Option<RowMap>, at: u64, count: u64) -> Vec<Option<u64>> {
     let Some(map) = map else { return (0..count).map(Some).collect() };
     let (numerator, denominator, first, last) = map.numbers();
-    let floor = |term: i64| (at.cast_signed() * i64::from(numerator) + term).div_euclid(i64::from(denominator));
+    let floor =
+        |term: i64| (at.cast_signed() * i64::from(numerator) + term).div_euclid(i64::from(denominator));
     (floor(first)..=floor(last))
         .map(|row| match map.outside() {
             Outside::Edge => Some(row.clamp(0, count.cast_signed() - 1).cast_unsigned()),

@@ -240,11 +240,7 @@ impl Check<'_> {
     ) {
         let node = self.graph.operators().get(old.index());
         let Some((node, axis)) = node.and_then(|node| Some((node, node.access()?.axes().get(axis)?))) else {
-            return self.wrong(
-                Rule::TileWrite,
-                id,
-                "is a tile of an operator that cannot be split so".to_owned(),
-            );
+            return self.wrong(Rule::TileWrite, id, "is a tile of an operator that cannot be split so");
         };
         self.tile_writes(id, node, axis, rows);
         if reads.len() != node.inputs().len() {
@@ -414,7 +410,7 @@ impl Check<'_> {
     fn split(&mut self, id: OperatorId, tensor: TensorId, axis: usize) {
         let new = self.tiled.graph.operator(id);
         let [whole] = new.inputs() else {
-            return self.wrong(Rule::TilePlace, id, "does not read one tensor".to_owned());
+            return self.wrong(Rule::TilePlace, id, "does not read one tensor");
         };
         let is_right = self.of(*whole) == tensor && self.is_whole(*whole);
         self.parts_lie_in(id, is_right, tensor, axis, *whole, new.outputs());
@@ -425,7 +421,7 @@ impl Check<'_> {
             _ => false,
         };
         if !new.permits().iter().all(views) {
-            self.wrong(Rule::TilePermit, id, "has a permission other than that of a view of rows".to_owned());
+            self.wrong(Rule::TilePermit, id, "has a permission other than that of a view of rows");
         }
     }
 
@@ -433,7 +429,7 @@ impl Check<'_> {
     fn join(&mut self, id: OperatorId, tensor: TensorId, axis: usize) {
         let new = self.tiled.graph.operator(id);
         let [whole] = new.outputs() else {
-            return self.wrong(Rule::TilePlace, id, "does not write one tensor".to_owned());
+            return self.wrong(Rule::TilePlace, id, "does not write one tensor");
         };
         let is_right = self.of(*whole) == tensor && self.is_whole(*whole);
         self.parts_lie_in(id, is_right, tensor, axis, *whole, new.inputs());
@@ -465,11 +461,7 @@ impl Check<'_> {
             _ => false,
         };
         if !new.permits().iter().all(pieces) {
-            self.wrong(
-                Rule::TilePermit,
-                id,
-                "has a permission other than that of a part of a tensor".to_owned(),
-            );
+            self.wrong(Rule::TilePermit, id, "has a permission other than that of a part of a tensor");
         }
     }
 
