@@ -340,5 +340,119 @@ fn random_tilings_compute_the_same() {
             tiled.operators.iter().filter(|origin| matches!(origin, OperatorOrigin::Carry { .. })).count();
         smaller += usize::from(plan.arena_bytes < untiled.arena_bytes);
     }
-    assert!(regions as u64 > count / 2 && carried as u64 > count / 2 && smaller as u64 > count / 20);
+    let least = [regions as u64 / 2, carried as u64 / 2, 20 * smaller as u64];
+    assert!(least.iter().all(|&seen| seen > count / 8), "{least:?} of {count}");
+}
+
+/// A change of one number of a tiling that makes it wrong; none if the drawn place has no such number.
+fn spoil(tiling: &mut Tiling, graph: &Graph, draws: &mut Draws) -> Option<&'static str> {
+    let count = tiling.regions.len() as u64;
+    let region = &mut tiling.regions[draws.below(count.max(1)) as usize];
+    let (stripes, operators) = (region.stripes.len() as u64, region.operators.len() as u64);
+    let (stripe, operator) = (draws.below(stripes) as usize, draws.below(operators) as usize);
+    let rows = graph.operator(region.operators[operator]).outputs()[0];
+    let rows = shape(graph, rows).0;
+    let tile = &mut region.stripes[stripe][operator];
+    if tile.computed.is_empty() {
+        return None;
+    }
+    match draws.below(4) {
+        0 => {
+            tile.computed.end -= 1;
+            Some("a row less at the end")
+        }
+        1 => {
+            tile.computed.start += 1;
+            Some("a row less at the start")
+        }
+        2 if tile.computed.end == rows => {
+            tile.computed.end += 1;
+            Some("a row beyond the tensor")
+        }
+        3 => {
+            tile.carried += 1;
+            Some("a row carried that was not kept")
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn wrong_tilings_are_refused() {
+    let mut refused = 0;
+    for seed in 0..400 {
+        let mut draws = Draws::new(seed);
+        let graph = random_graph(&mut draws);
+        let mut tiling = random_tiling(&graph, &mut draws);
+        if tiling.regions.is_empty() {
+            continue;
+        }
+        let Some(change) = spoil(&mut tiling, &graph, &mut draws) else { continue };
+        let wrong = match apply(&graph, &tiling) {
+            Err(error) => Some(error.to_string()),
+            Ok(tiled) => verify_tiling(&graph, &tiled).err().map(|wrong| wrong.to_string()),
+        };
+        // A row may be one that nothing reads.
+        refused += usize::from(wrong.is_some());
+        let must = change.starts_with("a row beyond") || change.starts_with("a row carried");
+        assert!(!must || wrong.is_some(), "seed {seed}: {change}");
+    }
+    assert!(refused >= 60, "{refused} refused");
+}
+
+/// A change of a tiled graph's labels or reads; none if the drawn operator has none.
+fn spoil_origin(tiled: &mut TiledGraph, draws: &mut Draws) -> Option<&'static str> {
+    let at = draws.below(tiled.operators.len() as u64) as usize;
+    match &mut tiled.operators[at] {
+        OperatorOrigin::Tile { rows, reads, .. } => match draws.below(4) {
+            0 => {
+                rows.end += 1;
+                Some("a tile that states a row more")
+            }
+            1 => {
+                let read = reads.iter_mut().flatten().next()?;
+                read.before += 1;
+                Some("padding that is none")
+            }
+            2 => {
+                let read = reads.iter_mut().flatten().next()?;
+                read.rows = read.rows.start + 1..read.rows.end + 1;
+                Some("rows that are one off")
+            }
+            _ => {
+                let output = tiled.graph.operator(OperatorId::new(at)).outputs()[0];
+                let rows = tiled.tensors[output.index()].rows.as_mut()?;
+                *rows = rows.start + 1..rows.end + 1;
+                Some("a label that is one row off")
+            }
+        },
+        OperatorOrigin::Carry { rows, .. } => {
+            *rows = rows.start.checked_sub(1)?..rows.end - 1;
+            Some("a carried row that is too old")
+        }
+        OperatorOrigin::Join { tensor, .. } | OperatorOrigin::Split { tensor, .. } => {
+            *tensor = TensorId::new(tensor.index() ^ 1);
+            Some("parts of another tensor")
+        }
+        OperatorOrigin::Whole(id) => {
+            *id = OperatorId::new(id.index() ^ 1);
+            Some("another operator")
+        }
+    }
+}
+
+#[test]
+fn wrong_origins_are_refused() {
+    let mut kinds = BTreeMap::new();
+    for seed in 0..400 {
+        let mut draws = Draws::new(seed);
+        let graph = random_graph(&mut draws);
+        let tiling = random_tiling(&graph, &mut draws);
+        let mut tiled = apply(&graph, &tiling).unwrap();
+        if let Some(change) = spoil_origin(&mut tiled, &mut draws) {
+            assert!(verify_tiling(&graph, &tiled).is_err(), "seed {seed}: {change}");
+            *kinds.entry(change).or_insert(0) += 1;
+        }
+    }
+    assert!(kinds.len() >= 7, "{kinds:?}");
 }

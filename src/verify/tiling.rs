@@ -561,10 +561,14 @@ impl Check<'_> {
         let mut whole = vec![0u32; self.graph.operators().len()];
         let mut tiles = vec![0u32; self.graph.operators().len()];
         for origin in &self.tiled.operators {
-            match origin {
-                OperatorOrigin::Whole(id) => whole[id.index()] += 1,
-                OperatorOrigin::Tile { operator, .. } => tiles[operator.index()] += 1,
-                _ => {}
+            // W2 and W4 refuse operators that do not exist.
+            let count = match origin {
+                OperatorOrigin::Whole(id) => whole.get_mut(id.index()),
+                OperatorOrigin::Tile { operator, .. } => tiles.get_mut(operator.index()),
+                _ => None,
+            };
+            if let Some(count) = count {
+                *count += 1;
             }
         }
         for (at, operator) in self.graph.operators().iter().enumerate() {
@@ -622,8 +626,10 @@ impl Check<'_> {
     fn control_keeps_order(&mut self, tiles: &[u32]) {
         let mut new = vec![None; self.graph.operators().len()];
         for (at, origin) in self.tiled.operators.iter().enumerate() {
-            if let OperatorOrigin::Whole(id) = origin {
-                new[id.index()] = Some(OperatorId::new(at));
+            if let OperatorOrigin::Whole(id) = origin
+                && let Some(new) = new.get_mut(id.index())
+            {
+                *new = Some(OperatorId::new(at));
             }
         }
         for id in self.graph.operator_ids().filter(|id| !self.graph.operator(*id).is_folded()) {
