@@ -123,6 +123,37 @@ enum class CodePart : std::int32_t {
     source = PLIMSOLL_C_SOURCE,
 };
 
+// ScheduleMode of the axes of activations in memory.
+enum class Layout : std::int32_t {
+    as_stored = PLIMSOLL_LAYOUT_AS_STORED,
+    channels_innermost = PLIMSOLL_LAYOUT_CHANNELS_INNERMOST,
+};
+
+// The rows of an input along one of its axes that row `r` of the outputs reads: from
+// floor((r * numerator + first) / denominator) to floor((r * numerator + last) / denominator).
+struct Rows {
+    std::int64_t axis = 0;
+    std::int64_t numerator = 1;
+    std::int64_t denominator = 1;
+    std::int64_t first = 0;
+    std::int64_t last = 0;
+    // Rows outside of the input repeat its nearest row; otherwise they are padding.
+    bool repeats_edge = false;
+};
+
+// One axis along which an operator can be split: the axis of each output, and the rows of each input, none
+// for inputs that are read as a whole.
+struct TileAxis {
+    std::vector<std::int64_t> outputs;
+    std::vector<std::optional<Rows>> inputs;
+};
+
+// The axes along which an operator can be split, and the cost of an output element.
+struct AccessMap {
+    std::uint64_t cost_per_element = 1;
+    std::vector<TileAxis> axes;
+};
+
 using Buffer = plimsoll_buffer;
 using Gap = plimsoll_gap;
 using Placement = plimsoll_placement;
@@ -837,6 +868,66 @@ public:
         detail::check(plimsoll_graph_permit(handle_.get(), operator_index, static_cast<std::int32_t>(permit), input,
                                             output, bytes));
     }
+    // States which rows of its inputs an operator reads for rows of its outputs: see plimsoll_graph_set_access.
+    void set_access(std::uint32_t operator_index, const AccessMap &map) {
+        std::vector<std::int64_t> outputs, inputs;
+        const std::size_t output_count = map.axes.empty() ? 0 : map.axes.front().outputs.size();
+        const std::size_t input_count = map.axes.empty() ? 0 : map.axes.front().inputs.size();
+        for (const TileAxis &axis : map.axes) {
+            if (axis.outputs.size() != output_count || axis.inputs.size() != input_count) {
+                throw std::invalid_argument("all axes of an access map have equally many outputs and inputs");
+            }
+            outputs.insert(outputs.end(), axis.outputs.begin(), axis.outputs.end());
+            for (const std::optional<Rows> &rows : axis.inputs) {
+                const Rows all = rows.value_or(Rows{-1});
+                inputs.insert(inputs.end(), {all.axis, all.numerator, all.denominator, all.first, all.last,
+                                             all.repeats_edge ? PLIMSOLL_OUTSIDE_EDGE : PLIMSOLL_OUTSIDE_PADDING});
+            }
+        }
+        detail::check(plimsoll_graph_set_access(handle_.get(), operator_index, map.cost_per_element, map.axes.size(),
+                                                outputs.data(), output_count, inputs.data(), input_count));
+    }
+    // The access map of an operator of a built graph; none if it has none.
+    std::optional<AccessMap> access(std::uint32_t operator_index) const {
+        std::uint64_t cost = 0;
+        std::size_t axes = 0, output_numbers = 0, input_numbers = 0;
+        detail::check(plimsoll_graph_access(handle_.get(), operator_index, &cost, &axes, nullptr, 0, &output_numbers,
+                                            nullptr, 0, &input_numbers));
+        if (cost == 0 && axes == 0) {
+            return std::nullopt;
+        }
+        std::vector<std::int64_t> outputs(output_numbers), inputs(input_numbers);
+        detail::check(plimsoll_graph_access(handle_.get(), operator_index, &cost, &axes, outputs.data(), output_numbers,
+                                            &output_numbers, inputs.data(), input_numbers, &input_numbers));
+        AccessMap map{cost, std::vector<TileAxis>(axes)};
+        const std::size_t per_axis = axes == 0 ? 0 : input_numbers / axes;
+        for (std::size_t number = 0; number < axes; ++number) {
+            TileAxis &axis = map.axes[number];
+            const std::size_t outputs_each = output_numbers / axes;
+            for (std::size_t output = 0; output < outputs_each; ++output) {
+                axis.outputs.push_back(outputs[number * outputs_each + output]);
+            }
+            for (std::size_t at = number * per_axis; at < (number + 1) * per_axis; at += PLIMSOLL_ROW_NUMBERS) {
+                const bool is_whole = inputs[at] == -1;
+                axis.inputs.push_back(is_whole ? std::nullopt
+                                               : std::optional<Rows>(Rows{inputs[at], inputs[at + 1], inputs[at + 2],
+                                                                          inputs[at + 3], inputs[at + 4],
+                                                                          inputs[at + 5] == PLIMSOLL_OUTSIDE_EDGE}));
+            }
+        }
+        return map;
+    }
+    // The axes of a tensor from outermost to innermost, for a built graph; row-major by default.
+    void set_memory_order(std::uint32_t tensor, const std::vector<std::uint32_t> &axes) {
+        detail::check(plimsoll_graph_set_memory_order(handle_.get(), tensor, axes.data(), axes.size()));
+    }
+    std::vector<std::uint32_t> memory_order(std::uint32_t tensor) const {
+        std::size_t count = 0;
+        detail::check(plimsoll_graph_memory_order(handle_.get(), tensor, nullptr, 0, &count));
+        std::vector<std::uint32_t> axes(count);
+        detail::check(plimsoll_graph_memory_order(handle_.get(), tensor, axes.data(), count, &count));
+        return axes;
+    }
     void mark_overwritable(std::uint32_t tensor) {
         detail::check(plimsoll_graph_mark_overwritable(handle_.get(), tensor));
     }
@@ -953,6 +1044,11 @@ public:
     }
     ImportOptions &overwrite_inputs(bool overwrite) {
         detail::check(plimsoll_import_options_set_overwrite_inputs(handle_.get(), overwrite ? 1 : 0));
+        return *this;
+    }
+    // ScheduleMode of the axes of activations in memory.
+    ImportOptions &layout(Layout layout) {
+        detail::check(plimsoll_import_options_set_layout(handle_.get(), static_cast<std::int32_t>(layout)));
         return *this;
     }
     ImportOptions &fold(bool constants) {

@@ -48,6 +48,17 @@ pub enum Error {
         needed_by: String,
     },
 
+    /// The memory order of a tensor does not name each of its axes once.
+    #[error("tensor `{}` has {rank} axes, but its memory order is {}", short(.tensor), cut(&format!("{:?}", .order)))]
+    MemoryOrder {
+        /// The tensor's name.
+        tensor: String,
+        /// The order.
+        order: Vec<u32>,
+        /// Number of axes; 0 without a shape.
+        rank: usize,
+    },
+
     /// A graph is invalid as the body of an operator.
     #[error("operator `{}` has an invalid body: {}", short(.operator), cut(.problem))]
     Body {
@@ -62,6 +73,22 @@ pub enum Error {
     Permit {
         /// The operator's name.
         operator: String,
+        /// The reason.
+        problem: String,
+    },
+
+    /// An access map that contradicts its operator or tensors.
+    #[error("operator `{}` has an invalid access map: {}", short(.operator), cut(.problem))]
+    Access {
+        /// The operator's name.
+        operator: String,
+        /// The reason.
+        problem: String,
+    },
+
+    /// A tiling that does not belong to its graph, or whose tiles read rows that do not exist.
+    #[error("invalid tiling: {}", cut(.problem))]
+    Tiling {
         /// The reason.
         problem: String,
     },

@@ -96,22 +96,23 @@ pub mod report;
 mod schedule;
 mod sharing;
 mod support;
+pub mod tiling;
 pub mod verify;
 
 pub use error::{Error, Result};
 pub use graph::{
-    Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder, Permit, Pool,
-    Pools, RelativePlacement, Shape, Side, Tensor, TensorKind, TensorSpec, UnknownElementType, Variables,
-    Windowed,
+    AccessMap, Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder,
+    Outside, Permit, Pool, Pools, RelativePlacement, RowMap, RowsRead, Shape, Side, Tensor, TensorKind,
+    TensorSpec, TileAxis, UnknownElementType, Variables, Windowed,
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{
     Alias, BodyPlan, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PoolPlan, Residency, Route,
     SharedObject, Traffic, Transfer, Use,
 };
-pub use planner::Planner;
 #[doc(hidden)]
 pub use planner::withdrawn_bounds;
+pub use planner::{Planner, TiledPlan};
 pub use problem::{
     Buffer, Choice, InfeasibleCore, LiveRange, LowerBound, Nesting, Objects, Problem, Solution, Status,
     lower_bound,

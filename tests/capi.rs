@@ -176,6 +176,8 @@ programs! {
     place_in_c: "examples/c/place.c" by "cc";
     exports_in_c: "tests/c/exports.c" by "cc";
     files_in_c: "tests/c/files.c" by "cc";
+    access_in_c: "tests/c/access.c" by "cc";
+    access_in_cpp: "tests/c/access.cpp" by "c++";
     tiny_inference_in_c: "examples/c/tiny_inference.c" by "cc";
     plan_graph_in_cpp: "examples/cpp/plan_graph.cpp" by "c++";
     callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";

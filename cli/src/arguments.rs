@@ -70,6 +70,7 @@ pub struct PlanArguments {
     ///   .svg         memory map
     ///   .html        interactive report
     ///   .trace.json  trace for Perfetto
+    ///   .graph.json  imported network with permissions and access maps, as graph JSON
     ///   .h           C header with the plan's tables
     ///   .c           C source with the tables and the arena, declared in the .h of the same
     ///                name, which is required

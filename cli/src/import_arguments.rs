@@ -1,7 +1,7 @@
 //! Options that control how a file is imported.
 
 use clap::{Args, ValueEnum};
-use plimsoll::import::{Fold, ImportOptions, InputShape};
+use plimsoll::import::{Fold, ImportOptions, InputShape, Layout};
 use plimsoll::{ElementType, Planner, Variables};
 
 use crate::values::{alignment, counted_type, dimension, first_duplicate, input_shape, state, tensor_value};
@@ -46,6 +46,10 @@ pub struct ImportArguments {
     /// Access of operators to the memory of graph inputs.
     #[arg(long = "inputs", value_name = "ACCESS", value_enum, default_value_t = InputsArgument::Kept)]
     pub graph_inputs: InputsArgument,
+    /// Order of the axes of activations in memory, which decides which slices and parts of a
+    /// concatenation are contiguous. For ONNX files; TFLite files have channels innermost.
+    #[arg(long, value_enum, default_value_t = LayoutArgument::AsStored)]
+    pub layout: LayoutArgument,
     /// Location of variables.
     #[arg(long, value_enum, value_name = "LOCATION", default_value_t = VariablesArgument::Arena)]
     pub variables: VariablesArgument,
@@ -57,6 +61,14 @@ pub enum FoldArgument {
     Constants,
     /// Keep all operators.
     None,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LayoutArgument {
+    /// Row-major order of the shape in the file.
+    AsStored,
+    /// Images of shape [N, C, H, W] as [N, H, W, C]; other numbers of spatial axes alike.
+    ChannelsInnermost,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -104,6 +116,10 @@ impl ImportArguments {
         options.fold = match self.fold {
             FoldArgument::Constants => Fold::Constants,
             FoldArgument::None => Fold::None,
+        };
+        options.layout = match self.layout {
+            LayoutArgument::AsStored => Layout::AsStored,
+            LayoutArgument::ChannelsInnermost => Layout::ChannelsInnermost,
         };
         options.overwrite_inputs = matches!(self.graph_inputs, InputsArgument::Overwritable);
         options

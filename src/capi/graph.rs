@@ -288,7 +288,7 @@ fn bodies(graph: &plimsoll_graph, operator: u32) -> Result<&[Arc<Graph>], Failur
     Ok(operator_of_id.ok_or_else(|| Failure::argument(format!("there is no operator {operator}")))?.bodies())
 }
 
-fn no_tensor(index: u32) -> Failure {
+pub(super) fn no_tensor(index: u32) -> Failure {
     Failure::argument(format!("there is no tensor {index}"))
 }
 

@@ -10,8 +10,9 @@ use super::problem::plimsoll_problem;
 use super::status::{
     PLIMSOLL_ERROR_CANCELLED, PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED,
     PLIMSOLL_IMPORT_CSV, PLIMSOLL_IMPORT_JSON, PLIMSOLL_IMPORT_ONNX, PLIMSOLL_IMPORT_TFLITE,
+    PLIMSOLL_LAYOUT_AS_STORED, PLIMSOLL_LAYOUT_CHANNELS_INNERMOST,
 };
-use crate::import::{self, Fold, ImportError, ImportOptions, Imported, ImportedGraph};
+use crate::import::{self, Fold, ImportError, ImportOptions, Imported, ImportedGraph, Layout};
 use crate::{Error, Problem};
 
 /// Options of an import. No thread may change them while another uses them; otherwise any number
@@ -189,6 +190,27 @@ pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
     guard(|| {
         let options = &mut unsafe { mutable(options, "options") }?.options;
         options.overwrite_inputs = flag(overwrite)?;
+        Ok(())
+    })
+}
+
+/// Sets the order of the axes of activations in memory, `PLIMSOLL_LAYOUT_...`. It decides which slices
+/// and which parts of a concatenation are contiguous. Images of TensorFlow Lite files have channels
+/// innermost in both.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_import_options_set_layout(
+    options: *mut plimsoll_import_options,
+    layout: i32,
+) -> i32 {
+    guard(|| {
+        let options = &mut unsafe { mutable(options, "options") }?.options;
+        options.layout = match layout {
+            PLIMSOLL_LAYOUT_AS_STORED => Layout::AsStored,
+            PLIMSOLL_LAYOUT_CHANNELS_INNERMOST => Layout::ChannelsInnermost,
+            _ => {
+                return Err(Failure::argument(format!("unknown layout {layout}; use PLIMSOLL_LAYOUT_...")));
+            }
+        };
         Ok(())
     })
 }

@@ -9,6 +9,7 @@
 // The doc comments are for C programmers, who do not expect Markdown.
 #![allow(clippy::doc_markdown)]
 
+mod access;
 mod boundary;
 mod callbacks;
 mod cancel;

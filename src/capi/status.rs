@@ -104,6 +104,18 @@ pub const PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW: i32 = 3;
 /// Permission: the end of the output may be the start of the input.
 pub const PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW: i32 = 4;
 
+/// Numbers for each input of an axis of an access map.
+pub const PLIMSOLL_ROW_NUMBERS: usize = 6;
+/// Rows outside of an input: a constant, or nothing.
+pub const PLIMSOLL_OUTSIDE_PADDING: i32 = 0;
+/// Rows outside of an input: the nearest row of the input.
+pub const PLIMSOLL_OUTSIDE_EDGE: i32 = 1;
+
+/// Layout of activations: row-major order of the shape in the file.
+pub const PLIMSOLL_LAYOUT_AS_STORED: i32 = 0;
+/// Layout of activations: images of ONNX files are stored with channels innermost.
+pub const PLIMSOLL_LAYOUT_CHANNELS_INNERMOST: i32 = 1;
+
 /// Sharing level: tensors share no memory while both are live.
 pub const PLIMSOLL_SHARING_NONE: i32 = 0;
 /// Sharing level: views share memory (reshapes, slices, splits).

@@ -6,8 +6,8 @@ use super::dependencies::Dependencies;
 use super::placement_constraints::PlacementConstraints;
 use super::text::CompactText;
 use super::{
-    Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, bodies, permit,
-    validate,
+    AccessMap, Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, TileAxis,
+    access, bodies, permit, validate,
 };
 use crate::error::{Error, Result};
 use crate::support::ids::{OperatorId, TensorId};
@@ -131,6 +131,7 @@ impl GraphBuilder {
             permits: Vec::new(),
             foldable: false,
             folded: false,
+            access: None,
             extras: None,
         });
         let id = OperatorId::new(self.operators.len() - 1);
@@ -156,6 +157,22 @@ impl GraphBuilder {
         self.tensors.reserve_exact(count);
     }
 
+    /// The shape of a tensor that has one and is no upper bound.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn exact_shape(&self, id: TensorId) -> Option<&[u64]> {
+        let tensor = self.tensors.get(id.index()).filter(|tensor| !tensor.is_upper_bound())?;
+        tensor.shape()
+    }
+
+    /// Returns whether an operator can be split along an axis: the axis is valid, and has more than one row.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn can_split(&self, id: OperatorId, axis: &TileAxis) -> bool {
+        let Some(operator) = self.operators.get(id.index()) else { return false };
+        let rows = operator.outputs.first().zip(axis.outputs().first());
+        let rows = rows.and_then(|(&output, &at)| self.tensors[output.index()].shape()?.get(at).copied());
+        rows.is_some_and(|rows| rows > 1) && access::problem(operator, axis, &self.tensors).is_none()
+    }
+
     /// Number of tensors added.
     #[must_use]
     pub fn tensor_count(&self) -> usize {
@@ -171,7 +188,7 @@ impl GraphBuilder {
     /// [`Error::UnknownOperator`], [`Error::SizeOverflow`], [`Error::Unsized`],
     /// [`Error::Alignment`], [`Error::FixedMisaligned`],
     /// [`Error::TwoProducers`], [`Error::NotWritable`], [`Error::NoProducer`],
-    /// [`Error::Permit`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`],
+    /// [`Error::MemoryOrder`], [`Error::Permit`], [`Error::Access`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`],
     /// [`Error::Body`].
     pub fn build(mut self) -> Result<Graph> {
         // Importers that add tensors one by one leave unused capacity.
@@ -192,6 +209,7 @@ impl GraphBuilder {
         validate::connect(&self.operators, &mut self.tensors)?;
         validate::producers(&self.operators, &self.tensors)?;
         permit::check(&self.operators, &self.tensors)?;
+        access::check(&self.operators, &self.tensors)?;
         let constraints = PlacementConstraints::new(self.placements, self.apart, &self.tensors)?;
         let dependencies = Dependencies::new(&self.operators, &self.tensors, &constraints)?;
         let extent = bodies::check(&mut self.operators)?;
@@ -267,6 +285,13 @@ impl OperatorBuilder<'_> {
     /// has no side effects and draws no random numbers. See [`Graph::fold_constants`].
     pub fn foldable(self) -> Self {
         self.operator.foldable = true;
+        self
+    }
+
+    /// States which rows of its inputs the operator reads for rows of its outputs, so that tiling can
+    /// run it on a part of its rows. See [`AccessMap`].
+    pub fn access(self, map: impl Into<Arc<AccessMap>>) -> Self {
+        self.operator.access = Some(map.into());
         self
     }
 

@@ -1,6 +1,7 @@
 //! The graph that a compiler describes: operators, tensors, dependencies, permissions to share
 //! memory, and constraints on placement.
 
+mod access;
 mod bodies;
 mod builder;
 mod dependencies;
@@ -16,6 +17,7 @@ mod text;
 mod validate;
 mod windowed;
 
+pub use access::{AccessMap, Outside, RowMap, RowsRead, TileAxis};
 use bodies::BodyExtent;
 pub use builder::{GraphBuilder, OperatorBuilder};
 pub use element_type::{ElementType, UnknownElementType};
@@ -267,6 +269,25 @@ impl Graph {
     /// Returns true if relative placements demand the distance of a permission.
     pub(crate) fn is_forced(&self, permit: &Permit) -> bool {
         self.constraints.demand(permit, &self.tensors)
+    }
+
+    /// Sets the order of the axes of a tensor in memory, like [`TensorSpec::memory_order`]. Permissions
+    /// do not change.
+    ///
+    /// # Errors
+    /// [`Error::MemoryOrder`] or [`Error::UnknownTensor`]. The graph is unchanged then.
+    pub fn set_memory_order(&mut self, id: TensorId, axes: impl IntoIterator<Item = usize>) -> Result<()> {
+        let count = self.tensors.len();
+        let place = "a memory order".to_owned();
+        let unknown = Error::UnknownTensor { place, tensor: id, count };
+        let tensor = self.tensors.get_mut(id.index()).ok_or(unknown)?;
+        let before = tensor.spec.clone();
+        tensor.spec = before.clone().memory_order(axes);
+        let checked = validate::memory_order(tensor);
+        if checked.is_err() {
+            tensor.spec = before;
+        }
+        checked
     }
 
     /// Permits operators to overwrite every graph input after its last read.

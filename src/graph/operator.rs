@@ -3,7 +3,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::text::CompactText;
-use super::{Graph, Permit};
+use super::{AccessMap, Graph, Permit};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// An operator of a [`Graph`](crate::Graph).
@@ -16,6 +16,8 @@ pub struct Operator {
     pub(crate) permits: Vec<Permit>,
     pub(crate) foldable: bool,
     pub(crate) folded: bool,
+    /// Shared, as many operators have equal maps.
+    pub(crate) access: Option<Arc<AccessMap>>,
     pub(crate) extras: Option<Box<OperatorExtras>>,
 }
 
@@ -62,6 +64,12 @@ impl Operator {
         self.extras.as_ref().map_or(0, |extras| extras.scratch_bytes)
     }
 
+    /// Returns true if the operator may run at compile time if all of its inputs are constants.
+    #[must_use]
+    pub fn is_foldable(&self) -> bool {
+        self.foldable
+    }
+
     /// Alignment of the scratch buffer in a plan with this default alignment: the larger of the default
     /// and the alignments that tensors of the bodies request.
     #[must_use]
@@ -86,6 +94,12 @@ impl Operator {
     #[must_use]
     pub fn permits(&self) -> &[Permit] {
         &self.permits
+    }
+
+    /// What the operator states about running on a part of its rows; none if it must run as a whole.
+    #[must_use]
+    pub fn access(&self) -> Option<&AccessMap> {
+        self.access.as_deref()
     }
 
     /// Returns true if the operator was folded: it runs at compile time, its outputs are

@@ -43,6 +43,9 @@ impl fmt::Display for TensorKind {
 /// A shape: dimensions, outermost first. A scalar has no dimensions.
 pub type Shape = SmallVec<[u64; 4]>;
 
+/// Axes of a tensor in the order of memory, from outermost to innermost.
+pub(crate) type AxisOrder = SmallVec<[u32; 4]>;
+
 /// The size and the placement constraints of a tensor.
 ///
 /// ```
@@ -55,16 +58,18 @@ pub type Shape = SmallVec<[u64; 4]>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
     pub(crate) size: Size,
-    position: Option<Box<RequestedPosition>>,
+    requests: Option<Box<PlacementRequests>>,
     upper_bound: bool,
 }
 
-/// The alignment and offset that a tensor requests. Stored separately, as few tensors request
-/// either.
+/// The alignment, offset and memory order that a tensor requests. Stored separately, as few tensors
+/// request any of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct RequestedPosition {
+struct PlacementRequests {
     alignment: Option<u64>,
     fixed_offset: Option<u64>,
+    /// The axes from outermost to innermost.
+    memory_order: Option<AxisOrder>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,20 +92,37 @@ impl TensorSpec {
     }
 
     fn new(size: Size) -> Self {
-        Self { size, position: None, upper_bound: false }
+        Self { size, requests: None, upper_bound: false }
     }
 
     /// Sets the alignment, a power of two. It replaces the planner's default alignment.
     #[must_use]
     pub fn align(mut self, alignment: u64) -> Self {
-        self.position.get_or_insert_default().alignment = Some(alignment);
+        self.requests.get_or_insert_default().alignment = Some(alignment);
         self
     }
 
     /// Fixes the offset of the tensor in the arena, in bytes.
     #[must_use]
     pub fn at(mut self, offset: u64) -> Self {
-        self.position.get_or_insert_default().fixed_offset = Some(offset);
+        self.requests.get_or_insert_default().fixed_offset = Some(offset);
+        self
+    }
+
+    /// Sets the order of the axes in memory, from outermost to innermost. Without it, the tensor is stored
+    /// in row-major order: the first axis is the outermost one.
+    ///
+    /// ```
+    /// # use plimsoll::{ElementType, TensorSpec};
+    /// // Shape [batch, channels, height, width], stored with channels innermost.
+    /// let image = TensorSpec::shaped(ElementType::Int8, [1, 8, 32, 32]).memory_order([0, 2, 3, 1]);
+    /// # let _ = image;
+    /// ```
+    #[must_use]
+    pub fn memory_order(mut self, axes: impl IntoIterator<Item = usize>) -> Self {
+        // An axis beyond 32 bits does not exist; the graph refuses the largest number instead.
+        let axes = axes.into_iter().map(|axis| u32::try_from(axis).unwrap_or(u32::MAX)).collect();
+        self.requests.get_or_insert_default().memory_order = Some(axes);
         self
     }
 
@@ -184,13 +206,57 @@ impl Tensor {
     /// The requested alignment in bytes; none for the planner's default alignment.
     #[must_use]
     pub fn alignment(&self) -> Option<u64> {
-        self.spec.position.as_ref()?.alignment
+        self.spec.requests.as_ref()?.alignment
     }
 
     /// The fixed offset in bytes, if there is one.
     #[must_use]
     pub fn fixed_offset(&self) -> Option<u64> {
-        self.spec.position.as_ref()?.fixed_offset
+        self.spec.requests.as_ref()?.fixed_offset
+    }
+
+    /// The axes in the order of memory, from outermost to innermost; none without a shape.
+    #[must_use]
+    pub fn memory_order(&self) -> Option<SmallVec<[usize; 4]>> {
+        let rank = self.shape()?.len();
+        Some(match self.stated_memory_order() {
+            Some(axes) => axes.iter().map(|&axis| axis as usize).collect(),
+            None => (0..rank).collect(),
+        })
+    }
+
+    /// True if rows along an axis follow each other in memory: all axes outside of it have one entry.
+    pub(crate) fn has_contiguous_rows(&self, axis: usize) -> bool {
+        let (Some(shape), Some(order)) = (self.shape(), self.memory_order()) else { return false };
+        order
+            .iter()
+            .position(|&at| at == axis)
+            .is_some_and(|at| order[..at].iter().all(|&outer| shape[outer] == 1))
+    }
+
+    /// The memory order, unless it is left to the default.
+    pub(crate) fn stated_memory_order(&self) -> Option<&AxisOrder> {
+        self.spec.requests.as_ref()?.memory_order.as_ref()
+    }
+
+    /// Distances in elements between neighbours along each axis; none without a shape.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn strides(&self) -> Option<Shape> {
+        let shape = self.shape()?;
+        let mut strides = Shape::from_elem(1, shape.len());
+        let mut distance = 1_u64;
+        for axis in self.memory_order()?.into_iter().rev() {
+            strides[axis] = distance;
+            distance = distance.saturating_mul(shape[axis]);
+        }
+        Some(strides)
+    }
+
+    /// The dimensions in the order of memory, from outermost to innermost; none without a shape.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn stored_shape(&self) -> Option<Shape> {
+        let shape = self.shape()?;
+        Some(self.memory_order()?.into_iter().map(|axis| shape[axis]).collect())
     }
 
     /// The operator that writes the tensor; none for inputs and constants. For a variable, the first

@@ -9,6 +9,7 @@ use crate::support::ids::{OperatorId, TensorId};
 pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
     for tensor in tensors {
         tensor.bytes = size_of(tensor)?;
+        memory_order(tensor)?;
         let Some(alignment) = tensor.alignment() else { continue };
         if !alignment.is_power_of_two() {
             return Err(Error::Alignment { place: format!("tensor `{}`", tensor.name), alignment });
@@ -20,6 +21,18 @@ pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Checks that the memory order of a tensor names each of its axes once.
+pub(super) fn memory_order(tensor: &Tensor) -> Result<()> {
+    let Some(order) = tensor.stated_memory_order() else { return Ok(()) };
+    let rank = tensor.shape().map_or(0, <[u64]>::len);
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    if sorted.iter().map(|&axis| axis as usize).eq(0..rank) {
+        return Ok(());
+    }
+    Err(Error::MemoryOrder { tensor: tensor.name.to_string(), order: order.to_vec(), rank })
 }
 
 /// The size of a tensor in bytes. Constants of strings count as 0 bytes, as constants are outside

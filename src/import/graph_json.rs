@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::foldable::{Holds, OperatorAdder, makes_constants};
-use super::json::{Object, objects};
+use super::json::{Object, object, objects};
+use super::json_access::AccessEntry;
 use super::{ImportError, ImportOptions, ImportedGraph};
-use crate::graph::{ElementType, GraphBuilder, Permit, Side, TensorKind, TensorSpec};
+use crate::graph::{AccessMap, ElementType, GraphBuilder, Permit, Side, TensorKind, TensorSpec};
 use crate::support::ids::{OperatorId, TensorId};
 
 const FORMAT: &str = "graph JSON";
@@ -88,6 +89,9 @@ struct JsonOperator {
     foldable: Option<bool>,
     #[serde(default, deserialize_with = "objects")]
     permits: Vec<JsonPermit>,
+    /// The rows that the operator reads for rows of its outputs.
+    #[serde(default, deserialize_with = "object")]
+    access: Option<AccessEntry>,
     /// Bodies that the operator runs.
     #[serde(default, deserialize_with = "objects")]
     bodies: Vec<JsonGraph>,
@@ -114,6 +118,8 @@ struct JsonTensor {
     /// True if an input may be overwritten after its last read.
     #[serde(default)]
     overwritable: bool,
+    /// The axes in the order of memory, from outermost to innermost.
+    memory_order: Option<Vec<usize>>,
 }
 
 #[derive(Clone, Copy, Deserialize, PartialEq)]
@@ -150,7 +156,8 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// `output`, `constant`, `variable` or `intermediate`) and a size: `bytes`, or
 /// `shape` and `dtype`, or all of them if they agree. Optional are `scratch`
 /// and `after` (indices in `ops`) of an operator, `alignment` and `offset` of
-/// a tensor, and `outputs` of the graph, for outputs of another kind. Other
+/// a tensor, `memory_order` (its axes from outermost to innermost, if it is not stored in row-major order), and
+/// `outputs` of the graph, for outputs of another kind. Other
 /// keys are ignored.
 ///
 /// `permits` of an operator lists sharing permissions, each with `how` (`in_place`, `view`, `piece`,
@@ -159,6 +166,11 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// `placements` of the graph fixes distances: `tensor` starts `at` bytes after the start of `of`. `apart` lists
 /// pairs of tensors that must not overlap. See [`Permit`] and
 /// [`RelativePlacement`](crate::RelativePlacement).
+///
+/// `access` of an operator states which rows of its inputs it reads for rows of its outputs, see
+/// [`AccessMap`]: `cost_per_element` (1 if absent), and `axes`, each with the axis of every output (`outputs`) and
+/// the rows of every input (`inputs`, null for inputs that are read as a whole): `axis`, `numerator` and
+/// `denominator` (1 if absent), `first` and `last` (0 if absent), `outside` (`padding`, the default, or `edge`).
 ///
 /// `bodies` of an operator are objects of the same form: graphs that the operator runs, see
 /// [`OperatorBuilder::runs`](crate::OperatorBuilder::runs).
@@ -220,6 +232,9 @@ fn add_tensors(
         if let Some(offset) = tensor.offset {
             spec = spec.at(offset);
         }
+        if let Some(order) = &tensor.memory_order {
+            spec = spec.memory_order(order.iter().copied());
+        }
         let id = builder.add_tensor(tensor.name.as_str(), tensor.kind.into(), spec);
         if tensor.kind == JsonKind::Output {
             builder.output(id);
@@ -280,7 +295,10 @@ fn add_operators(
         let permits = permits.collect::<Result<Vec<_>, _>>()?;
         let body = |body: &JsonGraph| Ok(build("", body, options)?.build()?);
         let bodies = operator.bodies.iter().map(body).collect::<Result<Vec<_>, ImportError>>()?;
-        with_tensors.scratch(*scratch).after(after).permits(permits).runs(bodies);
+        let complete = with_tensors.scratch(*scratch).after(after).permits(permits).runs(bodies);
+        if let Some(access) = &operator.access {
+            complete.access(AccessMap::from(access));
+        }
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::graph::{ElementType, Graph, GraphBuilder};
 use crate::problem::Problem;
 use crate::support::limits::CancelToken;
 
+mod access;
 #[cfg(feature = "csv")]
 mod buffers_csv;
 mod conversion;
@@ -20,6 +21,10 @@ mod graph_json;
 mod input_shape;
 #[cfg(feature = "json")]
 pub(crate) mod json;
+#[cfg(feature = "json")]
+mod json_access;
+#[cfg(feature = "onnx")]
+mod layout;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod permits;
@@ -54,6 +59,8 @@ pub struct ImportOptions {
     /// Permits softmax and normalizations in place. This requires kernels that read a whole row before they
     /// write it, in several passes.
     pub multi_pass: bool,
+    /// Order of the axes of activations in memory.
+    pub layout: Layout,
     /// Alignment of CSV buffers without an alignment of their own. Graphs use the alignment of the planner.
     pub alignment: Option<u64>,
     /// Cancels the import from another thread, which returns [`Error::Cancelled`]. Checked between operators
@@ -71,6 +78,19 @@ impl ImportOptions {
         let is_cancelled = self.cancel.as_ref().is_some_and(CancelToken::is_cancelled);
         if is_cancelled { Err(Error::Cancelled.into()) } else { Ok(()) }
     }
+}
+
+/// The order of the axes of activations in memory. It decides which slices and which parts of a
+/// concatenation are contiguous, and so which of them may share memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// Row-major order of the shape in the file.
+    #[default]
+    AsStored,
+    /// ONNX tensors `[batch, channels, height, width]` between convolutions, pooling and the like are
+    /// stored as `[batch, height, width, channels]`; other numbers of spatial axes alike. TensorFlow Lite
+    /// files have this order.
+    ChannelsInnermost,
 }
 
 /// The operators that are folded.
@@ -232,6 +252,8 @@ const KNOWN: [&str; 4] = ["onnx", "tflite", "csv", "json"];
 use conversion::conversion;
 pub use file::contents;
 pub use input_shape::{InputDimension, InputShape};
+#[cfg(feature = "json")]
+pub(crate) use json_access::AccessEntry;
 
 #[cfg(feature = "csv")]
 pub use buffers_csv::from_bytes as csv_from_bytes;

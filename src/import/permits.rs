@@ -120,6 +120,8 @@ pub(super) fn add(
                 reshape(graph, operator)
             } else if ELEMENTWISE.contains(&op_type) || (multi_pass && ROWWISE.contains(&op_type)) {
                 in_place(graph, operator)
+            } else if op_type == "Transpose" {
+                transpose(graph, operator).into_iter().collect()
             } else if UPDATES.contains(&op_type) {
                 update(graph, operator).into_iter().collect()
             } else if CONCATENATIONS.contains(&op_type) {
@@ -140,9 +142,73 @@ fn reshape(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     let ends = operator.inputs().first().zip(operator.outputs().first());
     let view = ends.filter(|&(&input, &output)| {
         let (from, to) = (graph.tensor(input), graph.tensor(output));
-        from.bytes() == to.bytes() && from.element_type() == to.element_type() && is_data(from) && is_data(to)
+        from.bytes() == to.bytes()
+            && from.element_type() == to.element_type()
+            && is_data(from)
+            && is_data(to)
+            && keeps_addresses(from, to)
     });
     view.map(|(&input, &output)| Permit::View { input, output, at: 0 }).into_iter().collect()
+}
+
+/// Returns whether a change of shape leaves every element at its address: the axes of both shapes split into
+/// common factors, each with the same distance of neighbours in both tensors.
+fn keeps_addresses(from: &Tensor, to: &Tensor) -> bool {
+    if [from, to].iter().all(|tensor| tensor.stated_memory_order().is_none()) {
+        return true;
+    }
+    let factors = |tensor: &Tensor| {
+        let pairs = tensor.shape()?.iter().copied().zip(tensor.strides()?);
+        Some(pairs.filter(|&(dim, _)| dim > 1).collect::<Vec<_>>())
+    };
+    let (Some(mut from), Some(mut to)) = (factors(from), factors(to)) else { return false };
+    while let (Some((from_dim, from_stride)), Some((to_dim, to_stride))) = (from.pop(), to.pop()) {
+        let (common, larger) = (from_dim.min(to_dim), from_dim.max(to_dim));
+        if common == 0 || larger % common != 0 || from_stride != to_stride {
+            return false;
+        }
+        let rest =
+            |dim: u64, stride: u64| (dim > common).then(|| (dim / common, stride.saturating_mul(common)));
+        from.extend(rest(from_dim, from_stride));
+        to.extend(rest(to_dim, to_stride));
+    }
+    from.is_empty() && to.is_empty()
+}
+
+/// Returns whether elements at the same position, aligned at the last axis, have the same address in both tensors.
+fn aligns(read: &Tensor, written: &Tensor) -> bool {
+    if [read, written].iter().all(|tensor| tensor.stated_memory_order().is_none()) {
+        return true;
+    }
+    let strides = |tensor: &Tensor| {
+        let pairs = tensor.shape()?.iter().copied().zip(tensor.strides()?).rev();
+        Some(pairs.map(|(dim, stride)| (dim, if dim == 1 { 0 } else { stride })).collect::<Vec<_>>())
+    };
+    let (Some(mut read), Some(mut written)) = (strides(read), strides(written)) else { return false };
+    let rank = read.len().max(written.len());
+    read.resize(rank, (1, 0));
+    written.resize(rank, (1, 0));
+    read == written
+}
+
+/// A transpose that leaves every element at its address, as the two tensors differ in their memory order.
+fn transpose(graph: &Graph, operator: &Operator) -> Option<Permit> {
+    let (&input, &output) = operator.inputs().first().zip(operator.outputs().first())?;
+    let (from, to) = (graph.tensor(input), graph.tensor(output));
+    let is_stated = [from, to].iter().any(|tensor| tensor.stated_memory_order().is_some());
+    if !is_stated || from.element_type() != to.element_type() || !is_data(from) || !is_data(to) {
+        return None;
+    }
+    let (own, other, shape) = (to.strides()?, from.strides()?, to.shape()?);
+    // The access map names the input axis of each output axis with more than one row.
+    let mut axes = operator.access()?.axes().iter().filter_map(|axis| {
+        let (source, _) = (*axis.inputs().first()?)?;
+        Some((*axis.outputs().first()?, source))
+    });
+    let rows = shape.iter().filter(|&&dim| dim > 1).count();
+    let followed = axes.clone().count();
+    let same = axes.all(|(at, source)| own.get(at) == other.get(source));
+    (same && followed == rows).then_some(Permit::View { input, output, at: 0 })
 }
 
 /// Returns whether the contents of a tensor are fixed once written, unlike those of a variable.
@@ -161,6 +227,7 @@ fn in_place(graph: &Graph, operator: &Operator) -> Vec<Permit> {
             && is_data(written)
             && elements(read).is_some_and(|count| elements(written) == Some(count))
             && bits(read) >= bits(written)
+            && aligns(read, written)
     };
     let mut inputs: Vec<TensorId> = operator.inputs().iter().copied().filter(fits).collect();
     inputs.dedup();
@@ -177,6 +244,7 @@ fn update(graph: &Graph, operator: &Operator) -> Option<Permit> {
         && is_data(new)
         && old.bytes() == new.bytes()
         && old.element_type() == new.element_type()
+        && aligns(old, new)
         && !rest.contains(&input);
     is_update.then_some(Permit::InPlace { input, output })
 }
@@ -215,41 +283,47 @@ fn split(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     views.map(|(output, at)| Permit::View { input, output, at }).collect()
 }
 
-/// A view, if the slice is contiguous: all axes before the sliced one are 1 in the output, and all axes after it
-/// are kept whole.
+/// A view, if the slice is contiguous: all axes outside of the sliced one in memory are 1 in the output, and all axes
+/// inside of it are kept whole.
 fn slice(graph: &Graph, operator: &Operator, begin: &[u64]) -> Option<Permit> {
     let (&input, &output) = operator.inputs().first().zip(operator.outputs().first())?;
     let (whole, part) = (graph.tensor(input), graph.tensor(output));
-    let (from, to) = (whole.shape()?, part.shape()?);
+    let order = whole.memory_order()?;
+    let (from, to) = (whole.stored_shape()?, part.stored_shape()?);
     let element = whole.element_type()?.bits().filter(|bits| bits.is_multiple_of(8))? / 8;
     let are_data = [whole, part].iter().all(|tensor| tensor.kind().is_activation());
-    let fit =
-        from.len() == to.len() && from.len() == begin.len() && whole.element_type() == part.element_type();
+    let fit = Some(&order) == part.memory_order().as_ref()
+        && from.len() == begin.len()
+        && whole.element_type() == part.element_type();
+    if !fit {
+        return None;
+    }
+    let begin: Vec<u64> = order.iter().map(|&axis| begin[axis]).collect();
     let within = || {
-        begin.iter().zip(to).zip(from).all(|((&start, &length), &dim)| start.saturating_add(length) <= dim)
+        begin.iter().zip(&to).zip(&from).all(|((&start, &length), &dim)| start.saturating_add(length) <= dim)
     };
-    if !are_data || !fit || part.bytes() == 0 || !within() {
+    if !are_data || part.bytes() == 0 || !within() {
         return None;
     }
     let cut = to.iter().position(|&dim| dim != 1).unwrap_or(to.len());
     let is_whole = (cut + 1..to.len()).all(|axis| to[axis] == from[axis]);
     // No overflow: the index is that of an element of the tensor.
-    let first = begin.iter().zip(from).fold(0, |index, (&start, &dim)| index * dim + start);
+    let first = begin.iter().zip(&from).fold(0, |index, (&start, &dim)| index * dim + start);
     is_whole.then_some(Permit::View { input, output, at: first * element })
 }
 
-/// Byte offsets of parts in the tensor that they form along one axis. None if a dimension before this axis is
-/// more than 1, as the parts are interleaved then.
+/// Byte offsets of parts in the tensor that they form along one axis. None if a dimension outside of this axis in memory
+/// is more than 1, as the parts are interleaved then.
 fn contiguous_parts(graph: &Graph, whole: TensorId, parts: &[TensorId]) -> Option<Vec<(TensorId, u64)>> {
     let tensor = graph.tensor(whole);
-    let shape = tensor.shape()?;
+    let (order, shape) = (tensor.memory_order()?, tensor.stored_shape()?);
     let mut axis = None;
     let mut at = 0;
     let mut offsets = Vec::new();
     for &id in parts {
         let part = graph.tensor(id);
-        let part_shape = part.shape()?;
-        if part_shape.len() != shape.len() || part.element_type() != tensor.element_type() {
+        let part_shape = part.stored_shape()?;
+        if part.memory_order().as_ref() != Some(&order) || part.element_type() != tensor.element_type() {
             return None;
         }
         let mut different = (0..shape.len()).filter(|&axis| part_shape[axis] != shape[axis]);

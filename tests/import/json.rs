@@ -1,11 +1,12 @@
 //! Import of graphs from JSON.
 
-use plimsoll::export::json::PlanDocument;
+use plimsoll::export::graph_hash;
+use plimsoll::export::json::{PlanDocument, graph_to_json};
 use plimsoll::import::{Fold, ImportError, ImportOptions, ImportedGraph, graph_json_from_bytes};
 use plimsoll::verify::verify;
 use plimsoll::{
-    CancelToken, ElementType, Error, Graph, OperatorId, Permit, Planner, RelativePlacement, Side, TensorId,
-    TensorKind,
+    AccessMap, CancelToken, ElementType, Error, Graph, OperatorId, Outside, Permit, Planner,
+    RelativePlacement, RowMap, Side, TensorId, TensorKind, TileAxis,
 };
 use serde_json::{Value, json};
 
@@ -409,4 +410,53 @@ fn a_cancelled_import_ends() {
     token.cancel();
     let result = graph_json_from_bytes("file", text.as_bytes(), &options);
     assert!(matches!(result, Err(ImportError::Invalid(Error::Cancelled))), "{result:?}");
+}
+
+#[test]
+fn access_maps_and_memory_orders_are_read_and_written() {
+    let mut graph = small();
+    graph["ops"][0]["access"] = json!({"cost_per_element": 9, "axes": [
+        {"outputs": [1], "inputs": [{"axis": 1, "numerator": 2, "first": -1, "last": 1, "outside": "edge"}, null]},
+        {"outputs": [0], "inputs": [{"axis": 0}]},
+    ]});
+    graph["tensors"][0]["memory_order"] = json!([1, 0]);
+    let read = import(&graph);
+    let map = read.operators()[0].access().unwrap();
+    let window = RowMap::new(2, 1, -1, 1, Outside::Edge);
+    let rows = TileAxis::new([1], [Some((1, window)), None]);
+    let batch = TileAxis::new([0], [Some((0, RowMap::SAME))]);
+    assert_eq!(*map, AccessMap::new(9, [rows, batch]));
+    assert_eq!(read.tensors()[0].memory_order().unwrap().to_vec(), [1, 0]);
+
+    let written: Value = serde_json::from_str(&graph_to_json(&read)).unwrap();
+    assert_eq!(written["ops"][0]["access"], graph["ops"][0]["access"]);
+    assert_eq!(written["tensors"][0]["memory_order"], json!([1, 0]));
+    assert_eq!(graph_to_json(&import(&written)), graph_to_json(&read));
+
+    let mut axis = graph.clone();
+    axis["ops"][0]["access"]["axes"][1]["outputs"] = json!([2]);
+    assert!(error(&axis).contains("has 2 axes, none with number 2"), "{}", error(&axis));
+    let mut order = graph.clone();
+    order["tensors"][0]["memory_order"] = json!([1, 1]);
+    assert!(error(&order).contains("its memory order is [1, 1]"), "{}", error(&order));
+    let mut list = graph;
+    list["ops"][0]["access"]["axes"][0]["inputs"][0] = json!([1]);
+    assert!(error(&list).contains("expected an object"), "{}", error(&list));
+}
+
+#[cfg(feature = "tflite")]
+#[test]
+fn a_written_graph_has_the_hash_of_the_original() {
+    let text =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/models/nas_cell_irregular_int8.tflite"));
+    let options = ImportOptions::default();
+    let graph = plimsoll::import::tflite_from_bytes("nas", &text.unwrap(), &options).unwrap().graph;
+    let again = import_text(&graph_to_json(&graph)).unwrap().graph;
+    assert_eq!(graph_hash(&again), graph_hash(&graph));
+    assert_eq!(again.operators().len(), graph.operators().len());
+    for (one, other) in graph.operators().iter().zip(again.operators()) {
+        assert_eq!(one.access(), other.access());
+        assert_eq!(one.permits(), other.permits());
+    }
+    assert!(graph.operators().iter().all(|operator| operator.access().is_some()));
 }

@@ -1,11 +1,15 @@
 //! Importers: files in every format, names, shapes, permissions.
 
+#[cfg(feature = "onnx-shapes")]
+mod access;
 #[cfg(feature = "csv")]
 mod csv;
 #[cfg(feature = "json")]
 mod documents;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "onnx-shapes")]
+mod layout;
 #[cfg(feature = "onnx")]
 mod onnx;
 #[cfg(feature = "onnx-shapes")]

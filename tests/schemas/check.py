@@ -22,8 +22,10 @@ MODEL = ROOT / "examples/models/nas_cell_irregular_int8.tflite"
 GRAPH = {
     "name": "g",
     "ops": [
-        {"name": "a", "type": "Relu", "inputs": [0], "outputs": [1], "scratch": 64, "after": [], "foldable": False,
-         "permits": [{"how": "in_place", "input": 0, "output": 1}]},
+        {"name": "a", "type": "Relu", "inputs": [0, 5], "outputs": [1], "scratch": 64, "after": [], "foldable": False,
+         "permits": [{"how": "in_place", "input": 0, "output": 1}],
+         "access": {"cost_per_element": 9, "axes": [{"outputs": [0], "inputs": [
+             {"axis": 0, "numerator": 2, "denominator": 1, "first": -1, "last": 1, "outside": "edge"}, None]}]}},
         {"name": "b", "type": "If", "inputs": [1], "outputs": [2], "bodies": [
             {"name": "body", "ops": [{"name": "c", "type": "Add", "inputs": [0], "outputs": [1]}],
              "tensors": [{"name": "x", "kind": "input", "bytes": 16}, {"name": "y", "kind": "output", "bytes": 16}]}]},
@@ -33,7 +35,7 @@ GRAPH = {
     ],
     "tensors": [
         {"name": "in", "kind": "input", "shape": [4, 4], "dtype": "int8", "overwritable": True},
-        {"name": "t", "kind": "intermediate", "bytes": 16, "alignment": 16},
+        {"name": "t", "kind": "intermediate", "shape": [2, 8], "dtype": "int8", "alignment": 16, "memory_order": [1, 0]},
         {"name": "u", "kind": "intermediate", "bytes": 32},
         {"name": "v", "kind": "output", "bytes": 32},
         {"name": "w", "kind": "output", "bytes": 16},
@@ -77,6 +79,13 @@ class Command:
         out = self.folder / "plan.json"
         done = self.run("plan", model, "--out", out, *options)
         assert done.returncode in (0, 1), done.stderr
+        return json.loads(out.read_text())
+
+    def graph(self, model):
+        """The graph of a model as JSON."""
+        out = self.folder / "model.graph.json"
+        done = self.run("plan", model, "--out", out)
+        assert done.returncode == 0, done.stderr
         return json.loads(out.read_text())
 
     def reads_plan(self, model, document):
@@ -127,6 +136,8 @@ def main():
             ("pool-plan", MODEL, command.plan(MODEL, "--memory", "npu")),
             ("pool-plan", graph, command.plan(graph, "--memory", "l2=64")),
             ("graph", None, GRAPH),
+            ("graph", None, command.graph(MODEL)),
+            ("graph", None, command.graph(graph)),
         ]
         for kind, model, document in documents:
             errors = list(schemas[kind].iter_errors(document))

@@ -12,6 +12,7 @@ pub enum Format {
     Svg,
     Html,
     Trace,
+    Graph,
     Header,
     Source,
     Tflite,
@@ -23,7 +24,7 @@ impl Format {
     pub fn is_executable(self) -> bool {
         match self {
             Format::Header | Format::Source | Format::Tflite | Format::Onnx => true,
-            Format::Json | Format::Csv | Format::Svg | Format::Html | Format::Trace => false,
+            Format::Json | Format::Csv | Format::Svg | Format::Html | Format::Trace | Format::Graph => false,
         }
     }
 }
@@ -33,6 +34,9 @@ pub fn format_of(path: &Path) -> Result<Format, Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.to_ascii_lowercase().ends_with(".trace.json") {
         return Ok(Format::Trace);
+    }
+    if name.to_ascii_lowercase().ends_with(".graph.json") {
+        return Ok(Format::Graph);
     }
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or("");
     match extension.to_ascii_lowercase().as_str() {
@@ -45,7 +49,7 @@ pub fn format_of(path: &Path) -> Result<Format, Failure> {
         "tflite" => Ok(Format::Tflite),
         "onnx" => Ok(Format::Onnx),
         _ => {
-            let extensions = ".json, .csv, .svg, .html, .trace.json, .h, .c, .tflite or .onnx";
+            let extensions = ".json, .csv, .svg, .html, .trace.json, .graph.json, .h, .c, .tflite or .onnx";
             Err(format!("--out {}: unknown format; use the extension {extensions}", path.display()).into())
         }
     }

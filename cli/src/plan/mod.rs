@@ -55,6 +55,9 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
             (file_arena, shared_arena) = (comparison.file_arena(), comparison.shared_arena());
             Planned::Graph(Box::new((graph, plan)))
         }
+        Imported::Problem(_) if formats.contains(&Format::Graph) => {
+            return Err(error_at(input, &"a buffer list, not a network, which --out FILE.graph.json needs"));
+        }
         Imported::Problem(problem) => {
             let problem =
                 problem.with_capacity(arguments.capacity).with_reserved(arguments.reserve.clone())?;

@@ -78,6 +78,7 @@ fn output_text(
         Format::Svg => svg::coloured_pools(graph, plan, arguments.colour.into()),
         Format::Html => html::of_pools(graph, plan),
         Format::Trace => trace::of_pools(graph, plan),
+        Format::Graph => export::json::graph_to_json(graph),
         Format::Header | Format::Source => {
             let code = CCode::of_pools(graph, plan, arguments.symbol_prefix.as_ref());
             code::text(&code, path, format, &arguments.out)

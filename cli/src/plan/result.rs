@@ -105,6 +105,7 @@ impl Planned {
                         let code = CCode::of_problem(name, problem, solution, prefix);
                         code::text(&code, path, format, &arguments.out)
                     }
+                    Format::Graph => unreachable!("`run` refuses graphs of buffers"),
                     Format::Tflite | Format::Onnx => unreachable!("other functions write models"),
                 }
             }
@@ -126,6 +127,7 @@ pub fn graph_output_text(
         Format::Svg => svg::coloured(graph, plan, arguments.colour.into()),
         Format::Html => html::of_graph(graph, plan, file_arena),
         Format::Trace => trace::of_graph(graph, plan),
+        Format::Graph => export::json::graph_to_json(graph),
         Format::Header | Format::Source => {
             let code = CCode::of_graph(graph, plan, arguments.symbol_prefix.as_ref());
             code::text(&code, path, format, &arguments.out)

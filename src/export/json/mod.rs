@@ -21,6 +21,7 @@
 
 mod document;
 mod error;
+mod graph;
 mod pools;
 mod read;
 mod record;
@@ -31,6 +32,7 @@ pub use document::{
     PlanDocument, ScratchEntry, TensorEntry, TensorRole,
 };
 pub use error::DocumentError;
+pub use graph::graph_to_json;
 pub use pools::{
     ContentEntry, PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry,
     TransferEntry, UseEntry,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::DocumentError;
 use crate::ElementType;
-use crate::import::{Fold, ImportOptions, InputShape, json};
+use crate::import::{Fold, ImportOptions, InputShape, Layout, json};
 
 /// The import options of a model, so that a reader can import it with the same options.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct ImportRecord {
     /// True if operators may overwrite graph inputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overwrite_inputs: bool,
+    /// Order of the axes of activations in memory.
+    #[serde(default, with = "LayoutText", skip_serializing_if = "is_as_stored")]
+    pub layout: Layout,
     /// Alignment of CSV buffers without an alignment of their own.
     pub alignment: Option<u64>,
 }
@@ -46,6 +49,19 @@ pub struct ImportRecord {
 enum FoldText {
     Constants,
     None,
+}
+
+/// The JSON form of [`Layout`].
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Layout", rename_all = "kebab-case")]
+enum LayoutText {
+    AsStored,
+    ChannelsInnermost,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
+fn is_as_stored(layout: &Layout) -> bool {
+    *layout == Layout::AsStored
 }
 
 /// Reads a record, which must be a JSON object.
@@ -70,6 +86,7 @@ impl ImportRecord {
             states: options.states.clone(),
             multi_pass: options.multi_pass,
             overwrite_inputs: options.overwrite_inputs,
+            layout: options.layout,
             alignment: options.alignment,
         }
     }
@@ -93,6 +110,7 @@ impl ImportRecord {
             fold: self.fold,
             floats_as: floats_as.map_err(|unknown| DocumentError::Options(unknown.to_string()))?,
             overwrite_inputs: self.overwrite_inputs,
+            layout: self.layout,
             alignment: self.alignment,
             cancel: None,
         })

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::access::NodeAccess;
 use super::bodies::{self, BodyBuilder};
 use super::descriptions::{Descriptions, sized};
 use super::messages::{OnnxGraph, OnnxModel, OnnxNode};
@@ -13,7 +14,9 @@ use super::unshaped::{self, InferredShape, MAX_DETAILS, Unshaped, UnshapedDetail
 use super::{FORMAT, subgraphs, training};
 use crate::error::{Error, short};
 use crate::graph::{GraphBuilder, OperatorBuilder, TensorKind, TensorSpec};
-use crate::import::{ImportError, ImportOptions, ImportedGraph, listing, permits, states, upper_bounds};
+use crate::import::{
+    ImportError, ImportOptions, ImportedGraph, layout, listing, permits, states, upper_bounds,
+};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// Data of a model that is needed after its tensors and operators have been added to the builder. It borrows
@@ -41,6 +44,7 @@ pub(super) fn build(
     drop(model);
     let mut imported = crate::import::finish(builder, notes, options)?;
     states::keep(&mut imported.graph, options)?;
+    layout::apply(&mut imported.graph, options.layout)?;
     let is_plain = |id: OperatorId| training.binary_search(&id).is_err();
     let is_whole = |_| true;
     permits::add(&mut imported.graph, options.multi_pass, is_plain, is_whole, |graph, id| {
@@ -83,6 +87,7 @@ fn collect(
     let mut notes = std::mem::take(&mut inferred.notes);
     let shapes = std::mem::take(&mut inferred.bodies);
     let is_constant = constants(graph, &descriptions);
+    let mut access = NodeAccess::new(graph, &descriptions.names, &inferred, training::version(model));
     let unshaped = add_tensors(builder, graph, &mut descriptions, inferred);
     let (names, bound) = descriptions.into_names();
 
@@ -103,7 +108,8 @@ fn collect(
             }
             other => other?,
         };
-        add_operator(node, functions, &names, builder).runs(inner);
+        let id = add_operator(node, functions, &names, builder).runs(inner).id();
+        access.state(builder, id, node, &names, functions);
     }
     for number in graph.output.iter().filter_map(|output| names.get(&output.name)) {
         builder.output(TensorId::new(number));

@@ -2,6 +2,7 @@
 //!
 //! Weights are skipped, not read. Only elements of small tensors are read, as shapes depend on them.
 
+mod access;
 mod bodies;
 mod build;
 mod descriptions;

@@ -3,6 +3,7 @@
 use super::bodies::BodyShapes;
 use super::descriptions::Descriptions;
 use super::messages::{OnnxGraph, OnnxModel};
+use super::tensor::TensorElements;
 use super::unshaped::InferredShape;
 use crate::import::{ImportError, ImportOptions};
 
@@ -13,6 +14,11 @@ pub(super) struct InferredShapes<'m> {
 }
 
 impl InferredShapes<'_> {
+    #[expect(clippy::unused_self, reason = "same signature as with inference")]
+    pub(super) fn elements(&self, _: usize) -> Option<TensorElements> {
+        None
+    }
+
     #[expect(clippy::unused_self, reason = "same signature as with inference")]
     pub(super) fn take(&mut self, _: usize) -> InferredShape {
         InferredShape::NotInferred

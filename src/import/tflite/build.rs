@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::operators::{self, Read};
 use super::schema::{Model, SubGraph};
-use super::shapes::{self, MAX_WORK, SubgraphShapes, TensorFact};
+use super::shapes::{self, MAX_WORK, OperatorAccess, SubgraphShapes, TensorFact};
 use super::tensors::{self, DescribedTensor, TensorUse};
 use super::{FORMAT, given, text};
 use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
@@ -153,6 +153,7 @@ impl<'a> ModelBuilder<'a> {
             builder.output(*output);
         }
         let mut own = BTreeMap::new();
+        let mut access = OperatorAccess::new(self.bytes, part.subgraph, &part.facts);
         for (number, operator) in part.operators.iter().enumerate() {
             self.options.check_cancelled()?;
             let (bodies, inner) = self.bodies(part, number)?;
@@ -168,7 +169,10 @@ impl<'a> ModelBuilder<'a> {
             let names = (&*operator.name, &*operator.op_type);
             let is_own = |id: &&TensorId| body.is_none() || !part.is_variable(**id);
             let outputs: Vec<TensorId> = operator.outputs.iter().filter(is_own).copied().collect();
-            adder.add(&mut builder, names, true, &inputs, &outputs).runs(bodies);
+            let id = adder.add(&mut builder, names, true, &inputs, &outputs).runs(bodies).id();
+            if body.is_none() {
+                access.state(&mut builder, id, operator, number);
+            }
         }
         Ok((builder, variables))
     }

@@ -43,12 +43,13 @@ mod values;
 use super::bodies::BodyShapes;
 use super::descriptions::{Description, Descriptions};
 use super::messages::{OnnxGraph, OnnxModel};
+use super::tensor::TensorElements;
 use super::unshaped::{InferredShape, UnshapedReason};
 use crate::import::{ImportError, ImportOptions};
 use declared::DeclarationCheck;
 use engine::ShapeInference;
 use scope::{Fact, Scope, ScopeContext, UnknownShape};
-use value::Value;
+use value::{Elements, Value};
 
 /// Result of inference for all tensors of a model.
 pub(super) struct InferredShapes<'m> {
@@ -61,6 +62,15 @@ pub(super) struct InferredShapes<'m> {
 }
 
 impl InferredShapes<'_> {
+    /// The elements of a tensor, if they are few and known.
+    pub(super) fn elements(&self, number: usize) -> Option<TensorElements> {
+        let Some(Ok(value)) = &self.facts[number] else { return None };
+        Some(match value.data.as_ref()? {
+            Elements::Integers(numbers) => TensorElements::Integers(numbers.to_vec()),
+            Elements::Floats(numbers) => TensorElements::Floats(numbers.to_vec()),
+        })
+    }
+
     /// Returns the inferred shape of a tensor and removes it.
     pub(super) fn take(&mut self, number: usize) -> InferredShape {
         self.facts[number].take().map_or(InferredShape::NotInferred, outcome)

@@ -8,6 +8,7 @@
 //! Cost: one pass over the operators of a subgraph, and over a body for each operator that runs it, up to
 //! [`MAX_WORK`].
 
+mod access;
 mod bodies;
 mod call;
 mod custom;
@@ -29,6 +30,7 @@ use super::operators::Read;
 use super::schema::{Model, Operator, SubGraph};
 use crate::import::listing;
 use crate::import::short;
+pub(super) use access::OperatorAccess;
 use call::{MAX_AXES, OperatorCall};
 pub(super) use fact::TensorFact;
 

@@ -109,6 +109,38 @@ fn axis_slice(
     (begin, u64::try_from(span).unwrap_or(0).div_ceil(stride.unsigned_abs()))
 }
 
+/// By output axis: the axis of the input, the first row and the step; none for new axes, unknown bounds and negative
+/// steps.
+pub(super) fn ranges(call: &OperatorCall<'_>) -> Option<Vec<Option<(usize, u64, u64)>>> {
+    let (dims, strides) = (call.dims(0).ok()?, call.integers(3).ok()?);
+    let bounds = call.integers(1).ok().zip(call.integers(2).ok());
+    let (mut ranges, mut axis) = (Vec::new(), 0);
+    for part in parts(call, strides.len(), dims.len()).ok()? {
+        match part {
+            SliceDimension::New => ranges.push(None),
+            SliceDimension::Whole(count) => {
+                ranges.extend((axis..axis + count).map(|axis| Some((axis, 0, 1))));
+                axis += count;
+            }
+            SliceDimension::Axis(position) => {
+                let (&dim, stride) = (dims.get(axis)?, *strides.get(position)?);
+                if call.number(OPTIONS, 4, 0) >> position & 1 == 0 {
+                    let range = || {
+                        let (begins, ends) = bounds.as_ref()?;
+                        let range = (*begins.get(position)?, *ends.get(position)?);
+                        let (begin, _) = axis_slice(call, dim, range, stride, position);
+                        Some((axis, u64::try_from(begin).ok()?, u64::try_from(stride).ok()?))
+                    };
+                    ranges.push(range());
+                }
+                axis += 1;
+            }
+        }
+    }
+    ranges.extend((axis..dims.len()).map(|axis| Some((axis, 0, 1))));
+    Some(ranges)
+}
+
 /// The elements of a slice of a vector, if bounds and elements are known.
 pub(super) fn elements(call: &OperatorCall<'_>) -> Option<Vec<f64>> {
     let (values, [dim]) = (call.values(0).ok()?, call.ranked(0).ok()?);

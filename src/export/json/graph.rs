@@ -1,0 +1,208 @@
+//! Graphs as graph JSON, which [`graph_json_from_bytes`](crate::import::graph_json_from_bytes) reads.
+
+use serde::Serialize;
+
+use crate::import::AccessEntry;
+use crate::{Graph, Operator, Permit, Side, Tensor, TensorId, TensorKind};
+
+/// A graph as JSON, with the same indices of operators and tensors. Folded operators are written like others; the
+/// importer folds them again.
+///
+/// ```
+/// use plimsoll::export::json::graph_to_json;
+/// use plimsoll::import::{ImportOptions, graph_json_from_bytes};
+/// use plimsoll::{Graph, TensorSpec};
+///
+/// let mut net = Graph::builder("tiny");
+/// let image = net.input("image", TensorSpec::bytes(64));
+/// let result = net.tensor("result", TensorSpec::bytes(10));
+/// net.operator("dense").reads([image]).writes([result]);
+/// net.output(result);
+/// let text = graph_to_json(&net.build()?);
+/// let again = graph_json_from_bytes("", text.as_bytes(), &ImportOptions::default())?;
+/// assert_eq!(graph_to_json(&again.graph), text);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn graph_to_json(graph: &Graph) -> String {
+    let mut text = serde_json::to_string_pretty(&GraphEntry::of(graph)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+#[derive(Serialize)]
+struct GraphEntry<'g> {
+    name: &'g str,
+    ops: Vec<OperatorEntry<'g>>,
+    tensors: Vec<GraphTensorEntry<'g>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    outputs: Vec<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    placements: Vec<PlacementEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    apart: Vec<[usize; 2]>,
+}
+
+#[derive(Serialize)]
+struct PlacementEntry {
+    tensor: usize,
+    of: usize,
+    at: u64,
+}
+
+#[derive(Serialize)]
+struct OperatorEntry<'g> {
+    name: &'g str,
+    #[serde(rename = "type", skip_serializing_if = "str::is_empty")]
+    op_type: &'g str,
+    inputs: Vec<usize>,
+    outputs: Vec<usize>,
+    #[serde(skip_serializing_if = "is_zero")]
+    scratch: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    after: Vec<usize>,
+    foldable: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    permits: Vec<PermitEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<AccessEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bodies: Vec<GraphEntry<'g>>,
+}
+
+#[derive(Serialize)]
+struct PermitEntry {
+    how: &'static str,
+    input: usize,
+    output: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    at: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lower: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct GraphTensorEntry<'g> {
+    name: &'g str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shape: Option<&'g [u64]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dtype: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alignment: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    overwritable: bool,
+    /// The axes from outermost to innermost, unless in row-major order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_order: Option<Vec<usize>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// The memory order of a tensor that is not stored in row-major order.
+fn memory_order(tensor: &Tensor) -> Option<Vec<usize>> {
+    let order = tensor.memory_order()?;
+    (!order.iter().copied().eq(0..order.len())).then(|| order.to_vec())
+}
+
+fn indices(ids: &[TensorId]) -> Vec<usize> {
+    ids.iter().map(|id| id.index()).collect()
+}
+
+impl<'g> GraphEntry<'g> {
+    fn of(graph: &'g Graph) -> Self {
+        let mut by_folded = vec![false; graph.tensors().len()];
+        for id in graph.operators().iter().filter(|operator| operator.is_folded()).flat_map(Operator::outputs)
+        {
+            by_folded[id.index()] = true;
+        }
+        let tensors = graph.tensors().iter().zip(by_folded);
+        let tensors: Vec<_> =
+            tensors.map(|(tensor, is_folded)| GraphTensorEntry::of(tensor, is_folded)).collect();
+        let listed = graph.tensors().iter().zip(&tensors).enumerate();
+        let outputs = listed.filter(|(_, (tensor, entry))| tensor.is_output() && entry.kind != "output");
+        let placements = graph.relative_placements().iter().map(|placement| PlacementEntry {
+            tensor: placement.tensor.index(),
+            of: placement.of.index(),
+            at: placement.at,
+        });
+        Self {
+            name: graph.name(),
+            ops: graph.operators().iter().map(OperatorEntry::of).collect(),
+            outputs: outputs.map(|(index, _)| index).collect(),
+            tensors,
+            placements: placements.collect(),
+            apart: graph.kept_apart().iter().map(|pair| pair.map(TensorId::index)).collect(),
+        }
+    }
+}
+
+impl<'g> OperatorEntry<'g> {
+    fn of(operator: &'g Operator) -> Self {
+        Self {
+            name: operator.name(),
+            op_type: operator.op_type(),
+            inputs: indices(operator.inputs()),
+            outputs: indices(operator.outputs()),
+            scratch: operator.scratch_bytes(),
+            after: operator.runs_after().iter().map(|id| id.index()).collect(),
+            foldable: operator.is_foldable(),
+            permits: operator.permits().iter().map(PermitEntry::of).collect(),
+            access: operator.access().map(AccessEntry::from),
+            bodies: operator.bodies().iter().map(|body| GraphEntry::of(body)).collect(),
+        }
+    }
+}
+
+impl PermitEntry {
+    fn of(permit: &Permit) -> Self {
+        let (how, at, bytes, lower) = match *permit {
+            Permit::InPlace { .. } => ("in_place", 0, 0, None),
+            Permit::View { at, .. } => ("view", at, 0, None),
+            Permit::ConcatSlice { at, .. } => ("piece", at, 0, None),
+            Permit::Overlap { bytes, lower, .. } => ("overlap", 0, bytes, Some(lower)),
+        };
+        let lower = lower.map(|side| match side {
+            Side::Input => "input",
+            Side::Output => "output",
+        });
+        Self { how, input: permit.input().index(), output: permit.output().index(), at, bytes, lower }
+    }
+}
+
+impl<'g> GraphTensorEntry<'g> {
+    /// `is_folded` states that a folded operator writes the tensor, which is a constant for that reason.
+    fn of(tensor: &'g Tensor, is_folded: bool) -> Self {
+        let kind = match tensor.kind() {
+            TensorKind::Input => "input",
+            TensorKind::Variable => "variable",
+            TensorKind::Constant if !is_folded => "constant",
+            _ if tensor.is_output() => "output",
+            _ => "intermediate",
+        };
+        let shaped = tensor.shape().zip(tensor.element_type());
+        // The shape of tensors without a width of elements does not give their size.
+        let is_sized = shaped.is_some_and(|(_, element_type)| element_type.bits().is_some());
+        Self {
+            name: tensor.name(),
+            kind,
+            shape: tensor.shape(),
+            dtype: shaped.map(|(_, element_type)| element_type.name()),
+            bytes: (!is_sized).then_some(tensor.bytes()),
+            alignment: tensor.alignment(),
+            offset: tensor.fixed_offset(),
+            overwritable: tensor.is_overwritable(),
+            memory_order: memory_order(tensor),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Access maps of ONNX operators, from their attributes, the shapes of their tensors, and known numbers.
+
+mod node;
+mod table;
+mod windows;
+
+use std::collections::HashMap;
+
+use super::messages::{OnnxGraph, OnnxNode};
+use super::names::NameTable;
+use super::shapes::InferredShapes;
+use super::slices::constants;
+use super::subgraphs::{self, Functions};
+use super::tensor::TensorElements;
+use crate::graph::GraphBuilder;
+use crate::import::access::{AccessMaps, Shapes, has_small_ranks, is_small};
+use crate::support::ids::{OperatorId, TensorId};
+use node::NodeFacts;
+
+/// Limit of elements that are kept of a tensor with bounds, axes, scales or the like.
+const MAX_NUMBERS: usize = 32;
+
+/// Operators whose access maps depend on the numbers in their inputs.
+const WITH_NUMBERS: [&str; 17] = [
+    "CumProd",
+    "CumSum",
+    "Pad",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceLogSum",
+    "ReduceLogSumExp",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+    "Resize",
+    "Slice",
+    "Tile",
+    "Upsample",
+];
+
+/// States the access maps of the nodes of a graph.
+pub(super) struct NodeAccess<'m> {
+    numbers: HashMap<&'m str, TensorElements>,
+    version: i64,
+    maps: AccessMaps,
+}
+
+impl<'m> NodeAccess<'m> {
+    /// `version` is the operator set version of the standard domain.
+    pub(super) fn new(
+        graph: &'m OnnxGraph,
+        names: &NameTable<'m>,
+        inferred: &InferredShapes<'m>,
+        version: i64,
+    ) -> Self {
+        let mut numbers = HashMap::new();
+        let nodes = || graph.node.iter().filter(|node| WITH_NUMBERS.contains(&node.op_type()));
+        if nodes().next().is_some() {
+            let constants = constants(graph);
+            for name in nodes().flat_map(|node| node.input().iter().skip(1)) {
+                let known = names.get(name).and_then(|number| inferred.elements(number));
+                let known = known.or_else(|| constants.get(name)?.contents());
+                if let Some(known) = known.filter(|known| known.len() <= MAX_NUMBERS) {
+                    numbers.insert(name, known);
+                }
+            }
+        }
+        Self { numbers, version, maps: AccessMaps::default() }
+    }
+
+    /// States the access map of the operator of a node, if its meaning is known.
+    pub(super) fn state(
+        &mut self,
+        builder: &mut GraphBuilder,
+        id: OperatorId,
+        node: &OnnxNode,
+        names: &NameTable,
+        functions: &Functions,
+    ) {
+        if subgraphs::is_function(node, functions) || !is_small(node.input().len(), node.output().len()) {
+            return;
+        }
+        let shape = |name| names.get(name).and_then(|number| builder.exact_shape(TensorId::new(number)));
+        let inputs = node.input().iter().map(shape).collect();
+        let outputs = node.output().iter().map(shape).collect();
+        let shapes = Shapes { inputs, outputs, channels_last: false };
+        let mut outputs = node.output().iter().zip(&shapes.outputs);
+        if outputs.any(|(name, shape)| !name.is_empty() && shape.is_none()) || !has_small_ranks(&shapes) {
+            return;
+        }
+        let facts = NodeFacts { node, version: self.version, shapes, numbers: &self.numbers };
+        let Some(stated) = table::access(&facts) else { return };
+        let present = |name: &str| names.get(name).is_some();
+        let inputs: Vec<bool> = node.input().iter().map(present).collect();
+        let outputs: Vec<bool> = node.output().iter().map(present).collect();
+        self.maps.state(builder, id, stated, [&inputs, &outputs]);
+    }
+}

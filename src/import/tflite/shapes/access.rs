@@ -1,0 +1,386 @@
+//! Access maps of operators, from their options, the shapes of their tensors, and constants.
+
+use super::super::operators::Read;
+use super::super::schema::{Operator, SubGraph};
+use super::call::{OperatorCall, axis};
+use super::fact::TensorFact;
+use super::strided;
+use crate::graph::{ElementType, GraphBuilder, Outside, RowMap, TileAxis};
+use crate::import::access::{
+    AccessMaps, Convolution, Coordinates, Interpolation, MatrixProduct, Resampling, Rounding, Scale, Shapes,
+    Window, blocks_to_depth, concatenation, convolution, depth_to_blocks, flattened, has_small_ranks,
+    is_small, joined, kept, matrix_product, packed, padded, permuted, pooling, resampled, reshaped,
+    same_padding, selected, sliced, split,
+};
+use crate::support::ids::OperatorId;
+
+/// The cost of an output element, and the axes by position in the file.
+type Stated = (u64, Vec<TileAxis>);
+
+/// States the access maps of the operators of a subgraph.
+pub(in super::super) struct OperatorAccess<'a, 'f> {
+    bytes: &'a [u8],
+    facts: &'f [TensorFact<'a>],
+    operators: Vec<Operator<'a>>,
+    maps: AccessMaps,
+}
+
+impl<'a, 'f> OperatorAccess<'a, 'f> {
+    /// `bytes` are the tables of the file.
+    pub(in super::super) fn new(
+        bytes: &'a [u8],
+        subgraph: SubGraph<'a>,
+        facts: &'f [TensorFact<'a>],
+    ) -> Self {
+        let operators = subgraph.operators().into_iter().flatten().collect();
+        Self { bytes, facts, operators, maps: AccessMaps::default() }
+    }
+
+    /// States the access map of an operator, if its meaning is known.
+    pub(in super::super) fn state(
+        &mut self,
+        builder: &mut GraphBuilder,
+        id: OperatorId,
+        read: &Read,
+        number: usize,
+    ) {
+        let Some(&operator) = self.operators.get(number) else { return };
+        let listed = operator.inputs().map_or(0, |inputs| inputs.len());
+        if !is_small(listed, read.outputs.len()) {
+            return;
+        }
+        let known = |id: i32| usize::try_from(id).ok().filter(|&id| id < self.facts.len());
+        let inputs: Vec<Option<usize>> = operator.inputs().into_iter().flatten().map(known).collect();
+        let shape = |id: usize| self.facts[id].dims.as_deref().filter(|_| !self.facts[id].upper);
+        let shapes = Shapes {
+            inputs: inputs.iter().map(|id| shape((*id)?)).collect(),
+            outputs: read.outputs.iter().map(|id| shape(id.index())).collect(),
+            channels_last: true,
+        };
+        let present: Vec<bool> = inputs.iter().map(Option::is_some).collect();
+        if shapes.outputs.iter().any(Option::is_none) || !has_small_ranks(&shapes) {
+            return;
+        }
+        let facts = self.facts;
+        let call = OperatorCall {
+            facts,
+            inputs,
+            output_count: read.outputs.len(),
+            declared: None,
+            operator,
+            bytes: self.bytes,
+        };
+        if let Some(stated) = access(&read.op_type, &call, &shapes) {
+            let all = vec![true; read.outputs.len()];
+            self.maps.state(builder, id, stated, [&present, &all]);
+        }
+    }
+}
+
+/// The access map of an operator; none for operators without a rule, and for those that a rule does not understand.
+#[rustfmt::skip]
+fn access(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Stated> {
+    let axes = match op_type {
+        "ABS" | "BUCKETIZE" | "CAST" | "CEIL" | "COS" | "DEQUANTIZE" | "ELU" | "EXP" | "FAKE_QUANT" | "FLOOR" | "GELU"
+        | "HARD_SWISH" | "LEAKY_RELU" | "LOG" | "LOGICAL_NOT" | "LOGISTIC" | "NEG" | "QUANTIZE" | "RELU" | "RELU6"
+        | "RELU_0_TO_1" | "RELU_N1_TO_1" | "ROUND" | "RSQRT" | "SIGN" | "SIN" | "SQRT" | "SQUARE" | "TANH"
+        | "BROADCAST_TO" => shapes.elementwise([0]),
+        "ADD" | "ATAN2" | "BITWISE_XOR" | "DIV" | "EQUAL" | "FLOOR_DIV" | "FLOOR_MOD" | "GREATER" | "GREATER_EQUAL"
+        | "LESS" | "LESS_EQUAL" | "LOGICAL_AND" | "LOGICAL_OR" | "MAXIMUM" | "MINIMUM" | "MUL" | "NOT_EQUAL" | "POW"
+        | "PRELU" | "RIGHT_SHIFT" | "SQUARED_DIFFERENCE" | "SUB" => shapes.elementwise([0, 1]),
+        "ADD_N" | "SELECT_V2" => shapes.elementwise(0..shapes.inputs.len()),
+        // The condition may choose whole rows.
+        "SELECT" if shapes.input(0)?.len() == shapes.input(1)?.len() => shapes.elementwise(0..3),
+        "SELECT" => shapes.elementwise(1..3),
+        "SOFTMAX" | "LOG_SOFTMAX" | "L2_NORMALIZATION" | "LOCAL_RESPONSE_NORMALIZATION" => {
+            let last = shapes.output()?.len().checked_sub(1)?;
+            shapes.broadcast_along(|axis| axis != last, [0])
+        }
+
+        "CONV_2D" | "DEPTHWISE_CONV_2D" | "CONV_3D" => return convolved(op_type, call, shapes),
+        "TRANSPOSE_CONV" => return transposed(call, shapes),
+        "AVERAGE_POOL_2D" | "L2_POOL_2D" | "MAX_POOL_2D" => pooled(call, shapes)?,
+        "RESIZE_BILINEAR" | "RESIZE_NEAREST_NEIGHBOR" => resized(op_type, call, shapes),
+        "FULLY_CONNECTED" => return fully_connected(shapes),
+        "BATCH_MATMUL" => {
+            const OPTIONS: u8 = 101;
+            let swapped = [call.flag(OPTIONS, 0), call.flag(OPTIONS, 1)];
+            return matrix_product(shapes, &MatrixProduct { operands: [0, 1], swapped, sum: None });
+        }
+
+        "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => reshaped(shapes),
+        "TRANSPOSE" => {
+            let rank = shapes.input(0)?.len();
+            let order = call.integers(1).ok()?.into_iter().map(|number| axis(number, rank).ok());
+            permuted(shapes, &order.collect::<Option<Vec<_>>>()?)
+        }
+        "CONCATENATION" => {
+            const OPTIONS: u8 = 10;
+            let along = axis(call.number(OPTIONS, 0, 0), shapes.output()?.len()).ok()?;
+            concatenation(shapes, along, &(0..shapes.inputs.len()).collect::<Vec<_>>())
+        }
+        "SPLIT" => split(shapes, call.axis_at(0, shapes.output()?.len()).ok()?, 1),
+        "SPLIT_V" => split(shapes, call.axis_at(2, shapes.output()?.len()).ok()?, 0),
+        "PACK" => {
+            const OPTIONS: u8 = 59;
+            let along = axis(call.number(OPTIONS, 1, 0), shapes.output()?.len()).ok()?;
+            packed(shapes, along, shapes.inputs.len())
+        }
+        "UNPACK" => {
+            const OPTIONS: u8 = 64;
+            let along = axis(call.number(OPTIONS, 1, 0), shapes.input(0)?.len()).ok()?;
+            kept(shapes, 0, |axis| Some(if axis < along { axis } else { axis + 1 }))
+        }
+        "SLICE" => {
+            let begins = call.integers(1).ok()?;
+            sliced(shapes, &begins.into_iter().map(|begin| Some((u64::try_from(begin).ok()?, 1))).collect::<Vec<_>>())
+        }
+        "STRIDED_SLICE" => selected(shapes, &strided::ranges(call).filter(|ranges| Some(ranges.len()) == rank(shapes))?),
+        "PAD" | "PADV2" | "MIRROR_PAD" => pad(op_type, call, shapes)?,
+        "TILE" => {
+            let times = call.integers(1).ok()?;
+            kept(shapes, 0, |axis| (times.get(axis) == Some(&1)).then_some(axis))
+        }
+        "GATHER" => gather(call, shapes)?,
+        "DEPTH_TO_SPACE" => blocks(shapes, depth_to_blocks(block(call, 94)?, 0)),
+        "SPACE_TO_DEPTH" => blocks(shapes, blocks_to_depth(block(call, 19)?, 0)),
+        "BATCH_TO_SPACE_ND" => batch_blocks(call, shapes, depth_to_blocks)?,
+        "SPACE_TO_BATCH_ND" => batch_blocks(call, shapes, blocks_to_depth)?,
+
+        "MEAN" | "REDUCE_ALL" | "REDUCE_ANY" | "REDUCE_MAX" | "REDUCE_MIN" | "REDUCE_PROD" | "SUM" => {
+            const OPTIONS: u8 = 27;
+            reduced(call, shapes, call.flag(OPTIONS, 0))?
+        }
+        "ARG_MAX" | "ARG_MIN" => reduced(call, shapes, false)?,
+        _ => return None,
+    };
+    Some((1, axes))
+}
+
+fn rank(shapes: &Shapes<'_>) -> Option<usize> {
+    Some(shapes.output()?.len())
+}
+
+/// The window along one axis of a convolution or pooling: the size, and stride and dilation. Padding makes `input` rows
+/// into `output` rows.
+fn window(
+    kernel: u64,
+    [stride, dilation]: [i64; 2],
+    is_valid: bool,
+    [input, output]: [u64; 2],
+) -> Option<Window> {
+    let (stride, dilation) = (u64::try_from(stride).ok()?, u64::try_from(dilation).ok()?);
+    let mut window = Window { kernel, stride, dilation, before: [0; 2] };
+    if !is_valid {
+        window.before = [same_padding(&window, input, output)[0]; 2];
+    }
+    Some(window)
+}
+
+const VALID: u8 = 1;
+
+fn convolved(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Stated> {
+    // The number of the options, and by spatial axis the fields of stride and dilation.
+    let (options, fields): (u8, &[[u16; 2]]) = match op_type {
+        "CONV_2D" => (1, &[[2, 5], [1, 4]]),
+        "DEPTHWISE_CONV_2D" => (2, &[[2, 6], [1, 5]]),
+        _ => (106, &[[1, 5], [3, 7], [2, 6]]),
+    };
+    let (input, weights, output) = (shapes.input(0)?, shapes.input(1)?, shapes.output()?);
+    if [input, weights, output].iter().any(|shape| shape.len() != fields.len() + 2) {
+        return None;
+    }
+    // The kernel comes after the filters, or first in three dimensions.
+    let first = usize::from(op_type != "CONV_3D");
+    let kernel = &weights[first..first + fields.len()];
+    let is_valid = call.byte(options, 0, 0) == VALID;
+    let windows = fields.iter().enumerate().map(|(number, &[stride, dilation])| {
+        let steps = [call.number(options, stride, 0), call.number(options, dilation, 1)];
+        window(kernel[number], steps, is_valid, [input[1 + number], output[1 + number]])
+    });
+    let windows: Vec<Window> = windows.collect::<Option<_>>()?;
+    let area = kernel.iter().try_fold(1_u64, |all, &dim| all.checked_mul(dim))?;
+    let (channels, outputs) = (*input.last()?, *output.last()?);
+    let (filters, depth, group) = match op_type {
+        "CONV_2D" => {
+            let groups = channels.checked_div(weights[3])?;
+            (0, weights[3], (groups > 1).then(|| [weights[3], outputs / groups]))
+        }
+        "DEPTHWISE_CONV_2D" => (3, 1, Some([1, outputs.checked_div(channels)?])),
+        _ => (4, channels, None),
+    };
+    let of = Convolution {
+        input: 0,
+        weights: 1,
+        bias: 2,
+        filters: Some(filters),
+        windows: &windows,
+        group,
+        is_transposed: false,
+        sum: None,
+    };
+    Some((area.checked_mul(depth)?.max(1), convolution(shapes, &of)))
+}
+
+/// `TRANSPOSE_CONV`: output shape, weights, input, bias.
+fn transposed(call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Stated> {
+    const OPTIONS: u8 = 49;
+    let (&[filters, rows, columns, _], output) = (shapes.input(1)?, shapes.output()?) else {
+        return None;
+    };
+    let is_valid = call.byte(OPTIONS, 0, 0) == VALID;
+    let along = |kernel, stride, length: u64| {
+        let stride = call.number(OPTIONS, stride, 0);
+        let positions = length.div_ceil(u64::try_from(stride).ok().filter(|&stride| stride > 0)?);
+        window(kernel, [stride, 1], is_valid, [length, positions])
+    };
+    let windows = [along(rows, 2, *output.get(1)?)?, along(columns, 1, *output.get(2)?)?];
+    let of = Convolution {
+        input: 2,
+        weights: 1,
+        bias: 3,
+        filters: Some(0),
+        windows: &windows,
+        group: None,
+        is_transposed: true,
+        sum: None,
+    };
+    let product = |dims: &[u64]| dims.iter().try_fold(1_u128, |all, &dim| all.checked_mul(dim.into()));
+    let all = product(shapes.input(2)?)?.checked_mul(product(&[filters, rows, columns])?)?;
+    let cost = u64::try_from(all.checked_div(product(output)?)?).ok()?;
+    Some((cost.max(1), convolution(shapes, &of)))
+}
+
+fn pooled(call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Vec<TileAxis>> {
+    const OPTIONS: u8 = 5;
+    let (&[_, height, width, _], &[_, rows, columns, _]) = (shapes.input(0)?, shapes.output()?) else {
+        return None;
+    };
+    let is_valid = call.byte(OPTIONS, 0, 0) == VALID;
+    let along = |kernel, stride, lengths| {
+        let kernel = u64::try_from(call.number(OPTIONS, kernel, 0)).ok()?;
+        window(kernel, [call.number(OPTIONS, stride, 0), 1], is_valid, lengths)
+    };
+    Some(pooling(shapes, &[along(4, 2, [height, rows])?, along(3, 1, [width, columns])?]))
+}
+
+/// Resizing of height and width.
+fn resized(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Vec<TileAxis> {
+    let is_linear = op_type == "RESIZE_BILINEAR";
+    let (options, fields) = if is_linear { (15, [2, 3]) } else { (74, [0, 1]) };
+    let [corners, centres] = fields.map(|field| call.flag(options, field));
+    let is_float = call.input(0).is_some_and(|fact| fact.element_type == Some(ElementType::Float32));
+    let coordinates = match (corners, centres) {
+        (false, false) => Coordinates::Asymmetric,
+        (false, true) if is_linear => Coordinates::HalfPixel,
+        (false, true) => Coordinates::HalfPixelForNearest,
+        (true, false) => Coordinates::AlignCorners,
+        (true, true) => return Vec::new(),
+    };
+    let interpolation = match (is_linear, corners) {
+        (true, _) => Interpolation::Linear,
+        (false, true) => Interpolation::Nearest(Rounding::HalfUp),
+        (false, false) => Interpolation::Nearest(Rounding::Floor),
+    };
+    let map = |axis: usize| {
+        let (input, output) = (*shapes.input(0)?.get(axis)?, *shapes.output()?.get(axis)?);
+        let scale = Scale::of_sizes(input, output, true)?;
+        let is_coarse = is_linear && !is_float;
+        resampled(&Resampling {
+            input,
+            output,
+            scale,
+            coordinates,
+            interpolation,
+            antialias: false,
+            is_coarse,
+        })
+    };
+    joined(shapes, [(1, map(1)), (2, map(2)), (0, Some(RowMap::SAME)), (3, Some(RowMap::SAME))])
+}
+
+/// `FULLY_CONNECTED`: rows of as many elements as the weights have columns.
+fn fully_connected(shapes: &Shapes<'_>) -> Option<Stated> {
+    let (input, &[_, depth], output) = (shapes.input(0)?, shapes.input(1)?, shapes.output()?) else {
+        return None;
+    };
+    let last = output.len().checked_sub(1)?;
+    let rows = [&output[..last], &[depth]].concat();
+    let axes = shapes.order(output.len()).into_iter().filter_map(|axis| {
+        if axis == last {
+            return Some(shapes.axis(axis, [(1, 0, RowMap::SAME), (2, 0, RowMap::SAME)]));
+        }
+        let (own, map) = flattened(input, &rows, axis)?;
+        Some(shapes.axis(axis, [(0, own, map)]))
+    });
+    Some((depth.max(1), axes.collect()))
+}
+
+/// Padding with a constant. Mirrored rows come in descending order.
+fn pad(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Vec<TileAxis>> {
+    let pads = call.integers(1).ok()?;
+    let by_axis = pads.chunks(2).map(|pads| {
+        let is_plain = op_type != "MIRROR_PAD" || pads.iter().all(|&pad| pad == 0);
+        is_plain.then_some((pads[0], Outside::Padding))
+    });
+    Some(padded(shapes, &by_axis.collect::<Vec<_>>()))
+}
+
+/// `GATHER`: the axes of the data other than the gathered one, and those of the indices.
+fn gather(call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Vec<TileAxis>> {
+    const OPTIONS: u8 = 23;
+    let (data, indices) = (shapes.input(0)?, shapes.input(1)?);
+    let along = axis(call.number(OPTIONS, 0, 0), data.len()).ok()?;
+    let batch = match call.number(OPTIONS, 1, 0) {
+        0 => 0,
+        number => axis(number, indices.len() + 1).ok()?,
+    };
+    let new = indices.len().checked_sub(batch)?;
+    let axes = shapes.order(rank(shapes)?).into_iter().map(|axis| {
+        let own = |input: usize, own: usize| (input, own, RowMap::SAME);
+        let rows = match axis {
+            _ if axis < batch => vec![own(0, axis), own(1, axis)],
+            _ if axis < along => vec![own(0, axis)],
+            _ if axis < along + new => vec![own(1, axis - along + batch)],
+            _ => vec![own(0, axis + 1 - new)],
+        };
+        shapes.axis(axis, rows)
+    });
+    Some(axes.collect())
+}
+
+fn block(call: &OperatorCall<'_>, options: u8) -> Option<u64> {
+    u64::try_from(call.number(options, 0, 0)).ok().filter(|&block| block > 0)
+}
+
+/// Blocks of pixels: height, width and batch.
+fn blocks(shapes: &Shapes<'_>, map: Option<RowMap>) -> Vec<TileAxis> {
+    joined(shapes, [(1, map), (2, map), (0, Some(RowMap::SAME))])
+}
+
+/// Blocks of pixels in the batch: spatial axes by `map` of block and pads, and the axes after them.
+fn batch_blocks(
+    call: &OperatorCall<'_>,
+    shapes: &Shapes<'_>,
+    map: fn(u64, u64) -> Option<RowMap>,
+) -> Option<Vec<TileAxis>> {
+    let (sizes, pads) = (call.target_shape(1).ok()?, call.target_shape(2).ok()?);
+    if pads.len() != 2 * sizes.len() || sizes.contains(&0) {
+        return None;
+    }
+    let spatial = sizes.iter().zip(pads.chunks(2)).enumerate();
+    let spatial = spatial.map(|(number, (&block, pads))| (1 + number, map(block, pads[0])));
+    let others = (1 + sizes.len()..rank(shapes)?).map(|axis| (axis, Some(RowMap::SAME)));
+    Some(joined(shapes, spatial.chain(others)))
+}
+
+/// Reductions, whose axes are an input: the axes that are not reduced.
+fn reduced(call: &OperatorCall<'_>, shapes: &Shapes<'_>, keeps: bool) -> Option<Vec<TileAxis>> {
+    let rank = shapes.input(0)?.len();
+    let gone = call.integers(1).ok()?.into_iter().map(|number| axis(number, rank).ok());
+    let gone: Vec<usize> = gone.collect::<Option<_>>()?;
+    let remaining: Vec<usize> = (0..rank).filter(|axis| !gone.contains(axis)).collect();
+    Some(kept(shapes, 0, |axis| {
+        if keeps { remaining.contains(&axis).then_some(axis) } else { remaining.get(axis).copied() }
+    }))
+}
