@@ -97,6 +97,7 @@ pub mod report;
 mod schedule;
 mod sharing;
 mod support;
+pub mod tiling;
 pub mod verify;
 
 pub use error::{Error, Result};
@@ -110,9 +111,9 @@ pub use plan::{
     Alias, BodyPlan, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PlanView, PoolPlan, Residency,
     Route, SharedObject, Traffic, Transfer, Use, ViewRow, ViewedPlan,
 };
-pub use planner::Planner;
 #[doc(hidden)]
 pub use planner::withdrawn_bounds;
+pub use planner::{Planner, TiledPlan};
 pub use problem::{
     Buffer, Choice, InfeasibleCore, LiveRange, LowerBound, Nesting, Objects, Problem, Solution, Status,
     lower_bound,

@@ -118,6 +118,13 @@ pub enum Error {
         problem: AccessProblem,
     },
 
+    /// A tiling that does not belong to its graph, or whose tiles read rows that do not exist.
+    #[error("invalid tiling: {}", cut(.problem))]
+    Tiling {
+        /// The reason.
+        problem: String,
+    },
+
     /// A constraint on the relative placement of tensors that cannot be satisfied.
     #[error("{subject} cannot be satisfied: {}", cut(.problem))]
     Constraint {

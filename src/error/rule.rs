@@ -14,7 +14,7 @@ macro_rules! rules {
         /// The letter of the [identifier](Self::id) names the subject: **F**orm of the plan, **O**rder,
         /// **N**ested bodies, **P**lacements, **L**ive ranges, **A**ddresses, **D**istances between
         /// tensors, **S**haring, **M**emory contents, **G**roups of buffers in shared objects, **B**ounds,
-        /// buffers **K**ept on chip, **R**esidency in pools, **T**ransfers, **C**ost.
+        /// buffers **K**ept on chip, **R**esidency in pools, **T**ransfers, **C**ost, ro**W**s of tiles.
         ///
         /// `docs/verify.md` lists all rules with the functions that check them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,6 +143,17 @@ rules! {
     TotalCost "C4" "The cost is the traffic of all pools, weighted by their costs per byte.";
     BoundBelowCost "C5" "The lower bound is at most the cost.";
     UnavoidableCostBelowBound "C6" "The unavoidable cost is at most the lower bound.";
+
+    TileLabel "W1" "Each tensor of a tiled graph is a tensor of the untiled graph or rows of one, and has its size.";
+    TileWhole "W2" "An operator that runs as a whole is the untiled operator on its own tensors.";
+    TileRead "W3"
+        "A tile reads exactly the rows that its access map asks for, and its padding is what lies outside.";
+    TileWrite "W4" "A tile writes the rows that it states, of each output of its operator.";
+    TileCarry "W5" "Carried rows are rows that the stripe before holds.";
+    TilePlace "W6"
+        "A tensor that exists in parts has each row once, at its place; parts read together follow each other.";
+    TilePermit "W7" "A permission to share memory in a tiled graph follows from one of the untiled graph.";
+    TileOrder "W8" "Each operator runs as a whole or in tiles, in an order that the untiled graph allows.";
 }
 
 impl Rule {

@@ -263,13 +263,14 @@ mod tests {
 
     /// The rows that the loops of a convolution read, padding included.
     fn visited(kernel: i64, stride: i64, dilation: i64, pad: i64, rows: Range<u64>) -> Range<i64> {
-        let all = rows.flat_map(|row| (0..kernel).map(move |tap| row as i64 * stride - pad + tap * dilation));
+        let all = rows
+            .flat_map(|row| (0..kernel).map(move |tap| row.cast_signed() * stride - pad + tap * dilation));
         let all: Vec<i64> = all.collect();
         *all.iter().min().unwrap()..*all.iter().max().unwrap() + 1
     }
 
     fn clamped(range: &Range<i64>, count: i64) -> Range<u64> {
-        range.start.clamp(0, count) as u64..range.end.clamp(0, count) as u64
+        range.start.clamp(0, count).cast_unsigned()..range.end.clamp(0, count).cast_unsigned()
     }
 
     #[test]
@@ -283,9 +284,12 @@ mod tests {
             let rows = start..start + 1 + draw(37, 4);
             let visited = visited(kernel.into(), stride.into(), dilation.into(), pad.into(), rows.clone());
             let read = RowMap::window(kernel, stride, dilation, pad).reads(rows, count);
-            assert_eq!(read.rows, clamped(&visited, count as i64));
-            assert_eq!(read.before, (-visited.start).clamp(0, visited.end - visited.start) as u64);
-            assert_eq!(read.after, (visited.end - count as i64).clamp(0, visited.end - visited.start) as u64);
+            assert_eq!(read.rows, clamped(&visited, count.cast_signed()));
+            assert_eq!(read.before, (-visited.start).clamp(0, visited.end - visited.start).cast_unsigned());
+            assert_eq!(
+                read.after,
+                (visited.end - count.cast_signed()).clamp(0, visited.end - visited.start).cast_unsigned()
+            );
         }
     }
 
@@ -298,8 +302,8 @@ mod tests {
             for row in 0..20_u64 {
                 let adds = |input: &u64| {
                     (0..kernel).any(|tap| {
-                        i64::from(pad) + row as i64
-                            == *input as i64 * i64::from(stride) + i64::from(tap * dilation)
+                        i64::from(pad) + row.cast_signed()
+                            == input.cast_signed() * i64::from(stride) + i64::from(tap * dilation)
                     })
                 };
                 let read = map.reads(row..row + 1, 8).rows;

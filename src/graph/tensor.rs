@@ -235,6 +235,15 @@ impl Tensor {
         })
     }
 
+    /// True if rows along an axis follow each other in memory: all axes outside of it have one entry.
+    pub(crate) fn has_contiguous_rows(&self, axis: usize) -> bool {
+        let (Some(shape), Some(order)) = (self.shape(), self.memory_order()) else { return false };
+        order
+            .iter()
+            .position(|&at| at == axis)
+            .is_some_and(|at| order[..at].iter().all(|&outer| shape[outer] == 1))
+    }
+
     /// The memory order, unless it is left to the default.
     pub(crate) fn stated_memory_order(&self) -> Option<&AxisOrder> {
         self.spec.requests.as_ref()?.memory_order.as_ref()

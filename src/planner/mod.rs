@@ -7,6 +7,9 @@ mod joint;
 mod pipeline;
 mod pools;
 mod shared;
+mod tile;
+
+pub use tile::TiledPlan;
 
 use std::fmt;
 use std::ops::Range;

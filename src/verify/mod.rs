@@ -63,6 +63,7 @@ mod order;
 mod permitted;
 mod pools;
 mod replay;
+mod tiling;
 mod violation;
 
 pub use crate::error::{MAX_REPORTED, Rule, Violation, Violations};
@@ -70,6 +71,7 @@ use crate::graph::Graph;
 use crate::plan::{Plan, PoolPlan};
 use crate::problem::{Buffer, Choice, LiveRange, Objects, Problem, Solution};
 use crate::support::ids::BufferId;
+use crate::tiling::TiledGraph;
 use claims::{CertificateMember, ChoiceTotals, StatedBounds};
 use geometry::{ArenaExtent, PlacedRectangle};
 use needs::Requirements;
@@ -253,6 +255,19 @@ pub(crate) fn verify_pools_until(
     plan: &PoolPlan,
 ) -> Option<Result<(), Violations>> {
     ViolationCollector::run_until(is_cancelled, |violations| pools::check(graph, plan, violations))
+}
+
+/// Checks that a tiled graph computes what the untiled graph computes, if the access maps of the graph are
+/// true: rules W1 to W8. A plan of the tiled graph is checked by [`verify`].
+///
+/// Complexity: O(n log n) for n tensors and edges of the tiled graph.
+///
+/// # Errors
+/// The rules that the tiled graph breaks, each with the operators, the tensors and the rows.
+pub fn verify_tiling(graph: &Graph, tiled: &TiledGraph) -> Result<(), Violations> {
+    let mut violations = ViolationCollector::default();
+    tiling::check(graph, tiled, &mut violations);
+    violations.finish()
 }
 
 /// Checks the offsets of a problem's buffers and the height of the arena: rules F1 and A1 to A5.

@@ -18,8 +18,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("schedule", &["effects", "graph", "sharing", "support"]),
     ("plan", &["effects", "graph", "problem", "sharing", "support"]),
     ("placement", &["allocate", "error", "graph", "problem", "support"]),
-    // Sees what a plan states, and nothing that makes one.
-    ("verify", &["error", "graph", "plan", "problem", "sharing", "support"]),
+    ("tiling", &["error", "graph", "support"]),
+    // Sees what a plan or a tiling states, and nothing that makes one.
+    ("verify", &["error", "graph", "plan", "problem", "sharing", "support", "tiling"]),
     (
         "planner",
         &[
@@ -34,6 +35,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "schedule",
             "sharing",
             "support",
+            "tiling",
             "verify",
         ],
     ),

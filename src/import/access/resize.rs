@@ -264,7 +264,7 @@ mod tests {
         let map = resampled(of).unwrap_or_else(|| panic!("{of:?} has no map"));
         for row in 0..of.output {
             let exact = neighbours(of.interpolation, position(of, scale, row));
-            let clamped = exact.map(|row| row.clamp(0, of.input as i64 - 1) as u64);
+            let clamped = exact.map(|row| row.clamp(0, of.input.cast_signed() - 1).cast_unsigned());
             let read = map.reads(row..row + 1, of.input).rows;
             assert!(
                 read.start <= clamped[0] && clamped[1] < read.end,

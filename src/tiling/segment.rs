@@ -1,0 +1,156 @@
+//! A contiguous part of the order as dense arrays, for the search.
+
+use std::ops::Range;
+
+use super::net::{Link, Net, NetOperator, Position};
+use crate::graph::RowMap;
+use crate::support::ids::TensorId;
+
+/// A contiguous part of the order whose operators can run stripe by stripe together.
+pub(crate) struct Segment {
+    pub(crate) span: Range<Position>,
+    pub(crate) operators: Vec<SegmentOperator>,
+    pub(crate) links: Vec<SegmentLink>,
+    /// Tensors from before the segment that nothing reads after it, and that are read by rows only:
+    /// they die row by row.
+    pub(crate) entries: Vec<TensorId>,
+    /// Rows of the exit with the most rows.
+    pub(crate) exit_rows: u64,
+    /// Cost of all operators, each run once.
+    pub(crate) cost: u64,
+}
+
+pub(crate) struct SegmentOperator {
+    pub(crate) rows: u64,
+    pub(crate) row_cost: u64,
+    /// Bytes of a row of all outputs.
+    pub(crate) row_bytes: u64,
+    pub(crate) constant_bytes: u64,
+    pub(crate) scratch: u64,
+    /// True if an output is read after the segment, or never: then it exists as a whole.
+    pub(crate) is_exit: bool,
+    /// Its inputs, in [`Segment::links`].
+    pub(crate) links: Range<u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An operator of the segment, by its number there.
+    Operator(u32),
+    /// One of [`Segment::entries`].
+    Entry(u32),
+    /// A tensor that exists as a whole while the segment runs.
+    Whole,
+}
+
+pub(crate) struct SegmentLink {
+    pub(crate) source: Source,
+    /// None only for tensors from before the segment.
+    pub(crate) map: Option<RowMap>,
+    /// Rows of the tensor, and bytes of a row.
+    pub(crate) rows: u64,
+    pub(crate) row_bytes: u64,
+    /// Bytes of a row of the output that may be written over the rows read; 0 if none may.
+    pub(crate) over_row_bytes: u64,
+}
+
+impl Segment {
+    /// The segment of these positions; none if its operators cannot run stripe by stripe together.
+    /// O(operators + edges).
+    pub(crate) fn new(net: &Net<'_>, span: Range<Position>) -> Option<Self> {
+        if !can_tile(net, &span) {
+            return None;
+        }
+        let mut segment = Self {
+            entries: dying_entries(net, &span),
+            span: span.clone(),
+            operators: Vec::with_capacity(span.len()),
+            links: Vec::new(),
+            exit_rows: 0,
+            cost: 0,
+        };
+        for position in span {
+            segment.add(net, position);
+        }
+        (segment.exit_rows > 0).then_some(segment)
+    }
+
+    fn add(&mut self, net: &Net<'_>, position: Position) {
+        let operator = &net.operators[position as usize];
+        let first = self.links.len() as u32;
+        for link in &operator.inputs {
+            let link = self.link(net, operator, *link);
+            self.links.push(link);
+        }
+        let is_exit = is_exit(net, operator, position, self.span.end);
+        if is_exit {
+            self.exit_rows = self.exit_rows.max(operator.rows);
+        }
+        self.cost = self.cost.saturating_add(operator.row_cost.saturating_mul(operator.rows));
+        self.operators.push(SegmentOperator {
+            rows: operator.rows,
+            row_cost: operator.row_cost,
+            row_bytes: operator.outputs.iter().map(|&id| net.tensor(id).row_bytes).sum(),
+            constant_bytes: operator.constant_bytes,
+            scratch: operator.scratch,
+            is_exit,
+            links: first..self.links.len() as u32,
+        });
+    }
+
+    fn link(&self, net: &Net<'_>, operator: &NetOperator, link: Link) -> SegmentLink {
+        let tensor = net.tensor(link.tensor);
+        let producer = tensor.producer().filter(|&producer| producer >= self.span.start);
+        let entry = || self.entries.iter().position(|&entry| entry == link.tensor);
+        let source = match producer {
+            Some(producer) => Source::Operator(producer - self.span.start),
+            None => entry().map_or(Source::Whole, |entry| Source::Entry(entry as u32)),
+        };
+        let over = link.over.filter(|_| net.is_overwritable(link.tensor));
+        let over_row_bytes = over.map_or(0, |output| net.tensor(operator.outputs[output as usize]).row_bytes);
+        SegmentLink { source, map: link.map, rows: tensor.rows, row_bytes: tensor.row_bytes, over_row_bytes }
+    }
+
+    pub(crate) fn links_of(&self, operator: usize) -> &[SegmentLink] {
+        let links = &self.operators[operator].links;
+        &self.links[links.start as usize..links.end as usize]
+    }
+}
+
+/// True if an output of the operator is read at `end` or later, or never.
+fn is_exit(net: &Net<'_>, operator: &NetOperator, position: Position, end: Position) -> bool {
+    operator.outputs.iter().any(|&output| {
+        let last = net.tensor(output).last;
+        last >= end || last == position
+    })
+}
+
+/// True if all operators of a span can be split, along the axes along which their inputs from
+/// within the span are.
+fn can_tile(net: &Net<'_>, span: &Range<Position>) -> bool {
+    span.clone().all(|position| {
+        let operator = &net.operators[position as usize];
+        let is_internal =
+            |link: &Link| net.tensor(link.tensor).producer().is_some_and(|producer| producer >= span.start);
+        let outputs_split = operator.outputs.iter().all(|&id| net.tensor(id).is_contiguous);
+        operator.axis.is_some()
+            && outputs_split
+            && operator.inputs.iter().all(|link| link.map.is_some() || !is_internal(link))
+    })
+}
+
+fn dying_entries(net: &Net<'_>, span: &Range<Position>) -> Vec<TensorId> {
+    let operators = &net.operators[span.start as usize..span.end as usize];
+    let links = || operators.iter().flat_map(|operator| &operator.inputs);
+    let mut entries: Vec<TensorId> = links()
+        .filter(|link| {
+            let tensor = net.tensor(link.tensor);
+            tensor.born <= span.start && tensor.last < span.end && tensor.is_contiguous
+        })
+        .map(|link| link.tensor)
+        .collect();
+    entries.sort_unstable();
+    entries.dedup();
+    entries.retain(|&id| links().filter(|link| link.tensor == id).all(|link| link.map.is_some()));
+    entries
+}
