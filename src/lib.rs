@@ -100,14 +100,14 @@ pub mod verify;
 
 pub use error::{Error, Result};
 pub use graph::{
-    Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder, Permit, Pool,
-    Pools, RelativePlacement, Shape, Side, Tensor, TensorKind, TensorSpec, UnknownElementType, Variables,
-    Windowed,
+    BodyLink, Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder,
+    Permit, Pool, Pools, RelativePlacement, Shape, Side, Tensor, TensorKind, TensorSpec, UnknownElementType,
+    Variables, Windowed,
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{
-    BodyPlan, Placement, Plan, PlanBound, PlanInside, PlanObjects, PoolPlan, Route, Share, SharedObject,
-    Stay, Traffic, Transfer, Use,
+    BodyPlan, LinkedTensor, Placement, Plan, PlanBound, PlanInside, PlanObjects, PoolPlan, Route, Share,
+    SharedObject, Stay, Traffic, Transfer, Use,
 };
 pub use planner::Planner;
 #[doc(hidden)]

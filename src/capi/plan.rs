@@ -195,7 +195,10 @@ pub(super) fn body_of(
     let plan = plans.iter().find(|plan| (plan.operator.index(), plan.body) == (operator as usize, position));
     let body = graph.operators().get(operator as usize).and_then(|operator| operator.bodies().get(position));
     let (plan, body) = plan.zip(body).ok_or_else(|| no_body(operator, position))?;
-    Ok(PlanContents::Graph(Arc::clone(body), Box::new(plan.plan.clone())))
+    let linked: Vec<_> = plan.linked.iter().map(|linked| linked.tensor).collect();
+    let operator = graph.operator(plan.operator);
+    let body = operator.linked_body(plan.body, &linked).unwrap_or_else(|| Arc::clone(body));
+    Ok(PlanContents::Graph(body, Box::new(plan.plan.clone())))
 }
 
 /// Verifies a plan again, with code that shares nothing with the planner. The library has already

@@ -4,6 +4,7 @@ mod bodies;
 mod budget;
 mod evaluate;
 mod joint;
+mod links;
 mod pipeline;
 mod pools;
 mod shared;

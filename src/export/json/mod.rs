@@ -27,8 +27,8 @@ mod record;
 mod write;
 
 pub use document::{
-    BodyEntry, BoundEntry, InsideEntry, ObjectEntry, ObjectList, OccupantEntry, PlanDocument, ScratchEntry,
-    ShareEntry, SharesEntry, TensorEntry, TensorRole,
+    BodyEntry, BoundEntry, InsideEntry, LinkedEntry, ObjectEntry, ObjectList, OccupantEntry, PlanDocument,
+    ScratchEntry, ShareEntry, SharesEntry, TensorEntry, TensorRole,
 };
 pub use error::DocumentError;
 pub use pools::{
