@@ -1,9 +1,9 @@
 //! Links: tensors of bodies that hold the values of tensors around them.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::dependencies::Dependencies;
 use super::ties::PlacementConstraints;
 use super::{Graph, Operator, RelativePlacement, Tensor, TensorKind, TensorSpec};
 use crate::error::{Error, Result};
@@ -66,6 +66,10 @@ pub(super) fn check(operator: &Operator, tensors: &[Tensor]) -> std::result::Res
         }
         if is_input && inner.kind != TensorKind::Constant {
             return Err(format!("{} needs a constant of the body, as an input of the operator", pair()));
+        }
+        // Its value is not known at compile time.
+        if is_input && inner.readers.iter().any(|reader| body.operator(*reader).foldable) {
+            return Err(format!("{} needs readers that are not foldable", pair()));
         }
         if is_output && (inner.kind == TensorKind::Constant || !inner.is_output) {
             return Err(format!("{} needs an output of the body", pair()));
@@ -138,15 +142,15 @@ impl Graph {
             }
             scratch.push(tensor);
         }
-        let is_linked =
-            |id: TensorId| blocks.iter().any(|block| block.below.contains(&id) || block.above.contains(&id));
+        let linked = blocks.iter().flat_map(|block| block.below.iter().chain(&block.above).copied());
+        let linked: HashSet<TensorId> = linked.collect();
+        let is_linked = |id: TensorId| linked.contains(&id);
         for operator in graph.operators.iter_mut().filter(|operator| !operator.permits.is_empty()) {
             operator.permits.retain(|permit| !is_linked(permit.input()) && !is_linked(permit.output()));
         }
         let apart = graph.constraints.apart.clone();
+        // The dependencies stay: the caller has chosen an order.
         graph.constraints = PlacementConstraints::new(placements, apart, &graph.tensors)?;
-        graph.dependencies = Dependencies::new(&graph.operators, &graph.tensors, &graph.constraints)?;
-        graph.dependencies.remove_folded(&graph.operators);
         Ok((graph, scratch))
     }
 

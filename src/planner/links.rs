@@ -13,28 +13,32 @@
 //! *Bound*: let `P` be the inputs and outputs that some plan may link, `|P|` their bytes, and `B` a bound on the
 //! arena of a body with the inputs of `P` inside. If a plan links `L`, a subset of `P`, the body needs at least
 //! `B - |P| + |L|` bytes: tensors of `P` that are not in `L` fit above an arena of the body. So the operator's
-//! step needs its inputs, its outputs, and `B - |P|` bytes of scratch, whatever the plan links.
+//! step needs its inputs, its outputs, and `B - |P|` bytes of scratch, whatever the plan links. `B` may count the
+//! tensors of `P` as disjoint.
 
-use std::collections::HashMap;
+mod layout;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::bodies::Bodies;
 use super::{Planner, checked};
 use crate::error::Result;
-use crate::graph::{Block, BodyLink, Graph, Operator};
+use crate::graph::{BodyLink, Graph, Operator, TensorKind};
 use crate::liveness::Liveness;
-use crate::plan::{BodyPlan, LinkedTensor, Plan, bodies_of, scratch_between};
+use crate::plan::{LinkedTensor, Plan, bodies_of};
 use crate::problem::Status;
 use crate::support::effort::Effort;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::verify::provable_plan_bound;
+pub(super) use layout::improve;
 
 /// Maximum number of operators whose links a plan uses: those with the most bytes at their steps. Each needs
 /// several plans of its bodies.
-const MAX_OPERATORS: usize = 64;
+const MAX_OPERATORS: usize = 1024;
 
 /// Maximum nesting depth of bodies in a graph whose plan uses links. Each level plans its bodies several times.
-const MAX_NESTING: u32 = 2;
+const MAX_NESTING: u32 = 3;
 
 /// Lower bounds on the scratch of operators with links.
 pub(super) struct LinkedBounds(HashMap<OperatorId, LinkedBound>);
@@ -62,10 +66,11 @@ impl LinkedBounds {
         let bound = |(id, linked): (OperatorId, Vec<TensorId>)| {
             let is_large = large.contains(&id);
             let linked_bytes = linked_bytes(bodies.graph, &linked);
-            let body_bytes = match is_large {
-                true => least_body(planner, bodies, id, &linked),
+            let body_bytes = if is_large {
+                least_body(planner, bodies, id, &linked)
+            } else {
                 // Bodies without linked inputs do not need more than bodies with them.
-                false => bodies_of(&bodies.plans, id).map(Plan::bound).max().unwrap_or(0),
+                bodies_of(&bodies.plans, id).map(Plan::bound).max().unwrap_or(0)
             };
             (id, LinkedBound { scratch_bytes: body_bytes.saturating_sub(linked_bytes), is_large })
         };
@@ -74,6 +79,12 @@ impl LinkedBounds {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The bound of an operator whose links [`improve`] should try.
+    fn to_improve(&self, operator: OperatorId) -> Option<u64> {
+        let bound = self.0.get(&operator).filter(|bound| bound.is_large)?;
+        Some(bound.scratch_bytes)
     }
 
     /// The bound of an operator that has links.
@@ -94,18 +105,28 @@ fn linkable(graph: &Graph, operator: &Operator, alignment: u64) -> Vec<TensorId>
     let fits = |id: &TensorId| {
         let tensor = graph.tensor(*id);
         let has_place = tensor.alignment().is_some() || tensor.fixed_offset().is_some() || is_placed(*id);
-        tensor.kind().is_activation() && tensor.bytes() > 0 && tensor.bytes() % alignment == 0 && !has_place
+        tensor.kind().is_activation()
+            && tensor.bytes() > 0
+            && tensor.bytes().is_multiple_of(alignment)
+            && !has_place
     };
     let is_used = |id: &TensorId| {
         let links = || operator.links().iter().filter(|link| link.tensor == *id);
-        let inner = |link: &BodyLink| operator.bodies()[link.body].tensor(link.inner).bytes();
-        if links().any(|link| inner(link) != graph.tensor(*id).bytes()) {
+        let is_output = operator.outputs().contains(id);
+        let is_usable = |link: &BodyLink| {
+            let inner = operator.bodies()[link.body].tensor(link.inner);
+            // A folded result has no bytes in the body.
+            let is_folded = is_output && inner.kind() == TensorKind::Constant;
+            inner.bytes() == graph.tensor(*id).bytes() && !is_folded
+        };
+        if !links().all(is_usable) {
             return false;
         }
         let bodies = links().count();
-        match operator.outputs().contains(id) {
-            true => bodies == operator.bodies().len(),
-            false => !graph.tensor(*id).is_output(),
+        if is_output {
+            bodies == operator.bodies().len()
+        } else {
+            !graph.tensor(*id).is_output() && !is_read_afterwards(graph, operator, *id)
         }
     };
     let mut tensors: Vec<TensorId> = operator.links().iter().map(|link| link.tensor).collect();
@@ -115,23 +136,30 @@ fn linkable(graph: &Graph, operator: &Operator, alignment: u64) -> Vec<TensorId>
     tensors
 }
 
+/// Returns true if an operator that reads an output of `operator` reads the tensor, too: in every order, it does so
+/// later.
+fn is_read_afterwards(graph: &Graph, operator: &Operator, tensor: TensorId) -> bool {
+    let mut readers = graph.tensor(tensor).readers().iter().map(|reader| graph.operator(*reader));
+    readers.any(|reader| reader.inputs().iter().any(|input| operator.outputs().contains(input)))
+}
+
 /// The operators with the most live bytes at their steps, at most [`MAX_OPERATORS`]; none if bodies nest too deep.
 fn largest(
     planner: &Planner,
     bodies: &Bodies<'_>,
     plan: &Plan,
     operators: &[(OperatorId, Vec<TensorId>)],
-) -> Vec<OperatorId> {
+) -> HashSet<OperatorId> {
     if bodies.graph.nesting() > MAX_NESTING {
-        return Vec::new();
+        return HashSet::new();
     }
     let mut all: Vec<OperatorId> = operators.iter().map(|(id, _)| *id).collect();
     if all.len() <= MAX_OPERATORS {
-        return all;
+        return all.into_iter().collect();
     }
     let flat = bodies.flat(|plan| plan.arena_bytes);
     let Ok(liveness) = Liveness::new(&flat, &plan.order, planner.alignment, planner.variables) else {
-        return Vec::new();
+        return HashSet::new();
     };
     let bytes = liveness.live_bytes();
     let mut steps = vec![0; flat.operators().len()];
@@ -139,14 +167,45 @@ fn largest(
         steps[id.index()] = step;
     }
     all.sort_by_key(|id| (std::cmp::Reverse(bytes[steps[id.index()]]), *id));
-    all.truncate(MAX_OPERATORS);
-    all
+    all.into_iter().take(MAX_OPERATORS).collect()
 }
 
 /// A lower bound on the arena of an operator's bodies with linked inputs inside; 0 if they cannot be planned.
 fn least_body(planner: &Planner, bodies: &Bodies<'_>, id: OperatorId, linked: &[TensorId]) -> u64 {
-    let plans = LinkedBodies::new(planner, bodies, id, linked);
-    plans.map_or(0, |all| all.free.iter().map(Plan::bound).max().unwrap_or(0))
+    let Ok(all) = LinkedBodies::new(planner, bodies, id, linked) else { return 0 };
+    let links = bodies.graph.operator(id).links().iter();
+    let links: Vec<&BodyLink> = links.filter(|link| linked.contains(&link.tensor)).collect();
+    let bound = |(number, (graph, free)): (usize, (&Arc<Graph>, &Plan))| {
+        let inner = links.iter().filter(|link| link.body == number).map(|link| link.inner);
+        free.bound().max(disjoint_bytes(graph, &inner.collect::<Vec<_>>()))
+    };
+    all.graphs.iter().zip(&all.free).enumerate().map(bound).max().unwrap_or(0)
+}
+
+/// A lower bound on the arena of a body whose linked tensors are disjoint, although inputs may die before outputs
+/// are written: at each operator, its operands, and linked tensors that each of them meets in every order.
+fn disjoint_bytes(body: &Graph, linked: &[TensorId]) -> u64 {
+    let operands = |operator: &Operator| {
+        let all = operator.inputs().iter().chain(operator.outputs()).copied();
+        let mut all: Vec<TensorId> = all.filter(|id| body.tensor(*id).kind().is_activation()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    let running = body.file_order().iter().map(|&id| body.operator(id));
+    let all: Vec<Vec<TensorId>> = running.map(operands).collect();
+    // Operands of one operator are live together, and linked tensors are disjoint by definition.
+    let meets = |one: TensorId, other: TensorId| {
+        linked.contains(&one) && linked.contains(&other)
+            || all.iter().any(|operands| operands.contains(&one) && operands.contains(&other))
+    };
+    let bound = |operands: &Vec<TensorId>| {
+        let others = linked.iter().copied().filter(|id| !operands.contains(id));
+        let added = others.filter(|&id| operands.iter().all(|&operand| meets(id, operand)));
+        let all: Vec<TensorId> = operands.iter().copied().chain(added).collect();
+        linked_bytes(body, &all)
+    };
+    all.iter().map(bound).max().unwrap_or(0)
 }
 
 fn linked_bytes(graph: &Graph, tensors: &[TensorId]) -> u64 {
@@ -198,155 +257,4 @@ impl LinkedBodies {
         }
         Ok(plans)
     }
-}
-
-/// The plans of an operator's bodies with linked tensors at the ends of their memory.
-struct LinkedLayout {
-    block: Block,
-    linked: Vec<LinkedTensor>,
-    plans: Vec<Plan>,
-    /// Bytes of the block.
-    bytes: u64,
-}
-
-/// Replaces a plan by one that uses links, if that needs less memory. Any failure leaves the plan as it is.
-pub(super) fn improve(planner: &Planner, bodies: &mut Bodies<'_>, bounds: &LinkedBounds, best: &mut Plan) {
-    if best.objects.is_some() {
-        return;
-    }
-    let steps = last_steps(bodies.graph, &best.order);
-    let mut layouts = Vec::new();
-    for &id in &best.order {
-        let Some(bound) = bounds.0.get(&id).filter(|bound| bound.is_large) else { continue };
-        layouts.extend(best_layout(planner, bodies, id, &steps, (bound.scratch_bytes, best)));
-    }
-    if layouts.is_empty() {
-        return;
-    }
-    if let Ok(Some((plan, plans))) = plan_with(planner, bodies, &layouts, best) {
-        *best = plan;
-        bodies.plans = plans;
-    }
-}
-
-/// By tensor: the operator that reads it last.
-fn last_steps(graph: &Graph, order: &[OperatorId]) -> Vec<Option<OperatorId>> {
-    let mut last = vec![None; graph.tensors().len()];
-    for &id in order {
-        for input in graph.operator(id).inputs() {
-            last[input.index()] = Some(id);
-        }
-    }
-    last
-}
-
-/// The layout of an operator's linked tensors that needs the fewest bytes.
-fn best_layout(
-    planner: &Planner,
-    bodies: &Bodies<'_>,
-    id: OperatorId,
-    last: &[Option<OperatorId>],
-    (least, plan): (u64, &Plan),
-) -> Option<LinkedLayout> {
-    let operator = bodies.graph.operator(id);
-    let is_shared = |id: &TensorId| plan.shares.iter().any(|share| share.tensor == *id || share.of == *id);
-    let mut linked = linkable(bodies.graph, operator, bodies.alignment);
-    linked.retain(|tensor| !is_shared(tensor));
-    let is_output = |tensor: &TensorId| operator.outputs().contains(tensor);
-    let (outputs, mut inputs): (Vec<_>, Vec<_>) = linked.into_iter().partition(is_output);
-    inputs.retain(|tensor| last[tensor.index()] == Some(id));
-    let both = [inputs.clone(), outputs.clone()].concat();
-    let choices = [
-        (inputs.clone(), outputs.clone()),
-        (outputs.clone(), inputs.clone()),
-        (outputs, Vec::new()),
-        (inputs, Vec::new()),
-        (both, Vec::new()),
-    ];
-    let mut best: Option<(u64, LinkedLayout)> = None;
-    let mut tried: Vec<&(Vec<TensorId>, Vec<TensorId>)> = Vec::new();
-    for choice in &choices {
-        let tensors = [choice.0.clone(), choice.1.clone()].concat();
-        if tensors.is_empty() || tried.contains(&choice) {
-            continue;
-        }
-        tried.push(choice);
-        let Ok(Some(layout)) = layout_of(planner, bodies, id, choice) else { continue };
-        // Bytes at the operator's step beyond its inputs and outputs.
-        let added = layout.bytes.saturating_sub(linked_bytes(bodies.graph, &tensors));
-        if best.as_ref().is_none_or(|(least, _)| added < *least) {
-            best = Some((added, layout));
-        }
-        if added <= least {
-            break;
-        }
-    }
-    best.map(|(_, layout)| layout)
-}
-
-/// The layout with these tensors below and above the scratch buffer; none if the bodies do not fit between them.
-fn layout_of(
-    planner: &Planner,
-    bodies: &Bodies<'_>,
-    id: OperatorId,
-    (below, above): &(Vec<TensorId>, Vec<TensorId>),
-) -> Result<Option<LinkedLayout>> {
-    let graph = bodies.graph;
-    let tensors = [below.clone(), above.clone()].concat();
-    let all = LinkedBodies::new(planner, bodies, id, &tensors)?;
-    let arena = |plans: &[Plan]| plans.iter().map(|plan| plan.arena_bytes).max().unwrap_or(0);
-    let least = arena(&all.free).max(linked_bytes(graph, &tensors));
-    let Some(end) = least.checked_next_multiple_of(bodies.alignment) else { return Ok(None) };
-    let mut linked = Vec::new();
-    let mut place = |tensors: &[TensorId], mut at: u64| {
-        for &tensor in tensors {
-            linked.push(LinkedTensor { tensor, at });
-            at += graph.tensor(tensor).bytes();
-        }
-    };
-    place(below, 0);
-    place(above, end - linked_bytes(graph, above));
-    let plans = all.at(planner, graph.operator(id), &linked)?;
-    let used = arena(&plans);
-    if !above.is_empty() && used > end {
-        return Ok(None);
-    }
-    let (from, scratch_bytes) = scratch_between(&linked, |id| graph.tensor(id).bytes(), used);
-    let bytes = from + scratch_bytes + linked_bytes(graph, above);
-    let block = Block { operator: id, below: below.clone(), scratch_bytes, above: above.clone() };
-    Ok(Some(LinkedLayout { block, linked, plans, bytes }))
-}
-
-/// The plan with these layouts in the order of `best`, and the plans of all bodies; none if it is not smaller.
-fn plan_with(
-    planner: &Planner,
-    bodies: &Bodies<'_>,
-    layouts: &[LinkedLayout],
-    best: &Plan,
-) -> Result<Option<(Plan, Vec<BodyPlan>)>> {
-    let blocks: Vec<Block> = layouts.iter().map(|layout| layout.block.clone()).collect();
-    let (with_blocks, scratch) = bodies.flat(|plan| plan.arena_bytes).with_blocks(&blocks)?;
-    let mut plan = planner.plan_in_order(&with_blocks, &best.order)?;
-    if plan.arena_bytes >= best.arena_bytes || plan.objects.is_some() {
-        return Ok(None);
-    }
-    for (layout, tensor) in layouts.iter().zip(scratch) {
-        let place = tensor.and_then(|tensor| plan.tensors[tensor.index()]);
-        plan.scratch[layout.block.operator.index()] = place;
-    }
-    plan.tensors.truncate(bodies.graph.tensors().len());
-    // Bounds do not depend on the layouts.
-    plan.lower_bound = best.lower_bound.clone();
-    plan.bound_over_orders = best.bound_over_orders;
-    plan.nodes = plan.nodes.saturating_add(best.nodes);
-    plan.stop = plan.stop.max(best.stop);
-    let of_operator: HashMap<OperatorId, &LinkedLayout> =
-        layouts.iter().map(|layout| (layout.block.operator, layout)).collect();
-    let planned = |body: &BodyPlan| match of_operator.get(&body.operator) {
-        Some(layout) => {
-            BodyPlan { plan: layout.plans[body.body].clone(), linked: layout.linked.clone(), ..body.clone() }
-        }
-        None => body.clone(),
-    };
-    Ok(Some((plan, bodies.plans.iter().map(planned).collect())))
 }

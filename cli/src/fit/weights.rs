@@ -20,7 +20,9 @@ fn weights_without(graph: &Graph, align: u64, captured: &[TensorId]) -> u64 {
             is_read[input.index()] = true;
         }
     }
-    captured.iter().for_each(|id| is_read[id.index()] = false);
+    for id in captured {
+        is_read[id.index()] = false;
+    }
     let read = graph.tensors().iter().zip(is_read).filter(|(_, is_read)| *is_read);
     let constants = read.map(|(tensor, _)| tensor).filter(|tensor| tensor.kind() == TensorKind::Constant);
     let aligned = |tensor: &Tensor| tensor.bytes().checked_next_multiple_of(coarsest).unwrap_or(u64::MAX);

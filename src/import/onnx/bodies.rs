@@ -45,13 +45,16 @@ impl<'m> BodyShapes<'m> {
     }
 }
 
+/// Id, element type and shape of a tensor of the graph around a body.
+pub(super) type TensorAround = (TensorId, ElementType, Vec<u64>);
+
 /// The tensors of the graph around a body.
 #[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
     /// Returns whether a name is a constant.
     pub(super) is_constant: &'a dyn Fn(&str) -> bool,
     /// The id of a tensor that needs memory, with its element type and shape.
-    pub(super) tensor: &'a dyn Fn(&str) -> Option<(TensorId, ElementType, Vec<u64>)>,
+    pub(super) tensor: &'a dyn Fn(&str) -> Option<TensorAround>,
 }
 
 /// The bodies of an operator, and the links of their tensors to its inputs and outputs.
@@ -172,6 +175,10 @@ impl<'m> BodyBuilder<'_, 'm> {
         links.sort_unstable();
         links.extend(linked_results(&builder, node, body, fresh, &id, around));
         let mut graph = crate::import::finish(builder, Vec::new(), self.options)?.graph;
+        // A folded result is a constant, which is copied.
+        links.retain(|(_, inner)| {
+            captured.contains_key(inner) || graph.tensor(*inner).kind() != TensorKind::Constant
+        });
         let (slices, training) = (Slices::new(body), training::operators(body, self.version));
         let is_plain = |id: OperatorId| training.binary_search(&id).is_err();
         let is_whole = |id: OperatorId| is_whole[id.index()];
@@ -262,11 +269,7 @@ fn add_captured(
 }
 
 /// A tensor as a body may capture it: constants are not linked, unless they stand for a captured tensor.
-pub(super) fn tensor_around(
-    builder: &GraphBuilder,
-    id: TensorId,
-    is_captured: bool,
-) -> Option<(TensorId, ElementType, Vec<u64>)> {
+pub(super) fn tensor_around(builder: &GraphBuilder, id: TensorId, is_captured: bool) -> Option<TensorAround> {
     let (kind, spec) = builder.described(id)?;
     let (element_type, shape) = spec.as_shaped()?;
     let needs_memory = is_captured || matches!(kind, TensorKind::Input | TensorKind::Intermediate);
