@@ -21,7 +21,7 @@ mod layout;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::bodies::Bodies;
+use super::body_plans::Bodies;
 use super::{Planner, checked};
 use crate::error::Result;
 use crate::graph::{BodyLink, Graph, Operator, TensorKind};

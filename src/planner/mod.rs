@@ -1,6 +1,7 @@
 //! [`Planner`]: from a graph or a problem to a verified plan.
 
 mod bodies;
+mod body_plans;
 mod budget;
 mod evaluate;
 mod joint;

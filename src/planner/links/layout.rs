@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::graph::{Block, Graph};
 use crate::plan::{BodyPlan, LinkedTensor, Plan, scratch_between};
 use crate::planner::Planner;
-use crate::planner::bodies::Bodies;
+use crate::planner::body_plans::Bodies;
 use crate::support::ids::{OperatorId, TensorId};
 
 /// The plans of an operator's bodies with linked tensors at the ends of their memory.
