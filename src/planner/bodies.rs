@@ -72,12 +72,11 @@ fn loosen(
 
 /// The graph with a lower bound on the scratch of each operator instead of bodies.
 fn least_flat(bodies: &Bodies<'_>, bounds: &LinkedBounds, bytes: impl Fn(&Plan) -> u64) -> Graph {
-    bodies.graph.without_bodies(|id| match bounds.scratch_bytes(id) {
-        Some(bytes) => bytes,
-        None => {
+    bodies.graph.without_bodies(|id| {
+        bounds.scratch_bytes(id).unwrap_or_else(|| {
             let largest = largest_body(&bodies.plans, id, &bytes);
             with_own_scratch(bodies.graph, id, largest, bodies.alignment)
-        }
+        })
     })
 }
 

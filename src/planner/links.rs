@@ -59,7 +59,7 @@ impl LinkedBounds {
                 operators.push((id, linked));
             }
         }
-        if operators.is_empty() {
+        if operators.is_empty() || !planner.links {
             return Self(HashMap::new());
         }
         let large = largest(planner, bodies, plan, &operators);

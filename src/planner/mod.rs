@@ -53,6 +53,8 @@ pub struct Planner {
     ordering: Ordering,
     sharing: Sharing,
     effort: Effort,
+    /// Whether plans may use links of bodies.
+    links: bool,
     strategy: Arc<dyn Strategy>,
     /// Set if the caller chose the strategy; then [`effort`](Planner::effort) leaves it alone.
     is_chosen: bool,
@@ -69,6 +71,7 @@ impl Default for Planner {
             ordering: Ordering::default(),
             sharing: Sharing::default(),
             effort: Effort::default(),
+            links: true,
             strategy: Arc::new(Auto::new()),
             is_chosen: false,
             limits: Limits::new(),
@@ -86,6 +89,7 @@ impl fmt::Debug for Planner {
             .field("ordering", &self.ordering)
             .field("sharing", &self.sharing)
             .field("effort", &self.effort)
+            .field("links", &self.links)
             .field("strategy", &self.strategy.name())
             .field("is_chosen", &self.is_chosen)
             .field("limits", &self.limits)
@@ -153,6 +157,15 @@ impl Planner {
     #[must_use]
     pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
         (self.strategy, self.is_chosen) = (Arc::new(strategy), true);
+        self
+    }
+
+    /// Whether a plan may keep inputs and outputs of operators inside the memory of their bodies, as
+    /// [links](crate::BodyLink) allow; the default is true. Without it, inputs, outputs and bodies are in separate
+    /// bytes, for runtimes that keep captured values while a body runs.
+    #[must_use]
+    pub fn links(mut self, links: bool) -> Self {
+        self.links = links;
         self
     }
 

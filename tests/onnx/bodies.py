@@ -247,7 +247,7 @@ def count_of_bodies(plan):
 
 
 def main(plimsoll, seeds):
-    bodies = equal = moved = 0
+    bodies = equal = proven = moved = 0
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(seeds):
             source, planned, plan = (str(Path(folder) / name) for name in ["m.onnx", "planned.onnx", "plan.json"])
@@ -261,11 +261,12 @@ def main(plimsoll, seeds):
             bound = least(graph, sizes_of(found), found)
             assert bound <= found["arena_bytes"], (seed, bound, found["arena_bytes"])
             equal += bound == found["arena_bytes"]
+            proven += found["status"] == "optimal"
             moved += onnx.load(source).graph != onnx.load(planned).graph
             for one, other in zip(outputs(source), outputs(planned), strict=True):
                 numpy.testing.assert_array_equal(one, other, err_msg=f"seed {seed}")
     print(f"{seeds} models with {bodies} bodies, {moved} written in another order: equal results")
-    print(f"{equal} of {seeds} arenas have the least bytes of all orders")
+    print(f"{equal} of {seeds} arenas have the least live bytes of all orders; {proven} are proven minimal")
 
 
 if __name__ == "__main__":

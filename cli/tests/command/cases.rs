@@ -225,6 +225,8 @@ fn memory_of_bodies_counts() {
         assert!(status == 1 && text.starts_with("invalid: [") && text.contains("] body "), "{text}");
     }
     let Some(file) = case("if_bodies.onnx") else { return };
+    let separate = planned(&[&file, "--align", "1", "--bodies", "separate"]);
+    assert!(separate.contains("8961 bytes"), "{separate}");
     let out = folder.text("planned.onnx");
     planned(&[&file, "--align", "1", "--out", &out]);
     let (status, text, _) = plimsoll(&["verify", &out]);

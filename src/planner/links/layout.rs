@@ -1,6 +1,6 @@
 //! Plans that keep linked tensors at the ends of the bodies' memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{LinkedBodies, LinkedBounds, linkable, linked_bytes};
 use crate::error::Result;
@@ -20,6 +20,9 @@ struct LinkedLayout {
 }
 
 /// Replaces a plan by one that uses links, if that needs less memory. Any failure leaves the plan as it is.
+///
+/// Linked tensors have no aliases. So there are two candidates: one links no tensor that has an alias in the
+/// plan, the other one links such tensors as well.
 pub(in crate::planner) fn improve(
     planner: &Planner,
     bodies: &mut Bodies<'_>,
@@ -30,18 +33,28 @@ pub(in crate::planner) fn improve(
         return;
     }
     let last_readers = last_readers(bodies.graph, &best.order);
-    let mut layouts = Vec::new();
-    for &id in &best.order {
-        let Some(bound) = bounds.to_improve(id) else { continue };
-        layouts.extend(best_layout(planner, bodies, id, &last_readers, (bound, best)));
-    }
-    if layouts.is_empty() {
-        return;
-    }
-    if let Ok(Some((plan, plans))) = plan_with(planner, bodies, &layouts, best) {
+    let choices = if best.shares.is_empty() { &[true][..] } else { &[true, false] };
+    let candidate = |&keeps_aliases: &bool| {
+        let operators = best.order.iter().filter_map(|&id| Some((id, bounds.to_improve(id)?)));
+        let layouts: Vec<LinkedLayout> = operators
+            .filter_map(|(id, bound)| {
+                let aliased = if keeps_aliases { aliased(best) } else { HashSet::new() };
+                let linkable = dying(bodies, id, &last_readers, &aliased);
+                best_layout(planner, bodies, id, linkable, bound)
+            })
+            .collect();
+        if layouts.is_empty() { None } else { plan_with(planner, bodies, &layouts, best).ok()? }
+    };
+    let candidates: Vec<_> = choices.iter().filter_map(candidate).collect();
+    if let Some((plan, plans)) = candidates.into_iter().min_by_key(|(plan, _)| plan.arena_bytes) {
         *best = plan;
         bodies.plans = plans;
     }
+}
+
+/// Tensors with an alias in the plan.
+fn aliased(plan: &Plan) -> HashSet<TensorId> {
+    plan.shares.iter().flat_map(|share| [share.tensor, share.of]).collect()
 }
 
 /// By tensor: the operator that reads it last.
@@ -55,21 +68,31 @@ fn last_readers(graph: &Graph, order: &[OperatorId]) -> Vec<Option<OperatorId>> 
     last
 }
 
-/// The layout of an operator's linked tensors that needs the fewest bytes.
+/// Inputs and outputs of an operator that can be linked in this order: inputs that nothing reads afterwards, and
+/// outputs.
+fn dying(
+    bodies: &Bodies<'_>,
+    id: OperatorId,
+    last_readers: &[Option<OperatorId>],
+    aliased: &HashSet<TensorId>,
+) -> (Vec<TensorId>, Vec<TensorId>) {
+    let operator = bodies.graph.operator(id);
+    let mut linked = linkable(bodies.graph, operator, bodies.alignment);
+    linked.retain(|tensor| !aliased.contains(tensor));
+    let is_output = |tensor: &TensorId| operator.outputs().contains(tensor);
+    let (outputs, mut inputs): (Vec<_>, Vec<_>) = linked.into_iter().partition(is_output);
+    inputs.retain(|tensor| last_readers[tensor.index()] == Some(id));
+    (inputs, outputs)
+}
+
+/// The layout of an operator's linked tensors that needs the fewest bytes. `bound` is a lower bound on the scratch.
 fn best_layout(
     planner: &Planner,
     bodies: &Bodies<'_>,
     id: OperatorId,
-    last_readers: &[Option<OperatorId>],
-    (bound, plan): (u64, &Plan),
+    (inputs, outputs): (Vec<TensorId>, Vec<TensorId>),
+    bound: u64,
 ) -> Option<LinkedLayout> {
-    let operator = bodies.graph.operator(id);
-    let is_shared = |id: &TensorId| plan.shares.iter().any(|share| share.tensor == *id || share.of == *id);
-    let mut linked = linkable(bodies.graph, operator, bodies.alignment);
-    linked.retain(|tensor| !is_shared(tensor));
-    let is_output = |tensor: &TensorId| operator.outputs().contains(tensor);
-    let (outputs, mut inputs): (Vec<_>, Vec<_>) = linked.into_iter().partition(is_output);
-    inputs.retain(|tensor| last_readers[tensor.index()] == Some(id));
     let both = [inputs.clone(), outputs.clone()].concat();
     let choices = [
         (inputs.clone(), outputs.clone()),

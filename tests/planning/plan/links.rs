@@ -66,6 +66,10 @@ fn bodies_use_the_bytes_of_dying_inputs_and_of_outputs() {
     let found = plan(&kept);
     assert_eq!((found.arena_bytes, found.status), (208, Status::Optimal));
     assert!(found.bodies.iter().all(|body| body.linked.iter().all(|linked| linked.tensor == id(1))));
+    // Links are optional.
+    let separate = Planner::new().alignment(1).links(false).plan(&free).unwrap();
+    assert_eq!((separate.arena_bytes, separate.status), (216, Status::Optimal));
+    assert!(separate.bodies.iter().all(|body| body.linked.is_empty()));
     // A size that is no multiple of the alignment is not linked.
     let aligned = Planner::new().alignment(16).plan(&free).unwrap();
     assert!(aligned.bodies.iter().all(|body| body.linked.is_empty()));
@@ -94,18 +98,18 @@ fn without_temporaries_between_them_inputs_and_outputs_stay_disjoint() {
 #[test]
 fn the_state_of_a_loop_lies_in_the_output() {
     let mut body = Graph::builder("body");
-    let (state, m, next) =
+    let (state, m, after) =
         (body.input("state", bytes(32)), body.tensor("m", bytes(100)), body.tensor("next", bytes(32)));
     body.operator("step").reads([state]).writes([m]);
-    body.operator("end").reads([m]).writes([next]);
-    body.output(state).output(next);
+    body.operator("end").reads([m]).writes([after]);
+    body.output(state).output(after);
     let mut net = Graph::builder("net");
     let (a, b) = (net.input("a", bytes(32)), net.tensor("b", bytes(32)));
     let link = BodyLink { tensor: b, body: 0, inner: state };
     net.operator("loop").reads([a]).writes([b]).runs([body.build().unwrap()]).links([link]);
     net.output(b);
     let graph = net.build().unwrap();
-    // `a`, the state, which is `b`, `m` and `next`.
+    // `a`, the state, which is `b`, `m` and the next state.
     assert_eq!((plan(&graph).arena_bytes, plan(&graph).bound()), (196, 196));
 }
 
@@ -197,7 +201,7 @@ fn drawn_body(draw: &mut Draw, captured: &[u64], results: &[u64]) -> Graph {
     let sizes = (0..middles).map(|_| [1, 4, 9][draw.below(3) as usize]).collect::<Vec<_>>();
     for (number, &size) in sizes.iter().chain(results).enumerate() {
         let made = net.tensor(format!("t{number}"), bytes(size));
-        let reads = (0..1 + draw.below(2)).map(|_| tensors.len().checked_sub(1 + draw.below(2) as usize));
+        let reads = (0..=draw.below(2)).map(|_| tensors.len().checked_sub(1 + draw.below(2) as usize));
         let reads: Vec<TensorId> = reads.flatten().map(|index| tensors[index]).collect();
         net.operator(format!("o{number}")).reads(reads).writes([made]);
         if number as u64 >= middles {
@@ -212,7 +216,7 @@ fn drawn_body(draw: &mut Draw, captured: &[u64], results: &[u64]) -> Graph {
 fn drawn(draw: &mut Draw) -> Graph {
     let mut net = Graph::builder("drawn");
     let mut tensors = vec![(net.input("x", bytes(4)), 4)];
-    for number in 0..1 + draw.below(3) {
+    for number in 0..=draw.below(3) {
         let size = [2, 4, 6][draw.below(3) as usize];
         let made = net.tensor(format!("t{number}"), bytes(size));
         let mut reads: Vec<(TensorId, u64)> =
