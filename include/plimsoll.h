@@ -879,6 +879,11 @@ int32_t plimsoll_options_set_order(struct plimsoll_options *options, int32_t ord
 int32_t plimsoll_options_set_effort(struct plimsoll_options *options,
                                     int32_t effort);
 
+// Sets whether a plan may keep inputs and outputs of operators inside the memory of their bodies, as links of bodies
+// allow (`plimsoll_graph_link_body`, branches of ONNX models): 0 or 1; the default is 1.
+int32_t plimsoll_options_set_links(struct plimsoll_options *options,
+                                   int32_t links);
+
 // Sets the arena capacity in bytes, or PLIMSOLL_NONE. A plan that needs more is still returned;
 // its status reports it.
 int32_t plimsoll_options_set_capacity(struct plimsoll_options *options, uint64_t bytes);
