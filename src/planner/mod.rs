@@ -53,7 +53,7 @@ pub struct Planner {
     ordering: Ordering,
     sharing: Sharing,
     effort: Effort,
-    /// Whether plans may use links of bodies.
+    /// True if plans may use links of bodies.
     links: bool,
     strategy: Arc<dyn Strategy>,
     /// Set if the caller chose the strategy; then [`effort`](Planner::effort) leaves it alone.
@@ -160,7 +160,7 @@ impl Planner {
         self
     }
 
-    /// Whether a plan may keep inputs and outputs of operators inside the memory of their bodies, as
+    /// Sets whether a plan may keep inputs and outputs of operators inside the memory of their bodies, as
     /// [links](crate::BodyLink) allow; the default is true. Without it, inputs, outputs and bodies are in separate
     /// bytes, for runtimes that keep captured values while a body runs.
     #[must_use]
