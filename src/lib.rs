@@ -100,14 +100,14 @@ pub mod verify;
 
 pub use error::{Error, Result};
 pub use graph::{
-    Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder, Permit, Pool,
-    Pools, RelativePlacement, Shape, Side, Tensor, TensorKind, TensorSpec, UnknownElementType, Variables,
-    Windowed,
+    BodyLink, Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder,
+    Permit, Pool, Pools, RelativePlacement, Shape, Side, Tensor, TensorKind, TensorSpec, UnknownElementType,
+    Variables, Windowed,
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{
-    Alias, BodyPlan, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PoolPlan, Residency, Route,
-    SharedObject, Traffic, Transfer, Use,
+    Alias, BodyPlan, LinkedTensor, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PoolPlan, Residency,
+    Route, SharedObject, Traffic, Transfer, Use,
 };
 pub use planner::Planner;
 #[doc(hidden)]

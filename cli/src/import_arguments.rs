@@ -46,6 +46,9 @@ pub struct ImportArguments {
     /// Access of operators to the memory of graph inputs.
     #[arg(long = "inputs", value_name = "ACCESS", value_enum, default_value_t = InputsArgument::Kept)]
     pub graph_inputs: InputsArgument,
+    /// Memory of captured values and results of ONNX bodies (If, Loop, Scan).
+    #[arg(long, value_enum, value_name = "MEMORY", default_value_t = BodiesArgument::Linked)]
+    pub bodies: BodiesArgument,
     /// Location of variables.
     #[arg(long, value_enum, value_name = "LOCATION", default_value_t = VariablesArgument::Arena)]
     pub variables: VariablesArgument,
@@ -110,8 +113,18 @@ impl ImportArguments {
     }
 
     pub fn planner(&self) -> Planner {
-        Planner::new().alignment(self.align).variables(self.variables.into())
+        let links = matches!(self.bodies, BodiesArgument::Linked);
+        Planner::new().alignment(self.align).variables(self.variables.into()).links(links)
     }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum BodiesArgument {
+    /// A branch may overwrite a captured value after its last read, and results are written directly
+    /// to the outputs of the operator.
+    Linked,
+    /// Captured values, results and bodies are in separate bytes.
+    Separate,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Graph, Operator, Tensor, TensorKind};
+use super::{Graph, Operator, Tensor, TensorKind, links};
 use crate::error::{Error, Result, short};
 use crate::support::ids::OperatorId;
 
@@ -26,12 +26,14 @@ pub(super) struct BodyExtent {
 /// Checks the bodies of all operators and stores the largest alignment of each operator's bodies.
 ///
 /// # Errors
-/// [`Error::Body`] if bodies are too deep or too large, or contain variables.
-pub(super) fn check(operators: &mut [Operator]) -> Result<BodyExtent> {
+/// [`Error::Body`] if bodies are too deep or too large, or contain variables, or if a link is invalid.
+pub(super) fn check(operators: &mut [Operator], tensors: &[Tensor]) -> Result<BodyExtent> {
     let mut extent = BodyExtent::default();
     for operator in operators {
+        let linked = links::check(operator, tensors);
         let name = &operator.name;
         let invalid = |problem: String| Error::Body { operator: name.to_string(), problem };
+        linked.map_err(invalid)?;
         let Some(extras) = operator.extras.as_deref_mut().filter(|extras| !extras.bodies.is_empty()) else {
             continue;
         };
@@ -46,8 +48,8 @@ pub(super) fn check(operators: &mut [Operator]) -> Result<BodyExtent> {
             if extent.nesting > MAX_NESTING {
                 return Err(invalid(format!("bodies nest more than {MAX_NESTING} deep")));
             }
-            let mut tensors = body.tensors.iter();
-            if let Some(variable) = tensors.find(|tensor| tensor.kind == TensorKind::Variable) {
+            let mut inner = body.tensors.iter();
+            if let Some(variable) = inner.find(|tensor| tensor.kind == TensorKind::Variable) {
                 let name = short(&variable.name);
                 return Err(invalid(format!(
                     "its tensor `{name}` is a variable, which outlives the operator; make it a variable of the \
@@ -66,6 +68,11 @@ impl Graph {
     #[must_use]
     pub fn has_bodies(&self) -> bool {
         self.extent.nesting > 0
+    }
+
+    /// Nesting depth of bodies: 0 without bodies.
+    pub(crate) fn nesting(&self) -> u32 {
+        self.extent.nesting
     }
 
     /// The largest alignment that a tensor requests, bodies included; 0 if none does.
@@ -103,6 +110,7 @@ impl Graph {
         }
         for extras in flat.operators.iter_mut().filter_map(|operator| operator.extras.as_deref_mut()) {
             extras.bodies.clear();
+            extras.links.clear();
         }
         flat.extent = BodyExtent::default();
         flat

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::text::CompactText;
-use super::{Graph, Permit};
+use super::{BodyLink, Graph, Permit};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// An operator of a [`Graph`](crate::Graph).
@@ -28,6 +28,7 @@ pub(crate) struct OperatorExtras {
     pub(crate) body_alignment: u64,
     pub(crate) runs_after: Vec<OperatorId>,
     pub(crate) bodies: Vec<Arc<Graph>>,
+    pub(crate) links: Vec<BodyLink>,
 }
 
 impl Operator {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::bodies::{self, BodyBuilder};
+use super::bodies::{self, Around, BodyBuilder, BuiltBodies};
 use super::descriptions::{Descriptions, sized};
 use super::messages::{OnnxGraph, OnnxModel, OnnxNode};
 use super::names::NameTable;
@@ -89,21 +89,23 @@ fn collect(
     let functions = subgraphs::names_of(&model.functions);
     builder.reserve_operators(graph.node.len());
     let is_constant = |name: &str| names.get(name).is_some_and(|number| is_constant[number]);
+    let is_constant = &is_constant;
     let (functions, version) = (&functions, training::version(model));
     let bodies = BodyBuilder { functions, shapes: &shapes, bound: &bound, options, version };
     let mut wrong_bodies = Vec::new();
     for (number, node) in graph.node.iter().enumerate() {
         options.check_cancelled()?;
-        let inner = match bodies.of(node, &is_constant) {
+        let tensor = |name: &str| bodies::tensor_around(builder, TensorId::new(names.get(name)?), false);
+        let BuiltBodies { graphs, links } = match bodies.of(node, Around { is_constant, tensor: &tensor }) {
             // Not an error yet: the operator may be folded away. A tensor of the graph without a size is
             // reported first, because it may be the cause.
             Err(error @ ImportError::Unshaped { .. }) => {
                 wrong_bodies.push((OperatorId::new(number), error));
-                Vec::new()
+                BuiltBodies::default()
             }
             other => other?,
         };
-        add_operator(node, functions, &names, builder).runs(inner);
+        add_operator(node, functions, &names, builder).runs(graphs).links(links);
     }
     for number in graph.output.iter().filter_map(|output| names.get(&output.name)) {
         builder.output(TensorId::new(number));

@@ -3,7 +3,9 @@
 //! Tensors keep their ids. Operators are added in the order of a plan, which becomes the copy's program
 //! order. Relative placements are not copied, so the graph must have none.
 
-use plimsoll::{Graph, GraphBuilder, OperatorId, Permit, SharingLevel, TensorId, TensorKind, TensorSpec};
+use plimsoll::{
+    BodyLink, Graph, GraphBuilder, OperatorId, Permit, SharingLevel, TensorId, TensorKind, TensorSpec,
+};
 
 /// A copy of a graph under construction.
 struct GraphRewrite<'a> {
@@ -45,7 +47,8 @@ impl<'a> GraphRewrite<'a> {
         let permits: Vec<_> = permits.filter_map(|permit| renamed_permit(*permit, &renamed)).collect();
         let new = self.builder.operator(operator.name());
         let new = new.op_type(operator.op_type()).scratch(operator.scratch_bytes());
-        let new = new.runs(operator.bodies().iter().cloned());
+        let links = operator.links().iter().map(|link| BodyLink { tensor: renamed(link.tensor), ..*link });
+        let new = new.runs(operator.bodies().iter().cloned()).links(links);
         let new = new.reads(operator.inputs().iter().map(|&input| renamed(input)));
         let new = new.writes(operator.outputs().iter().map(|&output| renamed(output)));
         let new = new.after(after).permits(permits).id();
