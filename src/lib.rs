@@ -101,13 +101,14 @@ pub mod verify;
 
 pub use error::{Error, Result};
 pub use graph::{
-    Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder, Permit, Pool,
-    Pools, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, UnknownElementType, Variables, Windowed,
+    BodyLink, Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder,
+    Permit, Pool, Pools, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, UnknownElementType,
+    Variables, Windowed,
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{
-    Alias, BodyPlan, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PlanView, PoolPlan, Residency,
-    Route, SharedObject, Traffic, Transfer, Use, ViewRow, ViewedPlan,
+    Alias, BodyPlan, LinkedTensor, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PlanView, PoolPlan,
+    Residency, Route, SharedObject, Traffic, Transfer, Use, ViewRow, ViewedPlan,
 };
 pub use planner::Planner;
 #[doc(hidden)]

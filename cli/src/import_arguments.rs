@@ -49,6 +49,10 @@ pub struct ImportArguments {
     #[arg(long = "inputs", value_name = "ACCESS", value_parser = named(&INPUT_ACCESSES),
           default_value = "kept", action = clap::ArgAction::Set)]
     pub overwrites_inputs: bool,
+    /// Memory of captured values and results of ONNX bodies (If, Loop, Scan).
+    #[arg(long = "bodies", value_name = "MEMORY", value_parser = named(&BODY_MEMORIES),
+          default_value = "linked", action = clap::ArgAction::Set)]
+    pub links: bool,
     /// Location of variables.
     #[arg(long, value_name = "LOCATION", value_parser = named(&VARIABLE_LOCATIONS), default_value = "arena")]
     pub variables: Variables,
@@ -64,6 +68,17 @@ static FOLDS: [NamedValue<Fold>; 2] = [
 static INPUT_ACCESSES: [NamedValue<bool>; 2] = [
     ("kept", false, "Inputs keep their contents"),
     ("overwritable", true, "Operators may overwrite inputs after the last read"),
+];
+
+/// Values of `--bodies`: whether plans use links.
+static BODY_MEMORIES: [NamedValue<bool>; 2] = [
+    (
+        "linked",
+        true,
+        "A branch may overwrite a captured value after its last read, and results are written directly to the \
+         outputs of the operator",
+    ),
+    ("separate", false, "Captured values, results and bodies are in separate bytes"),
 ];
 
 /// Values of `--variables`.
@@ -103,6 +118,6 @@ impl ImportArguments {
     }
 
     pub fn planner(&self) -> Planner {
-        Planner::new().alignment(self.align).variables(self.variables)
+        Planner::new().alignment(self.align).variables(self.variables).links(self.links)
     }
 }

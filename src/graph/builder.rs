@@ -6,8 +6,8 @@ use super::dependencies::Dependencies;
 use super::placement_constraints::PlacementConstraints;
 use super::text::CompactText;
 use super::{
-    Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, bodies, permit,
-    validate,
+    BodyLink, Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, bodies,
+    permit, validate,
 };
 use crate::error::{Error, Result, Subject};
 use crate::support::ids::{OperatorId, TensorId};
@@ -156,6 +156,12 @@ impl GraphBuilder {
         self.tensors.reserve_exact(count);
     }
 
+    /// Kind and description of a tensor.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn described(&self, id: TensorId) -> Option<(TensorKind, &TensorSpec)> {
+        self.tensors.get(id.index()).map(|tensor| (tensor.kind, &tensor.spec))
+    }
+
     /// Number of tensors added.
     #[must_use]
     pub fn tensor_count(&self) -> usize {
@@ -194,7 +200,7 @@ impl GraphBuilder {
         permit::check(&self.operators, &self.tensors)?;
         let constraints = PlacementConstraints::new(self.placements, self.apart, &self.tensors)?;
         let dependencies = Dependencies::new(&self.operators, &self.tensors, &constraints)?;
-        let extent = bodies::check(&mut self.operators)?;
+        let extent = bodies::check(&mut self.operators, &self.tensors)?;
         let Self { name, operators, tensors, .. } = self;
         Ok(Graph { name, operators, tensors, constraints, dependencies, extent })
     }
@@ -246,6 +252,16 @@ impl OperatorBuilder<'_> {
         let mut bodies = bodies.into_iter().map(Into::into).peekable();
         if bodies.peek().is_some() {
             self.operator.extras.get_or_insert_default().bodies.extend(bodies);
+        }
+        self
+    }
+
+    /// Links tensors of the bodies to inputs and outputs of the operator, so that a plan can keep them in the
+    /// same bytes. See [`BodyLink`].
+    pub fn links(self, links: impl IntoIterator<Item = BodyLink>) -> Self {
+        let mut links = links.into_iter().peekable();
+        if links.peek().is_some() {
+            self.operator.extras.get_or_insert_default().links.extend(links);
         }
         self
     }
