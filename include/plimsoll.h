@@ -682,6 +682,16 @@ int32_t plimsoll_graph_add_body(struct plimsoll_graph *graph,
                                 uint32_t operator_,
                                 const struct plimsoll_graph *body);
 
+// Links a tensor of a body to an input or output of the operator that runs it, so that a plan can keep both in
+// the same bytes (`plimsoll_plan_body_offset`). `body` is the position of the body, `inner` the index of its
+// tensor. For an output of the operator, `inner` is an output of the body that is the result after its last run.
+// For an input, `inner` is a constant of the body, whose operators read it, and the body runs at most once.
+int32_t plimsoll_graph_link_body(struct plimsoll_graph *graph,
+                                 uint32_t operator_,
+                                 size_t body,
+                                 uint32_t tensor,
+                                 uint32_t inner);
+
 // Writes the number of bodies of an operator of a built graph.
 int32_t plimsoll_graph_body_count(const struct plimsoll_graph *graph,
                                   uint32_t operator_,
@@ -961,6 +971,11 @@ int32_t plimsoll_options_set_order(struct plimsoll_options *options, int32_t ord
 int32_t plimsoll_options_set_effort(struct plimsoll_options *options,
                                     int32_t effort);
 
+// Sets whether a plan may keep inputs and outputs of operators inside the memory of their bodies, as links of bodies
+// allow (`plimsoll_graph_link_body`, branches of ONNX models): 0 or 1; the default is 1.
+int32_t plimsoll_options_set_links(struct plimsoll_options *options,
+                                   int32_t links);
+
 // Sets the arena capacity in bytes, or PLIMSOLL_NONE. A plan that needs more is still returned;
 // its status reports it.
 int32_t plimsoll_options_set_capacity(struct plimsoll_options *options, uint64_t bytes);
@@ -1070,8 +1085,15 @@ int32_t plimsoll_problem_plan(const struct plimsoll_problem *problem,
                               const struct plimsoll_options *options,
                               struct plimsoll_plan **plan);
 
+// Writes the offset in bytes at which the bodies of an operator begin: that of its scratch, unless inputs or
+// outputs of the operator that are linked to the bodies lie in front of it. PLIMSOLL_NONE if the operator has no
+// bodies or they need no memory.
+int32_t plimsoll_plan_body_offset(const struct plimsoll_plan *plan,
+                                  uint32_t operator_,
+                                  uint64_t *offset);
+
 // Creates a plan from the plan of a body of an operator, by position. Offsets count from the start
-// of the operator's scratch (`plimsoll_plan_scratch_offset`). Folded operators have none. Free it
+// of the bodies' memory (`plimsoll_plan_body_offset`). Folded operators have none. Free it
 // with `plimsoll_plan_free`.
 int32_t plimsoll_plan_body(const struct plimsoll_plan *plan,
                            uint32_t operator_,

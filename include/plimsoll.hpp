@@ -331,6 +331,8 @@ public:
     Options &effort(Effort effort) {
         return set(plimsoll_options_set_effort(handle_.get(), static_cast<std::int32_t>(effort)));
     }
+    // Lets inputs and outputs of operators lie inside the memory of their bodies.
+    Options &links(bool used) { return set(plimsoll_options_set_links(handle_.get(), used)); }
     // Permissions of operators that a plan may use.
     Options &sharing(SharingLevel sharing) {
         return set(plimsoll_options_set_sharing(handle_.get(), static_cast<std::int32_t>(sharing)));

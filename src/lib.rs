@@ -102,14 +102,14 @@ pub mod verify;
 
 pub use error::{Error, Result};
 pub use graph::{
-    AccessMap, Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator, OperatorBuilder,
-    Outside, Permit, Pool, Pools, RelativePlacement, RowMap, RowsRead, Side, Tensor, TensorKind, TensorSpec,
-    TileAxis, UnknownElementType, Variables, Windowed,
+    AccessMap, BodyLink, Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator,
+    OperatorBuilder, Outside, Permit, Pool, Pools, RelativePlacement, RowMap, RowsRead, Side, Tensor,
+    TensorKind, TensorSpec, TileAxis, UnknownElementType, Variables, Windowed,
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{
-    Alias, BodyPlan, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PlanView, PoolPlan, Residency,
-    Route, SharedObject, Traffic, Transfer, Use, ViewRow, ViewedPlan,
+    Alias, BodyPlan, LinkedTensor, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PlanView, PoolPlan,
+    Residency, Route, SharedObject, Traffic, Transfer, Use, ViewRow, ViewedPlan,
 };
 #[doc(hidden)]
 pub use planner::withdrawn_bounds;

@@ -53,6 +53,10 @@ pub struct ImportArguments {
     /// concatenation are contiguous. For ONNX files; TFLite files have channels innermost.
     #[arg(long, value_parser = named(&LAYOUTS), default_value = "as-stored")]
     pub layout: Layout,
+    /// Memory of captured values and results of ONNX bodies (If, Loop, Scan).
+    #[arg(long = "bodies", value_name = "MEMORY", value_parser = named(&BODY_MEMORIES),
+          default_value = "linked", action = clap::ArgAction::Set)]
+    pub links: bool,
     /// Location of variables.
     #[arg(long, value_name = "LOCATION", value_parser = named(&VARIABLE_LOCATIONS), default_value = "arena")]
     pub variables: Variables,
@@ -78,6 +82,17 @@ static LAYOUTS: [NamedValue<Layout>; 2] = [
         Layout::ChannelsInnermost,
         "Images of shape [N, C, H, W] as [N, H, W, C]; other numbers of spatial axes alike",
     ),
+];
+
+/// Values of `--bodies`: whether plans use links.
+static BODY_MEMORIES: [NamedValue<bool>; 2] = [
+    (
+        "linked",
+        true,
+        "A branch may overwrite a captured value after its last read, and results are written directly to the \
+         outputs of the operator",
+    ),
+    ("separate", false, "Captured values, results and bodies are in separate bytes"),
 ];
 
 /// Values of `--variables`.
@@ -118,6 +133,6 @@ impl ImportArguments {
     }
 
     pub fn planner(&self) -> Planner {
-        Planner::new().alignment(self.align).variables(self.variables)
+        Planner::new().alignment(self.align).variables(self.variables).links(self.links)
     }
 }

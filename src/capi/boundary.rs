@@ -212,3 +212,12 @@ pub unsafe extern "C" fn plimsoll_last_error(text: *mut c_char, capacity: usize,
         Err(_) => PLIMSOLL_ERROR_PANIC,
     }
 }
+
+/// Reads a flag argument.
+pub(super) fn flag(number: i32) -> Result<bool, Failure> {
+    match number {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Failure::argument(format!("invalid flag {number}; use 0 or 1"))),
+    }
+}

@@ -9,7 +9,7 @@ use super::status::{
     PLIMSOLL_TENSOR_INTERMEDIATE, PLIMSOLL_TENSOR_VARIABLE,
 };
 use crate::import::ImportedGraph;
-use crate::{ElementType, Graph, GraphBuilder, OperatorId, TensorId, TensorKind, TensorSpec};
+use crate::{BodyLink, ElementType, Graph, GraphBuilder, OperatorId, TensorId, TensorKind, TensorSpec};
 
 /// A graph of operators and tensors. Add operators and tensors first, then build it once, then
 /// plan it any number of times. Until it is built, only one thread at a time may use it; after
@@ -247,6 +247,27 @@ pub unsafe extern "C" fn plimsoll_graph_add_body(
         let builder = unsafe { mutable(graph, "graph") }?.builder()?;
         let operator = operator_id(operator_).and_then(|id| builder.operator_mut(id));
         operator.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?.runs([body]);
+        Ok(())
+    })
+}
+
+/// Links a tensor of a body to an input or output of the operator that runs it, so that a plan can keep both in
+/// the same bytes (`plimsoll_plan_body_offset`). `body` is the position of the body, `inner` the index of its
+/// tensor. For an output of the operator, `inner` is an output of the body that is the result after its last run.
+/// For an input, `inner` is a constant of the body, whose operators read it, and the body runs at most once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_link_body(
+    graph: *mut plimsoll_graph,
+    operator_: u32,
+    body: usize,
+    tensor: u32,
+    inner: u32,
+) -> i32 {
+    guard(|| {
+        let builder = unsafe { mutable(graph, "graph") }?.builder()?;
+        let link = BodyLink { tensor: tensor_ids(&[tensor])?[0], body, inner: tensor_ids(&[inner])?[0] };
+        let operator = operator_id(operator_).and_then(|id| builder.operator_mut(id));
+        operator.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?.links([link]);
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
+use super::boundary::{Failure, array, flag, free, give, guard, mutable, reference, text};
 use super::cancel::plimsoll_cancel_token;
 use super::graph::{element_type, plimsoll_graph};
 use super::problem::plimsoll_problem;
@@ -97,14 +97,6 @@ fn input_shape(text: &str) -> Result<import::InputShape, Failure> {
 #[cfg(not(any(feature = "onnx-shapes", feature = "tflite")))]
 fn input_shape(_: &str) -> Result<import::InputShape, Failure> {
     Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the features `onnx-shapes` and `tflite`"))
-}
-
-fn flag(number: i32) -> Result<bool, Failure> {
-    match number {
-        0 => Ok(false),
-        1 => Ok(true),
-        _ => Err(Failure::argument(format!("invalid flag {number}; use 0 or 1"))),
-    }
 }
 
 /// Sets the `count` integer elements of a tensor of an ONNX model that are known at compile time, in

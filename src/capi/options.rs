@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::boundary::{Failure, Outcome, array, free, give, guard, mutable, reference, text};
+use super::boundary::{Failure, Outcome, array, flag, free, give, guard, mutable, reference, text};
 use super::callbacks::{
     Callback, CallbackStrategy, LogFunction, ProgressFunction, StrategyFunction, plimsoll_log_fn,
     plimsoll_progress_fn, plimsoll_strategy_fn,
@@ -33,6 +33,7 @@ pub struct plimsoll_options {
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
     effort: Effort,
+    links: bool,
     strategy: StrategyChoice,
     max_objects: Option<usize>,
     given_objects: Vec<u64>,
@@ -63,6 +64,7 @@ impl Default for plimsoll_options {
             capacity: None,
             reserved: Vec::new(),
             effort: Effort::default(),
+            links: true,
             strategy: StrategyChoice::Named("auto".to_owned()),
             max_objects: None,
             given_objects: Vec::new(),
@@ -89,7 +91,8 @@ impl plimsoll_options {
             .variables(self.variables)
             .order(self.schedule_mode)
             .share(self.sharing)
-            .effort(self.effort);
+            .effort(self.effort)
+            .links(self.links);
         let planner = planner.limits(self.limits()).strategy(self.strategy()?);
         let planner = self.reserved.iter().cloned().fold(planner, Planner::reserve);
         Ok(match self.capacity {
@@ -253,6 +256,17 @@ pub unsafe extern "C" fn plimsoll_options_set_effort(options: *mut plimsoll_opti
             PLIMSOLL_EFFORT_THOROUGH => Effort::Thorough,
             _ => return Err(Failure::argument(format!("unknown effort {effort}; use PLIMSOLL_EFFORT_..."))),
         };
+        Ok(())
+    };
+    unsafe { set(options, set_to) }
+}
+
+/// Sets whether a plan may keep inputs and outputs of operators inside the memory of their bodies, as links of bodies
+/// allow (`plimsoll_graph_link_body`, branches of ONNX models): 0 or 1; the default is 1.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_options_set_links(options: *mut plimsoll_options, links: i32) -> i32 {
+    let set_to = |options: &mut plimsoll_options| {
+        options.links = flag(links)?;
         Ok(())
     };
     unsafe { set(options, set_to) }

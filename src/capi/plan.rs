@@ -8,7 +8,7 @@ use super::options::plimsoll_options;
 use super::problem::plimsoll_problem;
 use super::record_size::{check_size, write};
 use super::records::plimsoll_schedule;
-use super::status::PLIMSOLL_ERROR_WRONG_PLAN;
+use super::status::{PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE};
 use crate::verify::{verify, verify_solution};
 use crate::{BodyPlan, Graph, OperatorId, Plan, Problem, Solution};
 
@@ -159,8 +159,31 @@ pub unsafe extern "C" fn plimsoll_problem_plan(
     })
 }
 
+/// Writes the offset in bytes at which the bodies of an operator begin: that of its scratch, unless inputs or
+/// outputs of the operator that are linked to the bodies lie in front of it. PLIMSOLL_NONE if the operator has no
+/// bodies or they need no memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_plan_body_offset(
+    plan: *const plimsoll_plan,
+    operator_: u32,
+    offset: *mut u64,
+) -> i32 {
+    guard(|| {
+        let plan = unsafe { reference(plan, "plan") }?;
+        let out = unsafe { mutable(offset, "offset") }?;
+        let found = match &plan.contents {
+            PlanContents::Graph(graph, plan) if (operator_ as usize) < graph.operators().len() => {
+                plan.body_offset(OperatorId::new(operator_ as usize))
+            }
+            _ => return Err(Failure::argument(format!("there is no operator {operator_}"))),
+        };
+        *out = found.unwrap_or(PLIMSOLL_NONE);
+        Ok(())
+    })
+}
+
 /// Creates a plan from the plan of a body of an operator, by position. Offsets count from the start
-/// of the operator's scratch (`plimsoll_plan_scratch_offset`). Folded operators have none. Free it
+/// of the bodies' memory (`plimsoll_plan_body_offset`). Folded operators have none. Free it
 /// with `plimsoll_plan_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_body(
@@ -190,7 +213,10 @@ pub(super) fn body_of(
     let plan = plans.iter().find(|plan| (plan.operator.index(), plan.body) == (operator as usize, position));
     let body = graph.operators().get(operator as usize).and_then(|operator| operator.bodies().get(position));
     let (plan, body) = plan.zip(body).ok_or_else(|| no_body(operator, position))?;
-    Ok(PlanContents::Graph(Arc::clone(body), Box::new(plan.plan.clone())))
+    let linked: Vec<_> = plan.linked.iter().map(|linked| linked.tensor).collect();
+    let operator = graph.operator(plan.operator);
+    let body = operator.linked_body(plan.body, &linked).unwrap_or_else(|| Arc::clone(body));
+    Ok(PlanContents::Graph(body, Box::new(plan.plan.clone())))
 }
 
 /// Verifies a plan again, with code that shares nothing with the planner. The library has already

@@ -319,6 +319,69 @@ pub enum BodyProblem {
         /// The variable.
         tensor: Named<TensorId>,
     },
+    /// A link is invalid.
+    #[error("{0}")]
+    Link(LinkProblem),
+}
+
+/// The reason why a link between a body's tensor and an input or output of its operator is invalid.
+///
+/// Example: [`OrderProblem`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LinkProblem {
+    /// The operator has no such body.
+    #[error("a link names body {body}, which does not exist")]
+    UnknownBody {
+        /// Position of the body.
+        body: usize,
+    },
+    /// The body has no such tensor.
+    #[error("a link names tensor {inner} of body {body}, which does not exist")]
+    UnknownTensor {
+        /// Position of the body.
+        body: usize,
+        /// The tensor of the body.
+        inner: TensorId,
+    },
+    /// The tensor is not an input or an output of the operator, or is both.
+    #[error("a link names tensor {tensor}, which is not an input or an output of the operator")]
+    NotOfOperator {
+        /// The id, which the graph around the body may lack.
+        tensor: TensorId,
+    },
+    /// An input of the operator is linked to a tensor that is not a constant of the body.
+    #[error("the link of {tensor} to {inner} needs a constant of the body, as an input of the operator")]
+    NotConstant {
+        /// The input of the operator.
+        tensor: Named<TensorId>,
+        /// The tensor of the body.
+        inner: Named<TensorId>,
+    },
+    /// A foldable operator of the body reads a linked constant, whose value is not known at compile time.
+    #[error("the link of {tensor} to {inner} needs readers that are not foldable")]
+    FoldableReader {
+        /// The input of the operator.
+        tensor: Named<TensorId>,
+        /// The tensor of the body.
+        inner: Named<TensorId>,
+    },
+    /// An output of the operator is linked to a tensor that is not an output of the body.
+    #[error("the link of {tensor} to {inner} needs an output of the body")]
+    NotOutput {
+        /// The output of the operator.
+        tensor: Named<TensorId>,
+        /// The tensor of the body.
+        inner: Named<TensorId>,
+    },
+    /// Two links of one body name the same tensor.
+    #[error("the link of {tensor} to {inner} repeats a tensor of another link of this body")]
+    Repeated {
+        /// The tensor of the graph around the body.
+        tensor: Named<TensorId>,
+        /// The tensor of the body.
+        inner: Named<TensorId>,
+    },
 }
 
 /// The reason why a strategy does not support a problem.

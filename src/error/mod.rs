@@ -26,7 +26,9 @@ mod violation;
 
 use std::ops::Range;
 
-pub use detail::{AccessProblem, BodyProblem, Misfit, OrderProblem, PermitProblem, PoolsProblem, Refusal};
+pub use detail::{
+    AccessProblem, BodyProblem, LinkProblem, Misfit, OrderProblem, PermitProblem, PoolsProblem, Refusal,
+};
 #[doc(hidden)] // documented in `verify`
 pub use rule::Rule;
 pub use subject::{ConstraintSubject, FixedBuffer, Named, Subject};

@@ -63,6 +63,7 @@ rules! {
 
     BodyPlans "N1" "The plan has one plan for each body, by operator and number of the body.";
     BodyAlignment "N2" "The plan of a body has the alignment of the plan that contains it.";
+    LinkedTensors "N3" "Linked tensors and the scratch buffer lie where the plans of the bodies use them.";
 
     PlacementExists "P1" "Every tensor and every scratch buffer that needs memory has a placement.";
     PlacementNeeded "P2" "Only tensors and scratch buffers that need memory have a placement.";

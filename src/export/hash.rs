@@ -71,6 +71,22 @@ impl Hasher {
                 self.graph(body);
             }
         }
+        self.links(graph);
+    }
+
+    /// Adds links of bodies, and nothing if there are none, so that hashes of earlier versions stay valid.
+    fn links(&mut self, graph: &Graph) {
+        let count: usize = graph.operators().iter().map(|operator| operator.links().len()).sum();
+        if count == 0 {
+            return;
+        }
+        self.text("links");
+        self.number(count as u64);
+        for (index, operator) in graph.operators().iter().enumerate() {
+            for link in operator.links() {
+                self.list([index, link.body, link.tensor.index(), link.inner.index()].into_iter());
+            }
+        }
     }
 
     fn number(&mut self, number: u64) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Graph, Operator, Tensor, TensorKind};
+use super::{Graph, Operator, Tensor, TensorKind, links};
 use crate::error::{BodyProblem, Error, Named, Result};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -26,13 +26,15 @@ pub(super) struct BodyExtent {
 /// Checks the bodies of all operators and stores the largest alignment of each operator's bodies.
 ///
 /// # Errors
-/// [`Error::Body`] if bodies are too deep or too large, or contain variables.
-pub(super) fn check(operators: &mut [Operator]) -> Result<BodyExtent> {
+/// [`Error::Body`] if bodies are too deep or too large, or contain variables, or if a link is invalid.
+pub(super) fn check(operators: &mut [Operator], tensors: &[Tensor]) -> Result<BodyExtent> {
     let mut extent = BodyExtent::default();
     for (index, operator) in operators.iter_mut().enumerate() {
+        let linked = links::check(operator, tensors);
         let name = &operator.name;
         let named = || Named::new(OperatorId::new(index), &**name);
         let invalid = |problem| Error::Body { operator: named(), problem };
+        linked.map_err(|problem| invalid(BodyProblem::Link(problem)))?;
         let Some(extras) = operator.extras.as_deref_mut().filter(|extras| !extras.bodies.is_empty()) else {
             continue;
         };
@@ -62,6 +64,11 @@ impl Graph {
     #[must_use]
     pub fn has_bodies(&self) -> bool {
         self.extent.nesting > 0
+    }
+
+    /// Nesting depth of bodies: 0 without bodies.
+    pub(crate) fn nesting(&self) -> u32 {
+        self.extent.nesting
     }
 
     /// The largest alignment that a tensor requests, bodies included; 0 if none does.
@@ -99,6 +106,7 @@ impl Graph {
         }
         for extras in flat.operators.iter_mut().filter_map(|operator| operator.extras.as_deref_mut()) {
             extras.bodies.clear();
+            extras.links.clear();
         }
         flat.extent = BodyExtent::default();
         flat

@@ -6,8 +6,8 @@ use super::dependencies::Dependencies;
 use super::placement_constraints::PlacementConstraints;
 use super::text::CompactText;
 use super::{
-    AccessMap, Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec, TileAxis,
-    access, bodies, permit, validate,
+    AccessMap, BodyLink, Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec,
+    TileAxis, access, bodies, permit, validate,
 };
 use crate::error::{Error, Result, Subject};
 use crate::support::ids::{OperatorId, TensorId};
@@ -173,6 +173,12 @@ impl GraphBuilder {
         rows.is_some_and(|rows| rows > 1) && access::problem(operator, axis, &self.tensors).is_none()
     }
 
+    /// Kind and description of a tensor.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn described(&self, id: TensorId) -> Option<(TensorKind, &TensorSpec)> {
+        self.tensors.get(id.index()).map(|tensor| (tensor.kind, &tensor.spec))
+    }
+
     /// Number of tensors added.
     #[must_use]
     pub fn tensor_count(&self) -> usize {
@@ -212,7 +218,7 @@ impl GraphBuilder {
         access::check(&self.operators, &self.tensors)?;
         let constraints = PlacementConstraints::new(self.placements, self.apart, &self.tensors)?;
         let dependencies = Dependencies::new(&self.operators, &self.tensors, &constraints)?;
-        let extent = bodies::check(&mut self.operators)?;
+        let extent = bodies::check(&mut self.operators, &self.tensors)?;
         let Self { name, operators, tensors, .. } = self;
         Ok(Graph { name, operators, tensors, constraints, dependencies, extent })
     }
@@ -264,6 +270,16 @@ impl OperatorBuilder<'_> {
         let mut bodies = bodies.into_iter().map(Into::into).peekable();
         if bodies.peek().is_some() {
             self.operator.extras.get_or_insert_default().bodies.extend(bodies);
+        }
+        self
+    }
+
+    /// Links tensors of the bodies to inputs and outputs of the operator, so that a plan can keep them in the
+    /// same bytes. See [`BodyLink`].
+    pub fn links(self, links: impl IntoIterator<Item = BodyLink>) -> Self {
+        let mut links = links.into_iter().peekable();
+        if links.peek().is_some() {
+            self.operator.extras.get_or_insert_default().links.extend(links);
         }
         self
     }

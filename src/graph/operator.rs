@@ -3,7 +3,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::text::CompactText;
-use super::{AccessMap, Graph, Permit};
+use super::{AccessMap, BodyLink, Graph, Permit};
 use crate::error::Named;
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -34,6 +34,7 @@ pub(crate) struct OperatorExtras {
     pub(crate) body_alignment: u64,
     pub(crate) runs_after: Vec<OperatorId>,
     pub(crate) bodies: Vec<Arc<Graph>>,
+    pub(crate) links: Vec<BodyLink>,
 }
 
 impl Operator {

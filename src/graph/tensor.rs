@@ -94,6 +94,15 @@ impl TensorSpec {
         Self::new(Size::Bytes(bytes))
     }
 
+    /// Element type and shape, if the size is given by them.
+    #[allow(dead_code)] // not every set of features has an importer
+    pub(crate) fn as_shaped(&self) -> Option<(ElementType, &[u64])> {
+        match &self.size {
+            Size::Shaped(element_type, shape) => Some((*element_type, shape)),
+            Size::Bytes(_) => None,
+        }
+    }
+
     fn new(size: Size) -> Self {
         Self { size, requests: None, upper_bound: false }
     }

@@ -9,7 +9,7 @@ use super::folding::{Effects, Holds, OperatorAdder};
 use super::json::{Object, object, objects};
 use super::json_access::AccessEntry;
 use super::{ImportError, ImportOptions, ImportedGraph, onnx, tflite};
-use crate::graph::{AccessMap, ElementType, GraphBuilder, Permit, Side, TensorKind, TensorSpec};
+use crate::graph::{AccessMap, BodyLink, ElementType, GraphBuilder, Permit, Side, TensorKind, TensorSpec};
 use crate::support::ids::{OperatorId, TensorId};
 
 const FORMAT: &str = "graph JSON";
@@ -95,6 +95,16 @@ struct JsonOperator {
     /// Bodies that the operator runs.
     #[serde(default, deserialize_with = "objects")]
     bodies: Vec<JsonGraph>,
+    /// Tensors of bodies that hold the values of inputs and outputs.
+    #[serde(default, deserialize_with = "objects")]
+    links: Vec<JsonLink>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct JsonLink {
+    tensor: usize,
+    body: usize,
+    inner: usize,
 }
 
 impl JsonOperator {
@@ -180,7 +190,8 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// `denominator` (1 if absent), `first` and `last` (0 if absent), `outside` (`padding`, the default, or `edge`).
 ///
 /// `bodies` of an operator are objects of the same form: graphs that the operator runs, see
-/// [`OperatorBuilder::runs`](crate::OperatorBuilder::runs).
+/// [`OperatorBuilder::runs`](crate::OperatorBuilder::runs). `links` lists objects of `tensor`, `body` and `inner`, see
+/// [`BodyLink`](crate::BodyLink).
 ///
 /// Operators that read only constants are folded if their type commonly computes constants, in the spelling of
 /// ONNX or TensorFlow Lite, and they need no scratch memory. `foldable` of an operator overrides this rule.
@@ -305,7 +316,14 @@ fn add_operators(
         let permits = permits.collect::<Result<Vec<_>, _>>()?;
         let body = |body: &JsonGraph| Ok(build("", body, options)?.build()?);
         let bodies = operator.bodies.iter().map(body).collect::<Result<Vec<_>, ImportError>>()?;
-        let complete = with_tensors.scratch(*scratch).after(after).permits(permits).runs(bodies);
+        let links = operator.links.iter().map(|link| {
+            let inner = operator.bodies.get(link.body).map_or(0, |body| body.tensors.len());
+            let tensor = tensor_ids(&[link.tensor], json.tensors.len(), &subject)?[0];
+            let inner = tensor_ids(&[link.inner], inner, &format!("a link of {subject}"))?[0];
+            Ok(BodyLink { tensor, body: link.body, inner })
+        });
+        let links = links.collect::<Result<Vec<_>, ImportError>>()?;
+        let complete = with_tensors.scratch(*scratch).after(after).permits(permits).runs(bodies).links(links);
         if let Some(access) = &operator.access {
             complete.access(AccessMap::from(access));
         }

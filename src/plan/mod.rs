@@ -122,8 +122,24 @@ pub struct BodyPlan {
     pub operator: OperatorId,
     /// Position of the body in [`Operator::bodies`](crate::Operator::bodies).
     pub body: usize,
-    /// The plan of the body. Offsets count from the start of the operator's scratch buffer.
+    /// The plan of the body. Offsets count from the start of the body's memory
+    /// ([`Plan::body_offset`]).
     pub plan: Plan,
+    /// Inputs and outputs of the operator inside the body's memory, by offset; the same list for all
+    /// bodies of an operator. If it is empty, the operator's scratch buffer is the body's memory.
+    pub linked: Vec<LinkedTensor>,
+}
+
+/// An input or an output of an operator that a plan keeps inside the memory of the operator's bodies.
+///
+/// Its bytes are also those of the tensors that [links](crate::BodyLink) join to it. The bodies may overwrite
+/// an input after their last read, and use the bytes of an output before they write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkedTensor {
+    /// The tensor of the graph around the body.
+    pub tensor: TensorId,
+    /// Offset from the start of the body's memory, in bytes.
+    pub at: u64,
 }
 
 /// An order of operators, and an offset for every tensor and scratch buffer in the arena.
@@ -181,8 +197,9 @@ pub struct Plan {
     /// The aliases: tensors that share memory while both are live, sorted by tensor.
     pub aliases: Vec<Alias>,
     /// Plans of the bodies of operators that run, sorted by operator and position. The arenas of an
-    /// operator's bodies overlap each other at the start of the operator's scratch buffer; the memory
-    /// that the operator itself needs comes after them.
+    /// operator's bodies begin at the same byte ([`Plan::body_offset`]): that of the operator's scratch
+    /// buffer, unless inputs or outputs lie in front of it. The memory that the operator itself needs
+    /// comes after them.
     pub bodies: Vec<BodyPlan>,
     /// Number of search nodes spent.
     pub nodes: u64,
@@ -298,6 +315,17 @@ impl Plan {
         tensors.chain(scratch)
     }
 
+    /// The offset in the arena at which the bodies of an operator begin; none if the operator has no
+    /// planned bodies or they need no memory.
+    #[must_use]
+    pub fn body_offset(&self, operator: OperatorId) -> Option<u64> {
+        let body = entries_of(&self.bodies, operator).first()?;
+        match body.linked.first() {
+            Some(linked) => self.offset(linked.tensor)?.checked_sub(linked.at),
+            None => Some(self.placement(Occupant::Scratch(operator))?.offset),
+        }
+    }
+
     /// The plans of an operator's bodies, by position.
     pub fn bodies_of(&self, operator: OperatorId) -> impl Iterator<Item = &Self> {
         bodies_of(&self.bodies, operator)
@@ -323,7 +351,29 @@ impl Plan {
     }
 }
 
+/// Size of the scratch buffer between the linked tensors of a body plan, and its offset in the memory of the
+/// bodies, which ends at `end` or behind the last linked tensor.
+pub(crate) fn scratch_between(
+    linked: &[LinkedTensor],
+    bytes: impl Fn(TensorId) -> u64,
+    end: u64,
+) -> (u64, u64) {
+    let mut from = 0;
+    for tensor in linked {
+        if tensor.at != from {
+            return (from, tensor.at.saturating_sub(from));
+        }
+        from = from.saturating_add(bytes(tensor.tensor));
+    }
+    (from, end.saturating_sub(from))
+}
+
 /// The plans of an operator's bodies in a list that is sorted by operator.
 pub(crate) fn bodies_of(bodies: &[BodyPlan], operator: OperatorId) -> impl Iterator<Item = &Plan> {
-    with_key(bodies, operator, |body| body.operator).iter().map(|body| &body.plan)
+    entries_of(bodies, operator).iter().map(|body| &body.plan)
+}
+
+/// The part of a list that is sorted by operator.
+pub(crate) fn entries_of(bodies: &[BodyPlan], operator: OperatorId) -> &[BodyPlan] {
+    with_key(bodies, operator, |body| body.operator)
 }

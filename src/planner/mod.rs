@@ -1,9 +1,11 @@
 //! [`Planner`]: from a graph or a problem to a verified plan.
 
 mod bodies;
+mod body_plans;
 mod budget;
 mod evaluate;
 mod joint;
+mod links;
 mod pipeline;
 mod pools;
 mod shared;
@@ -54,6 +56,8 @@ pub struct Planner {
     schedule_mode: ScheduleMode,
     sharing: SharingLevel,
     effort: Effort,
+    /// True if plans may use links of bodies.
+    links: bool,
     strategy: Arc<dyn Strategy>,
     /// Set if the caller chose the strategy; then [`effort`](Planner::effort) leaves it alone.
     is_chosen: bool,
@@ -70,6 +74,7 @@ impl Default for Planner {
             schedule_mode: ScheduleMode::default(),
             sharing: SharingLevel::default(),
             effort: Effort::default(),
+            links: true,
             strategy: Arc::new(Auto::new()),
             is_chosen: false,
             limits: Limits::new(),
@@ -87,6 +92,7 @@ impl fmt::Debug for Planner {
             .field("ordering", &self.schedule_mode)
             .field("sharing", &self.sharing)
             .field("effort", &self.effort)
+            .field("links", &self.links)
             .field("strategy", &self.strategy.name())
             .field("is_chosen", &self.is_chosen)
             .field("limits", &self.limits)
@@ -154,6 +160,15 @@ impl Planner {
     #[must_use]
     pub fn strategy(mut self, strategy: impl Strategy + 'static) -> Self {
         (self.strategy, self.is_chosen) = (Arc::new(strategy), true);
+        self
+    }
+
+    /// Sets whether a plan may keep inputs and outputs of operators inside the memory of their bodies, as
+    /// [links](crate::BodyLink) allow; the default is true. Without it, inputs, outputs and bodies are in separate
+    /// bytes, for runtimes that keep captured values while a body runs.
+    #[must_use]
+    pub fn links(mut self, links: bool) -> Self {
+        self.links = links;
         self
     }
 

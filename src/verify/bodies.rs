@@ -1,4 +1,4 @@
-//! Rules N1 and N2: each body of an operator has a right plan.
+//! Rules N1 and N2: each body of an operator has a right plan. Rule N3 is in [`links`](super::links).
 //!
 //! A body is a graph that an operator runs, such as a branch of `If`. Its plan lies in the scratch buffer
 //! of the operator. The bodies of one operator run one at a time, so they begin at the same byte.
@@ -10,8 +10,8 @@
 //!
 //! - **N1**: the plan lists exactly one plan for each pair `(o, i)` with `i < m`, in ascending order.
 //! - **N2**: each of these plans has alignment `a`.
-//! - The plan of each `g_i` satisfies all rules for the graph `g_i`. A violation keeps its rule and names
-//!   the body.
+//! - The plan of each `g_i` satisfies all rules for the graph `g_i`, in which linked inputs of `o` are inputs. A
+//!   violation keeps its rule and names the body.
 //!
 //! *Effect on other rules*: the graph is flattened. Its operators have no bodies, and `o` needs a scratch
 //! buffer of
@@ -21,16 +21,20 @@
 //!        ceil(B, a) + scratch(o)  otherwise,      B = max over i of arena(plan of g_i)
 //! ```
 //!
+//! With linked tensors, `W(o)` are the bytes that they leave of the bodies' memory ([`links`](super::links)).
+//!
 //! Rule B2 uses the same formula with the certified bytes of each body's bound in the place of its arena.
 //! This is sound for the orders of the plan: in its planned order, no body has an arena below its certified
-//! bytes, so `W(o)` is not smaller either.
+//! bytes, so `W(o)` is not smaller either. With linked tensors, it subtracts their bytes, as they count on their
+//! own.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use super::{Rule, ViolationCollector};
+use super::{Rule, ViolationCollector, links};
 use crate::graph::Graph;
-use crate::plan::{BodyPlan, Plan};
-use crate::support::ids::OperatorId;
+use crate::plan::{BodyPlan, LinkedTensor, Plan};
+use crate::support::ids::{OperatorId, TensorId};
 
 /// A graph without bodies: scratch buffers contain them.
 pub(super) struct FlattenedGraph<'a> {
@@ -63,7 +67,9 @@ pub(super) fn check<'a>(
         return None;
     }
     let before = violations.count();
-    for (BodyPlan { plan, .. }, (id, number, body)) in plans.iter().zip(bodies) {
+    for (BodyPlan { plan, linked, .. }, (id, number, body)) in plans.iter().zip(bodies) {
+        let linked: Vec<TensorId> = linked.iter().map(|linked| linked.tensor).collect();
+        let body = graph.operator(id).linked_body(number, &linked).unwrap_or_else(|| Arc::clone(body));
         let path = || format!("body {number} of operator `{}`", graph.operator(id).name());
         violations.run_in_body(path, |violations| {
             if plan.alignment != alignment {
@@ -71,7 +77,7 @@ pub(super) fn check<'a>(
                     format!("its alignment is {}, but that of the plan is {alignment}", plan.alignment);
                 violations.add(Rule::BodyAlignment, message);
             }
-            super::check(body, plan, violations);
+            super::check(&body, plan, violations);
         });
     }
     (violations.count() == before).then(|| flatten(graph, plans, alignment))
@@ -82,18 +88,30 @@ pub(super) fn flatten<'a>(graph: &'a Graph, plans: &[BodyPlan], alignment: u64) 
     if !graph.has_bodies() {
         return FlattenedGraph { graph: Cow::Borrowed(graph), certified: Cow::Borrowed(graph) };
     }
-    let with_sizes = |bytes: fn(&Plan) -> u64| {
+    let mut linked: Vec<&[LinkedTensor]> = vec![&[]; graph.operators().len()];
+    for body in plans {
+        if let Some(linked) = linked.get_mut(body.operator.index()) {
+            *linked = &body.linked;
+        }
+    }
+    let with_sizes = |bytes: fn(&Plan) -> u64, left: fn(&Graph, &[LinkedTensor], u64) -> u64| {
         let mut largest = vec![0; graph.operators().len()];
         for body in plans {
             if let Some(largest) = largest.get_mut(body.operator.index()) {
                 *largest = bytes(&body.plan).max(*largest);
             }
         }
-        Cow::Owned(graph.without_bodies(|id| scratch_bytes(graph, id, largest[id.index()], alignment)))
+        Cow::Owned(graph.without_bodies(|id| match linked[id.index()] {
+            [] => scratch_bytes(graph, id, largest[id.index()], alignment),
+            linked => left(graph, linked, largest[id.index()]),
+        }))
     };
     FlattenedGraph {
-        graph: with_sizes(|plan| plan.arena_bytes),
-        certified: with_sizes(|plan| plan.lower_bound.certified),
+        graph: with_sizes(
+            |plan| plan.arena_bytes,
+            |graph, linked, end| links::scratch(graph, linked, end).bytes,
+        ),
+        certified: with_sizes(|plan| plan.lower_bound.certified, links::certified_scratch),
     }
 }
 

@@ -56,6 +56,7 @@ mod claims;
 mod constraints;
 mod form;
 mod geometry;
+mod links;
 mod memory;
 mod needs;
 mod objects;
@@ -144,13 +145,14 @@ pub(crate) fn verify_until(
 fn check(graph: &Graph, plan: &Plan, violations: &mut ViolationCollector) {
     // Later checks index by operator and tensor, so they need a right order and lists of right lengths.
     let Some(flattened) = bodies::check(graph, &plan.bodies, plan.alignment, violations) else { return };
-    let graph = &*flattened.graph;
+    let (with_bodies, graph) = (graph, &*flattened.graph);
     let Some(steps) = order::check(graph, &plan.order, violations) else { return };
     if !needs::check_form(graph, plan, violations) {
         return;
     }
     let requirements = Requirements { graph, plan, steps: &steps };
     let rectangles = requirements.check_placements(violations);
+    links::check(with_bodies, plan, &steps, violations);
     constraints::check(graph, &rectangles, violations);
     let extent = ArenaExtent { bytes: plan.arena_bytes, reserved: &plan.reserved };
     let name = |occupant| needs::name(graph, occupant);

@@ -359,7 +359,7 @@ fn wrong_sharing_is_named() {
     );
     assert_eq!(
         refusal(&|value| value["apart"] = json!([[1, 2]])),
-        "a keep-apart constraint cannot be satisfied: \
+        "the separation of tensors `weights` and `features` cannot be satisfied: \
          tensor `weights` is a constant, which is outside of the arena"
     );
 }
@@ -398,6 +398,62 @@ fn bodies_go_through_plans() {
     let mut wrong = read.clone();
     wrong.bodies[0].plan.arena_bytes += 1000;
     assert!(verify(&graph, &wrong).is_err());
+}
+
+/// Links are read, planned, written with the plan and read again.
+#[test]
+fn links_go_through_plans() {
+    let document = |changed: Value| {
+        let mut all = json!({
+            "ops": [{
+                "name": "if", "inputs": [0], "outputs": [1],
+                "bodies": [{
+                    "ops": [
+                        {"name": "widen", "type": "Conv", "inputs": [0], "outputs": [1]},
+                        {"name": "narrow", "type": "Conv", "inputs": [1], "outputs": [2]},
+                    ],
+                    "tensors": [
+                        {"name": "x", "bytes": 8, "kind": "constant"},
+                        {"name": "m", "bytes": 100, "kind": "intermediate"},
+                        {"name": "y", "bytes": 8, "kind": "output"},
+                    ],
+                }],
+                "links": [{"tensor": 0, "body": 0, "inner": 0}, {"tensor": 1, "body": 0, "inner": 2}],
+            }],
+            "tensors": [{"name": "a", "bytes": 8, "kind": "input"}, {"name": "b", "bytes": 8, "kind": "output"}],
+        });
+        for (name, value) in changed.as_object().unwrap() {
+            all["ops"][0]["links"][0][name] = value.clone();
+        }
+        all
+    };
+    let graph = import(&document(json!({})));
+    let plan = Planner::new().alignment(1).plan(&graph).unwrap();
+    assert_eq!((plan.arena_bytes, plan.bound(), plan.bodies[0].linked.len()), (116, 116, 1));
+    let options = ImportOptions::default();
+    let text = PlanDocument::of_graph(&graph, &plan, &options).to_json();
+    let read = PlanDocument::from_json(&text).unwrap().to_plan(&graph).unwrap();
+    verify(&graph, &read).unwrap();
+    assert_eq!(read.bodies[0].linked, plan.bodies[0].linked);
+    assert_eq!(PlanDocument::of_graph(&graph, &read, &options).to_json(), text);
+    let other = text.replacen("\"linked\":[{\"tensor\":", "\"linked\":[{\"tensor\":9", 1);
+    let error = PlanDocument::from_json(&other).unwrap().to_plan(&graph).unwrap_err().to_string();
+    assert!(error.contains("entry 0 of `bodies`"), "{error}");
+    for (changed, expected) in [
+        (json!({"body": 1}), "names tensor 0, but there are 0 tensors"),
+        (json!({"inner": 3}), "names tensor 3, but there are 3 tensors"),
+        (json!({"tensor": 2}), "names tensor 2, but there are 2 tensors"),
+        (json!({"inner": 1}), "needs a constant of the body"),
+    ] {
+        let text = document(changed).to_string();
+        let error = graph_json_from_bytes("g", text.as_bytes(), &options).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    // A captured value is not known at compile time.
+    let mut wrong = document(json!({}));
+    wrong["ops"][0]["bodies"][0]["ops"][0]["foldable"] = json!(true);
+    let error = graph_json_from_bytes("g", wrong.to_string().as_bytes(), &options).unwrap_err().to_string();
+    assert!(error.contains("needs readers that are not foldable"), "{error}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::many_single_char_names)] // tensors of small graphs
 
 mod bodies;
+mod links;
 
 use crate::support::random;
 use plimsoll::allocate::{self, NAMES};

@@ -27,8 +27,9 @@ GRAPH = {
          "access": {"cost_per_element": 9, "axes": [{"outputs": [0], "inputs": [
              {"axis": 0, "numerator": 2, "denominator": 1, "first": -1, "last": 1, "outside": "edge"}, None]}]}},
         {"name": "b", "type": "If", "inputs": [1], "outputs": [2], "bodies": [
-            {"name": "body", "ops": [{"name": "c", "type": "Add", "inputs": [0], "outputs": [1]}],
-             "tensors": [{"name": "x", "kind": "input", "bytes": 16}, {"name": "y", "kind": "output", "bytes": 16}]}]},
+            {"name": "body", "ops": [{"name": "c", "type": "Relu", "inputs": [0], "outputs": [1]}],
+             "tensors": [{"name": "x", "kind": "constant", "bytes": 16}, {"name": "y", "kind": "output", "bytes": 32}]}],
+         "links": [{"tensor": 1, "body": 0, "inner": 0}, {"tensor": 2, "body": 0, "inner": 1}]},
         {"name": "d", "type": "Concat", "inputs": [2], "outputs": [3, 4], "permits": [
             {"how": "overlap", "input": 2, "output": 3, "bytes": 16, "lower": "input"},
             {"how": "view", "input": 2, "output": 4, "at": 0}]},

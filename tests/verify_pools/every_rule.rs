@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use plimsoll::verify::{Rule, Violations, verify, verify_choice, verify_pools, verify_solution};
 use plimsoll::{
-    Buffer, BufferId, Choice, Graph, LiveRange, Nesting, Occupant, OperatorId, Placement, Plan, Planner,
-    Pool, PoolPlan, Pools, Problem, ScheduleMode, SharingLevel, Solution, Status, TensorId, TensorSpec,
+    Buffer, BufferId, Choice, Graph, LinkedTensor, LiveRange, Nesting, Occupant, OperatorId, Placement, Plan,
+    Planner, Pool, PoolPlan, Pools, Problem, ScheduleMode, SharingLevel, Solution, Status, TensorId,
+    TensorSpec,
 };
 
 use crate::wrong::broken_rules;
@@ -143,6 +144,7 @@ fn wrong_plans() -> Vec<(Rule, Vec<Rule>)> {
         (Rule::VariableOrder, operators([0, 1, 3, 2])),
         (Rule::BodyPlans, nested_plan(|plan| plan.bodies.clear())),
         (Rule::BodyAlignment, nested_plan(|plan| plan.bodies[0].plan.alignment = 4)),
+        (Rule::LinkedTensors, nested_plan(|plan| plan.bodies[0].linked.push(linked()))),
         (Rule::PlacementExists, net_plan(|plan| plan.scratch[0] = None)),
         (Rule::PlacementNeeded, net_plan(|plan| plan.tensors[1] = plan.tensors[0])),
         (Rule::PlacementSize, net_plan(|plan| place(plan, 3).bytes = 7)),
@@ -176,6 +178,11 @@ fn wrong_plans() -> Vec<(Rule, Vec<Rule>)> {
         (Rule::ChoiceValue, choice(|choice| choice.value = 8)),
         (Rule::ChoiceBound, choice(|choice| choice.bound = 8)),
     ]
+}
+
+/// A linked tensor of an operator without links.
+fn linked() -> LinkedTensor {
+    LinkedTensor { tensor: TensorId::new(0), at: 0 }
 }
 
 fn tensor(id: usize) -> Occupant {

@@ -84,9 +84,23 @@ pub struct BodyEntry {
     pub operator: usize,
     /// Position among the operator's bodies.
     pub body: usize,
-    /// The plan: offsets count from the start of the operator's scratch, indices are those of the body.
+    /// Inputs and outputs of the operator inside the memory of its bodies, by offset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
+    pub linked: Vec<LinkedEntry>,
+    /// The plan: offsets count from the start of the bodies' memory, which is that of the operator's scratch
+    /// unless there are linked tensors; indices are those of the body.
     #[serde(deserialize_with = "super::record::object")]
     pub plan: PlanDocument,
+}
+
+/// An input or output of an operator inside the memory of its bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LinkedEntry {
+    /// Index of the tensor in the graph around the bodies.
+    pub tensor: usize,
+    /// Offset from the start of the bodies' memory in bytes.
+    pub at: u64,
 }
 
 /// The certificate of a lower bound: occupants that are all live at one step, or one tensor with a fixed

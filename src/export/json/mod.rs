@@ -28,8 +28,8 @@ mod record;
 mod write;
 
 pub use document::{
-    AliasEntry, AliasesEntry, BodyEntry, BoundEntry, NestingEntry, ObjectList, OccupantEntry, PlanDocument,
-    ScratchEntry, TensorEntry, TensorRole,
+    AliasEntry, AliasesEntry, BodyEntry, BoundEntry, LinkedEntry, NestingEntry, ObjectList, OccupantEntry,
+    PlanDocument, ScratchEntry, TensorEntry, TensorRole,
 };
 pub use error::DocumentError;
 pub use graph::graph_to_json;

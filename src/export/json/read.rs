@@ -1,6 +1,7 @@
 //! From a PLAN.json to a plan or a solution.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,9 +15,9 @@ use crate::export::names::{tensor_names, unique_names};
 use crate::export::{graph_hash, problem_hash};
 use crate::import::json::Object;
 use crate::{
-    Alias, BodyPlan, BufferId, Graph, LiveRange, Liveness, LowerBound, Nesting, Objects, Occupant,
-    OperatorId, Placement, Plan, PlanBound, PlanNesting, PlanObjects, Problem, Solution, Stop, TensorId,
-    lower_bound,
+    Alias, BodyPlan, BufferId, Graph, LinkedTensor, LiveRange, Liveness, LowerBound, Nesting, Objects,
+    Occupant, OperatorId, Placement, Plan, PlanBound, PlanNesting, PlanObjects, Problem, Solution, Stop,
+    TensorId, lower_bound,
 };
 
 impl PlanDocument {
@@ -314,7 +315,17 @@ pub(super) fn bodies_of(graph: &Graph, entries: &[BodyEntry]) -> Result<Vec<Body
             let found = format!("`{}` in {}", entry.plan.format, place());
             return Err(DocumentError::Format { found, expected: FORMAT });
         }
-        Ok(BodyPlan { operator, body: entry.body, plan: entry.plan.to_plan(body)? })
+        let linked = entry.linked.iter().map(|linked| {
+            Ok::<_, DocumentError>(LinkedTensor {
+                tensor: Counts::of(graph).tensor(linked.tensor, place)?,
+                at: linked.at,
+            })
+        });
+        let linked: Vec<LinkedTensor> = linked.collect::<Result<_, _>>()?;
+        let tensors: Vec<TensorId> = linked.iter().map(|linked| linked.tensor).collect();
+        let body =
+            graph.operator(operator).linked_body(entry.body, &tensors).unwrap_or_else(|| Arc::clone(body));
+        Ok(BodyPlan { operator, body: entry.body, plan: entry.plan.to_plan(&body)?, linked })
     };
     let mut plans: Vec<BodyPlan> = entries.iter().enumerate().map(plan).collect::<Result<_, _>>()?;
     plans.sort_by_key(|plan| (plan.operator, plan.body));

@@ -7,15 +7,15 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::document::arena;
 use super::{
-    AliasEntry, AliasesEntry, BodyEntry, BoundEntry, FORMAT, ImportRecord, NestingEntry, ObjectList,
-    OccupantEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
+    AliasEntry, AliasesEntry, BodyEntry, BoundEntry, FORMAT, ImportRecord, LinkedEntry, NestingEntry,
+    ObjectList, OccupantEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
 };
 use crate::export::names::{row_names, tensor_names};
 use crate::export::{graph_hash, problem_hash};
 use crate::import::ImportOptions;
 use crate::{
     Alias, BodyPlan, Graph, LiveRange, Occupant, OperatorId, Plan, PlanObjects, PlanView, Problem, Solution,
-    ViewRow, ViewedPlan,
+    TensorId, ViewRow, ViewedPlan,
 };
 
 impl PlanDocument {
@@ -147,10 +147,14 @@ impl ScratchEntry {
 pub(super) fn bodies(graph: &Graph, plans: &[BodyPlan]) -> Vec<BodyEntry> {
     let entry = |body_plan: &BodyPlan| {
         let operator = graph.operators().get(body_plan.operator.index())?;
-        let body = operator.bodies().get(body_plan.body)?;
-        let plan = PlanDocument::of_graph(body, &body_plan.plan, &ImportOptions::default());
+        let linked: Vec<TensorId> = body_plan.linked.iter().map(|linked| linked.tensor).collect();
+        let body = operator.linked_body(body_plan.body, &linked)?;
+        let plan = PlanDocument::of_graph(&body, &body_plan.plan, &ImportOptions::default());
         let plan = PlanDocument { graph_hash: None, ..plan };
-        Some(BodyEntry { operator: body_plan.operator.index(), body: body_plan.body, plan })
+        let linked = body_plan.linked.iter();
+        let linked =
+            linked.map(|linked| LinkedEntry { tensor: linked.tensor.index(), at: linked.at }).collect();
+        Some(BodyEntry { operator: body_plan.operator.index(), body: body_plan.body, linked, plan })
     };
     plans.iter().filter_map(entry).collect()
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::OnnxError;
-use crate::{BodyPlan, Graph, Occupant, OperatorId, Plan, PlanNesting, Stop, TensorId};
+use crate::{BodyPlan, Graph, LinkedTensor, Occupant, OperatorId, Plan, PlanNesting, Stop, TensorId};
 
 /// An order of all nodes: those of `order`, and each folded node right before the first node that needs it, or
 /// at the end if none does. O(nodes + edges).
@@ -81,7 +81,11 @@ pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> R
             .and_then(|body| Ok((body, all_nodes(body, &body_plan.plan.order)?)))?;
         let operator = ids.operator(body_plan.operator)?;
         let plan = self::moved(&body_plan.plan, old, body(new, operator, body_plan.body)?, &order)?;
-        moved.bodies.push(BodyPlan { operator, body: body_plan.body, plan });
+        let mut linked = body_plan.linked.clone();
+        for LinkedTensor { tensor, .. } in &mut linked {
+            *tensor = ids.tensor(*tensor)?;
+        }
+        moved.bodies.push(BodyPlan { operator, body: body_plan.body, plan, linked });
     }
     moved.bodies.sort_by_key(|body| (body.operator, body.body));
     // Sorted by tensor, as in a plan document.

@@ -1,9 +1,11 @@
 //! Builds graphs of the bodies of `If`, `Loop` and `Scan`.
 //!
-//! A captured tensor is not a tensor of the body's graph but an input of the node. Inputs of a body are
-//! copies: the states of a loop, its iteration number and condition, a slice of a scanned tensor.
+//! A captured tensor is an input of the node. In branches of `If`, it is also a constant of the body, linked to that
+//! input, so that a plan may overwrite it after its last read; other bodies run several times. Inputs of a body are
+//! copies: the states of a loop, its iteration number and condition, a slice of a scanned tensor. Results of
+//! branches, and states of loops after the last iteration, are linked to the outputs of the node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::description::{Description, sized};
@@ -15,12 +17,31 @@ use super::node_permits::NodePermits;
 use super::subgraphs::{self, Functions};
 use super::unshaped::UnshapedTensors;
 use crate::error::short;
-use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
+use crate::graph::{BodyLink, ElementType, Graph, GraphBuilder, TensorKind, TensorSpec};
 use crate::import::{ImportError, ImportOptions};
 use crate::support::ids::TensorId;
 
-/// Returns whether a captured name is a constant.
-type IsConstant<'a> = &'a dyn Fn(&str) -> bool;
+/// Id, element type and shape of a tensor of the graph around a body.
+pub(super) type TensorAround = (TensorId, ElementType, Vec<u64>);
+
+/// The tensors of the graph around a body.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// Returns whether a name is a constant.
+    pub(super) is_constant: &'a dyn Fn(&str) -> bool,
+    /// The id of a tensor that needs memory, with its element type and shape.
+    pub(super) tensor: &'a dyn Fn(&str) -> Option<TensorAround>,
+}
+
+/// The bodies of an operator, and the links of their tensors to its inputs and outputs.
+#[derive(Default)]
+pub(super) struct BuiltBodies {
+    pub(super) graphs: Vec<Arc<Graph>>,
+    pub(super) links: Vec<BodyLink>,
+}
+
+/// A built body with pairs of a tensor around it and a tensor of the body.
+type LinkedGraph = (Arc<Graph>, Vec<(TensorId, TensorId)>);
 
 /// The bodies of a node. All inputs of a body except the first `fresh[0]` and the last `fresh[1]` are states,
 /// which an iteration passes to the next one.
@@ -46,17 +67,23 @@ impl<'m> BodyBuilder<'_, 'm> {
     ///
     /// # Errors
     /// [`ImportError::Unshaped`] if a tensor has no static size, and other errors of a body.
-    pub(super) fn of(
-        &self,
-        node: &'m OnnxNode,
-        is_constant: IsConstant<'_>,
-    ) -> Result<Vec<Arc<Graph>>, ImportError> {
-        let Some(NodeBodies { bodies, fresh }) = runs(node) else { return Ok(Vec::new()) };
+    pub(super) fn of(&self, node: &'m OnnxNode, around: Around<'_>) -> Result<BuiltBodies, ImportError> {
+        let Some(NodeBodies { bodies, fresh }) = runs(node) else { return Ok(BuiltBodies::default()) };
         let is_inferred = bodies.iter().any(|(_, body)| self.shapes.has(body));
         let run = bodies.into_iter().filter(|(_, body)| !is_inferred || self.shapes.has(body));
         // A body that defines no tensors needs no memory.
         let run = run.filter(|(_, body)| !(body.node.is_empty() && body.input.is_empty()));
-        run.map(|body| self.graph(node, body, fresh, is_constant)).collect()
+        let mut built = BuiltBodies::default();
+        for (number, body) in run.enumerate() {
+            let (graph, links) = self.graph(node, body, fresh, around)?;
+            built.graphs.push(graph);
+            built.links.extend(links.into_iter().map(|(tensor, inner)| BodyLink {
+                tensor,
+                body: number,
+                inner,
+            }));
+        }
+        Ok(built)
     }
 
     fn graph(
@@ -64,18 +91,24 @@ impl<'m> BodyBuilder<'_, 'm> {
         node: &OnnxNode,
         (name, body): (&str, &'m OnnxGraph),
         fresh: [usize; 2],
-        is_constant: IsConstant<'_>,
-    ) -> Result<Arc<Graph>, ImportError> {
+        around: Around<'_>,
+    ) -> Result<LinkedGraph, ImportError> {
         let mut builder = GraphBuilder::new(name);
         // Exact capacities, as a file may have many bodies of one or two nodes.
         builder.reserve_operators(body.node.len());
         let names = NameTable::of(body);
         let kinds = kinds(body, &names);
-        let (ids, unshaped) = self.add_tensors(&mut builder, body, &names, &kinds);
+        let (mut ids, unshaped) = self.add_tensors(&mut builder, body, &names, &kinds);
+        let captured = if runs_again(node) {
+            HashMap::new()
+        } else {
+            add_captured(&mut builder, &names, &kinds, &mut ids, around)
+        };
         let id = |name: &str| ids[names.get(name)?];
+        let is_captured = |id: TensorId| captured.contains_key(&id);
         let is_constant = |name: &str| match names.get(name).and_then(|number| kinds[number]) {
             Some(kind) => kind == TensorKind::Constant,
-            None => is_constant(name),
+            None => (around.is_constant)(name),
         };
         let first_fresh = body.input.len().saturating_sub(fresh[1]);
         for (number, input) in body.input.iter().enumerate() {
@@ -92,14 +125,20 @@ impl<'m> BodyBuilder<'_, 'm> {
         for (number, inner) in body.node.iter().enumerate() {
             self.options.check_cancelled()?;
             let used = || inner.input().iter().chain(subgraphs::outer_names(inner));
-            let mut outer = used().filter(|name| !name.is_empty() && id(name).is_none()).peekable();
-            // Permissions are about all inputs, of which captured ones are not in the graph.
+            let is_outer = |name: &&str| !name.is_empty() && id(name).is_none_or(is_captured);
+            let mut outer = used().filter(is_outer).peekable();
+            // Permissions are about all inputs, of which captured ones are constants of the graph or not in it.
             if outer.peek().is_some() {
                 permits.remove(number);
             }
             let is_known = outer.all(is_constant);
-            let bodies = self.of(inner, &is_constant)?;
-            let operator = subgraphs::add_operator(&mut builder, inner, id).runs(bodies);
+            let tensor = |name: &str| {
+                let id = id(name)?;
+                tensor_around(&builder, id, is_captured(id))
+            };
+            let BuiltBodies { graphs, links } =
+                self.of(inner, Around { is_constant: &is_constant, tensor: &tensor })?;
+            let operator = subgraphs::add_operator(&mut builder, inner, id).runs(graphs).links(links);
             if is_known && subgraphs::is_foldable(inner, self.functions) {
                 operator.foldable();
             }
@@ -107,11 +146,19 @@ impl<'m> BodyBuilder<'_, 'm> {
         for output in body.output.iter().filter_map(|output| id(&output.name)) {
             builder.output(output);
         }
+        let mut links: Vec<(TensorId, TensorId)> =
+            captured.iter().map(|(&inner, &around)| (around, inner)).collect();
+        links.sort_unstable();
+        links.extend(linked_results(&builder, node, body, fresh, &id, around));
         let mut graph = crate::import::finish(builder, Vec::new(), self.options)?.graph;
+        // A folded result is a constant, which is copied.
+        links.retain(|(_, inner)| {
+            captured.contains_key(inner) || graph.tensor(*inner).kind() != TensorKind::Constant
+        });
         permits.add(&mut graph, self.options.multi_pass)?;
         let place = || format!("(in a body of `{}`)", short(node.title()));
         unshaped.check(&graph).map_err(|error| error.within(&place()))?;
-        Ok(Arc::new(graph))
+        Ok((Arc::new(graph), links))
     }
 
     /// Adds the tensors that a body defines; returns their ids by tensor number, and those without a size.
@@ -152,6 +199,69 @@ impl<'m> BodyBuilder<'_, 'm> {
             _ => (declared.and_then(|declared| declared.spec(kind)), None),
         }
     }
+}
+
+/// Adds the captured tensors that need memory as constants. Returns the tensors around the body by the new
+/// constants.
+fn add_captured(
+    builder: &mut GraphBuilder,
+    names: &NameTable<'_>,
+    kinds: &[Option<TensorKind>],
+    ids: &mut [Option<TensorId>],
+    around: Around<'_>,
+) -> HashMap<TensorId, TensorId> {
+    let mut captured = HashMap::new();
+    for number in (0..kinds.len()).filter(|&number| kinds[number].is_none()) {
+        let name = names.name(number);
+        let Some((outer, element_type, shape)) = (around.tensor)(name) else { continue };
+        let inner = builder.add_tensor(name, TensorKind::Constant, TensorSpec::shaped(element_type, shape));
+        ids[number] = Some(inner);
+        captured.insert(inner, outer);
+    }
+    captured
+}
+
+/// A tensor as a body may capture it: constants are not linked, unless they stand for a captured tensor.
+pub(super) fn tensor_around(builder: &GraphBuilder, id: TensorId, is_captured: bool) -> Option<TensorAround> {
+    let (kind, spec) = builder.described(id)?;
+    let (element_type, shape) = spec.as_shaped()?;
+    let needs_memory = is_captured || matches!(kind, TensorKind::Input | TensorKind::Intermediate);
+    let is_sized = needs_memory && element_type.bytes_of(shape).is_some();
+    is_sized.then(|| (id, element_type, shape.to_vec()))
+}
+
+/// Links of the node's outputs: to the results of a branch, or to the inputs of an iteration that hold the
+/// states. Types and shapes are equal, so the output is not an upper bound over branches.
+fn linked_results(
+    builder: &GraphBuilder,
+    node: &OnnxNode,
+    body: &OnnxGraph,
+    fresh: [usize; 2],
+    id: &dyn Fn(&str) -> Option<TensorId>,
+    around: Around<'_>,
+) -> Vec<(TensorId, TensorId)> {
+    let inner: Vec<&str> = match node.op_type() {
+        "If" => body.output.iter().map(|output| output.name.as_str()).collect(),
+        // The condition of a `Loop` is a state, but not an output of the node.
+        op_type => {
+            let end = body.input.len().saturating_sub(fresh[1]);
+            let begin = if op_type == "Loop" { 2 } else { fresh[0] };
+            body.input.get(begin..end).unwrap_or(&[]).iter().map(|input| input.name.as_str()).collect()
+        }
+    };
+    let (mut links, mut seen): (Vec<(TensorId, TensorId)>, Vec<TensorId>) = (Vec::new(), Vec::new());
+    for (output, inner) in node.output().iter().zip(inner) {
+        let (Some((outer, element_type, shape)), Some(inner)) = ((around.tensor)(output), id(inner)) else {
+            continue;
+        };
+        let Some((kind, spec)) = builder.described(inner) else { continue };
+        let is_same = spec.as_shaped() == Some((element_type, shape.as_slice()));
+        if is_same && kind != TensorKind::Constant && !seen.contains(&outer) && !seen.contains(&inner) {
+            links.push((outer, inner));
+        }
+        seen.extend([outer, inner]);
+    }
+    links
 }
 
 /// The bodies of a node; none if it is not an operator that runs bodies.

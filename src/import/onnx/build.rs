@@ -1,7 +1,7 @@
 //! Builds a graph from decoded messages.
 
 use super::access::NodeAccess;
-use super::bodies::{self, BodyBuilder};
+use super::bodies::{self, Around, BodyBuilder, BuiltBodies};
 use super::description::sized;
 use super::descriptions::Descriptions;
 use super::graph::{OnnxGraph, OnnxModel, OnnxNode};
@@ -81,22 +81,24 @@ fn collect(
     let functions = subgraphs::names_of(&model.functions);
     builder.reserve_operators(graph.node.len());
     let is_constant = |name: &str| names.get(name).is_some_and(|number| is_constant[number]);
+    let is_constant = &is_constant;
     let functions = &functions;
     let bodies = BodyBuilder { functions, shapes: &shapes, bound: &bound, options, version };
     let mut wrong_bodies = Vec::new();
     for (number, node) in graph.node.iter().enumerate() {
         options.check_cancelled()?;
-        let inner = match bodies.of(node, &is_constant) {
+        let tensor = |name: &str| bodies::tensor_around(builder, TensorId::new(names.get(name)?), false);
+        let BuiltBodies { graphs, links } = match bodies.of(node, Around { is_constant, tensor: &tensor }) {
             // Not an error yet: the operator may be folded away. A tensor of the graph without a size is
             // reported first, because it may be the cause.
             Err(error @ ImportError::Unshaped { .. }) => {
                 wrong_bodies.push((OperatorId::new(number), error));
-                Vec::new()
+                BuiltBodies::default()
             }
             other => other?,
         };
         let tensor = |name: &str| names.get(name).map(TensorId::new);
-        let mut operator = subgraphs::add_operator(builder, node, tensor).runs(inner);
+        let mut operator = subgraphs::add_operator(builder, node, tensor).runs(graphs).links(links);
         if subgraphs::is_foldable(node, functions) {
             operator = operator.foldable();
         }

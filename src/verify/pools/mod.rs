@@ -40,6 +40,9 @@ pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCo
     let Some(flattened) = bodies::check(graph, &plan.bodies, plan.alignment, violations) else { return };
     let graph = &*flattened.graph;
     check_form(graph, plan, violations);
+    if plan.bodies.iter().any(|body| !body.linked.is_empty()) {
+        violations.add(Rule::LinkedTensors, "a plan for several memories has no linked tensors");
+    }
     if order::check(graph, &plan.order, violations).is_none() || !violations.is_empty() {
         return;
     }

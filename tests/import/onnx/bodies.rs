@@ -63,8 +63,18 @@ fn branches_are_bodies_and_captured_tensors_are_inputs() {
     ];
     assert_eq!(tensors(yes)[..3], expected);
     assert_eq!(tensors(yes)[3], ("t", TensorKind::Intermediate, 16, true));
-    // `x`, the condition, `y`, and the larger branch.
-    assert_eq!((arena(yes), arena(no), arena(&graph)), (416, 56, 16 + 1 + 16 + 416));
+    // A captured tensor is a constant, linked to the operator's input.
+    assert_eq!(tensors(yes)[4], ("x", kinds, 16, false));
+    let linked = |body: usize| {
+        let links = operator.links().iter().filter(|link| link.body == body);
+        let names = links.map(|link| {
+            (graph.tensor(link.tensor).name(), operator.bodies()[body].tensor(link.inner).name())
+        });
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!((linked(0), linked(1)), (vec![("x", "x"), ("y", "t")], vec![("x", "x"), ("y", "e")]));
+    // `x`, the condition, and the larger branch, whose result is `y`.
+    assert_eq!((arena(yes), arena(no), arena(&graph)), (416, 56, 16 + 1 + 416));
 }
 
 #[test]
@@ -118,7 +128,8 @@ fn states_of_a_loop_are_live_through_an_iteration() {
     assert!(inner.tensors()[0].is_overwritable());
     // Both layers, the state, and both conditions or the iteration number.
     assert!((800 + 16 + 1..=800 + 16 + 1 + 8).contains(&arena(inner)), "{}", arena(inner));
-    assert_eq!(arena(&graph), 16 + 8 + 16 + arena(inner));
+    // The state is `y`.
+    assert_eq!(arena(&graph), 16 + 8 + arena(inner));
 }
 
 #[test]
@@ -150,7 +161,50 @@ fn a_scan_keeps_states_but_no_slices() {
     assert_eq!(tensors(inner), expected);
     // An operator that captures an input from the outer graph permits nothing.
     assert!(inner.operators()[1].permits().is_empty() && !inner.operators()[0].permits().is_empty());
-    assert_eq!(arena(&graph), 16 + 160 + 16 + 16 + 160 + 48);
+    // The state is `last`.
+    assert_eq!(arena(&graph), 16 + 160 + 16 + 160 + 48);
+}
+
+/// A branch that returns `x`, a constant, or one tensor twice.
+#[test]
+fn only_results_of_all_branches_are_linked() {
+    let declared = |names: [&str; 2]| names.map(|name| output(name, FLOAT, "1, 4")).to_vec();
+    let bodies = |no: Vec<Vec<u8>>| {
+        let twice = vec![
+            node("Relu", &["x"], &["r"]),
+            node("Add", &["r", "x"], &["s"]),
+            output("s", FLOAT, "1, 4"),
+            output("r", FLOAT, "1, 4"),
+        ];
+        [body("then_branch", &twice), body("else_branch", &no)]
+    };
+    let graph = |no: Vec<Vec<u8>>| {
+        import(&[
+            input("x", FLOAT, "1, 4"),
+            input("cond", BOOL, ""),
+            node_with("If", &["cond"], &["y", "z"], &bodies(no)),
+            output("y", FLOAT, "1, 4"),
+            output("z", FLOAT, "1, 4"),
+        ])
+    };
+    let linked = |no: Vec<Vec<u8>>| {
+        let graph = graph(no);
+        Planner::new().alignment(1).plan(&graph).unwrap();
+        let links = graph.operators()[0].links().iter().filter(|link| link.body == 1);
+        let links: Vec<&str> = links.map(|link| graph.tensor(link.tensor).name()).collect();
+        links.join(" ")
+    };
+    let neg = |names: [&str; 2]| {
+        let nodes = names.map(|name| node("Neg", &["x"], &[name])).to_vec();
+        [nodes, declared(names)].concat()
+    };
+    assert_eq!(linked(neg(["p", "q"])), "x y z");
+    // `x` is read, and is the second result.
+    let nodes = vec![node("Neg", &["x"], &["p"])];
+    assert_eq!(linked([nodes.clone(), declared(["p", "x"])].concat()), "x y");
+    let constant = initializer("k", FLOAT, &[1, 4]);
+    assert_eq!(linked([nodes.clone(), vec![constant], declared(["p", "k"])].concat()), "x y");
+    assert_eq!(linked([nodes, declared(["p", "p"])].concat()), "x y");
 }
 
 #[test]

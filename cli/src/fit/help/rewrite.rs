@@ -4,7 +4,8 @@
 //! order. Relative placements are not copied, so the graph must have none.
 
 use plimsoll::{
-    Graph, GraphBuilder, OperatorBuilder, OperatorId, Permit, SharingLevel, TensorId, TensorKind, TensorSpec,
+    BodyLink, Graph, GraphBuilder, OperatorBuilder, OperatorId, Permit, SharingLevel, TensorId, TensorKind,
+    TensorSpec,
 };
 
 /// A copy of a graph under construction.
@@ -43,7 +44,8 @@ impl<'a> GraphRewrite<'a> {
         let operator = self.graph.operator(id);
         let permits = operator.permits().iter().filter(|permit| keeps(permit));
         let permits: Vec<_> = permits.filter_map(|permit| renamed_permit(*permit, &renamed)).collect();
-        let new = self.add_operator(id, &renamed).runs(operator.bodies().iter().cloned());
+        let links = operator.links().iter().map(|link| BodyLink { tensor: renamed(link.tensor), ..*link });
+        let new = self.add_operator(id, &renamed).runs(operator.bodies().iter().cloned()).links(links);
         let new = new.writes(operator.outputs().iter().map(|&output| renamed(output))).permits(permits).id();
         self.new_ids[id.index()] = Some(new);
         new

@@ -1,0 +1,190 @@
+//! Plans that keep linked tensors at the ends of the bodies' memory.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{LinkedBodies, LinkedBounds, linkable, linked_bytes};
+use crate::error::Result;
+use crate::graph::{Block, Graph};
+use crate::plan::{BodyPlan, LinkedTensor, Plan, scratch_between};
+use crate::planner::Planner;
+use crate::planner::body_plans::Bodies;
+use crate::support::ids::{OperatorId, TensorId};
+
+/// The plans of an operator's bodies with linked tensors at the ends of their memory.
+struct LinkedLayout {
+    block: Block,
+    linked: Vec<LinkedTensor>,
+    plans: Vec<Plan>,
+    /// Bytes of the block.
+    bytes: u64,
+}
+
+/// Replaces a plan by one that uses links, if that needs less memory. Any failure leaves the plan as it is.
+///
+/// Linked tensors have no aliases. So there are two candidates: one links no tensor that has an alias in the
+/// plan, the other one links such tensors as well.
+pub(in crate::planner) fn improve(
+    planner: &Planner,
+    bodies: &mut Bodies<'_>,
+    bounds: &LinkedBounds,
+    best: &mut Plan,
+) {
+    if best.objects.is_some() {
+        return;
+    }
+    let last_readers = last_readers(bodies.graph, &best.order);
+    let choices = if best.aliases.is_empty() { &[true][..] } else { &[true, false] };
+    let candidate = |&keeps_aliases: &bool| {
+        let operators = best.order.iter().filter_map(|&id| Some((id, bounds.to_improve(id)?)));
+        let layouts: Vec<LinkedLayout> = operators
+            .filter_map(|(id, bound)| {
+                let aliased = if keeps_aliases { aliased(best) } else { HashSet::new() };
+                let linkable = dying(bodies, id, &last_readers, &aliased);
+                best_layout(planner, bodies, id, linkable, bound)
+            })
+            .collect();
+        if layouts.is_empty() { None } else { plan_with(planner, bodies, &layouts, best).ok()? }
+    };
+    let candidates: Vec<_> = choices.iter().filter_map(candidate).collect();
+    if let Some((plan, plans)) = candidates.into_iter().min_by_key(|(plan, _)| plan.arena_bytes) {
+        *best = plan;
+        bodies.plans = plans;
+    }
+}
+
+/// Tensors with an alias in the plan.
+fn aliased(plan: &Plan) -> HashSet<TensorId> {
+    plan.aliases.iter().flat_map(|alias| [alias.tensor, alias.of]).collect()
+}
+
+/// By tensor: the operator that reads it last.
+fn last_readers(graph: &Graph, order: &[OperatorId]) -> Vec<Option<OperatorId>> {
+    let mut last = vec![None; graph.tensors().len()];
+    for &id in order {
+        for input in graph.operator(id).inputs() {
+            last[input.index()] = Some(id);
+        }
+    }
+    last
+}
+
+/// Inputs and outputs of an operator that can be linked in this order: inputs that nothing reads afterwards, and
+/// outputs.
+fn dying(
+    bodies: &Bodies<'_>,
+    id: OperatorId,
+    last_readers: &[Option<OperatorId>],
+    aliased: &HashSet<TensorId>,
+) -> (Vec<TensorId>, Vec<TensorId>) {
+    let operator = bodies.graph.operator(id);
+    let mut linked = linkable(bodies.graph, operator, bodies.alignment);
+    linked.retain(|tensor| !aliased.contains(tensor));
+    let is_output = |tensor: &TensorId| operator.outputs().contains(tensor);
+    let (outputs, mut inputs): (Vec<_>, Vec<_>) = linked.into_iter().partition(is_output);
+    inputs.retain(|tensor| last_readers[tensor.index()] == Some(id));
+    (inputs, outputs)
+}
+
+/// The layout of an operator's linked tensors that needs the fewest bytes. `bound` is a lower bound on the scratch.
+fn best_layout(
+    planner: &Planner,
+    bodies: &Bodies<'_>,
+    id: OperatorId,
+    (inputs, outputs): (Vec<TensorId>, Vec<TensorId>),
+    bound: u64,
+) -> Option<LinkedLayout> {
+    let both = [inputs.clone(), outputs.clone()].concat();
+    let choices = [
+        (inputs.clone(), outputs.clone()),
+        (outputs.clone(), inputs.clone()),
+        (outputs, Vec::new()),
+        (inputs, Vec::new()),
+        (both, Vec::new()),
+    ];
+    let mut best: Option<(u64, LinkedLayout)> = None;
+    let mut tried: Vec<&(Vec<TensorId>, Vec<TensorId>)> = Vec::new();
+    for choice in &choices {
+        let tensors = [choice.0.clone(), choice.1.clone()].concat();
+        if tensors.is_empty() || tried.contains(&choice) {
+            continue;
+        }
+        tried.push(choice);
+        let Ok(Some(layout)) = layout_of(planner, bodies, id, choice) else { continue };
+        // Bytes at the operator's step beyond its inputs and outputs.
+        let added = layout.bytes.saturating_sub(linked_bytes(bodies.graph, &tensors));
+        if best.as_ref().is_none_or(|(least, _)| added < *least) {
+            best = Some((added, layout));
+        }
+        if added <= bound {
+            break;
+        }
+    }
+    best.map(|(_, layout)| layout)
+}
+
+/// The layout with these tensors below and above the scratch buffer; none if the bodies do not fit between them.
+fn layout_of(
+    planner: &Planner,
+    bodies: &Bodies<'_>,
+    id: OperatorId,
+    (below, above): &(Vec<TensorId>, Vec<TensorId>),
+) -> Result<Option<LinkedLayout>> {
+    let graph = bodies.graph;
+    let tensors = [below.clone(), above.clone()].concat();
+    let all = LinkedBodies::new(planner, bodies, id, &tensors)?;
+    let arena = |plans: &[Plan]| plans.iter().map(|plan| plan.arena_bytes).max().unwrap_or(0);
+    let least = arena(&all.free).max(linked_bytes(graph, &tensors));
+    let Some(end) = least.checked_next_multiple_of(bodies.alignment) else { return Ok(None) };
+    let mut linked = Vec::new();
+    let mut place = |tensors: &[TensorId], mut at: u64| {
+        for &tensor in tensors {
+            linked.push(LinkedTensor { tensor, at });
+            at += graph.tensor(tensor).bytes();
+        }
+    };
+    place(below, 0);
+    place(above, end - linked_bytes(graph, above));
+    let plans = all.at(planner, graph.operator(id), &linked)?;
+    let used = arena(&plans);
+    if !above.is_empty() && used > end {
+        return Ok(None);
+    }
+    let (from, scratch_bytes) = scratch_between(&linked, |id| graph.tensor(id).bytes(), used);
+    let bytes = if above.is_empty() { from + scratch_bytes } else { end };
+    let block = Block { operator: id, below: below.clone(), scratch_bytes, above: above.clone() };
+    Ok(Some(LinkedLayout { block, linked, plans, bytes }))
+}
+
+/// The plan with these layouts in the order of `best`, and the plans of all bodies; none if it is not smaller.
+fn plan_with(
+    planner: &Planner,
+    bodies: &Bodies<'_>,
+    layouts: &[LinkedLayout],
+    best: &Plan,
+) -> Result<Option<(Plan, Vec<BodyPlan>)>> {
+    let blocks: Vec<Block> = layouts.iter().map(|layout| layout.block.clone()).collect();
+    let (with_blocks, scratch) = bodies.flat(|plan| plan.arena_bytes).with_blocks(&blocks)?;
+    let mut plan = planner.plan_in_order(&with_blocks, &best.order)?;
+    if plan.arena_bytes >= best.arena_bytes || plan.objects.is_some() {
+        return Ok(None);
+    }
+    for (layout, tensor) in layouts.iter().zip(scratch) {
+        let place = tensor.and_then(|tensor| plan.tensors[tensor.index()]);
+        plan.scratch[layout.block.operator.index()] = place;
+    }
+    plan.tensors.truncate(bodies.graph.tensors().len());
+    // Bounds do not depend on the layouts.
+    plan.lower_bound = best.lower_bound.clone();
+    plan.bound_over_orders = best.bound_over_orders;
+    plan.nodes = plan.nodes.saturating_add(best.nodes);
+    plan.stop = plan.stop.max(best.stop);
+    let of_operator: HashMap<OperatorId, &LinkedLayout> =
+        layouts.iter().map(|layout| (layout.block.operator, layout)).collect();
+    let with_layout = |body: &BodyPlan| match of_operator.get(&body.operator) {
+        Some(layout) => {
+            BodyPlan { plan: layout.plans[body.body].clone(), linked: layout.linked.clone(), ..body.clone() }
+        }
+        None => body.clone(),
+    };
+    Ok(Some((plan, bodies.plans.iter().map(with_layout).collect())))
+}
