@@ -1,7 +1,7 @@
 //! Checks a planned model by reading it again from its bytes.
 
 use super::wire::WireModel;
-use super::{FORMAT, KEY_FORMAT, KEY_PLAN, OnnxError, entries};
+use super::{FORMAT, KEY_FORMAT, KEY_PLAN, OnnxError, figures};
 use crate::export::json::PlanDocument;
 use crate::import::{self, ImportOptions};
 use crate::verify::verify;
@@ -53,7 +53,7 @@ fn document(model: &WireModel) -> Result<PlanDocument, OnnxError> {
         return Err(OnnxError::Format { found: format.to_owned() });
     }
     let document = PlanDocument::from_json(text)?;
-    for (key, expected) in entries(&document).into_iter().filter(|(key, _)| *key != KEY_PLAN) {
+    for (key, expected) in figures(&document) {
         let found = value(key)?.unwrap_or("missing");
         if found != expected {
             return Err(OnnxError::Wrong(format!(

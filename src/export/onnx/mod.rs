@@ -94,16 +94,19 @@ fn planned(
     let moved = import::onnx_from_bytes(name, reordered, options)?.graph;
     let plan = reorder::moved(plan, graph, &moved, order)?;
     let document = PlanDocument::of_graph(&moved, &plan, options);
-    Ok((WireModel::read(reordered)?.with_metadata(entries(&document)), plan))
+    drop(moved);
+    let [format, arena, alignment, bound] = figures(&document);
+    let entries = [format, arena, alignment, bound, (KEY_PLAN, document.to_json())];
+    drop(document);
+    Ok((WireModel::read(reordered)?.with_metadata(entries), plan))
 }
 
-/// Metadata entries of a plan: the plan document, and the figures that most readers need.
-fn entries(document: &PlanDocument) -> [(&'static str, String); 5] {
+/// Metadata entries beside the plan document: the figures that most readers need.
+fn figures(document: &PlanDocument) -> [(&'static str, String); 4] {
     [
         (KEY_FORMAT, FORMAT.to_owned()),
         (KEY_ARENA, document.arena_bytes.to_string()),
         (KEY_ALIGNMENT, document.alignment.to_string()),
         (KEY_BOUND, document.lower_bound_bytes.to_string()),
-        (KEY_PLAN, document.to_json()),
     ]
 }
