@@ -56,8 +56,8 @@ impl Liveness {
             return Err(Error::Alignment { place, alignment: default_alignment });
         }
         graph.check_order(order)?;
-        let mut buffers = LivenessBuffers::default();
         let ranges = tensor_ranges(graph, order);
+        let mut buffers = LivenessBuffers::with_capacity(ranges.iter().flatten().count());
         for (id, tensor) in graph.tensor_ids().zip(graph.tensors()) {
             let outside = tensor.kind() == TensorKind::Variable && variables == Variables::Outside;
             if let (Some(live), false) = (ranges[id.index()], outside) {
@@ -136,7 +136,6 @@ impl Liveness {
 }
 
 /// The buffers of the problem, with their names and occupants.
-#[derive(Default)]
 struct LivenessBuffers {
     buffers: Vec<Buffer>,
     names: Vec<String>,
@@ -144,6 +143,11 @@ struct LivenessBuffers {
 }
 
 impl LivenessBuffers {
+    fn with_capacity(count: usize) -> Self {
+        let (buffers, names) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        Self { buffers, names, occupants: Vec::with_capacity(count) }
+    }
+
     fn add_tensor(&mut self, id: TensorId, tensor: &Tensor, live: LiveRange, default_alignment: u64) {
         let alignment = tensor.alignment().unwrap_or(default_alignment);
         let mut buffer = Buffer::new(tensor.bytes(), live).align(alignment);

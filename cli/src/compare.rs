@@ -1,7 +1,7 @@
 //! `plimsoll compare`: allocation strategies on many inputs.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use comfy_table::Table;
 use cpu_time::ProcessTime;
@@ -38,7 +38,7 @@ pub fn run(arguments: &CompareArguments) -> Result<Outcome, Failure> {
     arguments.reading.check()?;
     arguments.target.check(&arguments.reading)?;
     let files = expand(&arguments.inputs)?;
-    check_outputs(arguments.json.as_slice(), files.iter().map(PathBuf::as_path))?;
+    check_outputs(arguments.json.as_slice(), arguments.inputs(&files))?;
     let mut strategies = arguments.strategies.clone();
     let mut seen = BTreeSet::new();
     strategies.retain(|name| seen.insert(name.clone()));

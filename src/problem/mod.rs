@@ -18,6 +18,7 @@ pub(crate) use status::gap;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::support::ids::BufferId;
@@ -192,8 +193,9 @@ impl Buffer {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Problem {
-    buffers: Vec<Buffer>,
-    names: Vec<String>,
+    // Never modified, so clones with another capacity or other reserved ranges share them.
+    buffers: Arc<[Buffer]>,
+    names: Arc<[String]>,
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
 }
@@ -223,6 +225,7 @@ impl Problem {
         if !names.is_empty() && names.len() != buffers.len() {
             return Err(Error::NameCount { expected: buffers.len(), got: names.len() });
         }
+        let (buffers, names) = (buffers.into(), names.into());
         let problem = Self { buffers, names, capacity: None, reserved: Vec::new() };
         problem.check_each()?;
         problem.check_total()?;
@@ -312,7 +315,7 @@ impl Problem {
     }
 
     fn check_each(&self) -> Result<()> {
-        for (id, buffer) in self.ids().zip(&self.buffers) {
+        for (id, buffer) in self.ids().zip(self.buffers()) {
             let LiveRange { start, end } = buffer.live;
             if start >= end {
                 return Err(Error::EmptyLiveRange { buffer: self.name(id), start, end });
@@ -341,7 +344,7 @@ impl Problem {
         let fixed = self.buffers.iter().filter_map(|buffer| buffer.fixed_offset);
         let reserved = self.reserved.last().map_or(0, |range| range.end);
         let mut total: u64 = fixed.max().unwrap_or(0).max(reserved);
-        for (id, buffer) in self.ids().zip(&self.buffers) {
+        for (id, buffer) in self.ids().zip(self.buffers()) {
             let overflow = || Error::TotalOverflow {
                 buffer: self.name(id),
                 bytes: buffer.size,
@@ -383,9 +386,9 @@ impl Problem {
         }
     }
 }
+
 /// Finds a pair of rectangles that overlap in time and space, by a sweep over time with the live
 /// rectangles sorted by offset.
-/// that keeps the live ones sorted by offset.
 fn first_overlap(
     rectangles: impl Iterator<Item = (BufferId, u64, u64, LiveRange)>,
 ) -> Option<(BufferId, BufferId)> {

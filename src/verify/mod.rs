@@ -42,7 +42,7 @@
 //!   them.
 //! - *B1*: a member of the certificate exists, and is live at the certificate's step and outside of its
 //!   gaps, or has a fixed offset. *B2* to *B6*: see `claims`.
-//! - *G1* to *G4*: see `objects`. *K1* to *K3*: see `claims`.
+//! - *G1* to *G5*: see `objects`. *K1* to *K3*: see `claims`.
 //!
 //! # Limits
 //!
@@ -345,7 +345,7 @@ pub fn verify_choice(
     violations.finish()
 }
 
-/// Checks F1 and G1 to G4 for a problem. `offset` gives the offsets of the buffers that are placed.
+/// Checks F1 and G1 to G5 for a problem. `offset` gives the offsets of the buffers that are placed.
 fn check_objects(
     problem: &Problem,
     offset: impl Fn(BufferId) -> Option<u64>,
@@ -368,7 +368,7 @@ fn check_objects(
     };
     let name = |id| name(problem, id);
     let members: Vec<_> = problem.ids().filter_map(member).collect();
-    objects::check(&list, &members, &name, violations);
+    objects::check((&list, objects.lower_bound), &members, &name, violations);
     for nesting in &objects.nestings {
         let (guest, host) = (member(nesting.guest), member(nesting.host));
         objects::check_guest(guest.as_ref(), host.as_ref(), nesting.at, &name, violations);

@@ -191,7 +191,7 @@ impl Requirements<'_> {
         kept
     }
 
-    /// Checks F1 and G1 to G4, if the plan has shared objects. An object may end after the arena: only the
+    /// Checks F1 and G1 to G5, if the plan has shared objects. An object may end after the arena: only the
     /// bytes that its members take count.
     pub(super) fn check_objects(&self, violations: &mut ViolationCollector) {
         let Some(objects) = &self.plan.objects else { return };
@@ -203,7 +203,7 @@ impl Requirements<'_> {
         };
         let name = |occupant| name(self.graph, occupant);
         let members: Vec<_> = self.plan.placements().filter_map(|(occupant, _)| member(occupant)).collect();
-        objects::check(&list, &members, &name, violations);
+        objects::check((&list, objects.lower_bound), &members, &name, violations);
         for nesting in &objects.nestings {
             let (guest, host) = (member(nesting.guest), member(nesting.host));
             objects::check_guest(guest.as_ref(), host.as_ref(), nesting.at, &name, violations);

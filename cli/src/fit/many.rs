@@ -21,7 +21,7 @@ pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
         None => Families::default(),
     };
     let files = expand(&arguments.inputs)?;
-    check_outputs(&arguments.outputs(), files.iter().chain(&arguments.families).map(PathBuf::as_path))?;
+    check_outputs(&arguments.outputs(), arguments.inputs(&files))?;
     let bar = progress(files.len());
     let mut rows = Vec::new();
     let mut failures = 0;

@@ -42,7 +42,7 @@ struct NetworkReport {
 pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
     let pools = arguments.memory.pools()?;
     let files = expand(&arguments.inputs)?;
-    check_outputs(&arguments.outputs(), files.iter().map(PathBuf::as_path).chain(arguments.memory.files()))?;
+    check_outputs(&arguments.outputs(), arguments.inputs(&files))?;
     let is_single = matches!(arguments.inputs.as_slice(), [input] if !input.is_dir());
     let bar = progress(files.len());
     let context = Context { arguments, pools: &pools, is_single, bar: &bar };

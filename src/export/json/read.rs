@@ -1,5 +1,6 @@
 //! From a PLAN.json to a plan or a solution.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Deserialize;
@@ -8,14 +9,14 @@ use serde_json::value::RawValue;
 
 use super::document::arena;
 use super::{
-    AliasesEntry, BodyEntry, DocumentError, FORMAT, NestingEntry, OccupantEntry, PlanDocument, TensorEntry,
+    AliasesEntry, BodyEntry, DocumentError, FORMAT, NestingEntry, ObjectList, OccupantEntry, PlanDocument,
+    TensorEntry,
 };
 use crate::export::{graph_hash, items, problem_hash};
 use crate::import::json::Object;
 use crate::{
-    Alias, BodyPlan, BufferId, Graph, LiveRange, Liveness, LowerBound, Nesting, Objects, Occupant,
-    OperatorId, Placement, Plan, PlanBound, PlanNesting, PlanObjects, Problem, SharedObject, Solution, Stop,
-    TensorId, lower_bound,
+    Alias, BodyPlan, BufferId, Graph, LiveRange, LowerBound, Nesting, Objects, Occupant, OperatorId,
+    Placement, Plan, PlanBound, PlanNesting, PlanObjects, Problem, SharedObject, Solution, Stop, TensorId,
 };
 
 impl PlanDocument {
@@ -48,7 +49,7 @@ impl PlanDocument {
         plan.capacity = self.capacity_bytes;
         plan.reserved = self.reserved.iter().map(|&[start, end]| start..end).collect();
         plan.bodies = bodies_of(graph, &self.bodies)?;
-        plan.lower_bound = self.bound(&plan.flattened(graph), &plan.order)?;
+        plan.lower_bound = self.bound(&plan.flattened(graph))?;
         plan.bound_over_orders = self.bound_over_orders_bytes;
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
@@ -161,20 +162,11 @@ impl PlanDocument {
         Ok(())
     }
 
-    /// The lower bound with its certificate. If the document has none, a certificate is computed, so that
-    /// the verifier can judge a bound without proof as well.
-    fn bound(&self, graph: &Graph, order: &[OperatorId]) -> Result<PlanBound, DocumentError> {
+    /// The lower bound with its certificate. A bound without a certificate is a claim without proof.
+    fn bound(&self, graph: &Graph) -> Result<PlanBound, DocumentError> {
         let bytes = self.lower_bound_bytes;
         let Some(entry) = &self.lower_bound else {
-            // An order that cannot run proves nothing; the verifier reports it.
-            let liveness = Liveness::new(graph, order, self.alignment, self.variables).ok();
-            let certificate = liveness.map(|liveness| {
-                let bound = lower_bound(liveness.problem());
-                let causes = bound.buffers.iter().map(|id| liveness.occupants()[id.index()]);
-                (bound.step, causes.collect())
-            });
-            let (step, causes) = certificate.unwrap_or_default();
-            return Ok(PlanBound { bytes, certified: bytes, step, causes });
+            return Ok(PlanBound { bytes, ..PlanBound::default() });
         };
         let mut causes = Vec::new();
         for &index in &entry.tensors {
@@ -189,7 +181,7 @@ impl PlanDocument {
     fn bound_of_problem(&self, problem: &Problem) -> Result<LowerBound, DocumentError> {
         let bytes = self.lower_bound_bytes;
         let Some(entry) = &self.lower_bound else {
-            return Ok(LowerBound { bytes, certified: bytes, ..lower_bound(problem) });
+            return Ok(LowerBound { bytes, certified: 0, step: 0, buffers: Vec::new() });
         };
         let count = problem.buffers().len();
         let buffer = |&index: &usize| match index {
@@ -200,9 +192,22 @@ impl PlanDocument {
         Ok(LowerBound { bytes, certified: entry.certified_bytes.unwrap_or(bytes), step: entry.step, buffers })
     }
 
+    /// The list of shared objects. If entries name objects and the list is absent, it is empty, so that
+    /// the verifier reports them.
+    fn object_list(&self) -> Option<Cow<'_, ObjectList>> {
+        let mut objects = self
+            .tensors
+            .iter()
+            .map(|entry| entry.object)
+            .chain(self.scratch.iter().map(|entry| entry.object));
+        let is_named = objects.any(|object| object.is_some());
+        let list = self.objects.as_ref().map(Cow::Borrowed);
+        list.or_else(|| is_named.then(|| Cow::Owned(ObjectList::default())))
+    }
+
     /// Shared objects. The indices of `tensors` and `scratch` were checked before.
     fn objects_of(&self, graph: &Graph) -> Result<Option<PlanObjects>, DocumentError> {
-        let Some(objects) = &self.objects else { return Ok(None) };
+        let Some(objects) = self.object_list() else { return Ok(None) };
         let occupant = |entry: OccupantEntry| {
             Ok(match entry {
                 OccupantEntry::Tensor(index) => Occupant::Tensor(tensor(graph, index, in_objects)?),
@@ -228,7 +233,7 @@ impl PlanDocument {
     }
 
     fn objects_of_problem(&self, names: &[String]) -> Result<Option<Objects>, DocumentError> {
-        let Some(objects) = &self.objects else { return Ok(None) };
+        let Some(objects) = self.object_list() else { return Ok(None) };
         let of_buffer = self.entries_of(names)?.into_iter().map(|entry| entry.object).collect();
         let sizes = objects.list.iter().map(|object| object.bytes).collect();
         let offsets = objects.list.iter().map(|object| object.offset).collect();

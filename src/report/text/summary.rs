@@ -8,7 +8,7 @@ use crate::report::rectangles::{name_and_kind, or_number};
 use crate::report::shorten::shortened;
 use crate::{
     AliasKind, BodyPlan, BufferId, Graph, InfeasibleCore, LowerBound, Occupant, Plan, Problem, Solution,
-    Status,
+    Status, Stop,
 };
 
 /// Maximum number of listed items, such as causes of the lower bound; of more, only their number is
@@ -42,6 +42,7 @@ pub fn summary(
         arena: plan.arena_bytes,
         bound: plan.bound(),
         gap: plan.gap(),
+        stop: plan.stop,
         status: plan.status,
         strategy: &plan.strategy,
         capacity: plan.capacity,
@@ -98,6 +99,7 @@ pub fn summary_of_problem(
         arena: solution.height,
         bound: solution.lower_bound.bytes,
         gap: solution.gap(),
+        stop: solution.stop,
         status: solution.status,
         strategy: &solution.strategy,
         capacity: problem.capacity(),
@@ -155,6 +157,7 @@ struct SummaryFigures<'a> {
     arena: u64,
     bound: u64,
     gap: f64,
+    stop: Stop,
     status: Status,
     strategy: &'a str,
     capacity: Option<u64>,
@@ -189,7 +192,7 @@ impl SummaryLines {
         self.line("no reuse", bytes(figures.no_reuse));
         self.line("arena", bytes(figures.arena));
         self.line("lower bound", bytes(figures.bound));
-        self.line("gap", percent(figures.gap));
+        self.line("gap", format!("{}{}", percent(figures.gap), stop_text(figures.stop)));
         let strategy = if figures.strategy.is_empty() {
             String::new()
         } else {
@@ -289,6 +292,11 @@ impl SummaryLines {
             self.line("time", format!("{seconds:.3} s"));
         }
     }
+}
+
+/// The reason why a search stopped early, as a clause after the gap.
+pub(super) fn stop_text(stop: Stop) -> String {
+    if stop == Stop::Finished { String::new() } else { format!("; the search stopped: {stop}") }
 }
 
 fn verdict(figures: &SummaryFigures, capacity: u64) -> String {

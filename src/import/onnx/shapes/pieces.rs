@@ -21,11 +21,11 @@ fn joined(call: &NodeCall, inputs: &[&Value]) -> Inferred<Vec<Value>> {
     let along = axis(along, first.rank())?;
     let mut dims = first.dims.clone();
     dims[along] = 0;
+    let is_upper = inputs.iter().any(|input| input.is_upper());
     for input in inputs {
         if input.data_type != first.data_type {
             return Err(format!("its inputs have element types {} and {}", first.data_type, input.data_type));
         }
-        let is_upper = inputs.iter().any(|input| input.is_upper());
         let is_same = |axis: usize| axis == along || input.dims[axis] == first.dims[axis] || is_upper;
         if input.rank() != first.rank() || !(0..first.rank()).all(is_same) {
             return Err(format!(

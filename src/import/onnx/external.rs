@@ -1,12 +1,12 @@
 //! External data: files with weights next to the model.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
+use bytes::Buf;
 use prost::Message;
 
-use super::OnnxError;
-use super::wire::MetadataEntry;
-use crate::import::ImportError;
+use super::{FORMAT, ImportError, decode_file};
 
 /// `TensorProto.EXTERNAL`.
 const EXTERNAL: i32 = 1;
@@ -15,13 +15,31 @@ const EXTERNAL: i32 = 1;
 /// them. Sorted, each once; those of bodies and functions included.
 ///
 /// # Errors
-/// [`OnnxError::Import`] if the bytes are not an ONNX model.
-pub fn external_files(bytes: &[u8]) -> Result<Vec<String>, OnnxError> {
-    let model = ExternalModel::decode(bytes).map_err(|error| ImportError::malformed("ONNX", error))?;
+/// [`ImportError::Malformed`] if the bytes are not an ONNX model.
+pub fn external_files(bytes: &[u8]) -> Result<Vec<String>, ImportError> {
+    Ok(locations(&decode(bytes)?))
+}
+
+/// Paths of the files with external data of a model file. They need not exist. Weights in the model are
+/// skipped without being read.
+///
+/// # Errors
+/// [`ImportError::Read`], and [`ImportError::Malformed`] if the file is not an ONNX model.
+pub fn external_files_of(path: &Path) -> Result<Vec<PathBuf>, ImportError> {
+    let model = decode_file(path, |buf| decode(buf))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Ok(locations(&model).into_iter().map(|location| folder.join(location)).collect())
+}
+
+fn decode(buf: impl Buf) -> Result<ExternalModel, ImportError> {
+    ExternalModel::decode(buf).map_err(|error| ImportError::malformed(FORMAT, error))
+}
+
+fn locations(model: &ExternalModel) -> Vec<String> {
     let mut files = BTreeSet::new();
     model.graph.iter().for_each(|graph| add_graph(graph, &mut files));
     model.functions.iter().flat_map(|function| &function.node).for_each(|node| add_node(node, &mut files));
-    Ok(files.into_iter().collect())
+    files.into_iter().collect()
 }
 
 /// Recursion is as deep as bodies nest, which the decoder limits to about 30.
@@ -108,9 +126,18 @@ struct ExternalAttribute {
 #[derive(Message)]
 struct ExternalTensor {
     #[prost(message, repeated, tag = "13")]
-    external_data: Vec<MetadataEntry>,
+    external_data: Vec<ExternalEntry>,
     #[prost(int32, tag = "14")]
     data_location: i32,
+}
+
+/// `StringStringEntryProto`.
+#[derive(Message)]
+struct ExternalEntry {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    value: String,
 }
 
 /// `SparseTensorProto`, with the fields that lead to external data.
