@@ -187,7 +187,8 @@ impl Planner {
     ///
     /// The first plan is first fit by start in program order; neither a node limit nor a deadline
     /// ends it. Up to 5000 tensors and scratch buffers, the plan is at most as large as that of greedy
-    /// by size in program order, at any limit.
+    /// by size in program order, at any limit. Where tensors share memory, this holds for greedy by
+    /// size on bounding boxes of rigid groups; packing their shapes is a search.
     ///
     /// Bodies of operators are planned first, each by itself, by the same rules ([`Plan::bodies`]);
     /// the plan is minimal for these plans of the bodies.

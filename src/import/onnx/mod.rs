@@ -14,6 +14,8 @@ mod descriptions;
 #[cfg(feature = "onnx")]
 mod expression;
 #[cfg(feature = "onnx")]
+mod external;
+#[cfg(feature = "onnx")]
 mod file_buf;
 #[cfg(feature = "onnx")]
 mod given;
@@ -46,6 +48,8 @@ mod tensor;
 #[cfg(feature = "onnx")]
 mod unshaped;
 
+#[cfg(feature = "onnx")]
+pub use external::{external_files, external_files_of};
 #[cfg(feature = "onnx")]
 pub use read::from_bytes;
 #[cfg(feature = "onnx")]
