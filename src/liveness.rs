@@ -75,8 +75,8 @@ impl Liveness {
             return Err(Error::Alignment { subject, alignment: default_alignment });
         }
         graph.check_order(order)?;
-        let mut buffers = LivenessBuffers::default();
         let ranges = tensor_ranges(graph, order);
+        let mut buffers = LivenessBuffers::with_capacity(ranges.iter().flatten().count());
         for (id, tensor) in graph.iter_tensors() {
             let outside = tensor.kind() == TensorKind::Variable && variables == Variables::Outside;
             if let (Some(live), false) = (ranges[id.index()], outside) {
@@ -148,7 +148,6 @@ impl Liveness {
 }
 
 /// The buffers of the problem, with their names and occupants.
-#[derive(Default)]
 struct LivenessBuffers {
     buffers: Vec<Buffer>,
     names: Vec<String>,
@@ -156,6 +155,11 @@ struct LivenessBuffers {
 }
 
 impl LivenessBuffers {
+    fn with_capacity(count: usize) -> Self {
+        let (buffers, names) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        Self { buffers, names, occupants: Vec::with_capacity(count) }
+    }
+
     fn add_tensor(&mut self, id: TensorId, tensor: &Tensor, live: LiveRange, default_alignment: u64) {
         let alignment = tensor.alignment().unwrap_or(default_alignment);
         let mut buffer = Buffer::new(tensor.bytes(), live).align(alignment);

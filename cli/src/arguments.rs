@@ -240,6 +240,24 @@ impl PlanArguments {
     }
 }
 
+impl CompareArguments {
+    /// All files that the command reads, with the files found in folders; no output may be one of
+    /// them.
+    pub fn inputs<'a>(&'a self, files: &'a [PathBuf]) -> impl Iterator<Item = &'a Path> {
+        files.iter().map(PathBuf::as_path).chain(self.target.scratch.as_deref())
+    }
+}
+
+impl FitArguments {
+    /// All files that the command reads, with the files found in folders; no output may be one of
+    /// them.
+    pub fn inputs<'a>(&'a self, files: &'a [PathBuf]) -> impl Iterator<Item = &'a Path> {
+        let tables = [self.target.scratch.as_deref(), self.families.as_deref()];
+        let models = files.iter().map(PathBuf::as_path);
+        models.chain(tables.into_iter().flatten()).chain(self.memory.files())
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct VerifyArguments {
     /// Network or buffer list that the plan was made for.

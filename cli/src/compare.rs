@@ -1,7 +1,7 @@
 //! `plimsoll compare`: allocation strategies on many inputs.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use comfy_table::Table;
 use cpu_time::ProcessTime;
@@ -39,7 +39,7 @@ pub fn run(arguments: &CompareArguments) -> Result<Outcome, Failure> {
     let mut strategies = arguments.strategies.clone();
     strategies.retain(|name| seen.insert(name.clone()));
     let mut batch = Batch::new(&arguments.inputs, &arguments.reading, strategies.len())?;
-    check_outputs(arguments.json.as_slice(), batch.files.iter().map(PathBuf::as_path))?;
+    check_outputs(arguments.json.as_slice(), arguments.inputs(&batch.files))?;
     let mut rows = Vec::new();
     batch.run(|batch, file| compare(batch, file, arguments, &strategies, &mut rows));
     if !rows.is_empty() {

@@ -62,12 +62,21 @@ pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|error| error_at(path, &format!("not UTF-8: {error}")))
 }
 
-/// Checks before any planning that all outputs can be written and that none is an input.
+/// Checks before any planning that all outputs can be written and that none is an input or a file
+/// with weights of an input.
 pub fn check_outputs<'a>(
     outputs: &[PathBuf],
     inputs: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), Failure> {
-    Ok(files::check(outputs, inputs)?)
+    if outputs.is_empty() {
+        return Ok(());
+    }
+    let inputs: Vec<&Path> = inputs.into_iter().collect();
+    // A model that cannot be read has no such files; reading it later reports the error.
+    let models = inputs.iter().filter(|path| is_onnx(path));
+    let weights: Vec<PathBuf> =
+        models.flat_map(|path| import::onnx_external_files_of(path).unwrap_or_default()).collect();
+    Ok(files::check(outputs, inputs.into_iter().chain(weights.iter().map(PathBuf::as_path)))?)
 }
 
 /// Adds the path to an import error, unless the error contains it.

@@ -100,6 +100,7 @@ rules! {
     WithinObject "G3" "A member of a shared object lies within the object.";
     WithinHost "G4"
         "A guest lies at the stated distance within its host, in the same object, and is never live with it.";
+    ObjectsBound "G5" "The lower bound on the sizes of shared objects is at most their sum.";
 
     CertificateMember "B1"
         "A member of the certificate needs memory, and is live at its step or has a fixed offset.";

@@ -311,7 +311,10 @@ pub use buffers_csv::from_bytes as csv_from_bytes;
 #[cfg(feature = "json")]
 pub use graph_json::from_bytes as graph_json_from_bytes;
 #[cfg(feature = "onnx")]
-pub use onnx::from_bytes as onnx_from_bytes;
+pub use onnx::{
+    external_files as onnx_external_files, external_files_of as onnx_external_files_of,
+    from_bytes as onnx_from_bytes,
+};
 #[cfg(feature = "tflite")]
 pub use tflite::from_bytes as tflite_from_bytes;
 

@@ -65,6 +65,16 @@ impl<'a> Evaluation<'a> {
         Ok(Self { planner, graph, scheduler, order, liveness, problem, over_orders })
     }
 
+    /// Returns true if the evaluation is for this order.
+    pub(super) fn has_order(&self, order: &[OperatorId]) -> bool {
+        self.order == order
+    }
+
+    /// Sets the lower bound over all orders for further plans.
+    pub(super) fn bound_over_orders(&mut self, bytes: Option<u64>) {
+        self.over_orders = bytes;
+    }
+
     /// Number of tensors and scratch buffers in the arena.
     pub(super) fn len(&self) -> usize {
         self.problem.buffers().len()

@@ -286,9 +286,15 @@ impl<'a> Pipeline<'a> {
     }
 
     fn packed_candidate(&mut self, order: &[OperatorId], packing: Packing) -> Result<()> {
-        let evaluation = Evaluation::new(self.planner, self.scheduler, order, self.over_orders)?;
         let limits = self.budget.left();
-        let plan = evaluation.plan(&*self.planner.strategy, packing, &limits)?;
+        let strategy = &*self.planner.strategy;
+        let plan = if self.first_order.has_order(order) {
+            self.first_order.bound_over_orders(self.over_orders);
+            self.first_order.plan(strategy, packing, &limits)?
+        } else {
+            let evaluation = Evaluation::new(self.planner, self.scheduler, order, self.over_orders)?;
+            evaluation.plan(strategy, packing, &limits)?
+        };
         self.offer(plan)
     }
 

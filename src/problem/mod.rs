@@ -18,6 +18,7 @@ pub(crate) use status::gap;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::error::{Error, FixedBuffer, Named, Result, Subject};
 use crate::support::events::{Event, events, join_ranges};
@@ -202,8 +203,9 @@ impl Buffer {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Problem {
-    buffers: Vec<Buffer>,
-    names: Vec<String>,
+    // Never modified, so clones with another capacity or other reserved ranges share them.
+    buffers: Arc<[Buffer]>,
+    names: Arc<[String]>,
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
 }
@@ -233,6 +235,7 @@ impl Problem {
         if !names.is_empty() && names.len() != buffers.len() {
             return Err(Error::NameCount { expected: buffers.len(), got: names.len() });
         }
+        let (buffers, names) = (buffers.into(), names.into());
         let problem = Self { buffers, names, capacity: None, reserved: Vec::new() };
         problem.check_each()?;
         problem.check_total()?;

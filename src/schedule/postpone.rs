@@ -21,20 +21,26 @@ use crate::support::sorting::unique;
 /// before the move and not after it. Inputs without a reader are live at the first step only, so the
 /// identity of the first operator matters.
 ///
-/// Costs O(tensors of the two operators) for each operator.
+/// Costs O(tensors of the operator) for each operator that stays, and O(tensors of the two operators) for each
+/// one that moves.
 pub(super) fn postpone(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<MergedOperator>, Stop> {
     let count = network.operator_count();
     let mut parts: Vec<MergedOperator> =
         (0..count).map(|operator| MergedOperator::single(network, operator)).collect();
+    // Computed once for each operator, as an operator may have many predecessors and many permissions.
+    let max_saved: Vec<u64> =
+        (0..count).map(|operator| network.savings.max_bytes(operator, &network.sizes)).collect();
+    let overwritten = network.savings.overwritten_by_operator();
     for operator in 0..count {
         let &[next] = network.after.row(operator) else { continue };
         let (moved, target) = (&parts[operator as usize], &parts[next as usize]);
-        let Some(freed) = freed_by(network, (moved, operator), (target, next)) else { continue };
-        budget.work(64 + moved.reads.len() + target.reads.len() + target.early.len())?;
+        let overwrites = |tensor: u32| overwritten.binary_search(&(next, tensor)).is_ok();
+        let Some(freed) = freed_by(network, (moved, operator), (target, next), overwrites) else { continue };
+        budget.work(64 + moved.reads.len() + target.reads.len().min(MOST_CHARGED) + target.early.len())?;
         let (written, max_freed) = (network.bytes(&moved.writes), network.bytes(&freed));
         // A lower bound on what the successor adds at its step: its outputs and transient bytes, less
         // tensors that die before the fullest moment and less all possible savings.
-        let max_saved = network.bytes(&target.early) + network.savings.max_bytes(next, &network.sizes);
+        let max_saved = network.bytes(&target.early) + max_saved[next as usize];
         let bytes_added = (network.bytes(&target.writes) + target.transient).saturating_sub(max_saved);
         if max_freed <= written && max_freed + moved.transient <= bytes_added {
             let moved = std::mem::take(&mut parts[operator as usize]);
@@ -43,6 +49,9 @@ pub(super) fn postpone(network: &Network, budget: &mut Budget<'_>) -> Result<Vec
     }
     Ok(parts)
 }
+
+/// Largest number of reads of a successor that count as work. Only a move visits all of them.
+const MOST_CHARGED: usize = 1 << 12;
 
 /// Prepends an operator to its successor.
 fn prepend(target: &mut MergedOperator, moved: MergedOperator, freed: &[u32], written: u64) {
@@ -60,11 +69,12 @@ fn prepend(target: &mut MergedOperator, moved: MergedOperator, freed: &[u32], wr
 }
 
 /// Returns the tensors that an operator may free before its successor runs, or none if the operator
-/// must not be moved.
+/// must not be moved. `overwrites` tells which tensors the successor may overwrite.
 fn freed_by(
     network: &Network,
     (part, operator): (&MergedOperator, u32),
     (target, next): (&MergedOperator, u32),
+    overwrites: impl Fn(u32) -> bool,
 ) -> Option<Vec<u32>> {
     let has_padding = |operator: u32| {
         let paddings = &network.paddings;
@@ -75,10 +85,8 @@ fn freed_by(
     let residencies = |tensor: u32| network.residencies[tensor as usize];
     // The successor must be the only reader of the operator's outputs.
     let read_by_others = |&tensor: &u32| network.readers.row(tensor) != [next];
-    let overwrites =
-        |tensor: &u32| network.savings.of(next).iter().any(|saving| saving.overwritten.contains(tensor));
     if network.first > 0
-        || network.writes.row(operator).iter().any(overwrites)
+        || network.writes.row(operator).iter().any(|&tensor| overwrites(tensor))
         || network.writes.row(operator).iter().any(read_by_others)
         || (network.paddings.any && (has_padding(operator) || has_padding(next)))
         || network.writes.row(operator).iter().any(|&tensor| residencies(tensor))

@@ -63,6 +63,19 @@ impl SavingTable {
         self.pairs.range(operator).map(saving).collect()
     }
 
+    /// Each operator with each tensor that one of its outputs may overwrite, ascending.
+    pub(super) fn overwritten_by_operator(&self) -> Vec<(u32, u32)> {
+        let mut all: Vec<(u32, u32)> = (0..self.pairs.count())
+            .flat_map(|operator| self.pairs.range(operator).map(move |number| (operator, number as u32)))
+            .flat_map(|(operator, number)| {
+                self.overwritten.row(number).iter().map(move |&tensor| (operator, tensor))
+            })
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// An upper bound on the bytes that an operator saves if the tensors selected by `dies` die at its
     /// step. It is at least the saving of any single pair, and exact for operators with one pair.
     #[inline]

@@ -42,7 +42,7 @@
 //!   them.
 //! - *B1*: a member of the certificate exists, and is live at the certificate's step and outside of its
 //!   gaps, or has a fixed offset. *B2* to *B6*: see `claims`.
-//! - *G1* to *G4*: see `objects`. *K1* to *K3*: see `claims`.
+//! - *G1* to *G5*: see `objects`. *K1* to *K3*: see `claims`.
 //!
 //! # Limits
 //!
@@ -411,7 +411,7 @@ pub fn verify_choice(
     violations.finish()
 }
 
-/// Checks F1 and G1 to G4 for a problem. `offset` gives the offsets of the buffers that are placed.
+/// Checks F1 and G1 to G5 for a problem. `offset` gives the offsets of the buffers that are placed.
 fn check_objects(
     problem: &Problem,
     offset: impl Fn(BufferId) -> Option<u64>,
@@ -434,7 +434,7 @@ fn check_objects(
     };
     let name = |id| name(problem, id);
     let nested = objects.nestings.iter().map(|nesting| (nesting.guest, nesting.host, nesting.at));
-    objects::check(&list, (problem.ids(), nested), member, &name, violations);
+    objects::check((&list, objects.lower_bound), (problem.ids(), nested), member, &name, violations);
 }
 
 fn check_offsets(problem: &Problem, offsets: &[u64], height: u64, violations: &mut ViolationCollector) {

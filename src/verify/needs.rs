@@ -191,7 +191,7 @@ impl Requirements<'_> {
         kept
     }
 
-    /// Checks F1 and G1 to G4, if the plan has shared objects. An object may end after the arena: only the
+    /// Checks F1 and G1 to G5, if the plan has shared objects. An object may end after the arena: only the
     /// bytes that its members take count.
     pub(super) fn check_objects(&self, violations: &mut ViolationCollector) {
         let Some(objects) = &self.plan.objects else { return };
@@ -204,7 +204,7 @@ impl Requirements<'_> {
         let name = |occupant| name(self.graph, occupant);
         let placed = self.plan.placements().map(|(occupant, _)| occupant);
         let nested = objects.nestings.iter().map(|nesting| (nesting.guest, nesting.host, nesting.at));
-        objects::check(&list, (placed, nested), member, &name, violations);
+        objects::check((&list, objects.lower_bound), (placed, nested), member, &name, violations);
     }
 
     /// Checks F1 for the lists of shared objects, and G2 for members without a placement.

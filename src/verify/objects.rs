@@ -1,4 +1,4 @@
-//! Rules G1 to G4: shared objects are disjoint and hold their members.
+//! Rules G1 to G5: shared objects are disjoint and hold their members.
 //!
 //! A shared object is a fixed range of the arena that several buffers use one after the other. A guest is a
 //! buffer inside of a larger one, its host.
@@ -13,6 +13,7 @@
 //! - **G3**: `start(j) <= offset(x)` and `offset(x) + bytes(x) <= start(j) + size(j)`, with `j = obj(x)`.
 //! - **G4**: for a guest `x` at distance `d` in the host `y`: both are members, `obj(x) = obj(y)`,
 //!   `offset(x) = offset(y) + d`, `d + bytes(x) <= bytes(y)`, and `live(x)` and `live(y)` do not meet.
+//! - **G5**: the stated lower bound on the sum of all `size(j)` is at most this sum.
 //!
 //! Members of one object that are live together are disjoint by A5. Complexity: O(n log n) for n objects
 //! and members.
@@ -29,16 +30,18 @@ pub(super) struct ObjectMember<W> {
     pub(super) object: u32,
 }
 
-/// Checks G1 to G4. `objects` are offsets and sizes, `member` gives the buffers that are in an object, and
-/// `nested` lists guests with their hosts and distances. `name` is called for violations only.
+/// Checks G1 to G5. `objects` are offsets and sizes, `bound` is the stated lower bound on the sum of the sizes,
+/// `member` gives the buffers that are in an object, and `nested` lists guests with their hosts and distances.
+/// `name` is called for violations only.
 pub(super) fn check<W: Copy>(
-    objects: &[(u64, u64)],
+    (objects, bound): (&[(u64, u64)], u64),
     (buffers, nested): (impl Iterator<Item = W>, impl Iterator<Item = (W, W, u64)>),
     member: impl Fn(W) -> Option<ObjectMember<W>>,
     name: &dyn Fn(W) -> String,
     violations: &mut ViolationCollector,
 ) {
     check_disjoint(objects, violations);
+    check_bound(objects, bound, violations);
     for ObjectMember { of, offset, bytes, object, .. } in buffers.filter_map(&member) {
         let Some(&(start, size)) = objects.get(object as usize) else {
             let message = format!("{} is in object {object}, but there are {}", name(of), objects.len());
@@ -56,6 +59,16 @@ pub(super) fn check<W: Copy>(
     }
     for (guest, host, at) in nested {
         check_guest(member(guest).as_ref(), member(host).as_ref(), at, name, violations);
+    }
+}
+
+/// Checks G5.
+fn check_bound(objects: &[(u64, u64)], bound: u64, violations: &mut ViolationCollector) {
+    let sum: u128 = objects.iter().map(|&(_, size)| u128::from(size)).sum();
+    if u128::from(bound) > sum {
+        let message =
+            format!("the objects have {sum} bytes, below the lower bound of {bound} on their sizes");
+        violations.add(Rule::ObjectsBound, message);
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use crate::support::onnx_models::*;
 use fastrand::Rng;
 use plimsoll::allocate::Knapsack;
-use plimsoll::export::onnx::{OnnxError, check, external_files, write};
-use plimsoll::import::{Fold, ImportOptions, onnx_from_bytes};
+use plimsoll::export::onnx::{OnnxError, check, write};
+use plimsoll::import::{Fold, ImportOptions, onnx_external_files, onnx_from_bytes};
 use plimsoll::verify::verify;
 use plimsoll::{Limits, Plan, PlanObjects, Planner, SharingLevel};
 
@@ -421,7 +421,7 @@ fn external_files_are_found_wherever_they_are_named() {
         node_with("If", &["x"], &["y"], &[inner]),
         node_with("Constant", &[], &["z"], &[of_attribute]),
     ];
-    assert_eq!(external_files(&model(&parts)).unwrap(), ["inner.bin", "value.bin", "weights.bin"]);
-    assert!(external_files(&model(&[])).unwrap().is_empty());
-    assert!(external_files(b"no model").is_err());
+    assert_eq!(onnx_external_files(&model(&parts)).unwrap(), ["inner.bin", "value.bin", "weights.bin"]);
+    assert!(onnx_external_files(&model(&[])).unwrap().is_empty());
+    assert!(onnx_external_files(b"no model").is_err());
 }

@@ -2,6 +2,7 @@
 
 use plimsoll::export::json::{DocumentError, PlanDocument};
 use plimsoll::import::ImportOptions;
+use plimsoll::verify::verify;
 use serde_json::{Value, json};
 
 use crate::fixture;
@@ -106,6 +107,58 @@ fn references_out_of_range() {
         graph_refusal(|document| document["lower_bound"]["scratch"] = json!([5])),
         "the lower bound names operator 5, but the model has 5 operators"
     );
+}
+
+/// The violations of the graph's plan after this change.
+fn violations(change: impl FnOnce(&mut Value)) -> String {
+    let mut document = graph_document();
+    change(&mut document);
+    let graph = fixture::graph();
+    let plan = PlanDocument::from_json(&document.to_string()).unwrap().to_plan(&graph).unwrap();
+    verify(&graph, &plan).map_or_else(|wrong| wrong.to_string(), |()| String::new())
+}
+
+#[test]
+fn objects_of_an_absent_list() {
+    let remove = |document: &mut Value| {
+        document.as_object_mut().unwrap().remove("objects");
+        document["tensors"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|entry| entry["object"] = Value::Null);
+        document["scratch"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|entry| entry["object"] = Value::Null);
+    };
+    assert_eq!(violations(remove), "");
+    let text = violations(|document| {
+        remove(document);
+        document["tensors"][0]["object"] = json!(0);
+    });
+    assert!(text.contains("[G2] tensor `image` is in object 0, but there are 0"), "{text}");
+    let text = violations(|document| {
+        remove(document);
+        document["scratch"][0]["object"] = json!(1);
+    });
+    assert!(text.contains("is in object 1, but there are 0"), "{text}");
+}
+
+/// Without a certificate, the bound is a claim of which nothing is certified.
+#[test]
+fn a_bound_without_a_certificate() {
+    let mut document = graph_document();
+    document.as_object_mut().unwrap().remove("lower_bound");
+    let read = PlanDocument::from_json(&document.to_string()).unwrap();
+    let bound = read.to_plan(&fixture::graph()).unwrap().lower_bound;
+    assert_eq!((bound.bytes, bound.certified), (read.lower_bound_bytes, 0));
+    let mut document = problem_document();
+    document.as_object_mut().unwrap().remove("lower_bound");
+    let read = PlanDocument::from_json(&document.to_string()).unwrap();
+    let bound = read.to_solution(&fixture::problem()).unwrap().lower_bound;
+    assert_eq!((bound.bytes, bound.certified), (read.lower_bound_bytes, 0));
 }
 
 #[test]

@@ -168,6 +168,7 @@ fn wrong_plans() -> Vec<(Rule, Vec<Rule>)> {
         (Rule::ObjectExists, objects_solution(|solution| objects(solution).of_buffer[2] = Some(2))),
         (Rule::WithinObject, objects_solution(|solution| objects(solution).sizes[1] = 4)),
         (Rule::WithinHost, objects_solution(|solution| objects(solution).nestings[0].at = 8)),
+        (Rule::ObjectsBound, objects_solution(|solution| objects(solution).lower_bound = 1 << 20)),
         (Rule::CertificateMember, net_plan(|plan| plan.lower_bound.causes.push(tensor(1)))),
         (Rule::CertifiedBytes, net_plan(|plan| plan.lower_bound.certified = 1 << 20)),
         (Rule::CertifiedBelowBound, net_plan(|plan| plan.lower_bound.bytes = 0)),

@@ -63,8 +63,7 @@ pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
         let count = arguments.inputs.len();
         return Err(format!("--largest-input: needs one network ({count} inputs given)").into());
     };
-    let inputs = [file.as_path()].into_iter().chain(arguments.memory.files());
-    check_outputs(&arguments.outputs(), inputs)?;
+    check_outputs(&arguments.outputs(), arguments.inputs(&arguments.inputs))?;
     let dims = &arguments.reading.dims;
     if let Some((name, _)) = dims.iter().find(|(name, _)| arguments.largest_input.contains(name)) {
         return Err(format!("--largest-input {name}: --dim {name} sets its value; remove one of them").into());

@@ -20,8 +20,7 @@ pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
         None => Families::default(),
     };
     let mut batch = Batch::new(&arguments.inputs, &arguments.reading, 1)?;
-    let files = batch.files.iter().chain(&arguments.families);
-    check_outputs(&arguments.outputs(), files.map(PathBuf::as_path))?;
+    check_outputs(&arguments.outputs(), arguments.inputs(&batch.files))?;
     let rows = batch.run(|batch, file| {
         let row = row(batch, file, arguments, &families);
         batch.bar.inc(1);

@@ -36,8 +36,7 @@ struct NetworkReport {
 pub fn run(arguments: &FitArguments) -> Result<Outcome, Failure> {
     let pools = arguments.memory.pools()?;
     let mut batch = Batch::new(&arguments.inputs, &arguments.reading, 1)?;
-    let files = batch.files.iter().map(PathBuf::as_path);
-    check_outputs(&arguments.outputs(), files.chain(arguments.memory.files()))?;
+    check_outputs(&arguments.outputs(), arguments.inputs(&batch.files))?;
     let is_single = matches!(arguments.inputs.as_slice(), [input] if !input.is_dir());
     let start = ProcessTime::now();
     let reports = batch.run(|batch, file| {

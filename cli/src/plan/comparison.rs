@@ -40,11 +40,13 @@ impl Comparison<'_> {
         Some(self.planner()?.plan_in_order(self.graph, self.graph.program_order()).ok()?.arena_bytes)
     }
 
-    /// Arena size in bytes with all sharing in the plan's order; none if the plan shares memory, or
-    /// for large graphs.
+    /// Arena size in bytes with all sharing in the plan's order; none if the plan shares memory, for
+    /// large graphs, or if no operator permits sharing.
     pub fn shared_arena(&self) -> Option<u64> {
-        let is_large = self.graph.operators().len() > MAX_SHARED_OPERATORS;
-        if self.arguments.share != SharingLevel::None || is_large {
+        let operators = self.graph.operators();
+        let is_large = operators.len() > MAX_SHARED_OPERATORS;
+        let can_share = operators.iter().any(|operator| !operator.permits().is_empty());
+        if self.arguments.share != SharingLevel::None || is_large || !can_share {
             return None;
         }
         let planner = self.planner()?.share(SharingLevel::All);

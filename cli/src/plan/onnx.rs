@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use plimsoll::export::onnx;
-use plimsoll::import::{ImportOptions, contents};
+use plimsoll::import::{ImportOptions, contents, onnx_external_files};
 use plimsoll::{Graph, Plan};
 
 use super::format::Format;
@@ -36,7 +36,7 @@ pub fn weights_note(input: &Path, outputs: &[PathBuf]) -> Result<Option<String>,
     };
     let is_elsewhere = |output: &&PathBuf| is_onnx(output) && folder(output) != folder(input);
     let Some(output) = outputs.iter().find(is_elsewhere) else { return Ok(None) };
-    let files = onnx::external_files(&contents(input)?).map_err(|error| error_at(input, &error))?;
+    let files = onnx_external_files(&contents(input)?).map_err(|error| error_at(input, &error))?;
     let Some((first, others)) = files.split_first() else { return Ok(None) };
     let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
     let output = output.display();

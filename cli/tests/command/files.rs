@@ -12,6 +12,7 @@ use assert_cmd::cargo::cargo_bin;
 
 use crate::command::{model, plimsoll};
 use crate::folder::Folder;
+use crate::onnx_models;
 
 const TFLITE: &str = "nas_cell_irregular_int8.tflite";
 const CSV: &str = "id,lower,upper,size\na,0,3,4096\nb,1,5,300\n";
@@ -119,8 +120,33 @@ fn no_output_is_an_input() {
     let text = |name: &str| folder.text(name);
     let [soft, hard, other] = ["soft.csv", "hard.csv", "./in.csv"].map(text);
     let [hard_machine, hard_scratch, model_out] = ["hard.json", "s.csv", "x.tflite"].map(text);
+    let parts = [
+        onnx_models::external("w", onnx_models::FLOAT, &[4], "w.json"),
+        onnx_models::node("Relu", &["x"], &["y"]),
+    ];
+    let onnx = folder.with("m.onnx", onnx_models::model(&parts));
+    let weights = folder.with("w.json", "weights");
+    symlink("w.json", folder.path("soft_weights.svg")).unwrap();
+    let soft_weights = text("soft_weights.svg");
     let before = folder.names();
     for arguments in [
+        vec!["plan", &onnx, "--out", &weights],
+        vec!["plan", &onnx, "--out", &soft_weights],
+        vec!["fit", &onnx, "--memory", "l2=1KiB", "--json", &weights],
+        vec!["compare", &onnx, "--json", &weights],
+        vec![
+            "fit",
+            &network,
+            "--target",
+            "tflm",
+            "--memory",
+            "l2=1KiB",
+            "--scratch",
+            &scratch,
+            "--json",
+            &hard_scratch,
+        ],
+        vec!["compare", &network, "--target", "tflm", "--scratch", &scratch, "--json", &hard_scratch],
         vec!["plan", &csv, "--out", &csv],
         vec!["plan", &csv, "--out", &other],
         vec!["plan", &csv, "--out", &soft],
@@ -141,6 +167,7 @@ fn no_output_is_an_input() {
         );
     }
     assert_eq!((folder.read("in.csv"), folder.names()), (CSV.to_owned(), before));
+    assert_eq!(folder.read("w.json"), "weights");
 }
 
 #[test]

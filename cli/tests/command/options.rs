@@ -45,6 +45,16 @@ fn plan_prints_a_summary_and_writes_every_format() {
     assert!(fs::read_to_string(folder.path("a.csv")).unwrap().starts_with("id,lower,upper,size"));
 }
 
+/// A limit that is met before a proof is the reason for stopping.
+#[test]
+fn the_summary_tells_why_the_search_stopped() {
+    for (option, limit, reason) in [("--node-limit", "0", "node limit"), ("--time-limit", "0", "deadline")] {
+        let (status, text, _) = plimsoll(&["plan", &model(TFLITE), option, limit]);
+        assert_eq!(status, 0, "{text}");
+        assert!(text.contains(&format!("gap          125.00 %; the search stopped: {reason}\n")), "{text}");
+    }
+}
+
 /// Plans for several memories have the same formats, except models, which have one arena.
 #[test]
 fn plan_writes_every_format_for_several_memories() {
@@ -157,6 +167,7 @@ fn verify_recognises_plans_for_several_memories() {
         plan.transfers.len()
     );
     assert!(text.starts_with(&format!("valid: {expected}, cost {}", plan.cost)), "{text}");
+    assert!(text.ends_with(&format!("\nlower bound: certified 0 of {}\n", plan.lower_bound)), "{text}");
 
     let mut cheaper = document;
     cheaper.cost -= 1;

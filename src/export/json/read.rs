@@ -1,5 +1,6 @@
 //! From a PLAN.json to a plan or a solution.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,15 +10,15 @@ use serde_json::value::RawValue;
 
 use super::document::arena;
 use super::{
-    AliasesEntry, BodyEntry, DocumentError, FORMAT, NestingEntry, OccupantEntry, PlanDocument, TensorEntry,
+    AliasesEntry, BodyEntry, DocumentError, FORMAT, NestingEntry, ObjectList, OccupantEntry, PlanDocument,
+    TensorEntry,
 };
 use crate::export::names::{tensor_names, unique_names};
 use crate::export::{graph_hash, problem_hash};
 use crate::import::json::Object;
 use crate::{
-    Alias, BodyPlan, BufferId, Graph, LinkedTensor, LiveRange, Liveness, LowerBound, Nesting, Objects,
-    Occupant, OperatorId, Placement, Plan, PlanBound, PlanNesting, PlanObjects, Problem, Solution, Stop,
-    TensorId, lower_bound,
+    Alias, BodyPlan, BufferId, Graph, LinkedTensor, LiveRange, LowerBound, Nesting, Objects, Occupant,
+    OperatorId, Placement, Plan, PlanBound, PlanNesting, PlanObjects, Problem, Solution, Stop, TensorId,
 };
 
 impl PlanDocument {
@@ -47,10 +48,7 @@ impl PlanDocument {
         plan.capacity = self.capacity_bytes;
         plan.reserved = self.reserved.iter().map(|&[start, end]| start..end).collect();
         plan.bodies = bodies_of(graph, &self.bodies)?;
-        plan.lower_bound = match self.bound(Counts::of(graph))? {
-            Some(bound) => bound,
-            None => self.computed_bound(&plan.flattened(graph), &plan.order),
-        };
+        plan.lower_bound = self.bound(Counts::of(graph))?;
         plan.bound_over_orders = self.bound_over_orders_bytes;
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
@@ -90,16 +88,12 @@ impl PlanDocument {
         }
         check_hash(self.graph_hash.as_ref(), || problem_hash(problem))?;
         let counts = Counts { tensor: "buffer", tensors: offsets.len(), operators: 0 };
-        let lower_bound = if let Some(PlanBound { bytes, certified, step, causes }) = self.bound(counts)? {
-            LowerBound { bytes, certified, step, buffers: causes.into_iter().filter_map(buffer).collect() }
-        } else {
-            let bytes = self.lower_bound_bytes;
-            LowerBound { bytes, certified: bytes, ..lower_bound(problem) }
-        };
+        let PlanBound { bytes, certified, step, causes } = self.bound(counts)?;
+        let buffers = causes.into_iter().filter_map(buffer).collect();
         Ok(Solution {
             offsets,
             height: self.arena_bytes,
-            lower_bound,
+            lower_bound: LowerBound { bytes, certified, step, buffers },
             status: self.status,
             strategy: self.strategy.clone(),
             objects: self.objects_of(counts)?.map(objects_of_buffers),
@@ -169,34 +163,33 @@ impl PlanDocument {
         Ok(())
     }
 
-    /// The lower bound with its certificate; none if the document has no certificate.
-    fn bound(&self, counts: Counts) -> Result<Option<PlanBound>, DocumentError> {
-        let Some(entry) = &self.lower_bound else { return Ok(None) };
+    /// The lower bound with its certificate. A bound without a certificate is a claim without proof.
+    fn bound(&self, counts: Counts) -> Result<PlanBound, DocumentError> {
+        let bytes = self.lower_bound_bytes;
+        let Some(entry) = &self.lower_bound else {
+            return Ok(PlanBound { bytes, ..PlanBound::default() });
+        };
         let place = || "the lower bound".to_owned();
         let tensors = entry.tensors.iter().map(|&index| OccupantEntry::Tensor(index));
         let scratch = entry.scratch.iter().map(|&index| OccupantEntry::Scratch(index));
         let causes = tensors.chain(scratch).map(|entry| counts.occupant(entry, place));
-        let (bytes, causes) = (self.lower_bound_bytes, causes.collect::<Result<_, _>>()?);
-        let certified = entry.certified_bytes.unwrap_or(bytes);
-        Ok(Some(PlanBound { bytes, certified, step: entry.step, causes }))
+        let (causes, certified) = (causes.collect::<Result<_, _>>()?, entry.certified_bytes.unwrap_or(bytes));
+        Ok(PlanBound { bytes, certified, step: entry.step, causes })
     }
 
-    /// The lower bound with a computed certificate, so that the verifier can judge a bound without proof
-    /// as well. An order that cannot run proves nothing; the verifier reports it.
-    fn computed_bound(&self, graph: &Graph, order: &[OperatorId]) -> PlanBound {
-        let liveness = Liveness::new(graph, order, self.alignment, self.variables).ok();
-        let certificate = liveness.map(|liveness| {
-            let bound = lower_bound(liveness.problem());
-            let causes = bound.buffers.iter().map(|id| liveness.occupants()[id.index()]);
-            (bound.step, causes.collect())
-        });
-        let (step, causes) = certificate.unwrap_or_default();
-        PlanBound { bytes: self.lower_bound_bytes, certified: self.lower_bound_bytes, step, causes }
+    /// The list of shared objects. If entries name objects and the list is absent, it is empty, so that
+    /// the verifier reports them.
+    fn object_list(&self) -> Option<Cow<'_, ObjectList>> {
+        let of_tensors = self.tensors.iter().map(|entry| entry.object);
+        let mut objects = of_tensors.chain(self.scratch.iter().map(|entry| entry.object));
+        let is_named = objects.any(|object| object.is_some());
+        let list = self.objects.as_ref().map(Cow::Borrowed);
+        list.or_else(|| is_named.then(|| Cow::Owned(ObjectList::default())))
     }
 
     /// Shared objects. The indices of `tensors` and `scratch` were checked before.
     fn objects_of(&self, counts: Counts) -> Result<Option<PlanObjects>, DocumentError> {
-        let Some(objects) = &self.objects else { return Ok(None) };
+        let Some(objects) = self.object_list() else { return Ok(None) };
         let occupant = |entry| counts.occupant(entry, || "the list of shared objects".to_owned());
         let nestings = objects.nestings.iter().map(|&NestingEntry { guest, host, at }| {
             Ok(PlanNesting { guest: occupant(guest)?, host: occupant(host)?, at })

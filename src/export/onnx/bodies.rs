@@ -23,7 +23,7 @@ pub(super) fn reorder(
     if plan.bodies.is_empty() {
         return Ok(());
     }
-    let nodes = wire::nodes(bytes, range)?;
+    let nodes: Vec<WireField> = wire::nodes(bytes, range).collect::<Result<_, _>>()?;
     for body_plan in &plan.bodies {
         let body = body(graph, body_plan.operator, body_plan.body)?;
         let node = nodes.get(body_plan.operator.index()).and_then(|node| node.contents.clone());
@@ -37,7 +37,9 @@ pub(super) fn reorder(
         })?;
         reorder(bytes, inner.clone(), body, &body_plan.plan)?;
         let order = all_nodes(body, &body_plan.plan.order)?;
-        let ranges: Vec<_> = wire::nodes(bytes, inner.clone())?.into_iter().map(|node| node.whole).collect();
+        let ranges: Vec<_> = wire::nodes(bytes, inner.clone())
+            .map(|node| Ok(node?.whole))
+            .collect::<Result<_, OnnxError>>()?;
         let permuted = wire::permuted(bytes, inner.clone(), &ranges, &order)?;
         bytes[inner].copy_from_slice(&permuted);
     }
@@ -48,9 +50,12 @@ pub(super) fn reorder(
 fn body_of(bytes: &[u8], node: Range<usize>, name: &str) -> Result<Option<Range<usize>>, OnnxError> {
     let mut bodies = Vec::new();
     let of_number = |number| move |field: &WireField| field.number == number;
-    for attribute in fields(bytes, node)?.into_iter().filter(of_number(ATTRIBUTE)) {
-        let Some(contents) = attribute.contents else { continue };
-        let parts = fields(bytes, contents)?;
+    for field in fields(bytes, node) {
+        let Some(contents) = Some(field?).filter(of_number(ATTRIBUTE)).and_then(|field| field.contents)
+        else {
+            continue;
+        };
+        let parts: Vec<WireField> = fields(bytes, contents).collect::<Result<_, _>>()?;
         let mut names =
             parts.iter().filter(|part| of_number(NAME)(part)).filter_map(|part| part.contents.clone());
         if names.next_back().is_some_and(|range| &bytes[range] == name.as_bytes()) {

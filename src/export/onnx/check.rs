@@ -1,7 +1,7 @@
 //! Checks a planned model by reading it again from its bytes.
 
 use super::wire::WireModel;
-use super::{FORMAT, KEY_FORMAT, KEY_PLAN, OnnxError, PREFIX, entries};
+use super::{FORMAT, KEY_FORMAT, KEY_PLAN, OnnxError, figures};
 use crate::export::json::PlanDocument;
 use crate::import::{self, ImportOptions};
 use crate::verify::verify;
@@ -31,8 +31,7 @@ pub struct CheckedOnnx {
 /// [`OnnxError::NotPlanned`] if the model contains no plan; an error for which
 /// [`OnnxError::is_wrong_plan`] holds if the plan is wrong; other errors if the file cannot be read.
 pub fn check(name: &str, bytes: &[u8]) -> Result<CheckedOnnx, OnnxError> {
-    let model = WireModel::read(bytes)?;
-    let document = document(&model)?;
+    let document = document(&WireModel::read(bytes)?)?;
     let options = document.options.to_options()?;
     let graph = import::onnx_from_bytes(name, bytes, &options)?.graph;
     let plan = document.to_plan(&graph)?;
@@ -58,7 +57,7 @@ fn document(model: &WireModel) -> Result<PlanDocument, OnnxError> {
         return Err(OnnxError::Format { found: format.to_owned() });
     }
     let document = PlanDocument::from_json(text)?;
-    for (key, expected) in entries(&document).into_iter().filter(|(key, _)| *key != KEY_PLAN) {
+    for (key, expected) in figures(&document) {
         let found = value(key)?.unwrap_or("missing");
         if found != expected {
             return Err(OnnxError::Wrong(format!(
@@ -90,11 +89,32 @@ pub(super) fn same_but_planned(old: &WireModel, written: &[u8], order: &[usize])
     let old_nodes: Vec<&[u8]> = old.nodes().collect();
     let ordered = order.iter().map(|&node| old_nodes[node]);
     let same_nodes = new.nodes().eq(ordered);
-    let (old_rest, new_rest) = (old.rest(PREFIX).concat(), new.rest(PREFIX).concat());
-    if !same_nodes || old_rest != new_rest || old.graph_length() != new.graph_length() {
+    if !same_nodes || !same_bytes(&old.rest(), &new.rest()) || old.graph_length() != new.graph_length() {
         return Err(OnnxError::Wrong(
             "the written file differs from the model in more than the plan".to_owned(),
         ));
     }
     Ok(())
+}
+
+/// Returns whether two lists of pieces hold the same bytes in all.
+fn same_bytes(left: &[&[u8]], right: &[&[u8]]) -> bool {
+    let (mut left, mut right) = (left.iter(), right.iter());
+    let (mut one, mut other): (&[u8], &[u8]) = Default::default();
+    loop {
+        if one.is_empty() {
+            one = left.find(|piece| !piece.is_empty()).copied().unwrap_or_default();
+        }
+        if other.is_empty() {
+            other = right.find(|piece| !piece.is_empty()).copied().unwrap_or_default();
+        }
+        let count = one.len().min(other.len());
+        if count == 0 {
+            return one.is_empty() && other.is_empty();
+        }
+        if one[..count] != other[..count] {
+            return false;
+        }
+        (one, other) = (&one[count..], &other[count..]);
+    }
 }

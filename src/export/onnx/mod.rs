@@ -26,19 +26,17 @@
 //!   bodies (`If`, `Loop`, `Scan`) are in the order of the bodies' plans. Folded nodes stand
 //!   right before the first node that needs them.
 //! - All other bytes are unchanged: fields of later versions, weights, other metadata. External data stays
-//!   in its files, whose paths are relative to the folder of the model ([`external_files`]).
+//!   in its files, whose paths are relative to the folder of the model ([`onnx_external_files`](crate::import::onnx_external_files)).
 //! - The written bytes have been read again and checked ([`check`]).
 
 mod bodies;
 mod check;
 mod error;
-mod external;
 mod reorder;
 mod wire;
 
 pub use check::{CheckedOnnx, check};
 pub use error::OnnxError;
-pub use external::external_files;
 
 use crate::export::graph_hash;
 use crate::export::json::PlanDocument;
@@ -49,8 +47,6 @@ use wire::WireModel;
 /// The format version that this library writes and reads.
 pub const FORMAT: &str = "plimsoll-onnx/1";
 
-/// Prefix of the metadata keys. Other metadata with this prefix are dropped when a model is rewritten.
-const PREFIX: &str = "plimsoll.";
 const KEY_FORMAT: &str = "plimsoll.format";
 const KEY_PLAN: &str = "plimsoll.plan";
 const KEY_ARENA: &str = "plimsoll.arena_bytes";
@@ -82,26 +78,37 @@ pub fn write(
     bodies::reorder(&mut bytes, contents, graph, plan)?;
     let model = WireModel::read(&bytes)?;
     let order = reorder::all_nodes(graph, &plan.order)?;
-    let reordered = model.with_order(&order)?;
-    let moved = import::onnx_from_bytes(name, &reordered, options)?.graph;
-    let plan = reorder::moved(plan, graph, &moved, &order)?;
-    let document = PlanDocument::of_graph(&moved, &plan, options);
-    let written = WireModel::read(&reordered)?.with_metadata(PREFIX, &entries(&document));
+    let (written, plan) = planned(name, &model.with_order(&order)?, (graph, plan, &order), options)?;
     check::same_but_planned(&model, &written, &order)?;
-    let checked = check(name, &written)?;
-    if checked.plan != plan {
+    if check(name, &written)?.plan != plan {
         return Err(OnnxError::Wrong("the plan in the written file differs from the given plan".to_owned()));
     }
     Ok(written)
 }
 
-/// Metadata entries of a plan: the plan document, and the figures that most readers need.
-fn entries(document: &PlanDocument) -> [(&'static str, String); 5] {
+/// A model whose nodes are in `order`, with the plan in its metadata, and the plan in the ids of this model.
+fn planned(
+    name: &str,
+    reordered: &[u8],
+    (graph, plan, order): (&Graph, &Plan, &[usize]),
+    options: &ImportOptions,
+) -> Result<(Vec<u8>, Plan), OnnxError> {
+    let moved = import::onnx_from_bytes(name, reordered, options)?.graph;
+    let plan = reorder::moved(plan, graph, &moved, order)?;
+    let document = PlanDocument::of_graph(&moved, &plan, options);
+    drop(moved);
+    let [format, arena, alignment, bound] = figures(&document);
+    let entries = [format, arena, alignment, bound, (KEY_PLAN, document.to_json())];
+    drop(document);
+    Ok((WireModel::read(reordered)?.with_metadata(entries), plan))
+}
+
+/// Metadata entries beside the plan document: the figures that most readers need.
+fn figures(document: &PlanDocument) -> [(&'static str, String); 4] {
     [
         (KEY_FORMAT, FORMAT.to_owned()),
         (KEY_ARENA, document.arena_bytes.to_string()),
         (KEY_ALIGNMENT, document.alignment.to_string()),
         (KEY_BOUND, document.lower_bound_bytes.to_string()),
-        (KEY_PLAN, document.to_json()),
     ]
 }

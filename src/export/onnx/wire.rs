@@ -15,6 +15,9 @@ const METADATA: u32 = 14;
 /// Field number of `GraphProto`.
 const NODE: u32 = 1;
 
+/// Prefix of the metadata keys that hold a plan. A model that is rewritten loses its entries with this prefix.
+const PREFIX: &str = "plimsoll.";
+
 /// A model with the ranges of its parts.
 pub(super) struct WireModel<'a> {
     bytes: &'a [u8],
@@ -22,7 +25,7 @@ pub(super) struct WireModel<'a> {
     graph: Range<usize>,
     /// Each node with its key, in the order of the file.
     nodes: Vec<Range<usize>>,
-    /// Each entry of the metadata with its key, and the decoded entry.
+    /// The metadata entries whose keys begin with [`PREFIX`]: each with its field key, and decoded.
     metadata: Vec<(Range<usize>, MetadataEntry)>,
 }
 
@@ -52,7 +55,8 @@ impl<'a> WireModel<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Result<Self, OnnxError> {
         let mut graph = None;
         let mut metadata = Vec::new();
-        for field in fields(bytes, 0..bytes.len())? {
+        for field in fields(bytes, 0..bytes.len()) {
+            let field = field?;
             match (field.number, field.contents) {
                 (GRAPH, Some(_)) if graph.is_some() => {
                     return Err(OnnxError::File("the graph is split into several fields".to_owned()));
@@ -60,16 +64,17 @@ impl<'a> WireModel<'a> {
                 (GRAPH, Some(contents)) => graph = Some(contents),
                 (METADATA, Some(contents)) => {
                     let entry = MetadataEntry::decode(&bytes[contents]).map_err(malformed)?;
-                    metadata.push((field.whole, entry));
+                    metadata.extend(entry.key.starts_with(PREFIX).then_some((field.whole, entry)));
                 }
                 _ => {}
             }
         }
         let graph = graph.ok_or_else(|| OnnxError::File("the model has no graph".to_owned()))?;
-        let nodes = nodes(bytes, graph.clone())?.into_iter().map(|field| field.whole).collect();
-        Ok(Self { bytes, graph, nodes, metadata })
+        let nodes = nodes(bytes, graph.clone()).map(|field| Ok(field?.whole));
+        Ok(Self { bytes, nodes: nodes.collect::<Result<_, OnnxError>>()?, graph, metadata })
     }
 
+    /// The metadata entries that hold a plan.
     pub(super) fn metadata(&self) -> impl Iterator<Item = &MetadataEntry> {
         self.metadata.iter().map(|(_, entry)| entry)
     }
@@ -79,11 +84,10 @@ impl<'a> WireModel<'a> {
         self.nodes.iter().map(|node| &self.bytes[node.clone()])
     }
 
-    /// All bytes except nodes and metadata whose key begins with `prefix`.
-    pub(super) fn rest(&self, prefix: &str) -> Vec<&'a [u8]> {
-        let ours = self.metadata.iter().filter(|(_, entry)| entry.key.starts_with(prefix));
-        let mut excluded: Vec<&Range<usize>> =
-            self.nodes.iter().chain(ours.map(|(whole, _)| whole)).collect();
+    /// All bytes except nodes and metadata that hold a plan.
+    pub(super) fn rest(&self) -> Vec<&'a [u8]> {
+        let ours = self.metadata.iter().map(|(whole, _)| whole);
+        let mut excluded: Vec<&Range<usize>> = self.nodes.iter().chain(ours).collect();
         excluded.sort_unstable_by_key(|range| range.start);
         let (mut rest, mut from) = (Vec::new(), 0);
         for range in excluded {
@@ -105,18 +109,19 @@ impl<'a> WireModel<'a> {
         self.graph.clone()
     }
 
-    /// The model with new metadata instead of those whose keys begin with `prefix`.
-    pub(super) fn with_metadata(&self, prefix: &str, entries: &[(&str, String)]) -> Vec<u8> {
-        let mut written = Vec::with_capacity(self.bytes.len());
+    /// The model with new metadata instead of those that hold a plan.
+    pub(super) fn with_metadata<const N: usize>(&self, entries: [(&str, String); N]) -> Vec<u8> {
+        let entries = entries.map(|(key, value)| MetadataEntry { key: key.to_owned(), value });
+        let added = entries.iter().map(|entry| encoding::message::encoded_len(METADATA, entry));
+        let mut written = Vec::with_capacity(self.bytes.len() + added.sum::<usize>());
         let mut from = 0;
-        for (whole, _) in self.metadata.iter().filter(|(_, entry)| entry.key.starts_with(prefix)) {
+        for (whole, _) in &self.metadata {
             written.extend_from_slice(&self.bytes[from..whole.start]);
             from = whole.end;
         }
         written.extend_from_slice(&self.bytes[from..]);
-        for (key, value) in entries {
-            let entry = MetadataEntry { key: (*key).to_owned(), value: value.clone() };
-            encoding::message::encode(METADATA, &entry, &mut written);
+        for entry in &entries {
+            encoding::message::encode(METADATA, entry, &mut written);
         }
         written
     }
@@ -128,8 +133,8 @@ impl<'a> WireModel<'a> {
 }
 
 /// The nodes of a graph whose message is `range` of the bytes.
-pub(super) fn nodes(bytes: &[u8], range: Range<usize>) -> Result<Vec<WireField>, OnnxError> {
-    Ok(fields(bytes, range)?.into_iter().filter(|field| field.number == NODE).collect())
+pub(super) fn nodes(bytes: &[u8], range: Range<usize>) -> impl Iterator<Item = Result<WireField, OnnxError>> {
+    fields(bytes, range).filter(|field| field.as_ref().map_or(true, |field| field.number == NODE))
 }
 
 /// A range of the bytes with the nodes in it in another order: node `order[i]` replaces node `i`.
@@ -156,27 +161,37 @@ pub(super) fn permuted(
     Ok(written)
 }
 
-/// The fields of a message that is `range` of the bytes, in the order of the file.
-pub(super) fn fields(bytes: &[u8], range: Range<usize>) -> Result<Vec<WireField>, OnnxError> {
+/// The fields of a message that is `range` of the bytes, in the order of the file. They end after an error.
+pub(super) fn fields(
+    bytes: &[u8],
+    range: Range<usize>,
+) -> impl Iterator<Item = Result<WireField, OnnxError>> {
     let mut buf = &bytes[range.clone()];
-    let mut fields = Vec::new();
-    while !buf.is_empty() {
-        let start = range.end - buf.len();
-        let (number, wire_type) = encoding::decode_key(&mut buf).map_err(malformed)?;
-        let mut contents = None;
-        if wire_type == WireType::LengthDelimited {
-            let length = encoding::decode_varint(&mut buf).map_err(malformed)?;
-            let from = range.end - buf.len();
-            let length = usize::try_from(length).ok().filter(|&length| length <= buf.len());
-            let length = length.ok_or_else(|| malformed("a field is longer than the message around it"))?;
-            contents = Some(from..from + length);
-            buf = &buf[length..];
-        } else {
-            encoding::skip_field(wire_type, number, &mut buf, DecodeContext::default()).map_err(malformed)?;
+    std::iter::from_fn(move || {
+        let field = (!buf.is_empty()).then(|| next_field(&mut buf, range.end))?;
+        if field.is_err() {
+            buf = &[];
         }
-        fields.push(WireField { number, whole: start..range.end - buf.len(), contents });
+        Some(field)
+    })
+}
+
+/// Reads the first field of `buf`, which ends at byte `end` of the file.
+fn next_field(buf: &mut &[u8], end: usize) -> Result<WireField, OnnxError> {
+    let start = end - buf.len();
+    let (number, wire_type) = encoding::decode_key(buf).map_err(malformed)?;
+    let mut contents = None;
+    if wire_type == WireType::LengthDelimited {
+        let length = encoding::decode_varint(buf).map_err(malformed)?;
+        let from = end - buf.len();
+        let length = usize::try_from(length).ok().filter(|&length| length <= buf.len());
+        let length = length.ok_or_else(|| malformed("a field is longer than the message around it"))?;
+        contents = Some(from..from + length);
+        *buf = &buf[length..];
+    } else {
+        encoding::skip_field(wire_type, number, buf, DecodeContext::default()).map_err(malformed)?;
     }
-    Ok(fields)
+    Ok(WireField { number, whole: start..end - buf.len(), contents })
 }
 
 fn malformed(error: impl ToString) -> OnnxError {

@@ -15,6 +15,8 @@ mod descriptions;
 #[cfg(feature = "onnx")]
 mod expression;
 #[cfg(feature = "onnx")]
+mod external;
+#[cfg(feature = "onnx")]
 mod file_buf;
 #[cfg(feature = "onnx")]
 mod given;
@@ -47,6 +49,8 @@ mod tensor;
 #[cfg(feature = "onnx")]
 mod unshaped;
 
+#[cfg(feature = "onnx")]
+pub use external::{external_files, external_files_of};
 #[cfg(feature = "onnx")]
 pub use read::from_bytes;
 #[cfg(feature = "onnx")]

@@ -1,5 +1,6 @@
 //! Reads and decodes files.
 
+use std::fs::File;
 use std::path::Path;
 
 use bytes::Buf;
@@ -18,15 +19,21 @@ use crate::import::{ImportError, ImportOptions, ImportedGraph};
 /// # Errors
 /// [`ImportError::Read`], and the errors of [`from_bytes`].
 pub(crate) fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
+    let model = decode_file(path, |buf| decode(buf))?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    build::build(&name, model, options)
+}
+
+/// Decodes a file that is read only where the decoder does not skip it.
+pub(super) fn decode_file<T>(
+    path: &Path,
+    decode: impl FnOnce(&mut FileBuf<File>) -> Result<T, ImportError>,
+) -> Result<T, ImportError> {
     let at_path = |source| ImportError::Read { path: path.to_owned(), source };
     let mut buf = FileBuf::new(crate::import::file::open_regular(path)?).map_err(at_path)?;
-    let model = decode(&mut buf);
+    let decoded = decode(&mut buf);
     // After a failed read, the decoder saw zeros: its result counts for nothing, even if it is an error.
-    if let Some(failure) = buf.into_failure() {
-        return Err(at_path(failure));
-    }
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    build::build(&name, model?, options)
+    buf.into_failure().map_or(decoded, |failure| Err(at_path(failure)))
 }
 
 /// Imports the bytes of an ONNX file as a graph called `name`.

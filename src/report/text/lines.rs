@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{bytes, short_bytes};
 use crate::report::rectangles::or_number;
 use crate::report::shorten::shortened;
-use crate::{BodyPlan, Graph};
+use crate::{BodyPlan, Graph, Stop};
 
 /// Maximum number of listed items, such as causes of the lower bound; of more, only their number is
 /// shown.
@@ -65,4 +65,9 @@ impl SummaryLines {
 /// Adds sizes that may exceed 64 bits together.
 pub(super) fn total(sizes: impl Iterator<Item = u64>) -> u64 {
     sizes.fold(0, u64::saturating_add)
+}
+
+/// The reason why a search stopped early, as a clause after the gap.
+pub(super) fn stop_text(stop: Stop) -> String {
+    if stop == Stop::Finished { String::new() } else { format!("; the search stopped: {stop}") }
 }

@@ -1,10 +1,10 @@
 //! The text summary of a plan for several memories.
 
-use super::lines::{MAX_LISTED, NAME_WIDTH, SummaryLines, total};
+use super::lines::{MAX_LISTED, NAME_WIDTH, SummaryLines, stop_text, total};
 use super::{bytes, percent, short_bytes};
 use crate::report::rectangles::tensor_name;
 use crate::report::shorten::{letter_count, shortened};
-use crate::{Graph, Occupant, PlanView, PoolId, PoolPlan, Stop, TensorId, Transfer};
+use crate::{Graph, Occupant, PlanView, PoolId, PoolPlan, TensorId, Transfer};
 
 /// Width of a pool's name in letters.
 const POOL_NAME_WIDTH: usize = 24;
@@ -45,11 +45,7 @@ fn gap_line(plan: &PoolPlan) -> String {
         _ if plan.gap().is_finite() => "of the cost that larger pools could save",
         _ => "no lower bound above the unavoidable cost is known",
     };
-    let why = match plan.stop {
-        Stop::Finished => String::new(),
-        stop => format!("; the search stopped: {stop}"),
-    };
-    format!("{}: {meaning}{why}", gap_text(plan))
+    format!("{}: {meaning}{}", gap_text(plan), stop_text(plan.stop))
 }
 
 /// Returns whether a tensor resides in a pool other than the backing store at any step.

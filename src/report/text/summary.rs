@@ -1,6 +1,6 @@
 //! The text summary of a plan.
 
-use super::lines::{SummaryLines, total};
+use super::lines::{SummaryLines, stop_text, total};
 use super::{bytes, percent, pools};
 use crate::report::rectangles::{or_number, row_name};
 use crate::{AliasKind, Plan, PlanObjects, PlanView, ViewedPlan};
@@ -73,7 +73,7 @@ fn figures(lines: &mut SummaryLines, plan: &Plan) {
     lines.line("no reuse", bytes(plan.no_reuse_bytes()));
     lines.line("arena", bytes(plan.arena_bytes));
     lines.line("lower bound", bytes(plan.bound()));
-    lines.line("gap", percent(plan.gap()));
+    lines.line("gap", format!("{}{}", percent(plan.gap()), stop_text(plan.stop)));
     let strategy =
         if plan.strategy.is_empty() { String::new() } else { format!(" (strategy: {})", plan.strategy) };
     lines.line("status", format!("{}{strategy}", plan.status));
