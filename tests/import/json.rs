@@ -359,7 +359,7 @@ fn wrong_sharing_is_named() {
     );
     assert_eq!(
         refusal(&|value| value["apart"] = json!([[1, 2]])),
-        "a keep-apart constraint cannot be satisfied: \
+        "the separation of tensors `weights` and `features` cannot be satisfied: \
          tensor `weights` is a constant, which is outside of the arena"
     );
 }
