@@ -51,16 +51,13 @@ fn line(file: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut operators = 0;
     for ppm in [0, 20_000, 50_000, 100_000, 300_000] {
         let goal = TilingGoal::least_memory().max_extra_ppm(ppm);
-        match planner.tile(&graph, &untiled, &goal)? {
-            Some(tiled) => {
-                print!("\t{}", tiled.plan.arena_bytes);
-                expected.push((tiled.expected_bytes, tiled.plan.lower_bound.bytes));
-                operators = tiled.plan.order.len();
-            }
-            None => {
-                print!("\t{}", untiled.arena_bytes);
-                expected.push((0, 0));
-            }
+        if let Some(tiled) = planner.tile(&graph, &untiled, &goal)? {
+            print!("\t{}", tiled.plan.arena_bytes);
+            expected.push((tiled.expected_bytes, tiled.plan.lower_bound.bytes));
+            operators = tiled.plan.order.len();
+        } else {
+            print!("\t{}", untiled.arena_bytes);
+            expected.push((0, 0));
         }
     }
     let [first, .., last] = expected.as_slice() else { return Ok(()) };

@@ -210,7 +210,7 @@ impl<'g> Net<'g> {
                         best = best.max(bytes.min(input));
                     }
                     Permit::ConcatSlice { input: id, .. } if dies(*id) => {
-                        pieces = pieces.saturating_add(input)
+                        pieces = pieces.saturating_add(input);
                     }
                     _ => {}
                 }

@@ -97,7 +97,7 @@ fn pieces_of_a_concatenation_are_those_that_are_contiguous_in_memory() {
                     graph.operators()[2].permits().iter().find(|permit| permit.input() == id(&graph, name));
                 match piece {
                     Some(&Permit::ConcatSlice { at, .. }) => {
-                        assert_eq!(Some(at), expected, "case {case} {name}")
+                        assert_eq!(Some(at), expected, "case {case} {name}");
                     }
                     other => {
                         // A part of one element is contiguous wherever it lies; its neighbour may not be.

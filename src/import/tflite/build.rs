@@ -172,8 +172,8 @@ impl<'a> ModelBuilder<'a> {
             let is_own = |id: &&TensorId| body.is_none() || !part.is_variable(**id);
             let outputs: Vec<TensorId> = operator.outputs.iter().filter(is_own).copied().collect();
             let effects = operator_types::find(names.1).map_or(Effects::Pure, |row| row.effects);
-            let added = adder.add(&mut builder, names, effects, true, &inputs, &outputs);
-            let id = added.runs(bodies).id();
+            let with_tensors = adder.add(&mut builder, names, effects, true, &inputs, &outputs);
+            let id = with_tensors.runs(bodies).id();
             if body.is_none() {
                 access.state(&mut builder, id, operator, number);
             }

@@ -109,15 +109,15 @@ pub(crate) fn ranges(call: &OperatorCall<'_>) -> Option<Vec<Option<(usize, u64, 
     let used = parts.iter().filter(|part| matches!(part, SliceDimension::Axis(_))).count();
     let whole = dims.len().checked_sub(used)?;
     let mut ranges = Vec::new();
-    let mut axes = dims.iter().copied().enumerate();
+    let mut remaining = dims.iter().copied().enumerate();
     for part in parts {
         match part {
             SliceDimension::New => ranges.push(None),
             SliceDimension::Whole => {
-                ranges.extend(axes.by_ref().take(whole).map(|(axis, _)| Some((axis, 0, 1))));
+                ranges.extend(remaining.by_ref().take(whole).map(|(axis, _)| Some((axis, 0, 1))));
             }
             SliceDimension::Axis(position) => {
-                let ((axis, dim), stride) = (axes.next()?, *strides.get(position)?);
+                let ((axis, dim), stride) = (remaining.next()?, *strides.get(position)?);
                 if has(call, SHRINK, position) {
                     continue;
                 }
@@ -132,7 +132,7 @@ pub(crate) fn ranges(call: &OperatorCall<'_>) -> Option<Vec<Option<(usize, u64, 
             }
         }
     }
-    ranges.extend(axes.map(|(axis, _)| Some((axis, 0, 1))));
+    ranges.extend(remaining.map(|(axis, _)| Some((axis, 0, 1))));
     Some(ranges)
 }
 
