@@ -129,6 +129,11 @@ pub use support::limits::{CancelToken, Limits, Progress, Stop};
 #[doc = include_str!("../docs/guide.md")]
 mod guide {}
 
+/// The example of tiling is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/tiling.md")]
+mod tiling_example {}
+
 /// The sample of the verifier's rules is a test.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/verify.md")]

@@ -91,6 +91,16 @@ impl OperatorTypes {
     }
 }
 
+/// Number of names in the table.
+const NAMES: usize = {
+    let (mut names, mut row) = (0, 0);
+    while row < TABLE.len() {
+        names += TABLE[row].names.len();
+        row += 1;
+    }
+    names
+};
+
 /// The row of an operator type. The domain of the standard is the empty one.
 pub(crate) fn row(domain: &str, op_type: &str) -> Option<&'static OperatorTypes> {
     /// Positions of the row and of the name in it. A map would take more memory than a small file.
@@ -99,12 +109,13 @@ pub(crate) fn row(domain: &str, op_type: &str) -> Option<&'static OperatorTypes>
         let row = &TABLE[usize::from(row)];
         (row.domain, row.names[usize::from(name)])
     }
-    static SORTED: LazyLock<Box<[Position]>> = LazyLock::new(|| {
+    static SORTED: LazyLock<[Position; NAMES]> = LazyLock::new(|| {
         let names =
             |(row, types): (u16, &OperatorTypes)| (0..types.names.len() as u16).map(move |name| (row, name));
-        let mut all: Vec<Position> = (0..).zip(TABLE).flat_map(names).collect();
+        let mut all = [(0, 0); NAMES];
+        all.iter_mut().zip((0..).zip(TABLE).flat_map(names)).for_each(|(slot, position)| *slot = position);
         all.sort_unstable_by_key(|&position| key(position));
-        all.into()
+        all
     });
     let found = SORTED.binary_search_by_key(&(domain, op_type), |&position| key(position)).ok()?;
     Some(&TABLE[usize::from(SORTED[found].0)])

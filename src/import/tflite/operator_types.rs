@@ -1,7 +1,6 @@
 //! The table of operators of TensorFlow Lite: everything that the importer knows about an operator type. Graph JSON,
 //! whose types may be those of TensorFlow Lite, uses it as well.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use super::options::{BodyFields, WindowFields};
@@ -75,15 +74,34 @@ impl OperatorTypes {
     }
 }
 
+/// Number of names in the table.
+const NAMES: usize = {
+    let (mut names, mut row) = (0, 0);
+    while row < TABLE.len() {
+        names += TABLE[row].names.len();
+        row += 1;
+    }
+    names
+};
+
 /// The row of an operator type. Custom operators and builtin operators that this version does not know may have any
 /// effect.
 pub(crate) fn find(op_type: &str) -> Option<&'static OperatorTypes> {
-    static ROWS: LazyLock<HashMap<&str, &OperatorTypes>> = LazyLock::new(|| {
-        TABLE.iter().flat_map(|row| row.names.iter().map(move |name| (*name, row))).collect()
+    // An array, as memory for a map would never be released.
+    static ROWS: LazyLock<[(&str, usize); NAMES]> = LazyLock::new(|| {
+        let names =
+            |(row, types): (usize, &'static OperatorTypes)| types.names.iter().map(move |name| (*name, row));
+        let mut all = [("", 0); NAMES];
+        all.iter_mut().zip(TABLE.iter().enumerate().flat_map(names)).for_each(|(slot, entry)| *slot = entry);
+        all.sort_unstable();
+        all
     });
     static UNKNOWN: OperatorTypes = row(&[], None).effects(SharesState);
     let is_unknown = || ["CUSTOM:", "BUILTIN_"].iter().any(|prefix| op_type.starts_with(prefix));
-    ROWS.get(op_type).copied().or_else(|| is_unknown().then_some(&UNKNOWN))
+    match ROWS.binary_search_by_key(&op_type, |entry| entry.0) {
+        Ok(found) => Some(&TABLE[ROWS[found].1]),
+        Err(_) => is_unknown().then_some(&UNKNOWN),
+    }
 }
 
 #[rustfmt::skip] // compact rows
