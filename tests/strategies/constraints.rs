@@ -172,14 +172,14 @@ fn demands_that_contradict_each_other_are_named() {
             let weights = net.constant("weights", TensorSpec::bytes(8));
             net.place_at(x, weights, 0);
         }),
-        "a relative placement cannot be satisfied: \
+        "the placement of tensor `x` at 0 bytes of tensor `weights` cannot be satisfied: \
          tensor `weights` is a constant, which is outside of the arena"
     );
     assert_eq!(
         refusal(&|net, [x, _, _, _]| {
             net.keep_apart(x, x);
         }),
-        "a keep-apart constraint cannot be satisfied: tensor `x` is named twice"
+        "the separation of tensors `x` and `x` cannot be satisfied: tensor `x` is named twice"
     );
     assert_eq!(
         refusal(&|net, [x, _, _, _]| {
