@@ -5,6 +5,7 @@
 
 #[cfg(feature = "onnx")]
 mod access;
+#[cfg(feature = "onnx")]
 mod bodies;
 #[cfg(feature = "onnx")]
 mod build;
