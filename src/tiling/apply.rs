@@ -162,10 +162,10 @@ impl<'g> Maker<'g> {
             for &id in &region.operators {
                 let dies_inside = |output: &TensorId| {
                     let tensor = graph.tensor(*output);
-                    let residencies = |reader: &OperatorId| inside.binary_search(reader).is_ok();
+                    let is_inside = |reader: &OperatorId| inside.binary_search(reader).is_ok();
                     !tensor.is_output()
                         && !tensor.readers().is_empty()
-                        && tensor.readers().iter().all(residencies)
+                        && tensor.readers().iter().all(is_inside)
                 };
                 // The outputs of an operator have the same rows in every stripe, so one exit makes all
                 // of them exits.
