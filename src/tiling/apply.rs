@@ -162,10 +162,10 @@ impl<'g> Maker<'g> {
             for &id in &region.operators {
                 let dies_inside = |output: &TensorId| {
                     let tensor = graph.tensor(*output);
-                    let residencies = |reader: &OperatorId| inside.binary_search(reader).is_ok();
+                    let is_inside = |reader: &OperatorId| inside.binary_search(reader).is_ok();
                     !tensor.is_output()
                         && !tensor.readers().is_empty()
-                        && tensor.readers().iter().all(residencies)
+                        && tensor.readers().iter().all(is_inside)
                 };
                 // The outputs of an operator have the same rows in every stripe, so one exit makes all
                 // of them exits.
@@ -351,18 +351,28 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
         self.maker.whole[tensor.index()].is_some()
     }
 
+    /// Checks the rows of all tiles before any of them is added, as a tile keeps rows for the next stripe.
+    fn check_tiles(&self) -> Result<()> {
+        for (stripe, tiles) in self.region.stripes.iter().enumerate() {
+            let is_wrong =
+                |tile: &&Tile| tile.computed.start < tile.carried || tile.computed.end < tile.computed.start;
+            if let Some(tile) = tiles.iter().find(is_wrong) {
+                return Err(invalid(format!(
+                    "a tile of stripe {stripe} of region {} has rows {:?} and carries {}",
+                    self.number, tile.computed, tile.carried
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn run(mut self) -> Result<()> {
+        self.check_tiles()?;
         self.split_entries()?;
         for stripe in 0..self.region.stripes.len() {
             let last = self.last_readers(stripe);
             for operator in 0..self.region.operators.len() {
                 let tile = &self.region.stripes[stripe][operator];
-                if tile.computed.start < tile.carried || tile.computed.end < tile.computed.start {
-                    return Err(invalid(format!(
-                        "a tile of stripe {stripe} of region {} has rows {:?} and carries {}",
-                        self.number, tile.computed, tile.carried
-                    )));
-                }
                 if !tile.computed.is_empty() {
                     self.tile(stripe, operator)?;
                 }

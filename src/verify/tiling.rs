@@ -183,6 +183,9 @@ impl Check<'_> {
 
     fn operator(&mut self, id: OperatorId) {
         let tiled = self.tiled;
+        if !self.has_axis(&tiled.operators[id.index()]) {
+            return self.wrong(Rule::TilePlace, id, "moves rows of a tensor or an axis that does not exist");
+        }
         match &tiled.operators[id.index()] {
             OperatorOrigin::Whole(old) => self.whole_operator(id, *old),
             OperatorOrigin::Tile { operator, axis, rows, reads, .. } => {
@@ -192,6 +195,18 @@ impl Check<'_> {
             OperatorOrigin::Carry { tensor, axis, rows } => self.carry(id, *tensor, *axis, rows),
             OperatorOrigin::Join { tensor, axis } => self.join(id, *tensor, *axis),
         }
+    }
+
+    /// Returns whether the tensor and the axis of an operator that moves rows exist.
+    fn has_axis(&self, origin: &OperatorOrigin) -> bool {
+        let (OperatorOrigin::Split { tensor, axis }
+        | OperatorOrigin::Carry { tensor, axis, .. }
+        | OperatorOrigin::Join { tensor, axis }) = origin
+        else {
+            return true;
+        };
+        let shape = self.graph.tensors().get(tensor.index()).and_then(Tensor::shape);
+        shape.is_some_and(|shape| *axis < shape.len())
     }
 
     /// W2 and W7.

@@ -91,7 +91,8 @@ struct Tree {
 impl Tree {
     fn read(source: &Path) -> Self {
         let mut tree = Self { rooms: BTreeSet::new(), modules: BTreeSet::new(), references: Vec::new() };
-        for file in rust_files(source) {
+        let is_unit_test = |file: &PathBuf| file.ends_with("tests.rs");
+        for file in rust_files(source).into_iter().filter(|file| !is_unit_test(file)) {
             let relative = file.strip_prefix(source).unwrap();
             let from = module_of(relative);
             tree.rooms.insert(from[0].clone());
