@@ -21,7 +21,7 @@ use search::MergeSearch;
 /// the free parts, in space and time, of larger ones.
 ///
 /// An object may then hold several tensors side by side. The result is never larger than that of
-/// the first strategy, and [`Objects::inside`] lists the tensors that lie inside others.
+/// the first strategy, and [`Objects::nestings`] lists the tensors that lie inside others.
 ///
 /// Objects are merged in pairs, the smallest into the one where that saves most, until no merge
 /// helps. Then a local search moves tensors between objects and packs several objects into one,

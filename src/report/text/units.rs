@@ -19,7 +19,7 @@ pub fn bytes(bytes: u64) -> String {
 
 /// Formats bytes briefly: `1.96 MiB`, rounded to the nearest hundredth.
 ///
-/// Example: [`bytes`].
+/// Example: [`bytes()`].
 #[must_use]
 pub fn short_bytes(bytes: u64) -> String {
     if bytes < 1024 {
@@ -39,7 +39,7 @@ pub fn short_bytes(bytes: u64) -> String {
 
 /// Formats a fraction: 0.0123 is `1.23 %`. A small positive fraction is never shown as zero.
 ///
-/// Example: [`bytes`].
+/// Example: [`bytes()`].
 #[must_use]
 pub fn percent(fraction: f64) -> String {
     let percent = fraction * 100.0;
