@@ -7,8 +7,8 @@ use crate::plan::Plan;
 use crate::schedule::ScheduleMode;
 use crate::support::effort::Effort;
 use crate::support::ids::OperatorId;
-use crate::tiling::search::{Found, Search};
-use crate::tiling::{Net, TiledGraph, Tiling, TilingCost, TilingGoal, apply};
+use crate::tiling::search::{Found, TilingSearch};
+use crate::tiling::{OrderedGraph, TiledGraph, Tiling, TilingCost, TilingGoal, apply};
 use crate::verify::verify_tiling;
 
 /// A tiling, its graph and a verified plan of that graph.
@@ -56,8 +56,8 @@ impl Planner {
         most: u64,
         goal: &TilingGoal,
     ) -> Result<Option<TiledPlan>> {
-        let net = Net::new(graph, order);
-        let mut search = Search::new(&net, &self.limits);
+        let net = OrderedGraph::new(graph, order);
+        let mut search = TilingSearch::new(&net, &self.limits);
         let max_extra = goal.max_extra(net.total_cost());
         let found = match goal.capacity {
             None => search.least_bytes(max_extra)?,

@@ -93,7 +93,7 @@ pub enum OperatorOrigin {
 /// exist when it runs; errors of [`GraphBuilder::build`].
 pub fn apply(graph: &Graph, tiling: &Tiling) -> Result<TiledGraph> {
     graph.check_order(&tiling.order)?;
-    let mut maker = Maker::new(graph, tiling)?;
+    let mut maker = TiledGraphMaker::new(graph, tiling)?;
     let mut position = 0;
     let mut regions = tiling.regions.iter().enumerate().peekable();
     while position < tiling.order.len() {
@@ -129,7 +129,7 @@ fn invalid(problem: String) -> Error {
 }
 
 /// The graph that is made, and which of its tensors stand for a tensor of the untiled graph.
-struct Maker<'g> {
+struct TiledGraphMaker<'g> {
     graph: &'g Graph,
     builder: GraphBuilder,
     /// By tensor of the untiled graph: the whole tensor, once it is needed.
@@ -147,7 +147,7 @@ struct Part {
     id: TensorId,
 }
 
-impl<'g> Maker<'g> {
+impl<'g> TiledGraphMaker<'g> {
     fn new(graph: &'g Graph, tiling: &Tiling) -> Result<Self> {
         let mut is_split = vec![false; graph.tensors().len()];
         for (number, region) in tiling.regions.iter().enumerate() {
@@ -294,7 +294,7 @@ impl<'g> Maker<'g> {
 
 /// The tensors of one region while its stripes are made.
 struct RegionMaker<'m, 'g> {
-    maker: &'m mut Maker<'g>,
+    maker: &'m mut TiledGraphMaker<'g>,
     number: usize,
     region: &'m Region,
     /// Operators of the region by id, with their numbers in it.
@@ -306,7 +306,7 @@ struct RegionMaker<'m, 'g> {
 }
 
 impl<'m, 'g> RegionMaker<'m, 'g> {
-    fn new(maker: &'m mut Maker<'g>, number: usize, region: &'m Region) -> Result<Self> {
+    fn new(maker: &'m mut TiledGraphMaker<'g>, number: usize, region: &'m Region) -> Result<Self> {
         let mut numbers: Vec<(OperatorId, usize)> = region.operators.iter().copied().zip(0..).collect();
         numbers.sort_unstable();
         let mut parts = Vec::new();

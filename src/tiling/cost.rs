@@ -2,7 +2,7 @@
 
 use super::region::{Tile, TilingCost};
 use super::rows::{Cut, Tiles};
-use super::segment::{Segment, SegmentLink, Source};
+use super::segment::{SegmentLink, Source, TilingSegment};
 
 /// Memory and cost of a segment that is cut into stripes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +38,11 @@ impl Estimator {
     /// operator to its last reader in the stripe, and its carried rows until the next stripe.
     ///
     /// O(stripes x (operators + edges)).
-    pub(crate) fn estimate(&mut self, segment: &Segment, cut: &Cut, before: u64) -> Estimate {
+    pub(crate) fn estimate(&mut self, segment: &TilingSegment, cut: &Cut, before: u64) -> Estimate {
         let mut tiles = std::mem::take(&mut self.tiles);
         tiles.compute(segment, cut);
         self.prepare(segment, &tiles, cut.ends.len());
-        let mut walk = Walk {
+        let mut walk = StripeWalk {
             segment,
             tiles: &tiles,
             stripes: cut.ends.len(),
@@ -59,7 +59,7 @@ impl Estimator {
         estimate
     }
 
-    fn prepare(&mut self, segment: &Segment, tiles: &Tiles, stripes: usize) {
+    fn prepare(&mut self, segment: &TilingSegment, tiles: &Tiles, stripes: usize) {
         let entries = segment.entries.len();
         self.live_of.clear();
         self.live_of.resize(segment.operators.len(), 0);
@@ -87,7 +87,7 @@ impl Estimator {
         }
     }
 
-    fn find_last_readers(&mut self, segment: &Segment, tiles: &[Tile]) {
+    fn find_last_readers(&mut self, segment: &TilingSegment, tiles: &[Tile]) {
         self.last_reader.clear();
         self.last_reader.resize(tiles.len(), NONE);
         self.last_of_entry.clear();
@@ -120,8 +120,8 @@ impl TilingCost {
     }
 }
 
-struct Walk<'a> {
-    segment: &'a Segment,
+struct StripeWalk<'a> {
+    segment: &'a TilingSegment,
     tiles: &'a Tiles,
     stripes: usize,
     state: &'a mut Estimator,
@@ -130,7 +130,7 @@ struct Walk<'a> {
     cost: TilingCost,
 }
 
-impl Walk<'_> {
+impl StripeWalk<'_> {
     fn run(&mut self, stripe: usize) {
         let tiles = self.tiles.stripe(stripe);
         self.state.find_last_readers(self.segment, tiles);

@@ -13,7 +13,7 @@
 mod apply;
 mod cost;
 mod goal;
-mod net;
+mod ordered_graph;
 mod region;
 mod rows;
 pub(crate) mod search;
@@ -21,7 +21,7 @@ mod segment;
 
 pub use apply::{OperatorOrigin, TensorOrigin, TiledGraph, apply};
 pub use goal::TilingGoal;
-pub(crate) use net::Net;
+pub(crate) use ordered_graph::OrderedGraph;
 pub use region::{Region, Tile, Tiling, TilingCost};
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The rows of every tile of a segment.
 
 use super::region::Tile;
-use super::segment::{Segment, SegmentOperator, Source};
+use super::segment::{SegmentOperator, Source, TilingSegment};
 
 /// How a segment is cut into stripes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +19,12 @@ pub(crate) struct Cut {
 pub(crate) struct Tiles {
     count: usize,
     flat: Vec<Tile>,
-    progress: Vec<Progress>,
+    progress: Vec<TileProgress>,
 }
 
 /// What is known of one operator while stripes are computed.
 #[derive(Clone, Debug, Default)]
-struct Progress {
+struct TileProgress {
     /// The rows that readers in the current stripe need, if any: first and end.
     needed: Option<(u64, u64)>,
     /// End of the rows that earlier stripes have computed.
@@ -48,11 +48,11 @@ impl Tiles {
     /// carried and the previous stripe has the first of them, only the others are computed.
     ///
     /// O(stripes x (operators + edges)).
-    pub(crate) fn compute(&mut self, segment: &Segment, cut: &Cut) {
+    pub(crate) fn compute(&mut self, segment: &TilingSegment, cut: &Cut) {
         self.count = segment.operators.len();
         self.flat.clear();
         self.progress.clear();
-        self.progress.resize(self.count, Progress::default());
+        self.progress.resize(self.count, TileProgress::default());
         self.flat.resize(self.count * cut.ends.len(), Tile::default());
         let total = *cut.ends.last().expect("a cut has stripes");
         for (stripe, &end) in cut.ends.iter().enumerate() {
@@ -69,7 +69,7 @@ impl Tiles {
     }
 
     /// Adds the rows that a tile reads to those that their producers must supply.
-    fn need(&mut self, segment: &Segment, operator: usize, tile: &Tile) {
+    fn need(&mut self, segment: &TilingSegment, operator: usize, tile: &Tile) {
         for link in segment.links_of(operator) {
             let (Source::Operator(producer), Some(map)) = (link.source, link.map) else { continue };
             let read = map.reads(tile.computed.clone(), link.rows).rows;
@@ -82,7 +82,7 @@ impl Tiles {
     }
 }
 
-impl Progress {
+impl TileProgress {
     /// The tile of the current stripe. `own_end` is the end of the stripe's part if the operator is an
     /// exit; `before` is the tile of the previous stripe if the halo is carried.
     fn tile(&mut self, operator: &SegmentOperator, own_end: u64, before: Option<&Tile>) -> Tile {

@@ -20,10 +20,10 @@
 use std::ops::Range;
 
 use super::cost::{Estimate, Estimator};
-use super::net::{Net, Position};
+use super::ordered_graph::{OrderedGraph, Position};
 use super::region::{Region, Tiling, TilingCost};
 use super::rows::{Cut, Tiles};
-use super::segment::Segment;
+use super::segment::TilingSegment;
 use crate::error::Result;
 use crate::support::limits::Limits;
 
@@ -39,8 +39,8 @@ pub(crate) struct Found {
 }
 
 /// The search over one order.
-pub(crate) struct Search<'a, 'g> {
-    net: &'a Net<'g>,
+pub(crate) struct TilingSearch<'a, 'g> {
+    net: &'a OrderedGraph<'g>,
     /// Live bytes at each step if every operator runs as a whole, and between steps.
     steps: Vec<u64>,
     between: Vec<u64>,
@@ -64,15 +64,15 @@ struct Variant {
 type PathCost = (u64, u64);
 
 #[derive(Clone, Copy)]
-struct Step {
+struct PathStep {
     cost: PathCost,
     from: Position,
     /// The variant of the segment; none if one operator runs as a whole.
     variant: Option<u32>,
 }
 
-impl<'a, 'g> Search<'a, 'g> {
-    pub(crate) fn new(net: &'a Net<'g>, limits: &'a Limits) -> Self {
+impl<'a, 'g> TilingSearch<'a, 'g> {
+    pub(crate) fn new(net: &'a OrderedGraph<'g>, limits: &'a Limits) -> Self {
         let (steps, between) = net.loads();
         let segments = vec![Vec::new(); steps.len()];
         Self { net, steps, between, segments, estimator: Estimator::default(), limits }
@@ -118,17 +118,17 @@ impl<'a, 'g> Search<'a, 'g> {
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub(crate) fn least_cost(&mut self, capacity: u64) -> Result<Option<Found>> {
         let count = self.steps.len();
-        let mut best: Vec<Option<Step>> = vec![None; count + 1];
+        let mut best: Vec<Option<PathStep>> = vec![None; count + 1];
         if self.between[0] > capacity {
             return Ok(None);
         }
-        best[0] = Some(Step { cost: (0, 0), from: 0, variant: None });
+        best[0] = Some(PathStep { cost: (0, 0), from: 0, variant: None });
         for start in 0..count {
-            let Some(Step { cost, .. }) = best[start] else { continue };
+            let Some(PathStep { cost, .. }) = best[start] else { continue };
             self.limits.check_cancelled()?;
             let from = start as Position;
             if self.steps[start] <= capacity {
-                offer(&mut best[start + 1], Step { cost, from, variant: None });
+                offer(&mut best[start + 1], PathStep { cost, from, variant: None });
             }
             self.extend(from, cost, capacity, &mut best);
         }
@@ -136,7 +136,7 @@ impl<'a, 'g> Search<'a, 'g> {
     }
 
     /// Offers all segments that start at a position.
-    fn extend(&mut self, start: Position, cost: PathCost, capacity: u64, best: &mut [Option<Step>]) {
+    fn extend(&mut self, start: Position, cost: PathCost, capacity: u64, best: &mut [Option<PathStep>]) {
         let mut is_hot = false;
         let from = start as usize;
         for (end, slot) in best.iter_mut().enumerate().take(from + MAX_LENGTH + 1).skip(from + 1) {
@@ -153,7 +153,7 @@ impl<'a, 'g> Search<'a, 'g> {
             if let Some((variant, cut)) = cheapest {
                 let own = path_cost(&cut.estimate.cost);
                 let cost = (cost.0.saturating_add(own.0), cost.1.saturating_add(own.1));
-                offer(slot, Step { cost, from: start, variant: Some(variant as u32) });
+                offer(slot, PathStep { cost, from: start, variant: Some(variant as u32) });
             }
         }
     }
@@ -167,7 +167,7 @@ impl<'a, 'g> Search<'a, 'g> {
         }
         if row[length - 1].is_none() {
             let before = self.between[start];
-            let cuts = Segment::new(self.net, span)
+            let cuts = TilingSegment::new(self.net, span)
                 .map_or_else(Vec::new, |segment| variants(&segment, before, &mut self.estimator));
             self.segments[start][length - 1] = Some(cuts);
         }
@@ -175,7 +175,7 @@ impl<'a, 'g> Search<'a, 'g> {
     }
 
     /// Follows the path back.
-    fn found(&self, best: &[Option<Step>]) -> Found {
+    fn found(&self, best: &[Option<PathStep>]) -> Found {
         let mut regions = Vec::new();
         let (mut bytes, mut cost) =
             (0, TilingCost { untiled: self.net.total_cost(), ..TilingCost::default() });
@@ -200,11 +200,12 @@ impl<'a, 'g> Search<'a, 'g> {
     }
 
     fn region(&self, span: Range<Position>, variant: &Variant) -> Region {
-        let segment = Segment::new(self.net, span.clone()).expect("it has cuts");
+        let segment = TilingSegment::new(self.net, span.clone()).expect("it has cuts");
         let mut tiles = Tiles::default();
         tiles.compute(&segment, &variant.cut(&segment));
         let range = span.start as usize..span.end as usize;
-        let axis = |operator: &super::net::NetOperator| operator.axis.expect("the segment is split");
+        let axis =
+            |operator: &super::ordered_graph::OrderedOperator| operator.axis.expect("the segment is split");
         Region {
             operators: self.net.order[range.clone()].to_vec(),
             axes: self.net.operators[range].iter().map(axis).collect(),
@@ -214,7 +215,7 @@ impl<'a, 'g> Search<'a, 'g> {
 }
 
 impl Variant {
-    fn cut(&self, segment: &Segment) -> Cut {
+    fn cut(&self, segment: &TilingSegment) -> Cut {
         cut(segment, self.stripes, self.carries)
     }
 }
@@ -232,14 +233,14 @@ fn path_cost(cost: &TilingCost) -> PathCost {
     (cost.extra, cost.copied_bytes.saturating_add(cost.constant_bytes))
 }
 
-fn offer(best: &mut Option<Step>, step: Step) {
+fn offer(best: &mut Option<PathStep>, step: PathStep) {
     if best.is_none_or(|best| step.cost < best.cost) {
         *best = Some(step);
     }
 }
 
 /// A cut into equal stripes.
-fn cut(segment: &Segment, stripes: u64, carries: bool) -> Cut {
+fn cut(segment: &TilingSegment, stripes: u64, carries: bool) -> Cut {
     let rows = segment.exit_rows;
     let ends =
         (1..=stripes).map(|stripe| (u128::from(rows) * u128::from(stripe) / u128::from(stripes)) as u64);
@@ -248,7 +249,7 @@ fn cut(segment: &Segment, stripes: u64, carries: bool) -> Cut {
 
 /// Evaluates a ladder of stripe counts with both kinds of halo; keeps the cuts that no other cut
 /// beats in bytes and cost.
-fn variants(segment: &Segment, before: u64, estimator: &mut Estimator) -> Cuts {
+fn variants(segment: &TilingSegment, before: u64, estimator: &mut Estimator) -> Cuts {
     let mut all = Vec::new();
     for stripes in ladder(segment.exit_rows) {
         for carries in [true, false] {

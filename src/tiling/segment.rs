@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::net::{Link, Net, NetOperator, Position};
+use super::ordered_graph::{OrderedGraph, OrderedOperator, Position, RowLink};
 use crate::graph::RowMap;
 use crate::support::ids::TensorId;
 
 /// A contiguous part of the order whose operators can run stripe by stripe together.
-pub(crate) struct Segment {
+pub(crate) struct TilingSegment {
     pub(crate) span: Range<Position>,
     pub(crate) operators: Vec<SegmentOperator>,
     pub(crate) links: Vec<SegmentLink>,
@@ -29,7 +29,7 @@ pub(crate) struct SegmentOperator {
     pub(crate) scratch: u64,
     /// True if an output is read after the segment, or never: then it exists as a whole.
     pub(crate) is_exit: bool,
-    /// Its inputs, in [`Segment::links`].
+    /// Its inputs, in [`TilingSegment::links`].
     pub(crate) links: Range<u32>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct SegmentOperator {
 pub(crate) enum Source {
     /// An operator of the segment, by its number there.
     Operator(u32),
-    /// One of [`Segment::entries`].
+    /// One of [`TilingSegment::entries`].
     Entry(u32),
     /// A tensor that exists as a whole while the segment runs.
     Whole,
@@ -54,10 +54,10 @@ pub(crate) struct SegmentLink {
     pub(crate) over_row_bytes: u64,
 }
 
-impl Segment {
+impl TilingSegment {
     /// The segment of these positions; none if its operators cannot run stripe by stripe together.
     /// O(operators + edges).
-    pub(crate) fn new(net: &Net<'_>, span: Range<Position>) -> Option<Self> {
+    pub(crate) fn new(net: &OrderedGraph<'_>, span: Range<Position>) -> Option<Self> {
         if !can_tile(net, &span) {
             return None;
         }
@@ -75,7 +75,7 @@ impl Segment {
         (segment.exit_rows > 0).then_some(segment)
     }
 
-    fn add(&mut self, net: &Net<'_>, position: Position) {
+    fn add(&mut self, net: &OrderedGraph<'_>, position: Position) {
         let operator = &net.operators[position as usize];
         let first = self.links.len() as u32;
         for link in &operator.inputs {
@@ -98,7 +98,7 @@ impl Segment {
         });
     }
 
-    fn link(&self, net: &Net<'_>, operator: &NetOperator, link: Link) -> SegmentLink {
+    fn link(&self, net: &OrderedGraph<'_>, operator: &OrderedOperator, link: RowLink) -> SegmentLink {
         let tensor = net.tensor(link.tensor);
         let producer = tensor.producer().filter(|&producer| producer >= self.span.start);
         let entry = || self.entries.iter().position(|&entry| entry == link.tensor);
@@ -118,7 +118,7 @@ impl Segment {
 }
 
 /// True if an output of the operator is read at `end` or later, or never.
-fn is_exit(net: &Net<'_>, operator: &NetOperator, position: Position, end: Position) -> bool {
+fn is_exit(net: &OrderedGraph<'_>, operator: &OrderedOperator, position: Position, end: Position) -> bool {
     operator.outputs.iter().any(|&output| {
         let last = net.tensor(output).last;
         last >= end || last == position
@@ -127,11 +127,12 @@ fn is_exit(net: &Net<'_>, operator: &NetOperator, position: Position, end: Posit
 
 /// True if all operators of a span can be split, along the axes along which their inputs from
 /// within the span are.
-fn can_tile(net: &Net<'_>, span: &Range<Position>) -> bool {
+fn can_tile(net: &OrderedGraph<'_>, span: &Range<Position>) -> bool {
     span.clone().all(|position| {
         let operator = &net.operators[position as usize];
-        let is_internal =
-            |link: &Link| net.tensor(link.tensor).producer().is_some_and(|producer| producer >= span.start);
+        let is_internal = |link: &RowLink| {
+            net.tensor(link.tensor).producer().is_some_and(|producer| producer >= span.start)
+        };
         let outputs_split = operator.outputs.iter().all(|&id| net.tensor(id).is_contiguous);
         operator.axis.is_some()
             && outputs_split
@@ -139,7 +140,7 @@ fn can_tile(net: &Net<'_>, span: &Range<Position>) -> bool {
     })
 }
 
-fn dying_entries(net: &Net<'_>, span: &Range<Position>) -> Vec<TensorId> {
+fn dying_entries(net: &OrderedGraph<'_>, span: &Range<Position>) -> Vec<TensorId> {
     let operators = &net.operators[span.start as usize..span.end as usize];
     let links = || operators.iter().flat_map(|operator| &operator.inputs);
     let mut entries: Vec<TensorId> = links()

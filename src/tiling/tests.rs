@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::apply::{OperatorOrigin, TiledGraph, apply};
-use super::net::Net;
+use super::ordered_graph::OrderedGraph;
 use super::region::{Region, Tiling};
 use super::rows::{Cut, Tiles};
-use super::segment::Segment;
+use super::segment::TilingSegment;
 use crate::graph::{AccessMap, ElementType, Graph, Outside, RowMap, TensorSpec, TileAxis};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::verify::verify_tiling;
@@ -106,13 +106,13 @@ pub(crate) fn random_graph(draws: &mut Draws) -> Graph {
 
 /// A random tiling of a graph in its program order.
 pub(crate) fn random_tiling(graph: &Graph, draws: &mut Draws) -> Tiling {
-    let net = Net::new(graph, graph.program_order());
+    let net = OrderedGraph::new(graph, graph.program_order());
     let count = net.order.len() as u64;
     let mut tiling = Tiling { order: net.order.clone(), regions: Vec::new() };
     let mut start = draws.below(2);
     while start < count {
         let end = (start + 1 + draws.below(5)).min(count);
-        let segment = Segment::new(&net, start as u32..end as u32);
+        let segment = TilingSegment::new(&net, start as u32..end as u32);
         let Some(segment) = segment else {
             start += 1;
             continue;
@@ -123,7 +123,7 @@ pub(crate) fn random_tiling(graph: &Graph, draws: &mut Draws) -> Tiling {
     tiling
 }
 
-fn random_region(net: &Net<'_>, segment: &Segment, draws: &mut Draws) -> Region {
+fn random_region(net: &OrderedGraph<'_>, segment: &TilingSegment, draws: &mut Draws) -> Region {
     let mut ends: Vec<u64> = (1..segment.exit_rows).filter(|_| draws.below(3) == 0).collect();
     ends.push(segment.exit_rows);
     let carried = segment.operators.iter().map(|_| draws.below(2) == 0).collect();

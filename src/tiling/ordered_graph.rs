@@ -10,20 +10,20 @@ pub(crate) type Position = u32;
 pub(crate) const AT_THE_END: Position = u32::MAX;
 
 /// The graph in one order.
-pub(crate) struct Net<'g> {
+pub(crate) struct OrderedGraph<'g> {
     pub(crate) graph: &'g Graph,
     pub(crate) order: Vec<OperatorId>,
     /// By position.
-    pub(crate) operators: Vec<NetOperator>,
+    pub(crate) operators: Vec<OrderedOperator>,
     /// By tensor id. Constants and tensors outside of the arena have no bytes.
-    pub(crate) tensors: Vec<NetTensor>,
+    pub(crate) tensors: Vec<OrderedTensor>,
 }
 
-pub(crate) struct NetOperator {
+pub(crate) struct OrderedOperator {
     /// The axis that is split, as an index in the operator's access map; none if the operator must
     /// run as a whole.
     pub(crate) axis: Option<usize>,
-    pub(crate) inputs: Vec<Link>,
+    pub(crate) inputs: Vec<RowLink>,
     pub(crate) outputs: Vec<TensorId>,
     /// Rows of the outputs along the axis.
     pub(crate) rows: u64,
@@ -38,7 +38,7 @@ pub(crate) struct NetOperator {
 
 /// An input that is no constant; each tensor once for each row map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Link {
+pub(crate) struct RowLink {
     pub(crate) tensor: TensorId,
     /// How rows of the operator read rows of the tensor; none if they read all of it.
     pub(crate) map: Option<RowMap>,
@@ -47,7 +47,7 @@ pub(crate) struct Link {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct NetTensor {
+pub(crate) struct OrderedTensor {
     /// Bytes in the arena.
     pub(crate) bytes: u64,
     /// The axis that is split; none if the tensor cannot be split.
@@ -64,13 +64,13 @@ pub(crate) struct NetTensor {
     pub(crate) last: Position,
 }
 
-impl NetTensor {
+impl OrderedTensor {
     pub(crate) fn producer(&self) -> Option<Position> {
         self.born.checked_sub(1)
     }
 }
 
-impl<'g> Net<'g> {
+impl<'g> OrderedGraph<'g> {
     /// Chooses for each operator the axis that agrees with most of its inputs, the first of the access
     /// map on ties. O(operators + edges).
     pub(crate) fn new(graph: &'g Graph, order: &[OperatorId]) -> Self {
@@ -100,7 +100,7 @@ impl<'g> Net<'g> {
         net
     }
 
-    fn operator(&mut self, id: OperatorId) -> NetOperator {
+    fn operator(&mut self, id: OperatorId) -> OrderedOperator {
         let node = self.graph.operator(id);
         let axis = self.best_axis(id);
         let map = node.access().zip(axis).map(|(access, axis)| (access, &access.axes()[axis]));
@@ -119,7 +119,7 @@ impl<'g> Net<'g> {
                     }
                     // A tensor that another axis splits cannot be read by rows here.
                     let rows = rows.filter(|&(axis, _)| self.tensors[tensor.index()].axis == Some(axis));
-                    let link = Link {
+                    let link = RowLink {
                         tensor,
                         map: rows.map(|(_, map)| map),
                         over: over(node.permits(), tensor, node.outputs()),
@@ -143,7 +143,7 @@ impl<'g> Net<'g> {
                 cost = cost.saturating_add(elements.saturating_mul(access.cost_per_element()));
             }
         }
-        NetOperator {
+        OrderedOperator {
             axis: axis.filter(|_| rows > 0),
             inputs,
             outputs: node.outputs().to_vec(),
@@ -225,7 +225,7 @@ impl<'g> Net<'g> {
         tensor.kind() == TensorKind::Intermediate || tensor.is_overwritable()
     }
 
-    pub(crate) fn tensor(&self, id: TensorId) -> &NetTensor {
+    pub(crate) fn tensor(&self, id: TensorId) -> &OrderedTensor {
         &self.tensors[id.index()]
     }
 
@@ -265,7 +265,7 @@ impl<'g> Net<'g> {
 
     /// Cost of all operators, each run once.
     pub(crate) fn total_cost(&self) -> u64 {
-        let each = |operator: &NetOperator| operator.row_cost.saturating_mul(operator.rows);
+        let each = |operator: &OrderedOperator| operator.row_cost.saturating_mul(operator.rows);
         self.operators.iter().map(each).fold(0, u64::saturating_add)
     }
 }
@@ -274,7 +274,7 @@ impl<'g> Net<'g> {
 const UNUSED: Position = u32::MAX - 1;
 
 /// A tensor before any operator is known to split it.
-fn whole(tensor: &Tensor) -> NetTensor {
+fn whole(tensor: &Tensor) -> OrderedTensor {
     let bytes = match tensor.kind() {
         TensorKind::Input | TensorKind::Intermediate => tensor.bytes(),
         TensorKind::Constant | TensorKind::Variable => 0,
@@ -287,7 +287,7 @@ fn whole(tensor: &Tensor) -> NetTensor {
     } else {
         UNUSED
     };
-    NetTensor { bytes, axis: None, rows: 0, row_bytes: 0, is_contiguous: false, born: 0, last }
+    OrderedTensor { bytes, axis: None, rows: 0, row_bytes: 0, is_contiguous: false, born: 0, last }
 }
 
 /// The position of the output that a permission writes over the input, or makes a view of it.
