@@ -76,7 +76,7 @@ impl Colouring {
     }
 
     fn by_operator(graph: &Graph, rectangles: &[&Rectangle]) -> Self {
-        let types = OperatorTypes::new(Some(graph), rectangles);
+        let types = TypePalette::new(Some(graph), rectangles);
         let shown = types.names.len().min(TYPES.len());
         let mut legend: Vec<(String, &'static Swatch)> =
             types.names[..shown].iter().cloned().zip(&TYPES).collect();
@@ -92,13 +92,13 @@ impl Colouring {
 }
 
 /// Operator types, in descending order of the bytes of their buffers times steps.
-pub(super) struct OperatorTypes {
+pub(super) struct TypePalette {
     pub names: Vec<String>,
     /// The type of each rectangle; none if no operator makes it, or one without a type.
     pub of_row: Vec<Option<u32>>,
 }
 
-impl OperatorTypes {
+impl TypePalette {
     pub(super) fn new(graph: Option<&Graph>, rectangles: &[&Rectangle]) -> Self {
         let name_of = |row: usize| {
             let name = operator_type(graph, rectangles[row].operator?);

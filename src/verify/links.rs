@@ -31,7 +31,7 @@ use crate::plan::{BodyPlan, LinkedTensor, Plan};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// The scratch buffer of an operator with linked tensors, in the memory of the bodies.
-pub(super) struct Scratch {
+pub(super) struct LinkedScratch {
     pub(super) from: u64,
     pub(super) bytes: u64,
     /// Number of tensors in front of it.
@@ -39,15 +39,15 @@ pub(super) struct Scratch {
 }
 
 /// `from` and `W(o)`, where the largest arena of the bodies ends at `end`.
-pub(super) fn scratch(graph: &Graph, linked: &[LinkedTensor], end: u64) -> Scratch {
+pub(super) fn scratch(graph: &Graph, linked: &[LinkedTensor], end: u64) -> LinkedScratch {
     let mut from: u64 = 0;
     for (below, tensor) in linked.iter().enumerate() {
         if tensor.at != from {
-            return Scratch { from, bytes: tensor.at.saturating_sub(from), below };
+            return LinkedScratch { from, bytes: tensor.at.saturating_sub(from), below };
         }
         from = from.saturating_add(bytes(graph, tensor.tensor));
     }
-    Scratch { from, bytes: end.saturating_sub(from), below: linked.len() }
+    LinkedScratch { from, bytes: end.saturating_sub(from), below: linked.len() }
 }
 
 /// Bytes of scratch that the certificates of the bodies prove: linked tensors count on their own.

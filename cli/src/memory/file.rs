@@ -24,7 +24,7 @@ struct MemorySystem {
 /// a hostile file.
 #[derive(Default)]
 struct PoolEntries {
-    list: Vec<PoolEntry>,
+    list: Vec<PoolSection>,
     /// Number of pools in the file.
     count: usize,
 }
@@ -58,11 +58,11 @@ impl<'de> Deserialize<'de> for PoolEntries {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PoolEntry {
+struct PoolSection {
     name: Spanned<String>,
-    capacity: Option<Size>,
+    capacity: Option<PoolSize>,
     alignment: Option<PowerOfTwo>,
-    largest: Option<Size>,
+    largest: Option<PoolSize>,
     holds: Option<Vec<Content>>,
     #[serde(default)]
     read: u32,
@@ -83,9 +83,9 @@ enum WeightLoading {
 /// Size in bytes: a number, or a string such as `2MiB`.
 #[derive(Deserialize)]
 #[serde(try_from = "toml::Value")]
-struct Size(u64);
+struct PoolSize(u64);
 
-impl TryFrom<toml::Value> for Size {
+impl TryFrom<toml::Value> for PoolSize {
     type Error = String;
 
     fn try_from(value: toml::Value) -> Result<Self, String> {
@@ -101,13 +101,13 @@ impl TryFrom<toml::Value> for Size {
 
 /// Alignment: a power of two.
 #[derive(Deserialize)]
-#[serde(try_from = "Size")]
+#[serde(try_from = "PoolSize")]
 struct PowerOfTwo(u64);
 
-impl TryFrom<Size> for PowerOfTwo {
+impl TryFrom<PoolSize> for PowerOfTwo {
     type Error = String;
 
-    fn try_from(Size(bytes): Size) -> Result<Self, String> {
+    fn try_from(PoolSize(bytes): PoolSize) -> Result<Self, String> {
         if bytes.is_power_of_two() { Ok(Self(bytes)) } else { Err(format!("{bytes} is not a power of two")) }
     }
 }
@@ -136,7 +136,7 @@ pub fn pools(name: &str, text: &str) -> Result<Pools, String> {
             return Err(error_in_line(name, text, pool.name.span().start, &message));
         }
     }
-    let pools = Pools::new(list.into_iter().map(PoolEntry::pool));
+    let pools = Pools::new(list.into_iter().map(PoolSection::pool));
     let mut pools = pools.map_err(|error| format!("{name}: {error}"))?.prefetch(system.prefetch);
     if let WeightLoading::EachRun = system.loading {
         pools = pools.loading(Loading::EachRun);
@@ -153,19 +153,19 @@ pub fn pools(name: &str, text: &str) -> Result<Pools, String> {
     Ok(pools)
 }
 
-impl PoolEntry {
+impl PoolSection {
     fn pool(self) -> Pool {
         let mut pool = Pool::new(self.name.into_inner()).read_cost(self.read).write_cost(self.write);
         if self.copy_from.is_some() || self.copy_to.is_some() {
             pool = pool.copy_costs(self.copy_from.unwrap_or(self.read), self.copy_to.unwrap_or(self.write));
         }
-        if let Some(Size(bytes)) = self.capacity {
+        if let Some(PoolSize(bytes)) = self.capacity {
             pool = pool.capacity(bytes);
         }
         if let Some(PowerOfTwo(bytes)) = self.alignment {
             pool = pool.alignment(bytes);
         }
-        if let Some(Size(bytes)) = self.largest {
+        if let Some(PoolSize(bytes)) = self.largest {
             pool = pool.largest(bytes);
         }
         match self.holds {

@@ -5,7 +5,7 @@ pub(super) const MAX_PAIRS: usize = 1 << 30;
 
 /// A request to the runtime's planner.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Request {
+pub(super) struct HeadRequest {
     pub(super) bytes: u64,
     /// First and last step, both inclusive. A buffer that no operator creates is live from step -1, before
     /// the first operator.
@@ -16,12 +16,12 @@ pub(super) struct Request {
 /// Places requests one after the other, each at the lowest offset at which it overlaps no placed request
 /// with overlapping live range; `placed` are requests with offsets. Returns the end of the highest of the
 /// others. O(n squared).
-pub(super) fn place(mut placed: Vec<(u64, Request)>, requests: &[Request]) -> u64 {
+pub(super) fn place(mut placed: Vec<(u64, HeadRequest)>, requests: &[HeadRequest]) -> u64 {
     placed.sort_unstable();
     let mut end = 0;
     for &request in requests {
         let mut offset = 0;
-        let meets = |other: &Request| other.first <= request.last && request.first <= other.last;
+        let meets = |other: &HeadRequest| other.first <= request.last && request.first <= other.last;
         for &(start, other) in placed.iter().filter(|(_, other)| meets(other)) {
             if start >= offset + request.bytes {
                 break;

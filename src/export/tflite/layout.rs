@@ -22,7 +22,7 @@ pub struct Layout {
 }
 
 /// The layout of all subgraphs, and the graph and the plan of the first one.
-pub(super) struct Planned {
+pub(super) struct HeadPlan {
     pub(super) layout: Layout,
     pub(super) head_bytes: u64,
     pub(super) graph: Graph,
@@ -48,7 +48,7 @@ pub(super) fn plan(
     calls: &Calls,
     scratch: &[Vec<u64>],
     planner: &Planner,
-) -> Result<Planned, TfliteError> {
+) -> Result<HeadPlan, TfliteError> {
     let mut blocks: Vec<Option<RuntimeBlock>> = net.subgraphs.iter().map(|_| None).collect();
     let mut first = None;
     for &index in &calls.order {
@@ -88,7 +88,7 @@ pub(super) fn plan(
     }
     let orders = blocks.into_iter().map(|block| block.order).collect();
     let (graph, plan) = first.ok_or_else(|| TfliteError::File("the model has no subgraph".to_owned()))?;
-    Ok(Planned { layout: Layout { orders, offsets }, head_bytes, graph, plan })
+    Ok(HeadPlan { layout: Layout { orders, offsets }, head_bytes, graph, plan })
 }
 
 /// Rejects variables that the runtime would not allocate. To find the offset of a variable, the runtime

@@ -131,7 +131,7 @@ pub fn plan(
         planner = planner.order(ScheduleMode::Program);
     }
     let all = layout::plan(name, &net, &calls, &sizes, &planner)?;
-    let layout::Planned { layout, head_bytes, graph, plan } = all;
+    let layout::HeadPlan { layout, head_bytes, graph, plan } = all;
     let (bytes, checked) = write_checked(bytes, model, &net, &layout, &sizes)?;
     let head_bytes = head_bytes.max(checked.head_bytes);
     let estimated_arena_bytes = tail::arena(&net, head_bytes);

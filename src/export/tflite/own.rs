@@ -4,7 +4,7 @@
 //! buffer first, each at the lowest offset at which it overlaps no placed buffer with overlapping live range.
 
 use super::TfliteError;
-use super::greedy::{self, MAX_PAIRS, Request};
+use super::greedy::{self, HeadRequest, MAX_PAIRS};
 use super::net::{Memory, Net};
 use super::runtime::Walk;
 
@@ -21,7 +21,7 @@ pub(super) fn head_bytes(net: &Net, requests: &[Vec<Vec<u64>>]) -> Result<Option
     for (subgraph, steps) in requests.iter().zip(&walk.scratches) {
         for (requests, steps) in subgraph.iter().zip(steps) {
             let (first, last) = steps.ends().map_or((-1, -1), |(first, last)| (first.into(), last.into()));
-            all.extend(requests.iter().map(|&bytes| Request { bytes, first, last }));
+            all.extend(requests.iter().map(|&bytes| HeadRequest { bytes, first, last }));
         }
     }
     all.retain(|request| request.bytes > 0);
@@ -30,7 +30,7 @@ pub(super) fn head_bytes(net: &Net, requests: &[Vec<Vec<u64>>]) -> Result<Option
 
 /// Requests for the tensors of all subgraphs, including subgraphs that never run. A tensor that is neither
 /// an input nor written by an operator is live before the first step.
-fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<Request> {
+fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<HeadRequest> {
     let mut all = Vec::with_capacity(net.tensor_count());
     for (index, subgraph) in net.subgraphs.iter().enumerate() {
         let mut is_created = vec![false; subgraph.tensors.len()];
@@ -43,16 +43,16 @@ fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<Request> {
             let (first, last) = steps.ends().map_or((-1, -1), |(first, last)| (first.into(), last.into()));
             let first = if is_created[number] { first } else { -1 };
             let bytes = if tensor.memory == Memory::Head { tensor.bytes } else { 0 };
-            all.push(Request { bytes, first, last });
+            all.push(HeadRequest { bytes, first, last });
         }
     }
     all
 }
 
 /// Places all buffers as the runtime does, and returns the size of the head.
-fn placed(all: &[Request]) -> u64 {
+fn placed(all: &[HeadRequest]) -> u64 {
     // Among buffers of equal size, the last comes first: the runtime reverses the list before it sorts.
-    let mut order: Vec<Request> = all.iter().rev().copied().collect();
+    let mut order: Vec<HeadRequest> = all.iter().rev().copied().collect();
     order.sort_by_key(|request| std::cmp::Reverse(request.bytes));
     greedy::place(Vec::new(), &order)
 }
@@ -61,8 +61,8 @@ fn placed(all: &[Request]) -> u64 {
 mod tests {
     use super::*;
 
-    fn request(bytes: u64, first: i64, last: i64) -> Request {
-        Request { bytes, first, last }
+    fn request(bytes: u64, first: i64, last: i64) -> HeadRequest {
+        HeadRequest { bytes, first, last }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use super::TfliteError;
 use super::aliases;
 use super::calls::Calls;
-use super::greedy::{self, MAX_PAIRS, Request};
+use super::greedy::{self, HeadRequest, MAX_PAIRS};
 use super::net::{Memory, Net};
 use crate::verify::verify_offsets;
 use crate::{Buffer, Problem};
@@ -201,7 +201,7 @@ fn steps_of(walk: &Walk<'_>, index: usize, offsets: &[Option<u64>]) -> Vec<Steps
 /// Places scratch, and the tensors that the plan leaves to the runtime (`waiting`), as the runtime does: the
 /// largest first, each in the lowest gap of its live range. Returns the end of the highest. All scratch
 /// requests of an operator count as one, so the runtime may find lower offsets.
-fn fit_others(walk: &Walk<'_>, mut waiting: Vec<Request>, buffers: &[Buffer], places: &[u64]) -> u64 {
+fn fit_others(walk: &Walk<'_>, mut waiting: Vec<HeadRequest>, buffers: &[Buffer], places: &[u64]) -> u64 {
     waiting.retain(|request| request.bytes > 0);
     let left: u64 = waiting.iter().map(|request| request.bytes).sum();
     for (sizes, steps) in walk.scratch.iter().zip(&walk.scratches) {
@@ -222,6 +222,6 @@ fn fit_others(walk: &Walk<'_>, mut waiting: Vec<Request>, buffers: &[Buffer], pl
     greedy::place(fixed.collect(), &waiting)
 }
 
-fn request(bytes: u64, first: u32, last: u32) -> Request {
-    Request { bytes, first: first.into(), last: last.into() }
+fn request(bytes: u64, first: u32, last: u32) -> HeadRequest {
+    HeadRequest { bytes, first: first.into(), last: last.into() }
 }

@@ -1,10 +1,14 @@
 //! Operators that move elements: concatenation, slices, padding, transposes, reshapes, blocks of pixels.
 
-use super::{Shapes, row_map};
+use super::{OperatorShapes, row_map};
 use crate::graph::{Outside, RowMap, TileAxis};
 
 /// A concatenation of `inputs` along an axis: along it, the rows of each input are shifted.
-pub(in crate::import) fn concatenation(shapes: &Shapes<'_>, along: usize, inputs: &[usize]) -> Vec<TileAxis> {
+pub(in crate::import) fn concatenation(
+    shapes: &OperatorShapes<'_>,
+    along: usize,
+    inputs: &[usize],
+) -> Vec<TileAxis> {
     let rank = shapes.output().map_or(0, <[u64]>::len);
     let axes = shapes.order(rank).into_iter().filter_map(|axis| {
         let mut begin = 0_i128;
@@ -23,14 +27,14 @@ pub(in crate::import) fn concatenation(shapes: &Shapes<'_>, along: usize, inputs
 }
 
 /// Pieces of input `input` along an axis: each other axis is split alike.
-pub(in crate::import) fn split(shapes: &Shapes<'_>, along: usize, input: usize) -> Vec<TileAxis> {
+pub(in crate::import) fn split(shapes: &OperatorShapes<'_>, along: usize, input: usize) -> Vec<TileAxis> {
     kept(shapes, input, |axis| (axis != along).then_some(axis))
 }
 
 /// Operators whose output axes are axes of input `input`: `source` leads from an output axis to that of the input, or to
 /// none if it is not one.
 pub(in crate::import) fn kept(
-    shapes: &Shapes<'_>,
+    shapes: &OperatorShapes<'_>,
     input: usize,
     source: impl Fn(usize) -> Option<usize>,
 ) -> Vec<TileAxis> {
@@ -44,12 +48,12 @@ pub(in crate::import) fn kept(
 }
 
 /// A transpose: axis `i` of the output is axis `order[i]` of the input.
-pub(in crate::import) fn permuted(shapes: &Shapes<'_>, order: &[usize]) -> Vec<TileAxis> {
+pub(in crate::import) fn permuted(shapes: &OperatorShapes<'_>, order: &[usize]) -> Vec<TileAxis> {
     kept(shapes, 0, |axis| order.get(axis).copied())
 }
 
 /// A slice: along each axis its first row and its step, or none if they are unknown or the step is negative.
-pub(in crate::import) fn sliced(shapes: &Shapes<'_>, ranges: &[Option<(u64, u64)>]) -> Vec<TileAxis> {
+pub(in crate::import) fn sliced(shapes: &OperatorShapes<'_>, ranges: &[Option<(u64, u64)>]) -> Vec<TileAxis> {
     let rank = shapes.output().map_or(0, <[u64]>::len);
     let axes = shapes.order(rank).into_iter().filter_map(|axis| {
         let (begin, step) = (*ranges.get(axis)?)?;
@@ -61,7 +65,7 @@ pub(in crate::import) fn sliced(shapes: &Shapes<'_>, ranges: &[Option<(u64, u64)
 
 /// A slice that drops and inserts axes: for each output axis, the axis of the input with first row and step.
 pub(in crate::import) fn selected(
-    shapes: &Shapes<'_>,
+    shapes: &OperatorShapes<'_>,
     ranges: &[Option<(usize, u64, u64)>],
 ) -> Vec<TileAxis> {
     let axes = shapes.order(ranges.len()).into_iter().filter_map(|axis| {
@@ -74,7 +78,10 @@ pub(in crate::import) fn selected(
 
 /// Padding: along each axis the number of rows before the first row, negative if rows are cut off, and the rows
 /// outside; none for axes that cannot be split.
-pub(in crate::import) fn padded(shapes: &Shapes<'_>, pads: &[Option<(i64, Outside)>]) -> Vec<TileAxis> {
+pub(in crate::import) fn padded(
+    shapes: &OperatorShapes<'_>,
+    pads: &[Option<(i64, Outside)>],
+) -> Vec<TileAxis> {
     let rank = shapes.output().map_or(0, <[u64]>::len);
     let axes = shapes.order(rank).into_iter().filter_map(|axis| {
         let (before, outside) = (*pads.get(axis)?)?;
@@ -85,7 +92,7 @@ pub(in crate::import) fn padded(shapes: &Shapes<'_>, pads: &[Option<(i64, Outsid
 }
 
 /// Inputs stacked along a new axis `at`: the other axes of each input.
-pub(in crate::import) fn packed(shapes: &Shapes<'_>, at: usize, inputs: usize) -> Vec<TileAxis> {
+pub(in crate::import) fn packed(shapes: &OperatorShapes<'_>, at: usize, inputs: usize) -> Vec<TileAxis> {
     let rank = shapes.output().map_or(0, <[u64]>::len);
     let axes = shapes.order(rank).into_iter().filter(|&axis| axis != at);
     let own = |axis: usize| if axis > at { axis - 1 } else { axis };
@@ -94,7 +101,7 @@ pub(in crate::import) fn packed(shapes: &Shapes<'_>, at: usize, inputs: usize) -
 
 /// A change of shape: the axes of the output that consist of whole rows of one axis of the input, or of equal parts of
 /// its rows.
-pub(in crate::import) fn reshaped(shapes: &Shapes<'_>) -> Vec<TileAxis> {
+pub(in crate::import) fn reshaped(shapes: &OperatorShapes<'_>) -> Vec<TileAxis> {
     let (Some(from), Some(to)) = (shapes.input(0), shapes.output()) else { return Vec::new() };
     let followed = |axis: usize| {
         let (own, map) = flattened(from, to, axis)?;
@@ -138,7 +145,7 @@ pub(in crate::import) fn blocks_to_depth(block: u64, padded: u64) -> Option<RowM
 
 /// Axes of input 0 with a map each, at the same position in the output.
 pub(in crate::import) fn joined(
-    shapes: &Shapes<'_>,
+    shapes: &OperatorShapes<'_>,
     maps: impl IntoIterator<Item = (usize, Option<RowMap>)>,
 ) -> Vec<TileAxis> {
     let axes = maps.into_iter().filter_map(|(axis, map)| Some(shapes.axis(axis, [(0, axis, map?)])));

@@ -33,14 +33,14 @@ const MAX_TENSORS: usize = 256;
 pub(super) type InputRows = (usize, usize, RowMap);
 
 /// The shapes of the tensors of an operator, by position in the file; none for absent tensors and unknown shapes.
-pub(super) struct Shapes<'s> {
+pub(super) struct OperatorShapes<'s> {
     pub(super) inputs: Vec<Option<&'s [u64]>>,
     pub(super) outputs: Vec<Option<&'s [u64]>>,
     /// True if the last axis holds the channels of an image, false if the second one does.
     pub(super) channels_last: bool,
 }
 
-impl<'s> Shapes<'s> {
+impl<'s> OperatorShapes<'s> {
     /// The shape of an input.
     pub(super) fn input(&self, position: usize) -> Option<&'s [u64]> {
         self.inputs.get(position).copied().flatten()
@@ -172,6 +172,6 @@ fn present(axis: &TileAxis, inputs: &[bool], outputs: &[bool]) -> TileAxis {
 }
 
 /// True if no rank exceeds the limit.
-pub(super) fn has_small_ranks(shapes: &Shapes<'_>) -> bool {
+pub(super) fn has_small_ranks(shapes: &OperatorShapes<'_>) -> bool {
     shapes.inputs.iter().chain(&shapes.outputs).flatten().all(|shape| shape.len() <= MAX_RANK)
 }

@@ -1,6 +1,6 @@
 //! Convolutions, pooling and matrix products.
 
-use super::{InputRows, Shapes, Window, row_map};
+use super::{InputRows, OperatorShapes, Window, row_map};
 use crate::graph::{Outside, RowMap, TileAxis};
 
 /// A convolution, by positions of inputs in the file and by axes.
@@ -20,7 +20,7 @@ pub(in crate::import) struct Convolution<'w> {
 }
 
 /// The axes of a convolution: spatial ones, batch, output channels.
-pub(in crate::import) fn convolution(shapes: &Shapes<'_>, of: &Convolution<'_>) -> Vec<TileAxis> {
+pub(in crate::import) fn convolution(shapes: &OperatorShapes<'_>, of: &Convolution<'_>) -> Vec<TileAxis> {
     let rank = of.windows.len() + 2;
     if [shapes.input(of.input), shapes.output()]
         .iter()
@@ -54,7 +54,7 @@ fn channels_of_group([inputs, outputs]: [u64; 2]) -> Option<RowMap> {
 }
 
 /// The axes of pooling over `windows`: spatial ones, batch, channels.
-pub(in crate::import) fn pooling(shapes: &Shapes<'_>, windows: &[Window]) -> Vec<TileAxis> {
+pub(in crate::import) fn pooling(shapes: &OperatorShapes<'_>, windows: &[Window]) -> Vec<TileAxis> {
     let rank = windows.len() + 2;
     if [shapes.input(0), shapes.output()].iter().any(|shape| shape.is_none_or(|dims| dims.len() != rank)) {
         return Vec::new();
@@ -80,7 +80,7 @@ pub(in crate::import) struct MatrixProduct {
 /// The axes of a matrix product: rows of the left operand, batches, columns of the right operand. Also returns the
 /// inner dimension.
 pub(in crate::import) fn matrix_product(
-    shapes: &Shapes<'_>,
+    shapes: &OperatorShapes<'_>,
     of: &MatrixProduct,
 ) -> Option<(u64, Vec<TileAxis>)> {
     let [left, right] = of.operands;

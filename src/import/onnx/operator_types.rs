@@ -29,7 +29,7 @@ pub(super) const MICROSOFT: &str = "com.microsoft";
 
 /// Operator types of which the importer knows the same. What tiling will need to know about an operator, such as the
 /// window along each axis, belongs into another column.
-pub(crate) struct OperatorTypes {
+pub(crate) struct OnnxOperatorTypes {
     /// Empty for the standard domain.
     pub(super) domain: &'static str,
     pub(super) names: &'static [&'static str],
@@ -71,15 +71,15 @@ macro_rules! shape {
     };
 }
 
-const fn standard(since: i64, names: &'static [&'static str], shape: Option<Shape>) -> OperatorTypes {
-    OperatorTypes { domain: "", names, since, shape, permits: Nothing, effects: Pure }
+const fn standard(since: i64, names: &'static [&'static str], shape: Option<Shape>) -> OnnxOperatorTypes {
+    OnnxOperatorTypes { domain: "", names, since, shape, permits: Nothing, effects: Pure }
 }
 
-const fn runtime(names: &'static [&'static str], shape: Option<Shape>) -> OperatorTypes {
-    OperatorTypes { domain: MICROSOFT, names, since: 1, shape, permits: Nothing, effects: Pure }
+const fn runtime(names: &'static [&'static str], shape: Option<Shape>) -> OnnxOperatorTypes {
+    OnnxOperatorTypes { domain: MICROSOFT, names, since: 1, shape, permits: Nothing, effects: Pure }
 }
 
-impl OperatorTypes {
+impl OnnxOperatorTypes {
     const fn permits(mut self, permits: PermitRule) -> Self {
         self.permits = permits;
         self
@@ -102,7 +102,7 @@ const NAMES: usize = {
 };
 
 /// The row of an operator type. The domain of the standard is the empty one.
-pub(crate) fn row(domain: &str, op_type: &str) -> Option<&'static OperatorTypes> {
+pub(crate) fn row(domain: &str, op_type: &str) -> Option<&'static OnnxOperatorTypes> {
     /// Positions of the row and of the name in it. A map would take more memory than a small file.
     type Position = (u16, u16);
     fn key((row, name): Position) -> (&'static str, &'static str) {
@@ -110,8 +110,9 @@ pub(crate) fn row(domain: &str, op_type: &str) -> Option<&'static OperatorTypes>
         (row.domain, row.names[usize::from(name)])
     }
     static SORTED: LazyLock<[Position; NAMES]> = LazyLock::new(|| {
-        let names =
-            |(row, types): (u16, &OperatorTypes)| (0..types.names.len() as u16).map(move |name| (row, name));
+        let names = |(row, types): (u16, &OnnxOperatorTypes)| {
+            (0..types.names.len() as u16).map(move |name| (row, name))
+        };
         let mut all = [(0, 0); NAMES];
         all.iter_mut().zip((0..).zip(TABLE).flat_map(names)).for_each(|(slot, position)| *slot = position);
         all.sort_unstable_by_key(|&position| key(position));
@@ -122,7 +123,7 @@ pub(crate) fn row(domain: &str, op_type: &str) -> Option<&'static OperatorTypes>
 }
 
 #[rustfmt::skip] // compact rows
-pub(super) static TABLE: &[OperatorTypes] = &[
+pub(super) static TABLE: &[OnnxOperatorTypes] = &[
     standard(1, &["Identity"], shape!(elementwise::identity, Same)).permits(View).effects(MakesConstants),
     standard(1, &["Abs", "Ceil", "Floor"], shape!(elementwise::unary, Same)).effects(MakesConstants),
     standard(1, &["Neg", "Sqrt"], shape!(elementwise::unary, Same)).permits(InPlace).effects(MakesConstants),

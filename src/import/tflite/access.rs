@@ -8,8 +8,8 @@ use super::rules::strided;
 use super::schema::{Operator, SubGraph};
 use crate::graph::{ElementType, GraphBuilder, Outside, RowMap, TileAxis};
 use crate::import::access::{
-    AccessMaps, Convolution, Coordinates, Interpolation, MatrixProduct, Resampling, Rounding, Scale, Shapes,
-    Window, blocks_to_depth, concatenation, convolution, depth_to_blocks, flattened, has_small_ranks,
+    AccessMaps, Convolution, Coordinates, Interpolation, MatrixProduct, OperatorShapes, Resampling, Rounding,
+    Scale, Window, blocks_to_depth, concatenation, convolution, depth_to_blocks, flattened, has_small_ranks,
     is_small, joined, kept, matrix_product, packed, padded, permuted, pooling, resampled, reshaped,
     same_padding, selected, sliced, split,
 };
@@ -44,7 +44,7 @@ impl<'a, 'f> OperatorAccess<'a, 'f> {
         let known = |id: i32| usize::try_from(id).ok().filter(|&id| id < self.facts.len());
         let inputs: Vec<Option<usize>> = operator.inputs().into_iter().flatten().map(known).collect();
         let shape = |id: usize| self.facts[id].dims.as_deref().filter(|_| !self.facts[id].upper);
-        let shapes = Shapes {
+        let shapes = OperatorShapes {
             inputs: inputs.iter().map(|id| shape((*id)?)).collect(),
             outputs: read.outputs.iter().map(|id| shape(id.index())).collect(),
             channels_last: true,
@@ -71,7 +71,7 @@ impl<'a, 'f> OperatorAccess<'a, 'f> {
 
 /// The access map of an operator; none for operators without a rule, and for those that a rule does not understand.
 #[rustfmt::skip]
-fn access(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Stated> {
+fn access(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Stated> {
     let axes = match op_type {
         "ABS" | "BUCKETIZE" | "CAST" | "CEIL" | "COS" | "DEQUANTIZE" | "ELU" | "EXP" | "FAKE_QUANT" | "FLOOR" | "GELU"
         | "HARD_SWISH" | "LEAKY_RELU" | "LOG" | "LOGICAL_NOT" | "LOGISTIC" | "NEG" | "QUANTIZE" | "RELU" | "RELU6"
@@ -149,7 +149,7 @@ fn access(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option
     Some((1, axes))
 }
 
-fn rank(shapes: &Shapes<'_>) -> Option<usize> {
+fn rank(shapes: &OperatorShapes<'_>) -> Option<usize> {
     Some(shapes.output()?.len())
 }
 
@@ -171,7 +171,7 @@ fn window(
 
 const VALID: u8 = 1;
 
-fn convolved(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Stated> {
+fn convolved(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Stated> {
     // The number of the options, and by spatial axis the fields of stride and dilation.
     let (options, fields): (u8, &[[u16; 2]]) = match op_type {
         "CONV_2D" => (1, &[[2, 5], [1, 4]]),
@@ -215,7 +215,7 @@ fn convolved(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Opt
 }
 
 /// `TRANSPOSE_CONV`: output shape, weights, input, bias.
-fn transposed(call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Stated> {
+fn transposed(call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Stated> {
     const OPTIONS: u8 = 49;
     let (&[filters, rows, columns, _], output) = (shapes.input(1)?, shapes.output()?) else {
         return None;
@@ -243,7 +243,7 @@ fn transposed(call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Stated> {
     Some((cost.max(1), convolution(shapes, &of)))
 }
 
-fn pooled(call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Vec<TileAxis>> {
+fn pooled(call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Vec<TileAxis>> {
     const OPTIONS: u8 = 5;
     let (&[_, height, width, _], &[_, rows, columns, _]) = (shapes.input(0)?, shapes.output()?) else {
         return None;
@@ -257,7 +257,7 @@ fn pooled(call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Vec<TileAxis>>
 }
 
 /// Resizing of height and width.
-fn resized(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Vec<TileAxis> {
+fn resized(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Vec<TileAxis> {
     let is_linear = op_type == "RESIZE_BILINEAR";
     let (options, fields) = if is_linear { (15, [2, 3]) } else { (74, [0, 1]) };
     let [corners, centres] = fields.map(|field| call.options.flag(options, field));
@@ -292,7 +292,7 @@ fn resized(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Vec<T
 }
 
 /// `FULLY_CONNECTED`: rows of as many elements as the weights have columns.
-fn fully_connected(shapes: &Shapes<'_>) -> Option<Stated> {
+fn fully_connected(shapes: &OperatorShapes<'_>) -> Option<Stated> {
     let (input, &[_, depth], output) = (shapes.input(0)?, shapes.input(1)?, shapes.output()?) else {
         return None;
     };
@@ -309,7 +309,7 @@ fn fully_connected(shapes: &Shapes<'_>) -> Option<Stated> {
 }
 
 /// Padding with a constant. Mirrored rows come in descending order.
-fn pad(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Vec<TileAxis>> {
+fn pad(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Vec<TileAxis>> {
     let pads = call.integers(1).ok()?;
     let by_axis = pads.chunks(2).map(|pads| {
         let is_plain = op_type != "MIRROR_PAD" || pads.iter().all(|&pad| pad == 0);
@@ -319,7 +319,7 @@ fn pad(op_type: &str, call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Ve
 }
 
 /// `GATHER`: the axes of the data other than the gathered one, and those of the indices.
-fn gather(call: &OperatorCall<'_>, shapes: &Shapes<'_>) -> Option<Vec<TileAxis>> {
+fn gather(call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Vec<TileAxis>> {
     const OPTIONS: u8 = 23;
     let (data, indices) = (shapes.input(0)?, shapes.input(1)?);
     let along = call.axis_option(OPTIONS, 0, data.len()).ok()?;
@@ -346,14 +346,14 @@ fn block(call: &OperatorCall<'_>, options: u8) -> Option<u64> {
 }
 
 /// Blocks of pixels: height, width and batch.
-fn blocks(shapes: &Shapes<'_>, map: Option<RowMap>) -> Vec<TileAxis> {
+fn blocks(shapes: &OperatorShapes<'_>, map: Option<RowMap>) -> Vec<TileAxis> {
     joined(shapes, [(1, map), (2, map), (0, Some(RowMap::SAME))])
 }
 
 /// Blocks of pixels in the batch: spatial axes by `map` of block and pads, and the axes after them.
 fn batch_blocks(
     call: &OperatorCall<'_>,
-    shapes: &Shapes<'_>,
+    shapes: &OperatorShapes<'_>,
     map: fn(u64, u64) -> Option<RowMap>,
 ) -> Option<Vec<TileAxis>> {
     let (sizes, pads) = (call.target_shape(1).ok()?, call.target_shape(2).ok()?);
@@ -367,7 +367,7 @@ fn batch_blocks(
 }
 
 /// Reductions, whose axes are an input: the axes that are not reduced.
-fn reduced(call: &OperatorCall<'_>, shapes: &Shapes<'_>, keeps: bool) -> Option<Vec<TileAxis>> {
+fn reduced(call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>, keeps: bool) -> Option<Vec<TileAxis>> {
     let rank = shapes.input(0)?.len();
     let gone = call.integers(1).ok()?.into_iter().map(|number| axis(number, rank).ok());
     let gone: Vec<usize> = gone.collect::<Option<_>>()?;

@@ -16,7 +16,7 @@ use crate::import::permits::PermitRule::{
 
 /// Operator types of which the importer knows the same. What tiling will need to know about an operator, such as the
 /// region of an input that a region of the output needs, belongs into another column.
-pub(crate) struct OperatorTypes {
+pub(crate) struct TfliteOperatorTypes {
     names: &'static [&'static str],
     /// None without a shape rule.
     pub(super) shape: Option<ShapeRule>,
@@ -48,11 +48,11 @@ macro_rules! shape {
     };
 }
 
-const fn row(names: &'static [&'static str], shape: Option<ShapeRule>) -> OperatorTypes {
-    OperatorTypes { names, shape, permits: Nothing, effects: Pure, window: None, bodies: None }
+const fn row(names: &'static [&'static str], shape: Option<ShapeRule>) -> TfliteOperatorTypes {
+    TfliteOperatorTypes { names, shape, permits: Nothing, effects: Pure, window: None, bodies: None }
 }
 
-impl OperatorTypes {
+impl TfliteOperatorTypes {
     const fn permits(mut self, permits: PermitRule) -> Self {
         self.permits = permits;
         self
@@ -86,17 +86,18 @@ const NAMES: usize = {
 
 /// The row of an operator type. Custom operators and builtin operators that this version does not know may have any
 /// effect.
-pub(crate) fn find(op_type: &str) -> Option<&'static OperatorTypes> {
+pub(crate) fn find(op_type: &str) -> Option<&'static TfliteOperatorTypes> {
     // An array, as memory for a map would never be released.
     static ROWS: LazyLock<[(&str, usize); NAMES]> = LazyLock::new(|| {
-        let names =
-            |(row, types): (usize, &'static OperatorTypes)| types.names.iter().map(move |name| (*name, row));
+        let names = |(row, types): (usize, &'static TfliteOperatorTypes)| {
+            types.names.iter().map(move |name| (*name, row))
+        };
         let mut all = [("", 0); NAMES];
         all.iter_mut().zip(TABLE.iter().enumerate().flat_map(names)).for_each(|(slot, entry)| *slot = entry);
         all.sort_unstable();
         all
     });
-    static UNKNOWN: OperatorTypes = row(&[], None).effects(SharesState);
+    static UNKNOWN: TfliteOperatorTypes = row(&[], None).effects(SharesState);
     let is_unknown = || ["CUSTOM:", "BUILTIN_"].iter().any(|prefix| op_type.starts_with(prefix));
     match ROWS.binary_search_by_key(&op_type, |entry| entry.0) {
         Ok(found) => Some(&TABLE[ROWS[found].1]),
@@ -105,7 +106,7 @@ pub(crate) fn find(op_type: &str) -> Option<&'static OperatorTypes> {
 }
 
 #[rustfmt::skip] // compact rows
-static TABLE: &[OperatorTypes] = &[
+static TABLE: &[TfliteOperatorTypes] = &[
     row(&["ABS", "CAST", "CEIL", "DENSIFY", "FLOOR", "SQRT"], shape!(elementwise::same)).effects(MakesConstants),
     row(&["ADD_N", "BUCKETIZE", "COMPLEX_ABS", "COS", "CUMSUM", "ELU", "FAKE_QUANT", "IMAG",
         "LOCAL_RESPONSE_NORMALIZATION", "LOG", "LOGICAL_NOT", "MATRIX_SET_DIAG", "REAL", "RELU_0_TO_1",

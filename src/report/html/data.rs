@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::report::palette::{COPIES, KINDS, OTHER, OperatorTypes, Swatch, TYPES};
+use crate::report::palette::{COPIES, KINDS, OTHER, Swatch, TYPES, TypePalette};
 use crate::report::rectangles::operator_name;
 use crate::report::scene::{alias_text, live_in_file_order, same_bytes};
 use crate::report::text::{gap_text, percent};
@@ -203,7 +203,7 @@ impl PageData {
     pub(super) fn new(scene: &Scene) -> Self {
         let view = scene.view;
         let all: Vec<&Rectangle> = scene.rectangles.iter().collect();
-        let types = OperatorTypes::new(view.graph, &all);
+        let types = TypePalette::new(view.graph, &all);
         let numbers = occupant_numbers(scene);
         let mut buffers = buffers(&all, &types);
         let (gap, status, strategy) = match &view.plan {
@@ -272,7 +272,7 @@ fn both(swatches: &[Swatch]) -> [Vec<&'static str>; 2] {
     ]
 }
 
-fn buffers(rectangles: &[&Rectangle], types: &OperatorTypes) -> BufferColumns {
+fn buffers(rectangles: &[&Rectangle], types: &TypePalette) -> BufferColumns {
     let mut buffers = BufferColumns::default();
     let number = |id: OperatorId| i64::from(id.index() as u32);
     for (rectangle, op_type) in rectangles.iter().zip(&types.of_row) {

@@ -12,7 +12,7 @@ use super::node_permits::constants;
 use super::subgraphs::{self, Functions};
 use super::tensor::Elements;
 use crate::graph::GraphBuilder;
-use crate::import::access::{AccessMaps, Shapes, has_small_ranks, is_small};
+use crate::import::access::{AccessMaps, OperatorShapes, has_small_ranks, is_small};
 use crate::support::ids::{OperatorId, TensorId};
 use node::NodeFacts;
 
@@ -86,7 +86,7 @@ impl<'m> NodeAccess<'m> {
         let shape = |name| names.get(name).and_then(|number| builder.exact_shape(TensorId::new(number)));
         let inputs = node.input().iter().map(shape).collect();
         let outputs = node.output().iter().map(shape).collect();
-        let shapes = Shapes { inputs, outputs, channels_last: false };
+        let shapes = OperatorShapes { inputs, outputs, channels_last: false };
         let mut outputs = node.output().iter().zip(&shapes.outputs);
         if outputs.any(|(name, shape)| !name.is_empty() && shape.is_none()) || !has_small_ranks(&shapes) {
             return;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::graph::TileAxis;
-use crate::import::access::Shapes;
+use crate::import::access::OperatorShapes;
 use crate::import::onnx::graph::{OnnxAttribute, OnnxNode};
 use crate::import::onnx::tensor::Elements;
 
@@ -15,7 +15,7 @@ pub(super) struct NodeFacts<'c> {
     pub node: &'c OnnxNode,
     /// The operator set version of the standard domain.
     pub version: i64,
-    pub shapes: Shapes<'c>,
+    pub shapes: OperatorShapes<'c>,
     pub numbers: &'c HashMap<&'c str, Elements>,
 }
 

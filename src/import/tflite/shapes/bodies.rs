@@ -1,7 +1,7 @@
 //! IF and WHILE: their output shapes, inferred through their bodies.
 
 use super::SubgraphInference;
-use crate::import::tflite::operator_types::OperatorTypes;
+use crate::import::tflite::operator_types::TfliteOperatorTypes;
 use crate::import::tflite::operators;
 use crate::import::tflite::rules::call::{NoShape, OperatorCall, OutputShape, RuleResult};
 
@@ -13,7 +13,7 @@ impl SubgraphInference<'_, '_> {
     pub(super) fn through_bodies(
         &mut self,
         op_type: &str,
-        row: &OperatorTypes,
+        row: &TfliteOperatorTypes,
         call: &OperatorCall<'_>,
     ) -> Option<RuleResult> {
         match (op_type, call.options.bodies(row.bodies?).as_slice()) {

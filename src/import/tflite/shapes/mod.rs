@@ -14,7 +14,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use super::operator_types::{self, OperatorTypes};
+use super::operator_types::{self, TfliteOperatorTypes};
 use super::operators::Read;
 use super::options::Options;
 use super::rules::call::{MAX_AXES, NoShape, OperatorCall, OutputShape, RuleResult};
@@ -183,7 +183,7 @@ impl<'a> SubgraphInference<'a, '_> {
     fn output_shapes(
         &mut self,
         op_type: &str,
-        row: Option<&OperatorTypes>,
+        row: Option<&TfliteOperatorTypes>,
         call: &OperatorCall<'_>,
     ) -> RuleResult {
         let row = row.filter(|_| self.work <= MAX_WORK).ok_or(NoShape::NoRule)?;
