@@ -9,7 +9,7 @@ use super::{Operator, Tensor};
 use crate::error::{AccessProblem, Error, Result};
 use crate::support::ids::OperatorId;
 
-/// What an operator states about running on a part of its rows.
+/// The statement of an operator about runs on a part of its rows.
 ///
 /// ```
 /// use plimsoll::{AccessMap, ElementType, Graph, RowMap, TensorSpec, TileAxis};
@@ -98,7 +98,7 @@ pub struct RowMap {
     outside: Outside,
 }
 
-/// What an operator reads in place of rows outside of its input.
+/// The contents of rows outside of an input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Outside {
     /// A constant, or nothing: convolutions, pooling, padding, parts of a concatenation.
@@ -177,7 +177,7 @@ impl RowMap {
         (self.numerator, self.denominator, self.first, self.last)
     }
 
-    /// What the operator reads in place of rows outside of the input.
+    /// The contents of rows outside of the input.
     #[must_use]
     pub fn outside(&self) -> Outside {
         self.outside

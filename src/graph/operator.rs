@@ -106,7 +106,7 @@ impl Operator {
         &self.permits
     }
 
-    /// What the operator states about running on a part of its rows; none if it must run as a whole.
+    /// The access map; none if the operator must run as a whole.
     #[must_use]
     pub fn access(&self) -> Option<&AccessMap> {
         self.access.as_deref()

@@ -21,7 +21,7 @@ pub struct TiledPlan {
     pub tiled: TiledGraph,
     /// The plan of that graph. Its status and bounds are about orders, sharing and offsets of the tiled graph.
     pub plan: Plan,
-    /// What the tiling costs beyond the untiled graph.
+    /// The cost of the tiling beyond the untiled graph.
     pub cost: TilingCost,
     /// Live bytes that the search expected.
     pub expected_bytes: u64,

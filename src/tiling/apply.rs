@@ -1,4 +1,4 @@
-//! The graph of a tiling: an ordinary graph, and what each of its tensors and operators is.
+//! The graph of a tiling: an ordinary graph, and the origin of each of its tensors and operators.
 //!
 //! | part of the tiling | in the graph |
 //! | --- | --- |
@@ -22,13 +22,13 @@ use crate::support::ids::{OperatorId, TensorId};
 pub struct TiledGraph {
     /// An ordinary graph. Its program order runs regions stripe by stripe.
     pub graph: Graph,
-    /// For each tensor of the graph, what it is in the untiled graph.
+    /// The origin of each tensor of the graph.
     pub tensors: Vec<TensorOrigin>,
-    /// For each operator of the graph, what it does.
+    /// The origin of each operator of the graph.
     pub operators: Vec<OperatorOrigin>,
 }
 
-/// What a tensor of a tiled graph is.
+/// The rows that a tensor of a tiled graph holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorOrigin {
     /// The tensor of the untiled graph.
@@ -39,7 +39,7 @@ pub struct TensorOrigin {
     pub is_carried: bool,
 }
 
-/// What an operator of a tiled graph does.
+/// The operation of an operator of a tiled graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OperatorOrigin {
@@ -736,7 +736,7 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
         })
     }
 
-    /// Where the parts of an entry end: after each stripe, the first row that a later stripe reads.
+    /// The ends of the parts of an entry: for each stripe, the first row that a later stripe reads.
     fn ends_of_entry(&self, tensor: TensorId, axis: usize) -> Vec<u64> {
         let count = self.graph().tensor(tensor).shape().map_or(0, |shape| shape[axis]);
         let mut first = count;

@@ -7,7 +7,7 @@ use super::segment::{SegmentLink, Source, TilingSegment};
 /// Memory and cost of a segment that is cut into stripes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Estimate {
-    /// The most bytes that are live at a step, with what permissions save at it.
+    /// The maximum number of live bytes at a step, less the bytes that permissions save.
     pub(crate) bytes: u64,
     pub(crate) cost: TilingCost,
 }

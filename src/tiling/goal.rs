@@ -1,6 +1,6 @@
-//! What a tiling is for.
+//! The goal of a tiling.
 
-/// What a tiling is for: least memory within a cost, or least cost within a capacity.
+/// The goal of a tiling: the least memory within a cost, or the least cost within a capacity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TilingGoal {

@@ -43,7 +43,7 @@ impl Tile {
     }
 }
 
-/// What a tiling costs beyond the untiled graph.
+/// The cost of a tiling beyond the untiled graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TilingCost {
     /// Cost of all operators of the untiled graph, in the unit of

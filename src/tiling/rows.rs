@@ -6,7 +6,7 @@ use super::segment::{SegmentOperator, Source, TilingSegment};
 /// How a segment is cut into stripes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
-    /// Where stripes end, ascending, in rows of the exit with the most rows. The last one is all of
+    /// Ends of the stripes, ascending, in rows of the exit with the most rows. The last end is the number of
     /// its rows. Exits with fewer rows are cut in proportion.
     pub(crate) ends: Vec<u64>,
     /// By operator: whether the halo of its outputs is carried from stripe to stripe and not computed
@@ -22,7 +22,7 @@ pub(crate) struct Tiles {
     progress: Vec<TileProgress>,
 }
 
-/// What is known of one operator while stripes are computed.
+/// State of one operator while stripes are computed.
 #[derive(Clone, Debug, Default)]
 struct TileProgress {
     /// The rows that readers in the current stripe need, if any: first and end.
