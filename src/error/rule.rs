@@ -153,7 +153,7 @@ rules! {
     TileWrite "W4" "A tile writes the rows that it states, of each output of its operator.";
     TileCarry "W5" "Carried rows are rows that the stripe before holds.";
     TilePlace "W6"
-        "A tensor that exists in parts has each row once, at its place; parts read together follow each other.";
+        "A tensor in parts has each row once, at its place; parts that are read together follow each other.";
     TilePermit "W7" "A permission to share memory in a tiled graph follows from one of the untiled graph.";
     TileOrder "W8" "Each operator runs as a whole or in tiles, in an order that the untiled graph allows.";
 }

@@ -123,7 +123,7 @@ fn sizes_and_alignments_are_checked() {
     let fixed = message(|net| {
         net.input("x", bytes(4).align(8).at(12));
     });
-    assert_eq!(fixed, "buffer `x` is fixed at 12, which is not a multiple of its alignment 8");
+    assert_eq!(fixed, "tensor `x` is fixed at 12, which is not a multiple of its alignment 8");
     let text = message(|net| {
         net.input("words", TensorSpec::shaped(String, [2]));
     });

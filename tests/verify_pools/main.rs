@@ -8,6 +8,7 @@ mod every_rule;
 mod mutants;
 mod rare;
 mod rules;
+mod tilings;
 mod wrong;
 
 use plimsoll::verify::verify_pools;

@@ -1,0 +1,99 @@
+//! A wrong tiled graph for each rule of tilings.
+
+use plimsoll::ElementType::Int8;
+use plimsoll::tiling::{OperatorOrigin, TiledGraph, TilingGoal};
+use plimsoll::verify::{Rule, Violation, verify_tiling};
+use plimsoll::{
+    AccessMap, Graph, OperatorId, Permit, Planner, RowMap, SharingLevel, TensorId, TensorSpec, TileAxis,
+};
+
+/// Two convolutions that can be tiled, between two operators that cannot.
+fn graph() -> Graph {
+    let mut net = Graph::builder("tiled");
+    let shape = |channels| TensorSpec::shaped(Int8, [1, 16, 4, channels]);
+    let x = net.input("x", shape(2));
+    let [a, b, c, y] =
+        [("a", 2), ("b", 64), ("c", 2), ("y", 2)].map(|(name, size)| net.tensor(name, shape(size)));
+    let rows = || TileAxis::new([1], [Some((1, RowMap::window(3, 1, 1, 1)))]);
+    net.operator("first").reads([x]).writes([a]);
+    net.operator("expand").reads([a]).writes([b]).access(AccessMap::new(18, [rows()]));
+    net.operator("reduce").reads([b]).writes([c]).access(AccessMap::new(576, [rows()]));
+    net.operator("last").reads([c]).writes([y]);
+    net.output(y);
+    net.build().unwrap()
+}
+
+/// The position of the last operator with this origin.
+fn last(tiled: &TiledGraph, is_wanted: impl Fn(&OperatorOrigin) -> bool) -> usize {
+    tiled.operators.iter().rposition(is_wanted).unwrap()
+}
+
+fn last_tile(tiled: &TiledGraph) -> usize {
+    last(tiled, |origin| matches!(origin, OperatorOrigin::Tile { .. }))
+}
+
+/// A rule, and a change that breaks it.
+type WrongTiling = (Rule, fn(&mut TiledGraph));
+
+const WRONG: [WrongTiling; 8] = [
+    (Rule::TileLabel, |tiled| {
+        let part = tiled.tensors.iter_mut().rfind(|origin| origin.rows.is_some()).unwrap();
+        part.rows = Some(15..17);
+    }),
+    (Rule::TileWhole, |tiled| {
+        let at = last(tiled, |origin| matches!(origin, OperatorOrigin::Whole(_)));
+        tiled.operators[at] = OperatorOrigin::Whole(OperatorId::new(9));
+    }),
+    (Rule::TileRead, |tiled| {
+        let at = last_tile(tiled);
+        let OperatorOrigin::Tile { reads, .. } = &mut tiled.operators[at] else { unreachable!() };
+        reads[0].as_mut().unwrap().after += 1;
+    }),
+    (Rule::TileWrite, |tiled| {
+        let at = last_tile(tiled);
+        let OperatorOrigin::Tile { rows, .. } = &mut tiled.operators[at] else { unreachable!() };
+        rows.start -= 1;
+    }),
+    (Rule::TileCarry, |tiled| {
+        let at = last(tiled, |origin| matches!(origin, OperatorOrigin::Carry { .. }));
+        let OperatorOrigin::Carry { rows, .. } = &mut tiled.operators[at] else { unreachable!() };
+        *rows = rows.start - 1..rows.end - 1;
+    }),
+    (Rule::TilePlace, |tiled| {
+        let at = last(tiled, |origin| matches!(origin, OperatorOrigin::Join { .. }));
+        let OperatorOrigin::Join { tensor, .. } = &mut tiled.operators[at] else { unreachable!() };
+        *tensor = TensorId::new(0);
+    }),
+    (Rule::TilePermit, |tiled| {
+        let at = OperatorId::new(last_tile(tiled));
+        let operator = tiled.graph.operator(at);
+        let (input, output) = (operator.inputs()[0], operator.outputs()[0]);
+        tiled.graph.permit(at, [Permit::InPlace { input, output }]).unwrap();
+    }),
+    (Rule::TileOrder, |tiled| {
+        let at = last(tiled, |origin| matches!(origin, OperatorOrigin::Whole(_)));
+        tiled.operators[at] = OperatorOrigin::Whole(OperatorId::new(0));
+    }),
+];
+
+/// The rules that the tiled graphs of the table break.
+pub fn broken_rules() -> impl Iterator<Item = Rule> {
+    WRONG.iter().map(|entry| entry.0)
+}
+
+#[test]
+fn each_wrong_tiling_is_refused_by_its_rule() {
+    let graph = graph();
+    let planner = Planner::new().alignment(1).share(SharingLevel::All);
+    let untiled = planner.plan(&graph).unwrap();
+    let plan = planner.tile(&graph, &untiled, &TilingGoal::least_memory()).unwrap().unwrap();
+    assert!(plan.plan.arena_bytes < untiled.arena_bytes);
+    assert_eq!(verify_tiling(&graph, &plan.tiled), Ok(()));
+    for (rule, spoil) in WRONG {
+        let mut tiled = plan.tiled.clone();
+        spoil(&mut tiled);
+        let wrong = verify_tiling(&graph, &tiled).expect_err(rule.statement());
+        let rules: Vec<Rule> = wrong.list().iter().map(Violation::rule).collect();
+        assert!(rules.contains(&rule), "{rule}: {wrong}");
+    }
+}
