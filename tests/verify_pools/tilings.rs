@@ -11,15 +11,15 @@ use plimsoll::{
 fn graph() -> Graph {
     let mut net = Graph::builder("tiled");
     let shape = |channels| TensorSpec::shaped(Int8, [1, 16, 4, channels]);
-    let x = net.input("x", shape(2));
-    let [a, b, c, y] =
-        [("a", 2), ("b", 64), ("c", 2), ("y", 2)].map(|(name, size)| net.tensor(name, shape(size)));
+    let image = net.input("image", shape(2));
+    let [first, wide, narrow, result] = [("first", 2), ("wide", 64), ("narrow", 2), ("result", 2)]
+        .map(|(name, size)| net.tensor(name, shape(size)));
     let rows = || TileAxis::new([1], [Some((1, RowMap::window(3, 1, 1, 1)))]);
-    net.operator("first").reads([x]).writes([a]);
-    net.operator("expand").reads([a]).writes([b]).access(AccessMap::new(18, [rows()]));
-    net.operator("reduce").reads([b]).writes([c]).access(AccessMap::new(576, [rows()]));
-    net.operator("last").reads([c]).writes([y]);
-    net.output(y);
+    net.operator("first").reads([image]).writes([first]);
+    net.operator("expand").reads([first]).writes([wide]).access(AccessMap::new(18, [rows()]));
+    net.operator("reduce").reads([wide]).writes([narrow]).access(AccessMap::new(576, [rows()]));
+    net.operator("last").reads([narrow]).writes([result]);
+    net.output(result);
     net.build().unwrap()
 }
 
