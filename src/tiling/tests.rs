@@ -9,23 +9,20 @@ use super::rows::{Cut, Tiles};
 use super::segment::TilingSegment;
 use crate::graph::{AccessMap, ElementType, Graph, Outside, RowMap, TensorSpec, TileAxis};
 use crate::support::ids::{OperatorId, TensorId};
+use crate::support::random::Random;
 use crate::verify::verify_tiling;
 use crate::{Occupant, Plan, Planner};
 
 /// Deterministic random numbers.
-pub(crate) struct Draws(u64);
+pub(crate) struct Draws(Random);
 
 impl Draws {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x1234_5678_9abc_def0)
+        Self(Random::new(seed))
     }
 
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (word ^ (word >> 31)) % bound
+        self.0.below(bound as usize) as u64
     }
 }
 
@@ -87,11 +84,13 @@ pub(crate) fn random_graph(draws: &mut Draws) -> Graph {
         let axis = TileAxis::new(vec![1; outputs], maps.clone());
         let mut added = net.operator(format!("op{operator}"));
         added = added.reads(reads.iter().map(|read| read.0)).writes(written.iter().copied());
-        if draws.below(12) > 0 {
+        // Without an access map, the operator reads all rows for each row, so it is not in place.
+        let is_split = draws.below(12) > 0;
+        if is_split {
             added = added.access(AccessMap::new(1 + draws.below(5), [axis]));
         }
         let others = reads[1..].iter().any(|other| other.0 == reads[0].0);
-        if is_same && !others && draws.below(2) == 0 {
+        if is_same && is_split && !others && draws.below(2) == 0 {
             let _ = added.in_place(reads[0].0, written[0]);
         }
     }
