@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::level::{Alias, AliasKind};
 use crate::graph::{Graph, Occupant};
 use crate::support::ids::{OperatorId, TensorId};
+use crate::support::sorting::each_once;
 
 /// The bytes of one tensor, or of the operator's own scratch buffer, that an operator reads and writes.
 ///
@@ -63,18 +64,6 @@ pub fn accesses(graph: &Graph, operator: OperatorId, aliases: &[Alias]) -> Vec<A
         accesses.push(Access { occupant: Occupant::Scratch(operator), read: scratch, written: scratch });
     }
     accesses
-}
-
-/// Returns each tensor once, in the order of first appearance. O(n log n).
-fn each_once(tensors: &[TensorId]) -> impl Iterator<Item = TensorId> {
-    let mut by_id: Vec<(TensorId, usize)> = tensors.iter().copied().zip(0..).collect();
-    by_id.sort_unstable();
-    by_id.dedup_by_key(|entry| entry.0);
-    let mut is_first = vec![false; tensors.len()];
-    for (_, position) in by_id {
-        is_first[position] = true;
-    }
-    tensors.iter().zip(is_first).filter(|(_, is_first)| *is_first).map(|(&id, _)| id)
 }
 
 /// The content aliases of one operator.

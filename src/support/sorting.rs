@@ -60,6 +60,18 @@ pub(crate) fn unique<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     sorted(items.into_iter().collect())
 }
 
+/// Returns each item once, in the order of first appearance. O(n log n).
+pub(crate) fn each_once<T: Ord + Copy>(items: &[T]) -> impl Iterator<Item = T> {
+    let mut sorted: Vec<(T, usize)> = items.iter().copied().zip(0..).collect();
+    sorted.sort_unstable();
+    sorted.dedup_by_key(|entry| entry.0);
+    let mut is_first = vec![false; items.len()];
+    for (_, position) in sorted {
+        is_first[position] = true;
+    }
+    items.iter().zip(is_first).filter(|(_, is_first)| *is_first).map(|(&item, _)| item)
+}
+
 /// The items with this key, of items that are sorted by it. O(log n).
 pub(crate) fn with_key<T, K: Ord + Copy>(items: &[T], key: K, key_of: impl Fn(&T) -> K) -> &[T] {
     let from = items.partition_point(|item| key_of(item) < key);

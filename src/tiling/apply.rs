@@ -16,6 +16,7 @@ use super::region::{Region, Tile, Tiling};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, GraphBuilder, Permit, RowsRead, TensorKind, TensorSpec, TileAxis};
 use crate::support::ids::{OperatorId, TensorId};
+use crate::support::sorting::each_once;
 
 /// The graph of a tiling.
 #[derive(Clone, Debug)]
@@ -427,7 +428,7 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             inputs.extend(parts.iter().map(|part| part.id));
             reads.push(read);
         }
-        inputs = each_once(inputs);
+        let inputs: Vec<TensorId> = each_once(&inputs).collect();
         let origin = OperatorOrigin::Tile {
             operator: id,
             region: self.number,
@@ -820,14 +821,4 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
 
 fn positions_of(last: &[Option<usize>], reader: Option<usize>) -> Vec<usize> {
     (0..last.len()).filter(|&at| last[at] == reader).collect()
-}
-
-fn each_once(ids: Vec<TensorId>) -> Vec<TensorId> {
-    let mut seen = Vec::with_capacity(ids.len());
-    for id in ids {
-        if !seen.contains(&id) {
-            seen.push(id);
-        }
-    }
-    seen
 }

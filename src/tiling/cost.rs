@@ -92,8 +92,7 @@ impl Estimator {
         self.last_reader.resize(tiles.len(), NONE);
         self.last_of_entry.clear();
         self.last_of_entry.resize(segment.entries.len(), NONE);
-        for (operator, tile) in tiles.iter().enumerate().filter(|(_, tile)| !tile.computed.is_empty()) {
-            debug_assert!(!tile.computed.is_empty());
+        for (operator, _) in tiles.iter().enumerate().filter(|(_, tile)| !tile.computed.is_empty()) {
             for link in segment.links_of(operator) {
                 match link.source {
                     Source::Operator(producer) => self.last_reader[producer as usize] = operator as u32,

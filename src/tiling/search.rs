@@ -60,6 +60,15 @@ struct Variant {
     estimate: Estimate,
 }
 
+/// A path over all positions. The bisection compares paths; only the best one becomes a tiling.
+struct TilingPath {
+    /// Positions and cuts of the segments, in order.
+    segments: Vec<(Range<Position>, Variant)>,
+    /// Live bytes at the largest step.
+    bytes: u64,
+    cost: TilingCost,
+}
+
 /// Cost of a path: extra operations first, then bytes moved.
 type PathCost = (u64, u64);
 
@@ -93,15 +102,15 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         let mut best = None;
         while low < high {
             let capacity = low + (high - low) / 2;
-            match self.least_cost(capacity)?.filter(|found| found.cost.extra <= max_extra) {
-                Some(found) => {
-                    high = found.bytes.min(capacity);
-                    best = Some(found);
+            match self.cheapest_path(capacity)?.filter(|path| path.cost.extra <= max_extra) {
+                Some(path) => {
+                    high = path.bytes.min(capacity);
+                    best = Some(path);
                 }
                 None => low = capacity + 1,
             }
         }
-        Ok(best)
+        Ok(best.map(|path| self.found(path)))
     }
 
     /// Bytes below which no tiling of the family gets: live bytes at steps that cannot be split.
@@ -117,6 +126,12 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     /// # Errors
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub(crate) fn least_cost(&mut self, capacity: u64) -> Result<Option<Found>> {
+        let path = self.cheapest_path(capacity)?;
+        Ok(path.map(|path| self.found(path)))
+    }
+
+    /// The cheapest path within `capacity` bytes; none if there is no path.
+    fn cheapest_path(&mut self, capacity: u64) -> Result<Option<TilingPath>> {
         let count = self.steps.len();
         let mut best: Vec<Option<PathStep>> = vec![None; count + 1];
         if self.between[0] > capacity {
@@ -132,7 +147,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             }
             self.extend(from, cost, capacity, &mut best);
         }
-        Ok(best[count].is_some().then(|| self.found(&best)))
+        Ok(best[count].is_some().then(|| self.followed(&best)))
     }
 
     /// Offers all segments that start at a position.
@@ -175,8 +190,8 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     }
 
     /// Follows the path back.
-    fn found(&self, best: &[Option<PathStep>]) -> Found {
-        let mut regions = Vec::new();
+    fn followed(&self, best: &[Option<PathStep>]) -> TilingPath {
+        let mut segments = Vec::new();
         let (mut bytes, mut cost) =
             (0, TilingCost { untiled: self.net.total_cost(), ..TilingCost::default() });
         let mut end = best.len() - 1;
@@ -190,12 +205,19 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
                     let chosen = &cuts[variant as usize];
                     bytes = bytes.max(chosen.estimate.bytes);
                     cost = cost.plus(&chosen.estimate.cost);
-                    regions.push(self.region(step.from..end as Position, chosen));
+                    segments.push((step.from..end as Position, chosen.clone()));
                 }
             }
             end = start;
         }
-        regions.reverse();
+        segments.reverse();
+        TilingPath { segments, bytes, cost }
+    }
+
+    /// The tiling of a path.
+    fn found(&self, path: TilingPath) -> Found {
+        let TilingPath { segments, bytes, cost } = path;
+        let regions = segments.into_iter().map(|(span, variant)| self.region(span, &variant)).collect();
         Found { tiling: Tiling { order: self.net.order.clone(), regions }, bytes, cost }
     }
 
