@@ -204,6 +204,12 @@ pub(super) fn resize(facts: &NodeFacts<'_>) -> Option<Stated> {
             None => Scale::of_sizes(from, to, false)?,
         };
         let coordinates = coordinates(facts, position)?;
+        // Aligned corners need the size of the output. ONNX Runtime takes the number of rows, the reference implementation
+        // of ONNX the product of size and scale.
+        let product = scales.as_ref().and_then(|scales| scales[axis]).map(|scale| scale * from as f64);
+        if matches!(coordinates, Coordinates::AlignCorners) && product.is_some_and(|product| product != to as f64) {
+            return None;
+        }
         let resampling = Resampling {
             input: from,
             output: to,
