@@ -34,7 +34,7 @@ pub struct CheckedTflite {
 /// [`TfliteError::NotPlanned`] if the model has no plan, [`TfliteError::Wrong`] if the plan is wrong, and
 /// other errors if the file is invalid or unsupported.
 pub fn check(bytes: &[u8], scratch: &Scratch) -> Result<CheckedTflite, TfliteError> {
-    check_sized(bytes, |net| Ok(scratch.of(net)?.sums()))
+    check_sized(bytes, |net| Ok(scratch.requests(net)?.sums()))
 }
 
 /// Does the same as [`check`], with scratch sizes by subgraph and operator of this file.

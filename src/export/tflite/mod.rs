@@ -120,7 +120,7 @@ pub fn plan(
     let model = tflite::model(bytes)?;
     let net = Net::new(bytes, model)?;
     let calls = Calls::new(&net)?;
-    let requests = scratch.of(&net)?;
+    let requests = scratch.requests(&net)?;
     let (sizes, unknown) = (requests.sums(), &requests.unknown);
     let runtime_head_bytes = if unknown.is_empty() { own::head_bytes(&net, &requests.each)? } else { None };
     let mut planner = planner.alignment(ALIGNMENT).variables(Variables::Outside);
@@ -155,7 +155,7 @@ pub fn plan(
 /// [`TfliteError`] if the file is invalid or the runtime does not support it.
 pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> {
     let net = Net::new(bytes, tflite::model(bytes)?)?;
-    let requests = Scratch::reference().of(&net)?;
+    let requests = Scratch::reference().requests(&net)?;
     let is_known = |place| requests.unknown.binary_search(&place).is_err();
     let sums = requests.sums();
     let mut names = Vec::new();
@@ -179,7 +179,7 @@ pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> 
 pub fn write(bytes: &[u8], layout: &Layout) -> Result<Vec<u8>, TfliteError> {
     let model = tflite::model(bytes)?;
     let net = Net::new(bytes, model)?;
-    let sizes = Scratch::reference().of(&net)?.sums();
+    let sizes = Scratch::reference().requests(&net)?.sums();
     Ok(write_checked(bytes, model, &net, layout, &sizes)?.0)
 }
 

@@ -87,7 +87,7 @@ impl Planner {
         let drafts = Drafts::new(self, graph, pools)?;
         let planned = drafts.best_shared(order)?;
         let mut budget = Budget::new(&self.limits, ORDERS);
-        let mut all = orders::better(&drafts, &planned, &mut budget)?;
+        let mut all = orders::cheaper_drafts(&drafts, &planned, &mut budget)?;
         let limits = self.limits.clone().less(budget.nodes());
         if all.is_empty() || !planned.draft.items.instance.is_large() {
             all.push(planned);

@@ -276,7 +276,9 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         );
         let call = NodeCall { node, version, inputs, attributes: &attributes };
         match shape {
-            Shape::Rule(rule, bound) => rule(&call).and_then(|outputs| bounds::of(&call, *bound, outputs)),
+            Shape::Rule(rule, bound) => {
+                rule(&call).and_then(|outputs| bounds::mark_outputs(&call, *bound, outputs))
+            }
             Shape::BodyRule(rule) => rule(&call, &mut |body, inputs| self.run(body, scope, inputs)),
         }
     }
