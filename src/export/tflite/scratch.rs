@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::TfliteError;
 use super::kernels::Kernels;
-use super::net::{ALIGNMENT, Net, NetOperator, NetSubgraph};
+use super::runtime_network::{ALIGNMENT, RuntimeNetwork, RuntimeOperator, RuntimeSubgraph};
 
 /// Scratch of operators in bytes: measured sizes, and for other operators the requests of the kernels of
 /// TensorFlow Lite Micro.
@@ -83,9 +83,9 @@ impl Scratch {
     ///
     /// # Errors
     /// [`TfliteError::Scratch`] if a measurement does not fit the model.
-    pub(super) fn requests(&self, net: &Net) -> Result<Requests, TfliteError> {
+    pub(super) fn requests(&self, network: &RuntimeNetwork) -> Result<Requests, TfliteError> {
         let mut unknown = Vec::new();
-        let of_subgraph = |(index, subgraph): (usize, &NetSubgraph)| -> Vec<Vec<u64>> {
+        let of_subgraph = |(index, subgraph): (usize, &RuntimeSubgraph)| -> Vec<Vec<u64>> {
             let operators = subgraph.operators.iter().enumerate().map(|(number, operator)| {
                 if self.measured.contains_key(&(index, number)) {
                     return Vec::new();
@@ -97,9 +97,9 @@ impl Scratch {
             });
             operators.collect()
         };
-        let mut each: Vec<Vec<Vec<u64>>> = net.subgraphs.iter().enumerate().map(of_subgraph).collect();
+        let mut each: Vec<Vec<Vec<u64>>> = network.subgraphs.iter().enumerate().map(of_subgraph).collect();
         for (&(subgraph, operator), measured) in &self.measured {
-            let found = net.subgraphs.get(subgraph).and_then(|subgraph| subgraph.operators.get(operator));
+            let found = network.subgraphs.get(subgraph).and_then(|subgraph| subgraph.operators.get(operator));
             let bytes = measured.rounded(found).map_err(|reason| TfliteError::Scratch {
                 subgraph,
                 operator,
@@ -113,7 +113,7 @@ impl Scratch {
 
 impl Measured {
     /// The size rounded up, or the reason why the measurement does not fit the operator.
-    fn rounded(&self, operator: Option<&NetOperator>) -> Result<u64, String> {
+    fn rounded(&self, operator: Option<&RuntimeOperator>) -> Result<u64, String> {
         let op_type = &operator.ok_or("the model has no such operator")?.read.op_type;
         if let Some(other) = self.op_type.as_ref().filter(|&other| other != op_type) {
             return Err(format!("it was measured for {other}, but the operator is {op_type}"));

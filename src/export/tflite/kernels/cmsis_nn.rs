@@ -7,7 +7,7 @@
 use super::convolution::{Convolution, Dims, bytes, rounded};
 use super::{Kernel, dim, requests, times, type_of};
 use crate::ElementType::{Int4, Int8, Int16};
-use crate::export::tflite::net::{NetOperator, NetSubgraph, NetTensor};
+use crate::export::tflite::runtime_network::{RuntimeOperator, RuntimeSubgraph, RuntimeTensor};
 
 /// Instruction set extension that the library uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) enum Extension {
 use Extension::{Dsp, Mve};
 
 /// The kernel of an operator in builds with CMSIS-NN.
-pub(super) fn kernel(extension: Extension, subgraph: &NetSubgraph, operator: &NetOperator) -> Kernel {
+pub(super) fn kernel(extension: Extension, subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Kernel {
     let call = Call { extension, subgraph, operator };
     let input = |position: usize| type_of(subgraph.input(operator, position));
     let is_packed = input(1) == Some(Int4);
@@ -45,16 +45,16 @@ pub(super) fn kernel(extension: Extension, subgraph: &NetSubgraph, operator: &Ne
 /// An operator and the extension that its kernel uses.
 struct Call<'a> {
     extension: Extension,
-    subgraph: &'a NetSubgraph,
-    operator: &'a NetOperator,
+    subgraph: &'a RuntimeSubgraph,
+    operator: &'a RuntimeOperator,
 }
 
 impl<'a> Call<'a> {
-    fn input(&self, position: usize) -> Option<&'a NetTensor> {
+    fn input(&self, position: usize) -> Option<&'a RuntimeTensor> {
         self.subgraph.input(self.operator, position)
     }
 
-    fn output(&self) -> Option<&'a NetTensor> {
+    fn output(&self) -> Option<&'a RuntimeTensor> {
         self.subgraph.output(self.operator)
     }
 

@@ -7,10 +7,10 @@
 use super::convolution::{Convolution, bytes, rounded};
 use super::{Kernel, dim, requests, times, type_of};
 use crate::ElementType::{Int4, Int8};
-use crate::export::tflite::net::{NetOperator, NetSubgraph};
+use crate::export::tflite::runtime_network::{RuntimeOperator, RuntimeSubgraph};
 
 /// The kernel of an operator in builds with ESP-NN.
-pub(super) fn kernel(subgraph: &NetSubgraph, operator: &NetOperator) -> Kernel {
+pub(super) fn kernel(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Kernel {
     let data = subgraph.input(operator, 0);
     if type_of(data) != Some(Int8) {
         return Kernel::Reference;
