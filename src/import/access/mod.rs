@@ -16,9 +16,9 @@ pub(super) use layout::{
     blocks_to_depth, concatenation, depth_to_blocks, flattened, joined, kept, packed, padded, permuted,
     reshaped, selected, sliced, split,
 };
-pub(super) use products::{Convolution, MatrixProduct, convolution, matrix_product, pooling};
+pub(super) use products::{ConvolutionAccess, MatrixProduct, convolution, matrix_product, pooling};
 pub(super) use resize::{Coordinates, Interpolation, Resampling, Rounding, Scale, resampled};
-pub(super) use window::{Window, same_padding};
+pub(super) use window::{AccessWindow, same_padding};
 
 use crate::graph::{AccessMap, GraphBuilder, Outside, RowMap, TileAxis};
 use crate::support::ids::OperatorId;
