@@ -38,9 +38,9 @@ pub(super) struct Network {
     /// By tensor: its rounded size in bytes.
     pub(super) sizes: Vec<u64>,
     /// By tensor: true if it is live to the end of the run (outputs).
-    pub(super) residencies: Vec<bool>,
+    pub(super) live_at_end: Vec<bool>,
     /// Tensors that are live when the first operator runs (inputs).
-    pub(super) present: Vec<u32>,
+    pub(super) live_at_start: Vec<u32>,
     /// By operator: bytes live at its step only: the scratch buffer, and outputs without a reader.
     pub(super) transient: Vec<u64>,
     /// Bytes live throughout the run.
@@ -70,7 +70,7 @@ pub(super) struct Paddings {
 
 impl Paddings {
     /// Computes `any` and `shared` from the other fields.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn compute_totals(&mut self) {
         let shared = self.tensors.iter().chain([&self.base, &self.first]);
         self.shared = shared.copied().max().unwrap_or(0);
         self.any = self.shared > 0 || self.transient.iter().any(|&padding| padding > 0);
@@ -149,7 +149,7 @@ impl Network {
         let dependencies = graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()]));
         limits.check_cancelled()?;
         network.set_dependencies(dependencies.collect());
-        network.paddings.settle();
+        network.paddings.compute_totals();
         Ok(network)
     }
 
@@ -164,8 +164,8 @@ impl Network {
             writes: Rows::default(),
             readers: Rows::default(),
             sizes: Vec::new(),
-            residencies: Vec::new(),
-            present: Vec::new(),
+            live_at_end: Vec::new(),
+            live_at_start: Vec::new(),
             transient: vec![0; operators],
             base: 0,
             first: 0,
@@ -205,10 +205,10 @@ impl Network {
             }
             AtomRole::Numbered(number) => {
                 self.sizes.push(size);
-                self.residencies.push(atom.is_output);
+                self.live_at_end.push(atom.is_output);
                 self.paddings.tensors.push(padding);
                 if source.kind() == TensorKind::Input {
-                    self.present.push(number);
+                    self.live_at_start.push(number);
                 }
             }
         }

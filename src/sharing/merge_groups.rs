@@ -38,15 +38,15 @@ impl AliasBuilder<'_> {
         &mut self,
         of: TensorId,
         tensors: Vec<(TensorId, u64)>,
-    ) -> std::result::Result<GroupMerge, MergeConflict> {
+    ) -> Result<GroupMerge, MergeConflict> {
         let outer = self.positions.find(of.index());
         let mut moved = Vec::new();
         for &(tensor, at) in &tensors {
-            let inner = self.positions.find(tensor.index());
-            let distance = outer.1 + i128::from(at) - inner.1;
+            let (root, position) = self.positions.find(tensor.index());
+            let distance = outer.1 + i128::from(at) - position;
             // Tensors of one group must already have the demanded distance.
-            if inner.0 != outer.0 {
-                moved.push((inner.0, distance));
+            if root != outer.0 {
+                moved.push((root, distance));
             } else if distance != 0 {
                 return Err(MergeConflict::Offsets);
             }
@@ -59,7 +59,7 @@ impl AliasBuilder<'_> {
         Ok(GroupMerge { of, tensors, outer: outer.0, moved })
     }
 
-    /// Makes a merge if no members conflict. Otherwise, the groups stay as they were.
+    /// Performs a planned merge if no members conflict. Otherwise, the groups stay as they were.
     ///
     /// Costs O(log^2 n) for each member of the groups but the largest, and for each pair of
     /// members of different classes that overlap.

@@ -3,12 +3,17 @@
 use super::node::{NodeFacts, Stated, axes};
 use crate::graph::{RowMap, TileAxis};
 use crate::import::access::{
-    Convolution, Coordinates, Interpolation, Resampling, Rounding, Scale, Window, convolution, pooling,
-    resampled, same_padding,
+    AccessWindow, ConvolutionAccess, Coordinates, Interpolation, Resampling, Rounding, Scale, convolution,
+    pooling, resampled, same_padding,
 };
 
 /// The windows of a node, by spatial axis. `input` and `output` are the sizes that padding by `auto_pad` relates.
-fn windows(facts: &NodeFacts<'_>, kernel: &[u64], input: &[u64], output: &[u64]) -> Option<Vec<Window>> {
+fn windows(
+    facts: &NodeFacts<'_>,
+    kernel: &[u64],
+    input: &[u64],
+    output: &[u64],
+) -> Option<Vec<AccessWindow>> {
     let rank = kernel.len();
     let list = |name: &str| match facts.ints(name) {
         None => Some(vec![1; rank]),
@@ -25,7 +30,7 @@ fn windows(facts: &NodeFacts<'_>, kernel: &[u64], input: &[u64], output: &[u64])
     }
     let window = |axis: usize| {
         let (kernel, stride, dilation) = (kernel[axis], strides[axis], dilations[axis]);
-        let mut window = Window { kernel, stride, dilation, before: [0; 2] };
+        let mut window = AccessWindow { kernel, stride, dilation, before: [0; 2] };
         let [smaller, larger] = same_padding(&window, input[axis], output[axis]);
         window.before = match auto_pad {
             "NOTSET" | "" => [pads.map_or(0, |pads| pads[axis]); 2],
@@ -54,7 +59,7 @@ pub(super) fn conv(facts: &NodeFacts<'_>, [weights, bias]: [usize; 2], sum: Opti
     let windows = windows(facts, kernel, spatial(input)?, spatial(output)?)?;
     let groups = u64::try_from(facts.int("group", 1)).ok().filter(|&groups| groups > 0)?;
     let group = (groups > 1).then(|| [filters[1], filters[0] / groups]);
-    let convolved = Convolution {
+    let convolved = ConvolutionAccess {
         input: 0,
         weights,
         bias,
@@ -85,7 +90,7 @@ pub(super) fn conv_transpose(facts: &NodeFacts<'_>) -> Option<Stated> {
         }
     }
     let groups = u64::try_from(facts.int("group", 1)).ok().filter(|&groups| groups > 0)?;
-    let convolved = Convolution {
+    let convolved = ConvolutionAccess {
         input: 0,
         weights: 1,
         bias: 2,
