@@ -115,7 +115,18 @@ pub(super) fn pool(facts: &NodeFacts<'_>) -> Option<Stated> {
     }
     let kernel: Option<Vec<u64>> =
         facts.ints("kernel_shape")?.iter().map(|&number| u64::try_from(number).ok()).collect();
-    let windows = windows(facts, &kernel?, spatial(facts.input(0)?)?, spatial(facts.output()?)?)?;
+    let (input, output) = (spatial(facts.input(0)?)?, spatial(facts.output()?)?);
+    let mut windows = windows(facts, &kernel?, input, output)?;
+    if facts.text("auto_pad", "NOTSET")?.starts_with("SAME") {
+        // Strides above the kernel may leave rows over. Some runtimes leave out half of them before the first window
+        // (ONNX Runtime's AveragePool), others none.
+        for (axis, window) in windows.iter_mut().enumerate() {
+            let span = (i128::from(output[axis]) - 1) * i128::from(window.stride) + window.extent();
+            let rest = (i128::from(input[axis]) - span).max(0);
+            let half = i64::try_from(rest - rest / 2).unwrap_or(i64::MAX);
+            window.before[0] = window.before[0].saturating_sub(half);
+        }
+    }
     Some((1, pooling(&facts.shapes, &windows)))
 }
 
@@ -212,7 +223,9 @@ pub(super) fn resize(facts: &NodeFacts<'_>) -> Option<Stated> {
         // Aligned corners need the size of the output. ONNX Runtime takes the number of rows, the reference implementation
         // of ONNX the product of size and scale.
         let product = scales.as_ref().and_then(|scales| scales[axis]).map(|scale| scale * from as f64);
-        if matches!(coordinates, Coordinates::AlignCorners) && product.is_some_and(|product| product != to as f64) {
+        if matches!(coordinates, Coordinates::AlignCorners)
+            && product.is_some_and(|product| product != to as f64)
+        {
             return None;
         }
         let resampling = Resampling {
