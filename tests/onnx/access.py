@@ -307,6 +307,9 @@ class Runs:
             self.runs.append(session.run)
         except Exception:
             pass
+        # The reference pads pooling in other ways than the specification (`auto_pad`, `ceil_mode` with dilations).
+        if any(node.op_type.endswith("Pool") for node in model.graph.node):
+            return
         try:
             self.runs.append(ReferenceEvaluator(model).run)
         except Exception:
@@ -336,15 +339,10 @@ def check(name, operator, tensors, model, arrays, random):
     runs, seen = Runs(model), 0
     position = {value.name: number for number, value in enumerate(model.graph.input)}
     inputs = [tensors[tensor]["name"] for tensor in operator["inputs"]]
-    shapes = None
     for run in runs.runs:
         try:
             before = runs.results(run, arrays)
         except Exception:
-            continue
-        # The reference implementation of MaxPool with `auto_pad` has other shapes than ONNX Runtime and the specification.
-        shapes = shapes or [np.shape(result) for result in before]
-        if [np.shape(result) for result in before] != shapes:
             continue
         for axis in operator.get("access", {}).get("axes", []):
             for number, rows in enumerate(axis["inputs"]):

@@ -220,12 +220,11 @@ pub(super) fn resize(facts: &NodeFacts<'_>) -> Option<Stated> {
             None => Scale::of_sizes(from, to, false)?,
         };
         let coordinates = coordinates(facts, position)?;
-        // Aligned corners need the size of the output. ONNX Runtime takes the number of rows, the reference implementation
-        // of ONNX the product of size and scale.
+        // Implementations differ: for aligned corners, ONNX Runtime takes the number of rows of the output, the reference
+        // implementation of ONNX the product of size and scale. Where a scale changes no size, ONNX Runtime copies.
         let product = scales.as_ref().and_then(|scales| scales[axis]).map(|scale| scale * from as f64);
-        if matches!(coordinates, Coordinates::AlignCorners)
-            && product.is_some_and(|product| product != to as f64)
-        {
+        let is_fraction = product.is_some_and(|product| product != to as f64);
+        if is_fraction && (from == to || matches!(coordinates, Coordinates::AlignCorners)) {
             return None;
         }
         let resampling = Resampling {
