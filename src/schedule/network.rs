@@ -371,7 +371,7 @@ fn savings(
         let (from, end, output_bytes) = (from?, end?, written_to[&output]?);
         // Atoms without a number are live throughout the run. They do not die, so overwriting
         // them saves nothing.
-        let covered_atoms = atoms.within(input, from, end);
+        let covered_atoms = atoms.touched(input, from, end);
         let overwritten = unique(covered_atoms.iter().filter_map(|&atom| number_of(atom)));
         let pair = ReusePair {
             output: *outputs.get(&output)?,
@@ -394,7 +394,8 @@ fn covered(reuses: &[Reuse], atoms: &Atoms) -> Vec<(u32, TensorId)> {
         (Some(first), Some(last)) if first.0 != last.0 => {}
         _ => return Vec::new(),
     }
-    let of_input = |(output, input)| atoms.of(input).iter().map(move |&atom| (atom, output));
+    let of_input =
+        |(output, input)| atoms.touched(input, 0, u64::MAX).into_iter().map(move |atom| (atom, output));
     let mut covered: Vec<(u32, TensorId)> = pairs.into_iter().flat_map(of_input).collect();
     covered.sort_unstable();
     covered
@@ -412,8 +413,9 @@ fn has_rival(output: TensorId, covered: &[(u32, TensorId)], atoms: &Atoms) -> bo
     if covered.is_empty() {
         return false;
     }
-    let mut held = atoms.of(output).iter().filter(|&&atom| atoms.list[atom as usize].source != output);
-    held.any(|&atom| {
+    let held = atoms.touched(output, 0, u64::MAX);
+    let mut held = held.into_iter().filter(|&atom| atoms.list[atom as usize].source != output);
+    held.any(|atom| {
         // The outputs of one atom are sorted, so if any of them is a rival, the first or the last is.
         let of_atom = with_key(covered, atom, |pair| pair.0);
         [of_atom.first(), of_atom.last()].into_iter().flatten().any(|pair| pair.1 != output)

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use super::classes::ContentClasses;
 use super::contents::{Alias, ContentAliases};
 use super::merge::{GroupMerge, MergeConflict, bytes};
 use super::origins::Origins;
@@ -17,7 +18,7 @@ use super::policy::SharingPolicy;
 use super::rigid::{Member, RigidGroup};
 use super::{AliasKind, Alignment, Interrupted, SharingLevel};
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, Tensor};
 use crate::problem::LiveRange;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Budget, Limits, Stop};
@@ -94,7 +95,7 @@ impl AliasLayout {
 /// Builds the aliases and rigid groups of an order.
 ///
 /// Near-linear: each phase costs O(log^2 n) for each alias and for each pair of tensors that
-/// overlap in bytes and time and are not views of one tensor. After a call returned
+/// overlap in bytes and time and belong to different [classes](ContentClasses). After a call returned
 /// [a reason for stopping](Stop), the builder is inconsistent and must not be used.
 #[derive(Clone)]
 pub(crate) struct AliasBuilder<'a> {
@@ -107,6 +108,8 @@ pub(crate) struct AliasBuilder<'a> {
     pub(super) sharing: SharingLevel,
     /// The content aliases in use, for the comparison of contents.
     pub(super) origins: Origins,
+    /// Tensors that hold the same contents, so that checks of merges skip their pairs.
+    pub(super) classes: ContentClasses,
     /// By root of the union-find: the group's members. Empty for tensors that are no roots.
     pub(super) groups: Vec<RigidGroup>,
     /// By operator: the aliases in use.
@@ -135,7 +138,7 @@ impl<'a> AliasBuilder<'a> {
         let alignment = alignment.into();
         // Tensors without bytes or outside of the arena have a group, so that distances to them are
         // known, but no member: nothing can conflict with them.
-        let group = |(id, tensor): (TensorId, &crate::graph::Tensor)| {
+        let group = |(id, tensor): (TensorId, &Tensor)| {
             let member = |live| Member { id, class: id, from: 0, end: tensor.bytes().into(), live };
             let member = live[id.index()].filter(|_| tensor.bytes() > 0).map(member);
             RigidGroup::new(member, alignment.of(tensor), tensor.fixed_offset())
@@ -153,6 +156,7 @@ impl<'a> AliasBuilder<'a> {
             positions: OffsetUnionFind::new(graph.tensors().len()),
             sharing,
             origins: Origins::new(graph),
+            classes: ContentClasses::new(graph.tensors().iter().map(Tensor::bytes)),
             groups: graph.iter_tensors().map(group).collect(),
             aliases: vec![Vec::new(); graph.operators().len()],
             overwriting: Vec::new(),
@@ -193,7 +197,7 @@ impl<'a> AliasBuilder<'a> {
             }
             let merged = self
                 .plan_merge(placement.of, vec![(placement.tensor, placement.at)])
-                .and_then(|merge| self.merge(&merge, budget));
+                .and_then(|merge| self.merge(&merge, &[], budget));
             merged.map_err(|conflict| match conflict {
                 MergeConflict::Stopped(stop) => Interrupted::Stopped(stop),
                 MergeConflict::Offsets => self.unsatisfied(placement, None),
@@ -283,7 +287,7 @@ impl<'a> AliasBuilder<'a> {
             return Ok(false);
         }
         // 3. Members of the merged groups must not conflict. `try_add_with` retracts all claims on failure.
-        match self.merge(&merge, budget) {
+        match self.merge(&merge, added, budget) {
             Ok(()) => Ok(true),
             Err(MergeConflict::Stopped(stop)) => Err(stop),
             Err(MergeConflict::Members(..) | MergeConflict::Offsets) => Ok(false),

@@ -7,6 +7,8 @@
 //! earlier in program order. So replacing the later of two tensors by its origins terminates, and
 //! reaches the common origin if there is one.
 
+use smallvec::SmallVec;
+
 use super::AliasKind;
 use super::contents::{Alias, DisjointAliases, output};
 use crate::graph::{Graph, TensorKind};
@@ -32,6 +34,9 @@ pub(super) struct Origins {
     /// Tensors and aliases visited so far.
     pub(super) work: u64,
 }
+
+/// Starts of the parts of a tensor, each with the tensor whose contents it holds.
+type Parts = SmallVec<[(u64, TensorId); 2]>;
 
 /// A byte range of a tensor: the tensor, the offset of the first byte, and the number of bytes.
 type ByteRange = (TensorId, u64, u64);
@@ -88,10 +93,25 @@ impl Origins {
         self.aliased_bytes[tensor.index()] < graph.tensor(tensor).bytes()
     }
 
-    /// Returns the class of a tensor. Two tensors of one class hold the same contents wherever they
-    /// have bytes in common, because both are views of the tensor that names the class.
-    pub(super) fn class(&self, tensor: TensorId) -> TensorId {
-        self.views[tensor.index()].map_or(tensor, |(of, _)| of)
+    /// Returns the tensor whose contents an alias in use shows: for a view, the last tensor of the
+    /// chain of aliases from it that contains all of the view's bytes.
+    pub(super) fn shown(&self, alias: &Alias) -> TensorId {
+        match self.views[alias.tensor.index()] {
+            Some((of, _)) if alias.kind != AliasKind::Concat => of,
+            _ if alias.kind == AliasKind::Concat => alias.tensor,
+            _ => alias.of,
+        }
+    }
+
+    /// Cuts a tensor at the ends of its aliases. Returns the start of each part, ascending, with the
+    /// tensor whose contents the part holds, which is the tensor itself for bytes that its producer
+    /// writes.
+    pub(super) fn parts(&mut self, graph: &Graph, tensor: TensorId) -> Parts {
+        let mut parts = Parts::new();
+        self.expand(graph, (tensor, 0, graph.tensor(tensor).bytes()), |part, at| {
+            parts.push((at, part.map_or(tensor, |(of, ..)| of)));
+        });
+        parts
     }
 
     /// Follows aliases as long as one tensor contains the whole range. Returns the last such tensor
