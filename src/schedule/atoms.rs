@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use super::{Result, Scheduler};
 use crate::effects::{Reuse, reuses};
-use crate::graph::Graph;
+use crate::graph::{Graph, Tensor};
 use crate::sharing::{ContentAliases, SharingLevel, SourceRange, SourceRanges, concerns};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::Budget;
@@ -45,7 +45,7 @@ pub(super) struct Atoms {
     cuts: Cuts,
 }
 
-/// Maximum number of pairs of a tensor and an atom that it holds.
+/// Maximum number of atoms that all tensors hold, counted once for the tensor and once for each reader.
 const MAX_HELD_ATOMS: usize = 1 << 20;
 
 impl Atoms {
@@ -58,7 +58,7 @@ impl Atoms {
         Self::within_room(scheduler, unit, MAX_HELD_ATOMS)
     }
 
-    fn within_room(scheduler: &Scheduler<'_>, unit: u64, most_held: usize) -> Result<Self> {
+    pub(super) fn within_room(scheduler: &Scheduler<'_>, unit: u64, most_held: usize) -> Result<Self> {
         let &Scheduler { graph, default_alignment, sharing, ref limits, .. } = scheduler;
         // Without sharing, every tensor is a single atom.
         let (ranges, free) = if concerns(graph, sharing) {
@@ -71,8 +71,11 @@ impl Atoms {
         limits.check_cancelled()?;
         let mut cuts = Cuts::new(graph, sharing, &ranges, &free, unit);
         limits.check_cancelled()?;
-        let all = || graph.tensor_ids().flat_map(|id| ranges.of(id));
-        let held: usize = all().map(|range| cuts.atoms(range).len()).sum();
+        let held = |(id, tensor): (TensorId, &Tensor)| {
+            let atoms: usize = ranges.of(id).iter().map(|range| cuts.atoms(range).len()).sum();
+            atoms.saturating_mul(1 + tensor.readers().len())
+        };
+        let held = graph.iter_tensors().map(held).fold(0, usize::saturating_add);
         if held > most_held {
             cuts.thin(held.div_ceil(most_held));
         }

@@ -20,7 +20,7 @@ use super::rigid::{Member, RigidGroup};
 use crate::graph::{Permit, Side};
 use crate::support::ids::TensorId;
 use crate::support::limits::Budget;
-use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::{sort_by_keys, unique};
 
 impl AliasBuilder<'_> {
     /// Returns the offset that a tensor will have from the root of the merged group, or none if the
@@ -185,15 +185,18 @@ impl AliasBuilder<'_> {
 
     /// Joins the class of an output with those of the tensors whose contents its aliases show.
     fn join_classes(&mut self, claimed: &[Alias]) {
-        for alias in claimed {
-            let [output, shown] = [output(alias), self.origins.shown(alias)];
-            let from = self.positions.find(alias.tensor.index()).1;
-            let end = from + i128::from(self.graph.tensor(alias.tensor).bytes());
-            let [one, other] = [output, shown].map(|id| {
-                let class = self.classes.find(id);
-                (class, self.positions.find(class.index()).1)
-            });
-            self.classes.join(one, other, (from, end));
+        let outputs = unique(claimed.iter().map(output));
+        for (id, live) in outputs.into_iter().filter_map(|id| Some((id, self.live[id.index()]?))) {
+            let from = self.positions.find(id.index()).1;
+            let end = from + i128::from(self.graph.tensor(id).bytes());
+            let classes = std::mem::take(&mut self.classes);
+            let parts = self.probes(Member { id, class: id, from, end, live }, &classes);
+            self.classes = classes;
+            for part in parts {
+                let classes = [id, part.class].map(|id| self.classes.find(id));
+                let [own, of] = classes.map(|class| (class, self.positions.find(class.index()).1));
+                self.classes.join(own, of, (part.from, part.end));
+            }
         }
     }
 

@@ -93,16 +93,6 @@ impl Origins {
         self.aliased_bytes[tensor.index()] < graph.tensor(tensor).bytes()
     }
 
-    /// Returns the tensor whose contents an alias in use shows: for a view, the last tensor of the
-    /// chain of aliases from it that contains all of the view's bytes.
-    pub(super) fn shown(&self, alias: &Alias) -> TensorId {
-        match self.views[alias.tensor.index()] {
-            Some((of, _)) if alias.kind != AliasKind::Concat => of,
-            _ if alias.kind == AliasKind::Concat => alias.tensor,
-            _ => alias.of,
-        }
-    }
-
     /// Cuts a tensor at the ends of its aliases. Returns the start of each part, ascending, with the
     /// tensor whose contents the part holds, which is the tensor itself for bytes that its producer
     /// writes.
