@@ -193,7 +193,7 @@ impl Cuts {
             next += of_source.row(source).len().saturating_sub(1) as u32;
             first
         };
-        self.first = (0..of_source.count() as u32).map(&mut first).collect();
+        self.first = (0..of_source.count()).map(&mut first).collect();
         self.of_source = of_source;
     }
 
@@ -204,7 +204,7 @@ impl Cuts {
             let is_kept = move |&(place, _): &(usize, &u64)| place % step == 0 || place + 1 == row.len();
             row.iter().enumerate().filter(is_kept).map(|(_, &cut)| cut)
         };
-        self.set(Rows::new((0..self.of_source.count() as u32).map(kept)));
+        self.set(Rows::new((0..self.of_source.count()).map(kept)));
     }
 
     /// The atoms between the cuts, none of which is read or an output yet.

@@ -9,6 +9,8 @@
 //! by part, each with the class of the tensor whose contents the part holds, and its class is joined
 //! with theirs after the check. So a tensor is not compared with the members whose contents it holds.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use super::AliasKind;
@@ -81,11 +83,13 @@ impl AliasBuilder<'_> {
             return Ok(());
         }
         let mut parts: Vec<(usize, i128)> = [(outer, 0)].into_iter().chain(moved.iter().copied()).collect();
-        let groups = parts.iter().map(|&(root, distance)| (&self.groups[root], distance));
+        let parts_of: Vec<(Cow<'_, RigidGroup>, i128)> =
+            parts.iter().map(|&(root, distance)| (self.group(root), distance)).collect();
+        let groups = parts_of.iter().map(|(group, distance)| (group.as_ref(), *distance));
         let offsets = RigidGroup::offsets(groups).ok_or(MergeConflict::Offsets)?;
         // Keep the largest group in place and move the others: each time a tensor moves, its group at
         // least doubles, so it moves O(log n) times in all.
-        let largest = (0..parts.len()).rev().max_by_key(|&part| self.groups[parts[part].0].len());
+        let largest = (0..parts.len()).rev().max_by_key(|&part| parts_of[part].0.len());
         parts.swap(0, largest.unwrap_or(0));
         // Check the output of the aliases last, so that all members whose contents it holds are already in
         // the groups that it is compared with, where their classes are skipped.
@@ -93,7 +97,7 @@ impl AliasBuilder<'_> {
             parts[1..].sort_by_key(|&(root, _)| root == output);
         }
         let (root, distance) = parts[0];
-        let mut host = self.groups[root].take();
+        let mut host = self.take_group(root);
         host.shift(distance);
         let mut written_over = Vec::new();
         // The check reads the classes while it changes other fields, and joins none.
@@ -104,7 +108,7 @@ impl AliasBuilder<'_> {
             Ok(moved_group) => moved_group,
             Err(conflict) => {
                 host.shift(-distance);
-                self.groups[root] = host;
+                self.set_group(root, host);
                 return Err(conflict);
             }
         };
@@ -112,10 +116,10 @@ impl AliasBuilder<'_> {
         for &(tensor, at) in &merge.tensors {
             self.positions.tie(tensor, of, at);
         }
-        parts[1..].iter().for_each(|&(root, _)| drop(self.groups[root].take()));
+        parts[1..].iter().for_each(|&(root, _)| drop(self.take_group(root)));
         self.join_classes(claimed);
         host.absorb(offsets, moved_group.members(), &self.classes);
-        self.groups[outer] = host;
+        self.set_group(outer, host);
         // The trees return members in an order that depends on their history, so sort for
         // deterministic plans.
         sort_by_keys(&mut written_over, |alias| [alias.tensor.index() as u64, alias.of.index() as u64]);
@@ -140,8 +144,7 @@ impl AliasBuilder<'_> {
     ) -> Result<RigidGroup, MergeConflict> {
         let mut moved_group = RigidGroup::empty();
         for &(root, distance) in parts {
-            let part: Vec<Member> =
-                self.groups[root].members().map(|member| member.moved(distance)).collect();
+            let part: Vec<Member> = self.group(root).members().map(|member| member.moved(distance)).collect();
             // Members of one part do not conflict with each other: their distances have not changed. So
             // each member is compared with the host and with the parts before its own.
             for &member in &part {
@@ -178,7 +181,7 @@ impl AliasBuilder<'_> {
                 }
                 last.end = from;
             }
-            probes.push(Member { from, class, ..member });
+            probes.push(Member { class, from, ..member });
         }
         probes
     }

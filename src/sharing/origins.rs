@@ -15,7 +15,7 @@ use crate::graph::{Graph, TensorKind};
 use crate::support::ids::TensorId;
 
 /// The content aliases in use, by output, with caches for the queries on them.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Origins {
     /// By output: the content aliases in use that define its bytes.
     aliases: Vec<DisjointAliases>,

@@ -93,11 +93,6 @@ impl RigidGroup {
         Self::new(None, 1, None)
     }
 
-    /// Takes the group and leaves an empty one.
-    pub(super) fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::empty())
-    }
-
     pub(super) fn len(&self) -> usize {
         self.count
     }
@@ -225,7 +220,9 @@ impl MemberTree {
     /// Builds a tree. O(n log n).
     fn new(mut members: Vec<Member>, classes: &ContentClasses) -> Self {
         // Classes may have been joined since a member was inserted.
-        members.iter_mut().for_each(|member| member.class = classes.find(member.class));
+        for member in &mut members {
+            member.class = classes.find(member.class);
+        }
         let mut tree = Self { members, boxes: Vec::new() };
         tree.build(0, 0, tree.members.len(), 0);
         tree
