@@ -404,7 +404,8 @@ impl<'a> AliasBuilder<'a> {
         (self.origins, self.classes) = (Origins::default(), ContentClasses::default());
         let count = self.graph.tensors().len();
         let positions: Vec<(usize, i128)> = (0..count).map(|id| self.positions.find(id)).collect();
-        let is_live = |id: usize| self.live[id].is_some();
+        let tensors = self.live;
+        let is_live = |id: usize| tensors[id].is_some();
         // By root: the offset of the lowest tensor from the root, and the largest alignment.
         let mut live: Vec<Option<(i128, u64)>> = vec![None; count];
         for (id, &(root, from)) in
@@ -424,6 +425,7 @@ impl<'a> AliasBuilder<'a> {
                 group_count += 1;
             }
         }
+        drop((live, self.groups));
         let position = positions.iter().enumerate().map(|(id, &(root, from))| {
             let (number, start) = starts[root].filter(|_| is_live(id))?;
             Some((number, bytes(from - start)))
