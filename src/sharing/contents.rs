@@ -285,35 +285,76 @@ pub(super) fn output(alias: &Alias) -> TensorId {
     if alias.kind == AliasKind::Concat { alias.of } else { alias.tensor }
 }
 
-/// Aliases that define disjoint byte ranges of one output: a map from the start of each range to
-/// its end and its alias.
+/// Aliases that define disjoint byte ranges of one output, ascending. Most outputs have one alias, which
+/// needs no map.
 #[derive(Clone, Debug, Default)]
-pub(super) struct DisjointAliases(BTreeMap<u64, (u64, Alias)>);
+pub(super) enum DisjointAliases {
+    #[default]
+    None,
+    One(AliasRange),
+    /// By the start of each range.
+    Many(BTreeMap<u64, AliasRange>),
+}
+
+/// An alias and the byte range of the output that it defines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AliasRange {
+    from: u64,
+    end: u64,
+    alias: Alias,
+}
 
 impl DisjointAliases {
     /// Returns the last alias whose byte range overlaps that of `alias`. O(log aliases).
     pub(super) fn overlapping(&self, graph: &Graph, alias: &Alias) -> Option<&Alias> {
         let (from, end) = range(graph, alias);
-        let (_, (last_end, last)) = self.0.range(..end).next_back()?;
-        (from < *last_end).then_some(last)
+        let last = match self {
+            Self::None => None,
+            Self::One(only) => Some(only).filter(|only| only.from < end),
+            Self::Many(ranges) => ranges.range(..end).next_back().map(|(_, last)| last),
+        };
+        last.filter(|last| from < last.end).map(|last| &last.alias)
     }
 
     /// Adds an alias whose byte range is disjoint from all others.
     pub(super) fn add(&mut self, graph: &Graph, alias: Alias) {
         let (from, end) = range(graph, &alias);
-        self.0.insert(from, (end, alias));
+        let added = AliasRange { from, end, alias };
+        match self {
+            Self::None => *self = Self::One(added),
+            Self::One(only) => {
+                *self = Self::Many(BTreeMap::from([(only.from, *only), (from, added)]));
+            }
+            Self::Many(ranges) => {
+                ranges.insert(from, added);
+            }
+        }
     }
 
     pub(super) fn remove(&mut self, graph: &Graph, alias: &Alias) {
-        self.0.remove(&range(graph, alias).0);
+        let (from, _) = range(graph, alias);
+        match self {
+            Self::One(only) if only.from == from => *self = Self::None,
+            Self::None | Self::One(_) => {}
+            Self::Many(ranges) => {
+                ranges.remove(&from);
+            }
+        }
     }
 
     /// Aliases whose byte ranges contain byte `at` or start after it, ascending.
     pub(super) fn from(&self, at: u64) -> impl Iterator<Item = &Alias> {
-        // The ranges are disjoint, so at most one range starts before `at` and contains it.
-        let covering = self.0.range(..=at).next_back().filter(|(_, (end, _))| *end > at);
-        let first = covering.map_or(at, |(&from, _)| from);
-        self.0.range(first..).map(|(_, (_, alias))| alias)
+        let (only, ranges) = match self {
+            Self::None => (None, None),
+            Self::One(only) => (Some(only).filter(|only| only.end > at), None),
+            Self::Many(ranges) => {
+                // The ranges are disjoint, so at most one range starts before `at` and contains it.
+                let covering = ranges.range(..=at).next_back().filter(|(_, covering)| covering.end > at);
+                let first = covering.map_or(at, |(&from, _)| from);
+                (None, Some(ranges.range(first..).map(|(_, range)| range)))
+            }
+        };
+        only.into_iter().chain(ranges.into_iter().flatten()).map(|range| &range.alias)
     }
 }
 
