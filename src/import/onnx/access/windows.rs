@@ -223,7 +223,7 @@ pub(super) fn resize(facts: &NodeFacts<'_>) -> Option<Stated> {
         // Implementations differ: for aligned corners, ONNX Runtime takes the number of rows of the output, the reference
         // implementation of ONNX the product of size and scale. Where a scale changes no size, ONNX Runtime copies.
         let product = scales.as_ref().and_then(|scales| scales[axis]).map(|scale| scale * from as f64);
-        let is_fraction = product.is_some_and(|product| product < to as f64 || product > to as f64);
+        let is_fraction = product.is_some_and(|product| product.total_cmp(&(to as f64)).is_ne());
         if is_fraction && (from == to || matches!(coordinates, Coordinates::AlignCorners)) {
             return None;
         }
