@@ -14,6 +14,7 @@ use crate::import_arguments::ImportArguments;
 use crate::memory::MemoryArguments;
 use crate::search_arguments::SearchArguments;
 use crate::target::{TARGETS, TargetArguments};
+use crate::tiling_arguments::TilingArguments;
 use crate::values::{NamedValue, named, range, size};
 
 /// Help text on the exit status of every command.
@@ -109,6 +110,8 @@ pub struct PlanArguments {
     pub allow_larger_head: bool,
     #[command(flatten)]
     pub memory: MemoryArguments,
+    #[command(flatten)]
+    pub tiling: TilingArguments,
     #[command(flatten)]
     pub target: TargetArguments,
     /// Reserved byte range of the arena, e.g. 0..4KiB, which the plan leaves free. May be

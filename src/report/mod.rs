@@ -5,6 +5,7 @@ pub mod html;
 mod palette;
 mod profile;
 mod rectangles;
+mod regions;
 mod scene;
 mod shorten;
 pub mod svg;
