@@ -1,11 +1,11 @@
-//! The regions of a tiled plan: what each of them saves and costs.
+//! The regions of a tiled plan: saving and cost of each.
 
 use super::profile::{LivePoint, live_bytes};
 use super::rectangles::or_number;
 use crate::tiling::{OperatorOrigin, Region, TilingCost};
 use crate::{Graph, OperatorId, PlanView, TilingView};
 
-/// What a region saves and costs.
+/// Saving and cost of a region.
 pub(super) struct RegionFigures {
     /// Names of the first and the last operator.
     pub first: String,

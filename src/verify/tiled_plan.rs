@@ -74,7 +74,7 @@ fn check_tiles(graph: &Graph, plan: &TiledPlan, violations: &mut ViolationCollec
     }
 }
 
-/// What the tiles of one operator compute and read.
+/// Sums over the tiles of one operator.
 struct OperatorTiles {
     region: usize,
     count: u64,

@@ -104,7 +104,7 @@ pub struct TiledOperatorEntry {
     /// Name; ignored by the reader.
     #[serde(default)]
     pub name: String,
-    /// What it does.
+    /// Kind of operator.
     #[serde(rename = "does")]
     pub action: TiledAction,
     /// Index of the operator that runs, as a whole or on rows.
@@ -136,7 +136,7 @@ pub struct TiledOperatorEntry {
     pub outputs: Vec<usize>,
 }
 
-/// What an operator of a tiled graph does.
+/// Kind of an operator of a tiled graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -254,7 +254,7 @@ struct LineFormatter {
     has_lines: bool,
 }
 
-/// What a text is that is written next.
+/// Role of the next text or value.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum FieldState {
     #[default]
