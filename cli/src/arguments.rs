@@ -84,9 +84,9 @@ pub struct PlanArguments {
     /// name].
     #[arg(long, value_name = "PREFIX", help_heading = "Output options")]
     pub symbol_prefix: Option<SymbolPrefix>,
-    /// Meaning of the colours in an .svg.
-    #[arg(long, value_parser = named(&COLOURS), default_value = "kind", help_heading = "Output options")]
-    pub colour: Colour,
+    /// Meaning of the colours in an .svg [default: kind; with a tiling: stripe].
+    #[arg(long, value_parser = named(&COLOURS), help_heading = "Output options")]
+    pub colour: Option<Colour>,
     /// Allocation strategy.
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = strategy_names())]
     pub strategy: String,
@@ -223,9 +223,10 @@ pub static SHARING_LEVELS: [NamedValue<SharingLevel>; 4] = [
 ];
 
 /// Values of `--colour`.
-static COLOURS: [NamedValue<Colour>; 2] = [
+static COLOURS: [NamedValue<Colour>; 3] = [
     ("kind", Colour::Kind, "Kind of tensor: input, intermediate, output, variable or scratch"),
     ("operator", Colour::Operator, "Type of the operator that writes the tensor"),
+    ("stripe", Colour::Stripe, "Stripe of a tiled plan; for other plans as kind"),
 ];
 
 /// Values of `--order`.

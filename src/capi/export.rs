@@ -188,7 +188,10 @@ pub(super) fn exported(view: &PlanView<'_>, alignment: Option<u64>, format: i32)
         #[cfg(feature = "csv")]
         PLIMSOLL_EXPORT_CSV => Ok(crate::export::csv::write(view)),
         #[cfg(feature = "report")]
-        PLIMSOLL_EXPORT_SVG => Ok(crate::report::svg::write(view, crate::report::Colour::Kind)),
+        PLIMSOLL_EXPORT_SVG => Ok(crate::report::svg::write(
+            view,
+            if view.tiling.is_some() { crate::report::Colour::Stripe } else { crate::report::Colour::Kind },
+        )),
         #[cfg(feature = "report")]
         PLIMSOLL_EXPORT_TEXT => Ok(crate::report::text::summary(view, None)),
         #[cfg(feature = "report")]

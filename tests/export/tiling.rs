@@ -4,6 +4,7 @@ use plimsoll::ElementType::Int8;
 use plimsoll::export::json::{DocumentError, PlanDocument};
 use plimsoll::export::{graph_hash, tiling_hash};
 use plimsoll::import::ImportOptions;
+use plimsoll::report::{Colour, html, svg};
 use plimsoll::tiling::{TilingCost, TilingGoal};
 use plimsoll::verify::{Rule, Violation, verify_tiled_plan};
 use plimsoll::{
@@ -88,10 +89,9 @@ fn the_cost_is_that_of_the_tiles() {
     // 32 positions: 64 channels at a cost of 18, and 2 channels at a cost of 576.
     assert_eq!(plan.cost.untiled, 32 * (64 * 18 + 2 * 576));
     let [region] = plan.tiling.regions.as_slice() else { panic!("{:?}", plan.tiling) };
-    let row = |operator: &str| if operator == "expand" { 4 * 64 * 18 } else { 4 * 2 * 576 };
-    let names = region.operators.iter().map(|&id| graph.operator(id).name());
-    let tiles = region.stripes.iter().flat_map(|tiles| names.clone().zip(tiles));
-    let cost: u64 = tiles.map(|(name, tile)| row(name) * (tile.computed.end - tile.computed.start)).sum();
+    // A row of either operator costs the same: 4 * 64 * 18 = 4 * 2 * 576.
+    let tiles = region.stripes.iter().flatten();
+    let cost: u64 = tiles.map(|tile| 4608 * (tile.computed.end - tile.computed.start)).sum();
     assert_eq!(plan.cost.extra, cost - regions[0].untiled);
     let first = region.operators.iter().position(|&id| graph.operator(id).name() == "expand").unwrap();
     let runs = region.stripes.iter().filter(|tiles| !tiles[first].computed.is_empty()).count() as u64;
@@ -231,4 +231,31 @@ fn another_access_map_is_another_model() {
     let read = PlanDocument::from_json(&text(&one, &plan)).unwrap();
     let error = read.to_tiled_plan(&other).unwrap_err();
     assert!(matches!(error, DocumentError::OtherModel { .. }), "{error}");
+}
+
+/// Regions, stripes, and the live bytes without tiling.
+#[test]
+fn pictures_of_a_tiled_plan() {
+    let (graph, untiled, plan) = tiled(0);
+    let view = PlanView::of_tiled(&graph, &plan, Some(&untiled));
+    let picture = svg::write(&view, Colour::Stripe);
+    assert!(picture.contains("stripes 1, 5") && picture.contains("carried rows"), "{picture}");
+    assert!(picture.contains("region 1: 8 stripes") && picture.contains("without tiling"), "{picture}");
+    assert!(picture.contains("untiled: 2.06 KiB") && picture.contains("tiled: 832 B"), "{picture}");
+    let page = html::write(&view);
+    let data = page.split_once("id=\"data\">").unwrap().1.split_once("</script>").unwrap().0;
+    let data: Value = serde_json::from_str(data).unwrap();
+    let tiling = &data["tiling"];
+    assert_eq!((&tiling["untiledArena"], &tiling["copied"]), (&json!(2112), &json!(3072)));
+    let region = &tiling["regions"][0];
+    assert_eq!((&region["first"], &region["last"]), (&json!("expand"), &json!("reduce")));
+    assert_eq!((&region["live"], &region["untiledLive"]), (&json!(832), &json!(2112)));
+    let steps = plan.plan.order.len();
+    assert_eq!(region["stripes"].as_array().unwrap().len(), 8);
+    assert!(region["steps"][1].as_u64().unwrap() < steps as u64);
+    assert_eq!(tiling["roleOf"].as_array().unwrap().len(), data["buffers"]["name"].as_array().unwrap().len());
+    // Other colours, and the other pages, do not depend on the tiling.
+    assert!(!svg::write(&view, Colour::Kind).contains("carried rows"));
+    let other = PlanView::of_plan(&graph, &untiled);
+    assert_eq!(svg::write(&other, Colour::Stripe), svg::write(&other, Colour::Kind));
 }

@@ -3,7 +3,7 @@
 use plimsoll::export::c_code::CCode;
 use plimsoll::export::{csv, json};
 use plimsoll::import::ImportOptions;
-use plimsoll::report::{html, svg, text, trace};
+use plimsoll::report::{Colour, html, svg, text, trace};
 use plimsoll::{Graph, Plan, PlanView, Planner, Problem, Solution, Status, TiledPlan};
 
 use super::code;
@@ -52,6 +52,11 @@ impl Planned {
     }
 }
 
+/// The colours of a memory map if none are chosen.
+fn default_colour(view: &PlanView<'_>) -> Colour {
+    if view.tiling.is_some() { Colour::Stripe } else { Colour::Kind }
+}
+
 fn core_of_plan(planner: &Planner, graph: &Graph, plan: &Plan) -> Result<String, Failure> {
     let core = planner.explain_plan(graph, plan)?;
     Ok(core.map_or_else(String::new, |core| text::core_of_graph(&plan.flattened(graph), &core)))
@@ -67,7 +72,7 @@ pub fn output_text(
     match format {
         Format::Json => json::write(view, options),
         Format::Csv => csv::write(view),
-        Format::Svg => svg::write(view, arguments.colour),
+        Format::Svg => svg::write(view, arguments.colour.unwrap_or(default_colour(view))),
         Format::Html => html::write(view),
         Format::Trace => trace::write(view),
         Format::Graph => match view.tiling.map(|tiling| tiling.untiled).or(view.graph) {
