@@ -177,6 +177,10 @@ pub struct FitArguments {
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size,
           default_value = "512KiB,1MiB,2MiB,4MiB", conflicts_with = "memories")]
     pub capacity: Vec<u64>,
+    /// Add levels with tiling to the tables and the plot, at budgets of 0, 2, 5, 10 and 30 % extra
+    /// multiply-accumulates.
+    #[arg(long, conflicts_with_all = ["memories", "target"])]
+    pub tile: bool,
     /// CSV file with the columns `model` and `family`; adds tables by family.
     #[arg(long, value_name = "FILE", conflicts_with = "memories")]
     pub families: Option<PathBuf>,
