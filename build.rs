@@ -10,7 +10,7 @@ fn main() {
 
 /// In the order in which a reader needs them.
 #[cfg(feature = "capi")]
-const FILES: [&str; 20] = [
+const FILES: [&str; 21] = [
     "status",
     "records",
     "boundary",
@@ -28,6 +28,7 @@ const FILES: [&str; 20] = [
     "choice",
     "pools",
     "pool_plan",
+    "tiled_plan",
     "export",
     "onnx",
     "tflite",

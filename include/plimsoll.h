@@ -192,6 +192,21 @@
 // Rows outside of an input: the nearest row of the input.
 #define PLIMSOLL_OUTSIDE_EDGE 1
 
+// Operator of a tiled graph: an operator of the graph, as a whole.
+#define PLIMSOLL_TILED_WHOLE 0
+
+// Operator of a tiled graph: an operator of the graph, on rows of its outputs.
+#define PLIMSOLL_TILED_TILE 1
+
+// Operator of a tiled graph: names the parts of a tensor. Nothing is executed.
+#define PLIMSOLL_TILED_SPLIT 2
+
+// Operator of a tiled graph: moves rows to the output, in ascending order; both may overlap.
+#define PLIMSOLL_TILED_CARRY 3
+
+// Operator of a tiled graph: names a tensor whose parts are complete. Nothing is executed.
+#define PLIMSOLL_TILED_JOIN 4
+
 // Layout of activations: row-major order of the shape in the file.
 #define PLIMSOLL_LAYOUT_AS_STORED 0
 
@@ -342,6 +357,10 @@ typedef struct plimsoll_tflite_plan plimsoll_tflite_plan;
 // Scratch sizes of the operators of a TensorFlow Lite model, as measured on a target. No thread may
 // change them while another uses them; otherwise any number of threads may use them at the same time.
 typedef struct plimsoll_tflite_scratch plimsoll_tflite_scratch;
+
+// A verified plan of a graph in which regions of operators run stripe by stripe: regions, the tiled
+// graph, and the plan of that graph. Immutable; any number of threads may use it at the same time.
+typedef struct plimsoll_tiled_plan plimsoll_tiled_plan;
 
 // A buffer to be given an offset.
 typedef struct plimsoll_buffer {
@@ -592,6 +611,118 @@ typedef struct plimsoll_use {
     // Number of the pool.
     uint32_t pool;
 } plimsoll_use;
+
+// Cost and sizes of a tiled plan.
+typedef struct plimsoll_tiling_figures {
+    // Size of the arena in bytes.
+    uint64_t arena_bytes;
+    // Size in bytes of the arena of the plan without tiling.
+    uint64_t untiled_arena_bytes;
+    // Cost of all operators of the graph, in the unit of `plimsoll_graph_set_access`.
+    uint64_t untiled_cost;
+    // Cost of rows that are computed again.
+    uint64_t extra_cost;
+    // Bytes of carried rows that are copied.
+    uint64_t copied_bytes;
+    // Bytes of constants that stripes read again.
+    uint64_t constant_bytes;
+    // Number of regions.
+    uint32_t regions;
+    // Number of operators of the tiled graph.
+    uint32_t operators;
+    // Number of tensors of the tiled graph.
+    uint32_t tensors;
+    // Always 0.
+    uint32_t unused;
+} plimsoll_tiling_figures;
+
+// A region: consecutive operators that run stripe by stripe.
+typedef struct plimsoll_region {
+    // Position of its first tile in `plimsoll_tiled_plan_tiles`; it has `stripes` times `operators`.
+    uint64_t first_tile;
+    // Number of stripes.
+    uint32_t stripes;
+    // Number of operators.
+    uint32_t operators;
+    // Always 0.
+    uint64_t unused;
+} plimsoll_region;
+
+// The rows of an operator's outputs in one stripe.
+typedef struct plimsoll_tile {
+    // First row that the operator computes.
+    uint64_t start;
+    // End of the rows (exclusive); equal to `start` if the operator does not run in this stripe.
+    uint64_t end;
+    // Number of rows directly before `start` that the stripe before has left.
+    uint64_t carried;
+    // Index of the operator.
+    uint32_t operator_;
+    // Number of the axis in the access map of the operator.
+    uint32_t axis;
+    // Number of the region.
+    uint32_t region;
+    // Number of the stripe.
+    uint32_t stripe;
+} plimsoll_tile;
+
+// An operator of a tiled graph.
+typedef struct plimsoll_tiled_operator {
+    // First row that a tile computes, or that a carry keeps; otherwise 0.
+    uint64_t start;
+    // End of the rows (exclusive); 0 without rows.
+    uint64_t end;
+    // Kind of operator: `PLIMSOLL_TILED_...`.
+    int32_t action;
+    // Index in the graph: of the operator (whole, tile) or of the tensor (split, carry, join).
+    uint32_t index;
+    // Of a tile, the number of the axis in the access map of the operator; of a split, carry or join, the
+    // axis of the tensor; otherwise PLIMSOLL_NO_INDEX.
+    uint32_t axis;
+    // Number of the region of a tile; otherwise PLIMSOLL_NO_INDEX.
+    uint32_t region;
+    // Number of the stripe of a tile; otherwise PLIMSOLL_NO_INDEX.
+    uint32_t stripe;
+    // Position of its first input in `plimsoll_tiled_plan_operands`; outputs follow the inputs.
+    uint32_t first_operand;
+    // Number of tensors of the tiled graph that it reads.
+    uint32_t input_count;
+    // Number of tensors of the tiled graph that it writes.
+    uint32_t output_count;
+    // Position of its first entry in `plimsoll_tiled_plan_reads`.
+    uint32_t first_read;
+    // Number of its entries there: the inputs of the operator, for a tile.
+    uint32_t read_count;
+} plimsoll_tiled_operator;
+
+// Rows of one input of an operator that a tile reads.
+typedef struct plimsoll_tile_read {
+    // First row that it reads.
+    uint64_t start;
+    // End of the rows (exclusive); PLIMSOLL_NONE for an input that is read as a whole.
+    uint64_t end;
+    // Rows of padding before them. A tile has exactly this padding, whatever the operator has as a whole.
+    uint64_t before;
+    // Rows of padding after them.
+    uint64_t after;
+    // Position among the inputs of the operator.
+    uint32_t input;
+    // Tensor of the tiled graph that holds row `start`; the rows up to `end` follow it in memory, as in the
+    // tensor of the graph. PLIMSOLL_NO_INDEX if it reads padding only.
+    uint32_t tensor;
+} plimsoll_tile_read;
+
+// A tensor of a tiled graph: a tensor of the graph, or rows of one.
+typedef struct plimsoll_tiled_tensor {
+    // First row.
+    uint64_t start;
+    // End of the rows (exclusive); PLIMSOLL_NONE for all of the tensor.
+    uint64_t end;
+    // Index of the tensor of the graph.
+    uint32_t tensor;
+    // 1 for rows that a carry has kept for a later stripe.
+    uint32_t carried;
+} plimsoll_tiled_tensor;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1449,6 +1580,108 @@ int32_t plimsoll_pool_plan_body(const struct plimsoll_pool_plan *plan,
 // Frees a plan; NULL is allowed.
 void plimsoll_pool_plan_free(struct plimsoll_pool_plan *plan);
 
+// Tiles the graph of a plan, if that takes less memory than the plan: regions of operators run stripe by
+// stripe, so that their large tensors never exist as a whole. The operators' access maps
+// (`plimsoll_graph_set_access`) state what is possible. `options` should be those of the plan; NULL
+// for the defaults.
+//
+// `capacity` is the size in bytes that the arena must fit at the least extra cost, or PLIMSOLL_NONE for the
+// smallest arena. `max_extra_ppm` is the extra cost allowed for rows that are computed again, in parts per
+// million of the cost of the graph: 50000 for 5 %, UINT64_MAX for any.
+//
+// `tiled` receives NULL if no tiling within these limits takes less memory than the plan; that is no
+// error. The arena of a tiled plan may exceed `capacity`; compare `plimsoll_plan_arena_bytes`. Free the tiled plan
+// with `plimsoll_tiled_plan_free`. PLIMSOLL_ERROR_ARGUMENT for a plan of a problem.
+int32_t plimsoll_plan_tile(const struct plimsoll_plan *plan,
+                           const struct plimsoll_options *options,
+                           uint64_t capacity,
+                           uint64_t max_extra_ppm,
+                           struct plimsoll_tiled_plan **tiled);
+
+// Writes cost and sizes of a tiled plan.
+int32_t plimsoll_tiled_plan_figures(const struct plimsoll_tiled_plan *plan,
+                                    struct plimsoll_tiling_figures *figures,
+                                    size_t record_size);
+
+// Creates a plan from the plan of the tiled graph: offsets, order and bounds have the indices of that graph
+// (`plimsoll_tiled_plan_operators`, `plimsoll_tiled_plan_tensors`). Its status and bounds are about orders,
+// sharing and offsets of the tiled graph, not about tilings. Free it with `plimsoll_plan_free`.
+int32_t plimsoll_tiled_plan_plan(const struct plimsoll_tiled_plan *plan,
+                                 struct plimsoll_plan **tiled_graph_plan);
+
+// Creates a built graph from the tiled graph, for names and sizes. Free it with `plimsoll_graph_free`.
+int32_t plimsoll_tiled_plan_graph(const struct plimsoll_tiled_plan *plan,
+                                  struct plimsoll_graph **graph);
+
+// Copies out the regions, in the order in which they run.
+//
+// `count` receives the number of regions. With NULL for `regions` only `count` is written; if `capacity` is
+// less than `count`, too, and the call returns PLIMSOLL_ERROR_TOO_SMALL.
+int32_t plimsoll_tiled_plan_regions(const struct plimsoll_tiled_plan *plan,
+                                    struct plimsoll_region *regions,
+                                    size_t record_size,
+                                    size_t capacity,
+                                    size_t *count);
+
+// Copies out the tiles of all regions: by region, by stripe, and by operator in the order in which a stripe runs
+// them. A tile without rows does not run. `count` as for `plimsoll_tiled_plan_regions`.
+int32_t plimsoll_tiled_plan_tiles(const struct plimsoll_tiled_plan *plan,
+                                  struct plimsoll_tile *tiles,
+                                  size_t record_size,
+                                  size_t capacity,
+                                  size_t *count);
+
+// Copies out the operators of the tiled graph by index. The order of the plan says when they run. `count` as for
+// `plimsoll_tiled_plan_regions`.
+int32_t plimsoll_tiled_plan_operators(const struct plimsoll_tiled_plan *plan,
+                                      struct plimsoll_tiled_operator *operators,
+                                      size_t record_size,
+                                      size_t capacity,
+                                      size_t *count);
+
+// Copies out the inputs, then the outputs, of each operator of the tiled graph, as indices of tensors of that graph:
+// those of an operator begin at its `first_operand`. `count` as for `plimsoll_tiled_plan_regions`.
+int32_t plimsoll_tiled_plan_operands(const struct plimsoll_tiled_plan *plan,
+                                     uint32_t *tensors,
+                                     size_t capacity,
+                                     size_t *count);
+
+// Copies out what tiles read: those of an operator begin at its `first_read`, one for each input of the operator that
+// it is a tile of. `count` as for `plimsoll_tiled_plan_regions`.
+int32_t plimsoll_tiled_plan_reads(const struct plimsoll_tiled_plan *plan,
+                                  struct plimsoll_tile_read *reads,
+                                  size_t record_size,
+                                  size_t capacity,
+                                  size_t *count);
+
+// Copies out the tensors of the tiled graph by index: which rows of which tensor of the graph they hold. `count` as for
+// `plimsoll_tiled_plan_regions`.
+int32_t plimsoll_tiled_plan_tensors(const struct plimsoll_tiled_plan *plan,
+                                    struct plimsoll_tiled_tensor *tensors,
+                                    size_t record_size,
+                                    size_t capacity,
+                                    size_t *count);
+
+// Verifies a tiled plan again, with code that shares nothing with the planner: that the tiled graph computes what the
+// graph computes if its access maps are true, and the plan of the tiled graph. The library has already verified
+// every tiled plan once.
+int32_t plimsoll_tiled_plan_verify(const struct plimsoll_tiled_plan *plan);
+
+// Copies out a tiled plan as text, like `plimsoll_plan_export`. PLIMSOLL_ERROR_UNSUPPORTED for C code.
+int32_t plimsoll_tiled_plan_export(const struct plimsoll_tiled_plan *plan,
+                                   int32_t format,
+                                   char *text,
+                                   size_t capacity,
+                                   size_t *size);
+
+// Writes a tiled plan to a file, like `plimsoll_plan_write`. PLIMSOLL_ERROR_UNSUPPORTED for C code.
+int32_t plimsoll_tiled_plan_write(const struct plimsoll_tiled_plan *plan,
+                                  int32_t format,
+                                  const char *path);
+
+// Frees a tiled plan; NULL is allowed.
+void plimsoll_tiled_plan_free(struct plimsoll_tiled_plan *plan);
+
 // Copies out a plan as text in a format, `PLIMSOLL_EXPORT_...`. `size` receives the size of the
 // text in bytes, terminating zero byte included. With NULL for `text` only `size` is written. If
 // `capacity` is less than `size`, only `size` is written and the call returns
@@ -1648,5 +1881,11 @@ typedef char plimsoll_size_of_transfer[sizeof(plimsoll_transfer) == 48 ? 1 : -1]
 typedef char plimsoll_size_of_use[sizeof(plimsoll_use) == 16 ? 1 : -1];
 typedef char plimsoll_size_of_pool_traffic[sizeof(plimsoll_pool_traffic) == 24 ? 1 : -1];
 typedef char plimsoll_size_of_pool_figures[sizeof(plimsoll_pool_figures) == 48 ? 1 : -1];
+typedef char plimsoll_size_of_tiling_figures[sizeof(plimsoll_tiling_figures) == 64 ? 1 : -1];
+typedef char plimsoll_size_of_region[sizeof(plimsoll_region) == 24 ? 1 : -1];
+typedef char plimsoll_size_of_tile[sizeof(plimsoll_tile) == 40 ? 1 : -1];
+typedef char plimsoll_size_of_tiled_operator[sizeof(plimsoll_tiled_operator) == 56 ? 1 : -1];
+typedef char plimsoll_size_of_tile_read[sizeof(plimsoll_tile_read) == 40 ? 1 : -1];
+typedef char plimsoll_size_of_tiled_tensor[sizeof(plimsoll_tiled_tensor) == 24 ? 1 : -1];
 typedef char plimsoll_size_of_progress[sizeof(plimsoll_progress) == 24 ? 1 : -1];
 #endif

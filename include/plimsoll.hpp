@@ -168,6 +168,12 @@ using PoolFigures = plimsoll_pool_figures;
 using Residency = plimsoll_residency;
 using Transfer = plimsoll_transfer;
 using Use = plimsoll_use;
+using TilingFigures = plimsoll_tiling_figures;
+using Region = plimsoll_region;
+using Tile = plimsoll_tile;
+using TiledOperator = plimsoll_tiled_operator;
+using TileRead = plimsoll_tile_read;
+using TiledTensor = plimsoll_tiled_tensor;
 
 // Makes a buffer without gaps: size in bytes, first step, end (exclusive).
 inline Buffer buffer(std::uint64_t size, std::uint32_t start, std::uint32_t end, std::uint64_t alignment = 1,
@@ -473,6 +479,8 @@ struct InfeasibleCore {
     bool irreducible;
 };
 
+class TiledPlan;
+
 // A verified plan.
 class Plan {
 public:
@@ -560,6 +568,10 @@ public:
     // Pairs of tensors that share memory while both are live, and how: `PLIMSOLL_SHARE_...`.
     std::vector<Alias> aliases() const { return list<Alias>(plimsoll_plan_aliases); }
     std::vector<Nesting> nestings() const { return list<Nesting>(plimsoll_plan_nestings); }
+    // Tiles the graph of the plan: with a capacity, at the least extra cost that fits; otherwise for the smallest arena.
+    // `max_extra_ppm` is the extra cost allowed, in parts per million. None if no tiling takes less memory.
+    std::optional<TiledPlan> tile(const Options &options = Options(), std::uint64_t max_extra_ppm = 0,
+                                  std::optional<std::uint64_t> capacity = std::nullopt) const;
     void verify() const { detail::check(plimsoll_plan_verify(handle_.get())); }
     std::string exported(ExportFormat format) const {
         return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
@@ -599,6 +611,7 @@ private:
     friend class Graph;
     friend class Problem;
     friend class TflitePlan;
+    friend class TiledPlan;
     Plan() = default;
 
     // Owns the plan that a call creates; frees it if a callback threw.
@@ -1023,6 +1036,7 @@ public:
 
 private:
     friend class Imported;
+    friend class TiledPlan;
     explicit Graph(plimsoll_graph *made) : handle_(made) {}
 
     Plan plan_with(const plimsoll_options *options) const {
@@ -1173,6 +1187,76 @@ inline std::uint64_t verify_tflite(const void *model, std::size_t size, const pl
     return detail::get<std::uint64_t>([&](std::uint64_t *head) {
         return plimsoll_tflite_verify(static_cast<const std::uint8_t *>(model), size, scratch, head);
     });
+}
+
+// A verified plan of a graph in which regions of operators run stripe by stripe.
+class TiledPlan {
+public:
+    TilingFigures figures() const {
+        return detail::get<TilingFigures>(
+            [&](TilingFigures *figures) { return plimsoll_tiled_plan_figures(handle_.get(), figures, sizeof *figures); });
+    }
+    std::vector<Region> regions() const { return list<Region>(plimsoll_tiled_plan_regions); }
+    // Tiles by region, stripe and operator.
+    std::vector<Tile> tiles() const { return list<Tile>(plimsoll_tiled_plan_tiles); }
+    // Operators of the tiled graph by index; plan().order() says when they run.
+    std::vector<TiledOperator> operators() const { return list<TiledOperator>(plimsoll_tiled_plan_operators); }
+    // Inputs, then outputs, of each operator of the tiled graph.
+    std::vector<std::uint32_t> operands() const { return list<std::uint32_t>(plimsoll_tiled_plan_operands); }
+    // Rows that tiles read, by operator of the tiled graph.
+    std::vector<TileRead> reads() const { return list<TileRead>(plimsoll_tiled_plan_reads); }
+    // Tensors of the tiled graph by index.
+    std::vector<TiledTensor> tensors() const { return list<TiledTensor>(plimsoll_tiled_plan_tensors); }
+    // The plan of the tiled graph.
+    Plan plan() const {
+        return Plan::made_by([&](plimsoll_plan **plan) { return plimsoll_tiled_plan_plan(handle_.get(), plan); });
+    }
+    Graph graph() const {
+        plimsoll_graph *made = nullptr;
+        detail::check(plimsoll_tiled_plan_graph(handle_.get(), &made));
+        return Graph(made);
+    }
+    void verify() const { detail::check(plimsoll_tiled_plan_verify(handle_.get())); }
+    std::string exported(ExportFormat format) const {
+        return detail::copy_text([&](char *text, std::size_t capacity, std::size_t *size) {
+            return plimsoll_tiled_plan_export(handle_.get(), static_cast<std::int32_t>(format), text, capacity, size);
+        });
+    }
+    void write(ExportFormat format, const std::string &path) const {
+        detail::check(plimsoll_tiled_plan_write(handle_.get(), static_cast<std::int32_t>(format), path.c_str()));
+    }
+    const plimsoll_tiled_plan *get() const noexcept { return handle_.get(); }
+
+private:
+    friend class Plan;
+    TiledPlan() = default;
+
+    template <class T, class Call>
+    std::vector<T> list(Call call) const {
+        return detail::copy_out<T>([&](T *items, std::size_t capacity, std::size_t *count) {
+            if constexpr (std::is_class_v<T>) {
+                return call(handle_.get(), items, sizeof(T), capacity, count);
+            } else {
+                return call(handle_.get(), items, capacity, count);
+            }
+        });
+    }
+
+    detail::Handle<plimsoll_tiled_plan, plimsoll_tiled_plan_free> handle_;
+};
+
+inline std::optional<TiledPlan> Plan::tile(const Options &options, std::uint64_t max_extra_ppm,
+                                           std::optional<std::uint64_t> capacity) const {
+    TiledPlan tiled;
+    plimsoll_tiled_plan *made = nullptr;
+    const std::int32_t status =
+        plimsoll_plan_tile(handle_.get(), options.get(), capacity.value_or(PLIMSOLL_NONE), max_extra_ppm, &made);
+    tiled.handle_.reset(made);
+    detail::check_made(status, tiled.handle_);
+    if (!tiled.handle_) {
+        return std::nullopt;
+    }
+    return tiled;
 }
 
 // The result of an import: a graph or a problem.

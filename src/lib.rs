@@ -108,11 +108,11 @@ pub use graph::{
 pub use liveness::{Liveness, Peak};
 pub use plan::{
     Alias, BodyPlan, LinkedTensor, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PlanView, PoolPlan,
-    Residency, Route, SharedObject, Traffic, Transfer, Use, ViewRow, ViewedPlan,
+    Residency, Route, SharedObject, TiledPlan, TilingView, Traffic, Transfer, Use, ViewRow, ViewedPlan,
 };
+pub use planner::Planner;
 #[doc(hidden)]
 pub use planner::withdrawn_bounds;
-pub use planner::{Planner, TiledPlan};
 pub use problem::{
     Buffer, Choice, InfeasibleCore, LiveRange, LowerBound, Nesting, Objects, Problem, Solution, Status,
     lower_bound,

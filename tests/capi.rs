@@ -178,7 +178,9 @@ programs! {
     record_sizes_in_c: "tests/c/record_sizes.c" by "cc";
     access_in_c: "tests/c/access.c" by "cc";
     access_in_cpp: "tests/c/access.cpp" by "c++";
+    tiling_in_cpp: "tests/c/tiling.cpp" by "c++";
     tiny_inference_in_c: "examples/c/tiny_inference.c" by "cc";
+    tiled_inference_in_c: "examples/c/tiled_inference.c" by "cc";
     plan_graph_in_cpp: "examples/cpp/plan_graph.cpp" by "c++";
     callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";
     sharing_in_cpp: "examples/cpp/sharing.cpp" by "c++";

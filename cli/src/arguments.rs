@@ -14,6 +14,7 @@ use crate::import_arguments::ImportArguments;
 use crate::memory::MemoryArguments;
 use crate::search_arguments::SearchArguments;
 use crate::target::{TARGETS, TargetArguments};
+use crate::tiling_arguments::TilingArguments;
 use crate::values::{NamedValue, named, range, size};
 
 /// Help text on the exit status of every command.
@@ -83,9 +84,9 @@ pub struct PlanArguments {
     /// name].
     #[arg(long, value_name = "PREFIX", help_heading = "Output options")]
     pub symbol_prefix: Option<SymbolPrefix>,
-    /// Meaning of the colours in an .svg.
-    #[arg(long, value_parser = named(&COLOURS), default_value = "kind", help_heading = "Output options")]
-    pub colour: Colour,
+    /// Meaning of the colours in an .svg [default: kind; with a tiling: stripe].
+    #[arg(long, value_parser = named(&COLOURS), help_heading = "Output options")]
+    pub colour: Option<Colour>,
     /// Allocation strategy.
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = strategy_names())]
     pub strategy: String,
@@ -109,6 +110,8 @@ pub struct PlanArguments {
     pub allow_larger_head: bool,
     #[command(flatten)]
     pub memory: MemoryArguments,
+    #[command(flatten)]
+    pub tiling: TilingArguments,
     #[command(flatten)]
     pub target: TargetArguments,
     /// Reserved byte range of the arena, e.g. 0..4KiB, which the plan leaves free. May be
@@ -174,6 +177,10 @@ pub struct FitArguments {
     #[arg(long, value_name = "SIZES", value_delimiter = ',', value_parser = size,
           default_value = "512KiB,1MiB,2MiB,4MiB", conflicts_with = "memories")]
     pub capacity: Vec<u64>,
+    /// Add levels with tiling to the tables and the plot, at budgets of 0, 2, 5, 10 and 30 % extra
+    /// multiply-accumulates.
+    #[arg(long, conflicts_with_all = ["memories", "target"])]
+    pub tile: bool,
     /// CSV file with the columns `model` and `family`; adds tables by family.
     #[arg(long, value_name = "FILE", conflicts_with = "memories")]
     pub families: Option<PathBuf>,
@@ -220,9 +227,10 @@ pub static SHARING_LEVELS: [NamedValue<SharingLevel>; 4] = [
 ];
 
 /// Values of `--colour`.
-static COLOURS: [NamedValue<Colour>; 2] = [
+static COLOURS: [NamedValue<Colour>; 3] = [
     ("kind", Colour::Kind, "Kind of tensor: input, intermediate, output, variable or scratch"),
     ("operator", Colour::Operator, "Type of the operator that writes the tensor"),
+    ("stripe", Colour::Stripe, "Stripe of a tiled plan; for other plans as kind"),
 ];
 
 /// Values of `--order`.

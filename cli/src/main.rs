@@ -14,6 +14,7 @@ mod scratch;
 mod search_arguments;
 mod signals;
 mod target;
+mod tiling_arguments;
 mod values;
 mod verify;
 

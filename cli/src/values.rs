@@ -30,6 +30,25 @@ pub fn size(text: &str) -> Result<u64, String> {
     parse_size::parse_size(text).map_err(|error| format!("{error}; use e.g. 2MiB, 512KiB, 1MB or 1048576"))
 }
 
+/// A part of a whole, in parts per million.
+#[allow(clippy::cast_sign_loss)] // negative parts are refused
+pub fn part_per_million(text: &str) -> Result<u64, String> {
+    let form = "use e.g. 5% or 0.05";
+    let (number, unit) = text.strip_suffix('%').map_or((text, 1e6), |number| (number, 1e4));
+    let number = number.trim_end();
+    // `f64::from_str` accepts `inf` and `nan`, which are no parts.
+    let is_number = number.ends_with(|last: char| last.is_ascii_digit() || last == '.');
+    let part: f64 = number.parse().ok().filter(|_| is_number).ok_or(format!("not a part; {form}"))?;
+    if part < 0.0 {
+        return Err(format!("a part cannot be negative; {form}"));
+    }
+    if unit > 1e4 && part > 1.0 {
+        return Err(format!("a part above 1 needs a percent sign; use e.g. {number}%"));
+    }
+    // The conversion saturates.
+    Ok((part * unit).round() as u64)
+}
+
 /// Time units and their lengths in seconds; `ms` comes before `s`, its suffix.
 const UNITS: [(&str, f64); 3] = [("ms", 0.001), ("s", 1.0), ("m", 60.0)];
 

@@ -48,7 +48,7 @@ pub unsafe extern "C" fn plimsoll_plan_write(
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
         let exported = exported(&plan.view(), Some(plan.alignment), format)?;
-        unsafe { write(path, &exported) }
+        unsafe { write_text(path, &exported) }
     })
 }
 
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_write(
 ) -> i32 {
     guard(|| {
         let exported = exported(&unsafe { reference(plan, "plan") }?.view(), None, format)?;
-        unsafe { write(path, &exported) }
+        unsafe { write_text(path, &exported) }
     })
 }
 
@@ -142,7 +142,7 @@ unsafe fn part_of(code: &CCode, part: i32, header_name: *const c_char) -> Result
     }
 }
 
-unsafe fn write(path: *const c_char, exported: &str) -> Outcome {
+pub(super) unsafe fn write_text(path: *const c_char, exported: &str) -> Outcome {
     unsafe { write_bytes(path, exported.as_bytes()) }
 }
 
@@ -177,7 +177,7 @@ impl plimsoll_pool_plan {
 
 /// A plan as text; `alignment` is the import option that a JSON document states.
 #[cfg_attr(not(feature = "json"), allow(unused_variables))]
-fn exported(view: &PlanView<'_>, alignment: Option<u64>, format: i32) -> Result<String, Failure> {
+pub(super) fn exported(view: &PlanView<'_>, alignment: Option<u64>, format: i32) -> Result<String, Failure> {
     match format {
         PLIMSOLL_EXPORT_C => Ok(CCode::new(view, None).alone()),
         #[cfg(feature = "json")]
@@ -188,7 +188,10 @@ fn exported(view: &PlanView<'_>, alignment: Option<u64>, format: i32) -> Result<
         #[cfg(feature = "csv")]
         PLIMSOLL_EXPORT_CSV => Ok(crate::export::csv::write(view)),
         #[cfg(feature = "report")]
-        PLIMSOLL_EXPORT_SVG => Ok(crate::report::svg::write(view, crate::report::Colour::Kind)),
+        PLIMSOLL_EXPORT_SVG => Ok(crate::report::svg::write(
+            view,
+            if view.tiling.is_some() { crate::report::Colour::Stripe } else { crate::report::Colour::Kind },
+        )),
         #[cfg(feature = "report")]
         PLIMSOLL_EXPORT_TEXT => Ok(crate::report::text::summary(view, None)),
         #[cfg(feature = "report")]

@@ -30,6 +30,10 @@ impl plimsoll_graph {
         Self { stage: Stage::Built(Arc::new(graph)), notes: notes.join("\n") }
     }
 
+    pub(super) fn of_built(graph: Arc<Graph>) -> Self {
+        Self { stage: Stage::Built(graph), notes: String::new() }
+    }
+
     pub(super) fn built(&self) -> Result<&Arc<Graph>, Failure> {
         match &self.stage {
             Stage::Built(graph) => Ok(graph),

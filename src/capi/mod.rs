@@ -30,3 +30,4 @@ mod results;
 mod sharing;
 mod status;
 mod tflite;
+mod tiled_plan;

@@ -14,8 +14,10 @@ use std::borrow::Cow;
 use super::boundary::{Failure, Outcome, mutable, null};
 use super::records::{
     plimsoll_alias, plimsoll_buffer, plimsoll_gap, plimsoll_nesting, plimsoll_occupant, plimsoll_placement,
-    plimsoll_pool, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_progress, plimsoll_residency,
-    plimsoll_schedule, plimsoll_shared_object, plimsoll_transfer, plimsoll_use, plimsoll_windowed,
+    plimsoll_pool, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_progress, plimsoll_region,
+    plimsoll_residency, plimsoll_schedule, plimsoll_shared_object, plimsoll_tile, plimsoll_tile_read,
+    plimsoll_tiled_operator, plimsoll_tiled_tensor, plimsoll_tiling_figures, plimsoll_transfer, plimsoll_use,
+    plimsoll_windowed,
 };
 use super::status::{PLIMSOLL_COST_IN_PLACE, PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_HOLDS_ALL, PLIMSOLL_NONE};
 
@@ -78,7 +80,8 @@ records! {
 records! { zero:
     plimsoll_alias plimsoll_gap plimsoll_nesting plimsoll_occupant plimsoll_placement plimsoll_pool_figures
     plimsoll_pool_traffic plimsoll_progress plimsoll_residency plimsoll_schedule plimsoll_shared_object
-    plimsoll_transfer plimsoll_use
+    plimsoll_region plimsoll_tile plimsoll_tile_read plimsoll_tiled_operator plimsoll_tiled_tensor
+    plimsoll_tiling_figures plimsoll_transfer plimsoll_use
 }
 
 /// Checks the size of the caller's record: a multiple of the alignment, so that no field is cut.

@@ -253,6 +253,130 @@ pub struct plimsoll_pool_figures {
     pub pools: u32,
 }
 
+/// Cost and sizes of a tiled plan.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_tiling_figures {
+    /// Size of the arena in bytes.
+    pub arena_bytes: u64,
+    /// Size in bytes of the arena of the plan without tiling.
+    pub untiled_arena_bytes: u64,
+    /// Cost of all operators of the graph, in the unit of `plimsoll_graph_set_access`.
+    pub untiled_cost: u64,
+    /// Cost of rows that are computed again.
+    pub extra_cost: u64,
+    /// Bytes of carried rows that are copied.
+    pub copied_bytes: u64,
+    /// Bytes of constants that stripes read again.
+    pub constant_bytes: u64,
+    /// Number of regions.
+    pub regions: u32,
+    /// Number of operators of the tiled graph.
+    pub operators: u32,
+    /// Number of tensors of the tiled graph.
+    pub tensors: u32,
+    /// Always 0.
+    pub unused: u32,
+}
+
+/// A region: consecutive operators that run stripe by stripe.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_region {
+    /// Position of its first tile in `plimsoll_tiled_plan_tiles`; it has `stripes` times `operators`.
+    pub first_tile: u64,
+    /// Number of stripes.
+    pub stripes: u32,
+    /// Number of operators.
+    pub operators: u32,
+    /// Always 0.
+    pub unused: u64,
+}
+
+/// The rows of an operator's outputs in one stripe.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_tile {
+    /// First row that the operator computes.
+    pub start: u64,
+    /// End of the rows (exclusive); equal to `start` if the operator does not run in this stripe.
+    pub end: u64,
+    /// Number of rows directly before `start` that the stripe before has left.
+    pub carried: u64,
+    /// Index of the operator.
+    pub operator_: u32,
+    /// Number of the axis in the access map of the operator.
+    pub axis: u32,
+    /// Number of the region.
+    pub region: u32,
+    /// Number of the stripe.
+    pub stripe: u32,
+}
+
+/// An operator of a tiled graph.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_tiled_operator {
+    /// First row that a tile computes, or that a carry keeps; otherwise 0.
+    pub start: u64,
+    /// End of the rows (exclusive); 0 without rows.
+    pub end: u64,
+    /// Kind of operator: `PLIMSOLL_TILED_...`.
+    pub action: i32,
+    /// Index in the graph: of the operator (whole, tile) or of the tensor (split, carry, join).
+    pub index: u32,
+    /// Of a tile, the number of the axis in the access map of the operator; of a split, carry or join, the
+    /// axis of the tensor; otherwise PLIMSOLL_NO_INDEX.
+    pub axis: u32,
+    /// Number of the region of a tile; otherwise PLIMSOLL_NO_INDEX.
+    pub region: u32,
+    /// Number of the stripe of a tile; otherwise PLIMSOLL_NO_INDEX.
+    pub stripe: u32,
+    /// Position of its first input in `plimsoll_tiled_plan_operands`; outputs follow the inputs.
+    pub first_operand: u32,
+    /// Number of tensors of the tiled graph that it reads.
+    pub input_count: u32,
+    /// Number of tensors of the tiled graph that it writes.
+    pub output_count: u32,
+    /// Position of its first entry in `plimsoll_tiled_plan_reads`.
+    pub first_read: u32,
+    /// Number of its entries there: the inputs of the operator, for a tile.
+    pub read_count: u32,
+}
+
+/// Rows of one input of an operator that a tile reads.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_tile_read {
+    /// First row that it reads.
+    pub start: u64,
+    /// End of the rows (exclusive); PLIMSOLL_NONE for an input that is read as a whole.
+    pub end: u64,
+    /// Rows of padding before them. A tile has exactly this padding, whatever the operator has as a whole.
+    pub before: u64,
+    /// Rows of padding after them.
+    pub after: u64,
+    /// Position among the inputs of the operator.
+    pub input: u32,
+    /// Tensor of the tiled graph that holds row `start`; the rows up to `end` follow it in memory, as in the
+    /// tensor of the graph. PLIMSOLL_NO_INDEX if it reads padding only.
+    pub tensor: u32,
+}
+
+/// A tensor of a tiled graph: a tensor of the graph, or rows of one.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_tiled_tensor {
+    /// First row.
+    pub start: u64,
+    /// End of the rows (exclusive); PLIMSOLL_NONE for all of the tensor.
+    pub end: u64,
+    /// Index of the tensor of the graph.
+    pub tensor: u32,
+    /// 1 for rows that a carry has kept for a later stripe.
+    pub carried: u32,
+}
+
 /// Progress of a search, as passed to a progress callback.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -280,6 +404,12 @@ const _: () = {
     assert!(size_of::<plimsoll_use>() == 16);
     assert!(size_of::<plimsoll_pool_traffic>() == 24);
     assert!(size_of::<plimsoll_pool_figures>() == 48);
+    assert!(size_of::<plimsoll_tiling_figures>() == 64);
+    assert!(size_of::<plimsoll_region>() == 24);
+    assert!(size_of::<plimsoll_tile>() == 40);
+    assert!(size_of::<plimsoll_tiled_operator>() == 56);
+    assert!(size_of::<plimsoll_tile_read>() == 40);
+    assert!(size_of::<plimsoll_tiled_tensor>() == 24);
     assert!(size_of::<plimsoll_progress>() == 24);
 };
 

@@ -111,6 +111,17 @@ pub const PLIMSOLL_OUTSIDE_PADDING: i32 = 0;
 /// Rows outside of an input: the nearest row of the input.
 pub const PLIMSOLL_OUTSIDE_EDGE: i32 = 1;
 
+/// Operator of a tiled graph: an operator of the graph, as a whole.
+pub const PLIMSOLL_TILED_WHOLE: i32 = 0;
+/// Operator of a tiled graph: an operator of the graph, on rows of its outputs.
+pub const PLIMSOLL_TILED_TILE: i32 = 1;
+/// Operator of a tiled graph: names the parts of a tensor. Nothing is executed.
+pub const PLIMSOLL_TILED_SPLIT: i32 = 2;
+/// Operator of a tiled graph: moves rows to the output, in ascending order; both may overlap.
+pub const PLIMSOLL_TILED_CARRY: i32 = 3;
+/// Operator of a tiled graph: names a tensor whose parts are complete. Nothing is executed.
+pub const PLIMSOLL_TILED_JOIN: i32 = 4;
+
 /// Layout of activations: row-major order of the shape in the file.
 pub const PLIMSOLL_LAYOUT_AS_STORED: i32 = 0;
 /// Layout of activations: images of ONNX files are stored with channels innermost.

@@ -156,6 +156,7 @@ rules! {
         "A tensor in parts has each row once, at its place; parts that are read together follow each other.";
     TilePermit "W7" "A permission to share memory in a tiled graph follows from one of the untiled graph.";
     TileOrder "W8" "Each operator runs as a whole or in tiles, in an order that the untiled graph allows.";
+    TileRegion "W9" "Regions, stripes and cost of a tiled plan are those of its tiled graph.";
 }
 
 impl Rule {

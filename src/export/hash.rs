@@ -2,7 +2,9 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::{Graph, Operator, OperatorId, Problem, Tensor, TensorId, TensorKind};
+use crate::{
+    AccessMap, ElementType, Graph, Operator, OperatorId, Outside, Problem, Tensor, TensorId, TensorKind,
+};
 
 /// 128 bits as hexadecimal digits, of everything in a graph that a plan depends on; equal on all
 /// machines. Names of the graph and of its operators have no effect.
@@ -12,6 +14,23 @@ use crate::{Graph, Operator, OperatorId, Problem, Tensor, TensorId, TensorKind};
 pub fn graph_hash(graph: &Graph) -> String {
     let mut hash = Hasher::of("graph/1");
     hash.graph(graph);
+    hash.digits()
+}
+
+/// The fingerprint of a graph that is tiled: everything on which [`graph_hash`] depends, access maps, shapes and the order
+/// of axes in memory.
+///
+/// Example: the [module](crate::export::json).
+#[must_use]
+pub fn tiling_hash(graph: &Graph) -> String {
+    let mut hash = Hasher::of("tiling/1");
+    hash.graph(graph);
+    for operator in graph.operators() {
+        hash.access(operator.access());
+    }
+    for tensor in graph.tensors() {
+        hash.shape(tensor);
+    }
     hash.digits()
 }
 
@@ -152,6 +171,39 @@ impl Hasher {
         self.number(tensor.bytes());
         self.optional(tensor.alignment());
         self.optional(tensor.fixed_offset());
+    }
+
+    fn access(&mut self, access: Option<&AccessMap>) {
+        self.flag(access.is_some());
+        let Some(access) = access else { return };
+        self.number(access.cost_per_element());
+        self.number(access.axes().len() as u64);
+        for axis in access.axes() {
+            self.list(axis.outputs().iter().copied());
+            self.number(axis.inputs().len() as u64);
+            for input in axis.inputs() {
+                self.flag(input.is_some());
+                let Some((axis, map)) = input else { continue };
+                let (numerator, denominator, first, last) = map.numbers();
+                self.number(*axis as u64);
+                self.number(numerator.into());
+                self.number(denominator.into());
+                self.number(first.cast_unsigned());
+                self.number(last.cast_unsigned());
+                self.flag(map.outside() == Outside::Edge);
+            }
+        }
+    }
+
+    fn shape(&mut self, tensor: &Tensor) {
+        self.flag(tensor.is_overwritable());
+        self.text(tensor.element_type().map_or("", ElementType::name));
+        let shape = tensor.shape().unwrap_or_default();
+        self.number(shape.len() as u64);
+        for &dim in shape {
+            self.number(dim);
+        }
+        self.list(tensor.memory_order().unwrap_or_default().iter().copied());
     }
 
     fn digits(&self) -> String {

@@ -17,5 +17,5 @@ pub mod onnx;
 pub mod tflite;
 
 #[cfg(feature = "json")]
-pub use hash::{graph_hash, problem_hash};
+pub use hash::{graph_hash, problem_hash, tiling_hash};
 pub use names::unique_names;

@@ -1,11 +1,13 @@
 //! Plans: an order, offsets and bounds, in terms of the graph.
 
 mod pools;
+mod tiled;
 mod view;
 
 pub use crate::effects::Alias;
 pub(crate) use pools::key;
 pub use pools::{PoolPlan, Residency, Route, Traffic, Transfer, Use};
+pub use tiled::{TiledPlan, TilingView};
 pub use view::{PlanView, ViewRow, ViewedPlan};
 
 use std::ops::Range;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Alias, BodyPlan, Placement, Plan, PlanBound, PoolPlan};
+use super::{Alias, BodyPlan, Placement, Plan, PlanBound, PoolPlan, TiledPlan, TilingView};
 use crate::graph::{Graph, Occupant, Variables};
 use crate::problem::{LiveRange, Problem, Solution};
 use crate::support::ids::{OperatorId, PoolId, TensorId};
@@ -45,6 +45,8 @@ pub struct PlanView<'a> {
     pub file_arena: Option<u64>,
     /// Size of the arena with all permitted sharing, for comparison; none if it is not known.
     pub shared_arena: Option<u64>,
+    /// The tiling, if the planned graph is a tiled one.
+    pub tiling: Option<TilingView<'a>>,
 }
 
 /// The plan of a [`PlanView`].
@@ -91,6 +93,14 @@ impl<'a> PlanView<'a> {
         Self::new(graph.name(), Some(graph), ViewedPlan::Arena(Cow::Borrowed(plan)), rows)
     }
 
+    /// The view of a tiled plan: the planned graph is the tiled one. `untiled` is the graph before tiling, and
+    /// `untiled_plan` its plan, for comparison.
+    #[must_use]
+    pub fn of_tiled(untiled: &'a Graph, plan: &'a TiledPlan, untiled_plan: Option<&'a Plan>) -> Self {
+        let tiling = Some(TilingView { untiled, untiled_plan, plan });
+        Self { tiling, ..Self::of_plan(&plan.tiled.graph, &plan.plan) }
+    }
+
     /// The view of a solution; `name` names the model.
     #[must_use]
     pub fn of_solution(name: &'a str, problem: &'a Problem, solution: &'a Solution) -> Self {
@@ -126,7 +136,7 @@ impl<'a> PlanView<'a> {
     }
 
     fn new(model: &'a str, graph: Option<&'a Graph>, plan: ViewedPlan<'a>, rows: Vec<ViewRow<'a>>) -> Self {
-        Self { model, graph, problem: None, plan, rows, file_arena: None, shared_arena: None }
+        Self { model, graph, problem: None, plan, rows, file_arena: None, shared_arena: None, tiling: None }
     }
 
     /// The operators in the order in which they run; none for a problem.

@@ -11,8 +11,6 @@ mod pools;
 mod shared;
 mod tile;
 
-pub use tile::TiledPlan;
-
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;

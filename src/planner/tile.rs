@@ -3,29 +3,13 @@
 use super::Planner;
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::plan::Plan;
+use crate::plan::{Plan, TiledPlan};
 use crate::schedule::ScheduleMode;
 use crate::support::effort::Effort;
 use crate::support::ids::OperatorId;
 use crate::tiling::search::{Found, TilingSearch};
-use crate::tiling::{OrderedGraph, TiledGraph, Tiling, TilingCost, TilingGoal, apply};
+use crate::tiling::{OrderedGraph, TilingGoal, apply};
 use crate::verify::verify_tiling;
-
-/// A tiling, its graph and a verified plan of that graph.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct TiledPlan {
-    /// Regions and stripes.
-    pub tiling: Tiling,
-    /// The graph of the tiling.
-    pub tiled: TiledGraph,
-    /// The plan of that graph. Its status and bounds are about orders, sharing and offsets of the tiled graph.
-    pub plan: Plan,
-    /// The cost of the tiling beyond the untiled graph.
-    pub cost: TilingCost,
-    /// Live bytes that the search expected.
-    pub expected_bytes: u64,
-}
 
 impl Planner {
     /// Plans a graph with regions that run stripe by stripe, if that takes less memory than `untiled`, the
@@ -72,6 +56,7 @@ impl Planner {
         let tiled = apply(graph, &found.tiling)?;
         verify_tiling(graph, &tiled).map_err(|violations| self.wrong_plan(violations))?;
         let plan = self.clone().effort(Effort::Quick).order(ScheduleMode::Program).plan(&tiled.graph)?;
-        Ok(TiledPlan { tiling: found.tiling, tiled, plan, cost: found.cost, expected_bytes: found.bytes })
+        let cost = tiled.cost(graph);
+        Ok(TiledPlan { tiling: found.tiling, tiled, plan, cost, expected_bytes: found.bytes })
     }
 }

@@ -5,6 +5,7 @@ pub mod html;
 mod palette;
 mod profile;
 mod rectangles;
+mod regions;
 mod scene;
 mod shorten;
 pub mod svg;
@@ -28,4 +29,7 @@ pub enum Colour {
     /// Type of the operator that writes a tensor or uses scratch. The ten types whose buffers have the
     /// largest total of bytes times steps have a colour each.
     Operator,
+    /// Stripe of a tiled plan: stripes in turn, carried rows, rows of entries, and whole tensors. As
+    /// [`Kind`](Self::Kind) for plans without a tiling.
+    Stripe,
 }

@@ -1,8 +1,9 @@
 //! The colours of the reports, for light and dark backgrounds, and their meanings.
 
 use super::rectangles::operator_type;
+use super::regions::TilingRole;
 use super::{BufferKind, Colour, Rectangle};
-use crate::Graph;
+use crate::{Graph, PlanView, TilingView};
 
 pub(super) struct Swatch {
     pub light: &'static str,
@@ -40,6 +41,17 @@ pub(super) const TYPES: [Swatch; 10] = [
     swatch("#b7c878", "#5f6c24"),
 ];
 
+/// Colours of the parts of a tiling, in the order of [`TilingRole::NAMES`].
+pub(super) const ROLES: [Swatch; TilingRole::NAMES.len()] = [
+    swatch("#8ab8e0", "#2b6296"),
+    swatch("#90d09c", "#2e7444"),
+    swatch("#f7bd7b", "#9a5c1c"),
+    swatch("#c3abdd", "#684c90"),
+    swatch("#e89a9f", "#98404c"),
+    swatch("#f0de82", "#80701c"),
+    swatch("#d3d8da", "#50585f"),
+];
+
 /// Colour of inputs and of all other types.
 pub(super) const OTHER: Swatch = swatch("#d3d8da", "#50585f");
 
@@ -50,9 +62,12 @@ pub(super) struct Colouring {
 }
 
 impl Colouring {
-    pub(super) fn new(graph: Option<&Graph>, rectangles: &[&Rectangle], colour: Colour) -> Self {
+    pub(super) fn new(view: &PlanView<'_>, rectangles: &[&Rectangle], colour: Colour) -> Self {
+        if let (Colour::Stripe, Some(tiling)) = (colour, &view.tiling) {
+            return Self::by_stripe(tiling, rectangles);
+        }
         // Without a graph, no operator makes a buffer.
-        match (colour, graph) {
+        match (colour, view.graph) {
             (Colour::Operator, Some(graph)) => Self::by_operator(graph, rectangles),
             _ => Self::by_kind(rectangles),
         }
@@ -73,6 +88,19 @@ impl Colouring {
             }
         }
         Self { legend, of }
+    }
+
+    fn by_stripe(tiling: &TilingView<'_>, rectangles: &[&Rectangle]) -> Self {
+        let roles: Vec<usize> =
+            rectangles.iter().map(|rectangle| TilingRole::of(tiling, rectangle.operator).number()).collect();
+        let (mut legend, mut numbers) = (Vec::new(), [0; TilingRole::NAMES.len()]);
+        for (role, (name, swatch)) in TilingRole::NAMES.into_iter().zip(&ROLES).enumerate() {
+            if roles.contains(&role) {
+                numbers[role] = legend.len() as u8;
+                legend.push((name.to_owned(), swatch));
+            }
+        }
+        Self { legend, of: roles.into_iter().map(|role| numbers[role]).collect() }
     }
 
     fn by_operator(graph: &Graph, rectangles: &[&Rectangle]) -> Self {

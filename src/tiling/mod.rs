@@ -15,6 +15,7 @@ mod cost;
 mod goal;
 mod ordered_graph;
 mod region;
+mod region_cost;
 mod rows;
 pub(crate) mod search;
 mod segment;

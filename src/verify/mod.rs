@@ -7,6 +7,8 @@
 //! | function | checks |
 //! | --- | --- |
 //! | [`verify`] | a plan of a graph: rules F, O, N, P, L1, A, D1, D2, S, M1 to M4, G, B |
+//! | [`verify_tiling`] | a tiled graph: rules W1 to W8 |
+//! | [`verify_tiled_plan`] | a tiled plan: rules W1 to W9, and those of [`verify`] for the plan of the tiled graph |
 //! | [`verify_pools`] | a plan for several memories: rules F, O, N, P2, P3, L2, A1, A3, A5, D, S, M, R, T, C |
 //! | [`verify_offsets`] | offsets of a problem: rules F1, F4, A |
 //! | [`verify_solution`] | a solution of a problem: rules F1, F3, F4, A, G, B |
@@ -64,12 +66,13 @@ mod order;
 mod permitted;
 mod pools;
 mod replay;
+mod tiled_plan;
 mod tiling;
 mod violation;
 
 pub use crate::error::{MAX_REPORTED, Rule, Violation, Violations};
 use crate::graph::Graph;
-use crate::plan::{Plan, PoolPlan};
+use crate::plan::{Plan, PoolPlan, TiledPlan};
 use crate::problem::{Buffer, Choice, LiveRange, Objects, Problem, Solution};
 use crate::support::ids::BufferId;
 use crate::tiling::TiledGraph;
@@ -269,6 +272,23 @@ pub(crate) fn verify_pools_until(
 pub fn verify_tiling(graph: &Graph, tiled: &TiledGraph) -> Result<(), Violations> {
     let mut violations = ViolationCollector::default();
     tiling::check(graph, tiled, &mut violations);
+    violations.finish()
+}
+
+/// Checks a tiled plan against the untiled graph: its tiled graph ([`verify_tiling`], rules W1 to W8), the plan of that
+/// graph ([`verify`]), and regions, stripes and cost as it states them (rule W9).
+///
+/// Complexity: O(operators + edges + n log n) for n placements of the tiled graph.
+///
+/// # Errors
+/// The rules that the plan breaks. Rules of the plan are checked only if the tiled graph is right.
+pub fn verify_tiled_plan(graph: &Graph, plan: &TiledPlan) -> Result<(), Violations> {
+    let mut violations = ViolationCollector::default();
+    tiling::check(graph, &plan.tiled, &mut violations);
+    if violations.is_empty() {
+        tiled_plan::check(graph, plan, &mut violations);
+        check(&plan.tiled.graph, &plan.plan, &mut violations);
+    }
     violations.finish()
 }
 

@@ -21,4 +21,5 @@ mod svg;
 mod text;
 #[cfg(feature = "tflite")]
 mod tflite;
+mod tiling;
 mod trace;

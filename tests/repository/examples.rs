@@ -8,6 +8,8 @@ mod custom_strategy;
 mod oversized_buffer;
 #[path = "../../examples/quickstart.rs"]
 mod quickstart;
+#[path = "../../examples/tiled.rs"]
+mod tiled;
 
 #[test]
 fn examples_run() {
@@ -15,4 +17,5 @@ fn examples_run() {
     custom_strategy::main().unwrap();
     oversized_buffer::main().unwrap();
     buffer_inside::main().unwrap();
+    tiled::main().unwrap();
 }

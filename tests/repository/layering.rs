@@ -16,7 +16,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("effects", &["graph", "support"]),
     ("sharing", &["effects", "error", "graph", "liveness", "problem", "support"]),
     ("schedule", &["effects", "graph", "sharing", "support"]),
-    ("plan", &["effects", "graph", "problem", "sharing", "support"]),
+    ("plan", &["effects", "graph", "problem", "sharing", "support", "tiling"]),
     ("placement", &["allocate", "error", "graph", "problem", "support"]),
     ("tiling", &["error", "graph", "support"]),
     // Sees what a plan or a tiling states, and nothing that makes one.
@@ -41,11 +41,11 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     ("import", &["error", "graph", "problem", "support"]),
     // These see what a user sees: items of the crate's root, and public modules.
-    ("export", &["ROOT", "import", "verify"]),
-    ("report", &["ROOT", "effects", "support"]),
+    ("export", &["ROOT", "import", "tiling", "verify"]),
+    ("report", &["ROOT", "effects", "support", "tiling"]),
     ("files", &[]),
     ("fuzzing", &["ROOT", "export", "import", "verify"]),
-    ("capi", &["ROOT", "allocate", "export", "files", "import", "report", "verify"]),
+    ("capi", &["ROOT", "allocate", "export", "files", "import", "report", "tiling", "verify"]),
     ("lib", &[]),
 ];
 

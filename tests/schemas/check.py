@@ -131,6 +131,7 @@ def main():
             ("plan", MODEL, command.plan(MODEL)),
             ("plan", MODEL, command.plan(MODEL, "--share", "all", "--capacity", "1KiB", "--reserve", "0..64")),
             ("plan", MODEL, command.plan(MODEL, "--as", "int8", "--strategy", "merge")),
+            ("plan", MODEL, command.plan(MODEL, "--tile", "--max-extra-macs", "10%", "--share", "all")),
             ("plan", graph, command.plan(graph, "--share", "all", "--inputs", "overwritable")),
             ("plan", buffers, command.plan(buffers, "--align", "1")),
             ("pool-plan", MODEL, command.plan(MODEL, "--memory", "l2=40KiB", "--share", "all")),

@@ -2,9 +2,10 @@
 
 use plimsoll::ElementType::Int8;
 use plimsoll::tiling::{OperatorOrigin, TiledGraph, TilingGoal};
-use plimsoll::verify::{Rule, Violation, verify_tiling};
+use plimsoll::verify::{Rule, Violation, verify_tiled_plan, verify_tiling};
 use plimsoll::{
     AccessMap, Graph, OperatorId, Permit, Planner, RowMap, SharingLevel, TensorId, TensorSpec, TileAxis,
+    TiledPlan,
 };
 
 /// Two convolutions that can be tiled, between two operators that cannot.
@@ -78,7 +79,7 @@ const WRONG: [WrongTiling; 8] = [
 
 /// The rules that the tiled graphs of the table break.
 pub fn broken_rules() -> impl Iterator<Item = Rule> {
-    WRONG.iter().map(|entry| entry.0)
+    WRONG.iter().map(|entry| entry.0).chain([Rule::TileRegion])
 }
 
 #[test]
@@ -95,5 +96,37 @@ fn each_wrong_tiling_is_refused_by_its_rule() {
         let wrong = verify_tiling(&graph, &tiled).expect_err(rule.statement());
         let rules: Vec<Rule> = wrong.list().iter().map(Violation::rule).collect();
         assert!(rules.contains(&rule), "{rule}: {wrong}");
+    }
+}
+
+/// Changes of regions, stripes and cost, which the tiled graph does not have.
+const WRONG_REGIONS: [fn(&mut TiledPlan); 7] = [
+    |plan| plan.cost.extra += 1,
+    |plan| plan.cost.untiled -= 1,
+    |plan| plan.cost.copied_bytes += 1,
+    |plan| plan.cost.constant_bytes += 1,
+    |plan| plan.tiling.regions[0].stripes[0][0].computed.end += 1,
+    |plan| {
+        let stripe = plan.tiling.regions[0].stripes[0].clone();
+        plan.tiling.regions[0].stripes.push(stripe);
+    },
+    |plan| plan.tiling.regions.clear(),
+];
+
+#[test]
+fn regions_and_cost_are_those_of_the_tiled_graph() {
+    let graph = graph();
+    let planner = Planner::new().alignment(1).share(SharingLevel::All);
+    let untiled = planner.plan(&graph).unwrap();
+    let plan = planner.tile(&graph, &untiled, &TilingGoal::least_memory()).unwrap().unwrap();
+    assert_eq!(verify_tiled_plan(&graph, &plan), Ok(()));
+    for spoil in WRONG_REGIONS {
+        let mut wrong = plan.clone();
+        spoil(&mut wrong);
+        let violations = verify_tiled_plan(&graph, &wrong).unwrap_err();
+        assert!(
+            violations.list().iter().all(|violation| violation.rule() == Rule::TileRegion),
+            "{violations}"
+        );
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use indicatif::ProgressBar;
 use plimsoll::import::Imported;
+use plimsoll::tiling::TilingGoal;
 use plimsoll::{Error, Graph, Planner, Problem, ScheduleMode, SharingLevel};
 use serde::{Serialize, Serializer};
 
@@ -17,12 +18,37 @@ use crate::target::TFLM_ALIGNMENT;
 
 /// Levels of optimization, each adding to those before it.
 ///
-/// All but the last two are allocation strategies, in program order and without memory sharing.
-pub const LEVELS: [&str; 7] =
-    ["naive", "objects-in-order", "knapsack", "merge", "auto", "+ order", "+ sharing"];
+/// The first five are allocation strategies, in program order and without memory sharing. The last five tile the network
+/// within a budget of extra multiply-accumulates; only `--tile` adds them.
+pub const LEVELS: [&str; 12] = [
+    "naive",
+    "objects-in-order",
+    "knapsack",
+    "merge",
+    "auto",
+    "+ order",
+    "+ sharing",
+    "+ tiling 0 %",
+    "+ tiling 2 %",
+    "+ tiling 5 %",
+    "+ tiling 10 %",
+    "+ tiling 30 %",
+];
 
 /// Number of levels that are strategies.
 const STRATEGIES: usize = 5;
+
+/// Number of levels without tiling.
+pub const UNTILED: usize = 7;
+
+/// Budgets of the levels with tiling, in parts per million of the network's multiply-accumulates.
+pub const BUDGETS: [u64; LEVELS.len() - UNTILED] = [0, 20_000, 50_000, 100_000, 300_000];
+
+/// The levels of these rows, which have the same ones.
+pub fn levels_of<'a>(rows: impl IntoIterator<Item = &'a Row>) -> &'static [&'static str] {
+    let row = rows.into_iter().next();
+    &LEVELS[..row.map_or(UNTILED, |row| row.arenas.len())]
+}
 
 /// Results for one network.
 #[derive(Serialize)]
@@ -34,14 +60,14 @@ pub struct Row {
     pub weights: u64,
     /// Arena size in bytes by level.
     #[serde(serialize_with = "by_level")]
-    pub arenas: [u64; LEVELS.len()],
-    /// Proven lower bound on the arena of the last level, in bytes.
+    pub arenas: Vec<u64>,
+    /// Proven lower bound on the arena of the last level without tiling, in bytes.
     pub lower_bound: u64,
-    /// True if the arena of the last level is proven minimal.
+    /// True if the arena of the last level without tiling is proven minimal.
     pub proven: bool,
 }
 
-fn by_level<S: Serializer>(arenas: &[u64; LEVELS.len()], serializer: S) -> Result<S::Ok, S::Error> {
+fn by_level<S: Serializer>(arenas: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(LEVELS.iter().zip(arenas))
 }
 
@@ -97,22 +123,27 @@ impl Row {
         }
         let model = short_name(file);
         let family = families.of(&model).to_owned();
-        let (input, proven) = (file.display().to_string(), arenas[LEVELS.len() - 1] == lower_bound);
+        let (input, proven) = (file.display().to_string(), arenas[UNTILED - 1] == lower_bound);
         Self { input, model, family, weights, arenas, lower_bound, proven }
     }
 }
 
-/// Arena sizes by level, and the lower bound of the last level, in bytes.
-type LevelArenas = ([u64; LEVELS.len()], u64);
+/// Arena sizes by level, and the lower bound of the last level without tiling, in bytes.
+type LevelArenas = (Vec<u64>, u64);
 
 fn of_graph(graph: &Graph, arguments: &FitArguments, bar: &ProgressBar) -> Result<LevelArenas, Failure> {
     let solve = |planner: Planner| Ok(planner.order(ScheduleMode::Program).plan(graph)?.arena_bytes);
     let mut arenas = by_strategy(graph.name(), arguments, bar, solve)?;
     let order = arguments.order_of_tables();
-    let plan_ordered = |sharing| planner(arguments, bar).order(order).share(sharing).plan(graph);
-    let last = plan_ordered(SharingLevel::All)?;
-    arenas[STRATEGIES] = plan_ordered(SharingLevel::None)?.arena_bytes;
+    let planner_of = |sharing| planner(arguments, bar).order(order).share(sharing);
+    let last = planner_of(SharingLevel::All).plan(graph)?;
+    arenas[STRATEGIES] = planner_of(SharingLevel::None).plan(graph)?.arena_bytes;
     arenas[STRATEGIES + 1] = last.arena_bytes;
+    for (arena, budget) in arenas[UNTILED..].iter_mut().zip(BUDGETS) {
+        let goal = TilingGoal::least_memory().max_extra_ppm(budget);
+        let tiled = planner_of(SharingLevel::All).tile(graph, &last, &goal)?;
+        *arena = tiled.map_or(last.arena_bytes, |tiled| tiled.plan.arena_bytes);
+    }
     Ok((arenas, last.bound()))
 }
 
@@ -144,8 +175,9 @@ fn by_strategy(
     arguments: &FitArguments,
     bar: &ProgressBar,
     mut solve: impl FnMut(Planner) -> plimsoll::Result<u64>,
-) -> Result<[u64; LEVELS.len()], Failure> {
-    let mut arenas = [u64::MAX; LEVELS.len()];
+) -> Result<Vec<u64>, Failure> {
+    let levels = if arguments.tile { LEVELS.len() } else { UNTILED };
+    let mut arenas = vec![u64::MAX; levels];
     for (arena, name) in arenas.iter_mut().zip(&LEVELS[..STRATEGIES]) {
         match solve(planner(arguments, bar).strategy(arguments.searching.strategy(name)?)) {
             Err(refusal @ Error::Refused { .. }) => {

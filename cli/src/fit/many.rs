@@ -6,7 +6,7 @@ use plimsoll::files;
 use plimsoll::import;
 
 use super::families::Families;
-use super::levels::{LEVELS, Row};
+use super::levels::{Row, levels_of};
 use super::{plot, shares};
 use crate::arguments::FitArguments;
 use crate::batch::Batch;
@@ -72,7 +72,11 @@ fn write_files(arguments: &FitArguments, rows: &[Row]) -> Result<(), Failure> {
 
 /// Table with a row per network: arena size in bytes by level.
 fn arena_table(rows: &[Row]) -> comfy_table::Table {
-    let header: Vec<&str> = ["model", "weights"].into_iter().chain(LEVELS).chain(["lower bound"]).collect();
+    let header: Vec<&str> = ["model", "weights"]
+        .into_iter()
+        .chain(levels_of(rows).iter().copied())
+        .chain(["lower bound"])
+        .collect();
     let rows = rows.iter().map(|row| {
         let figures = row.arenas.iter().chain([&row.lower_bound]).map(ToString::to_string);
         [one_line(&row.model), row.weights.to_string()].into_iter().chain(figures)
@@ -81,7 +85,7 @@ fn arena_table(rows: &[Row]) -> comfy_table::Table {
 }
 
 fn csv_of(rows: &[Row]) -> Result<String, Failure> {
-    let header = ["input", "model", "family", "weights"].into_iter().chain(LEVELS);
+    let header = ["input", "model", "family", "weights"].into_iter().chain(levels_of(rows).iter().copied());
     let header: Vec<&str> = header.chain(["lower_bound", "proven"]).collect();
     let rows = rows.iter().map(|row| {
         let first = [row.input.clone(), row.model.clone(), row.family.clone(), row.weights.to_string()];

@@ -4,7 +4,7 @@
 use svg::Document;
 use svg::node::element::{Group, Line, Polyline, Rectangle, Text, Title};
 
-use super::levels::{LEVELS, Row};
+use super::levels::{LEVELS, Row, UNTILED, levels_of};
 use super::shares::size_text;
 
 const WIDTH: f64 = 1120.0;
@@ -15,16 +15,23 @@ const HEIGHT: f64 = 320.0;
 const BOTTOM: f64 = TOP + HEIGHT;
 
 /// Colours by level, a palette that is safe for colour-blind readers.
-const COLOURS: [&str; LEVELS.len()] =
-    ["#8a8a8a", "#e69f00", "#56b4e9", "#009e73", "#1c2833", "#cc79a7", "#d55e00"];
+const COLOURS: [&str; LEVELS.len()] = [
+    "#8a8a8a", "#e69f00", "#56b4e9", "#009e73", "#1c2833", "#cc79a7", "#d55e00", "#a6cee3", "#6baed6",
+    "#3182bd", "#08519c", "#08306b",
+];
+
+/// Height of a row of the legend.
+const LEGEND_ROW: f64 = 22.0;
 
 /// Length limit of the axis in doublings of the capacity, so that a single small network does not stretch it.
 const MAX_DOUBLINGS: u32 = 14;
 
 pub fn svg(rows: &[Row], capacities: &[u64]) -> String {
     let axis = Axis::of(rows, capacities);
-    let mut picture = Document::new().set("viewBox", (0, 0, WIDTH, BOTTOM + 96.0));
-    picture = picture.set("width", WIDTH).set("height", BOTTOM + 96.0);
+    let levels = levels_of(rows);
+    let height = BOTTOM + 96.0 + if levels.len() > UNTILED { LEGEND_ROW } else { 0.0 };
+    let mut picture = Document::new().set("viewBox", (0, 0, WIDTH, height));
+    picture = picture.set("width", WIDTH).set("height", height);
     picture = picture.set("font-family", "'DejaVu Sans',Verdana,Helvetica,Arial,sans-serif");
     picture = picture.set("font-size", 11).set("fill", "#1c2833");
     picture = picture.add(Title::new("Share of networks that fit, by capacity"));
@@ -35,11 +42,11 @@ pub fn svg(rows: &[Row], capacities: &[u64]) -> String {
         let title = Text::new(title).set("x", left).set("y", 24).set("font-size", 14);
         picture = picture.add(title.set("font-weight", "bold"));
         picture = picture.add(grid(&axis, left)).add(capacity_lines(&axis, left, capacities));
-        for level in 0..LEVELS.len() {
+        for level in 0..levels.len() {
             picture = picture.add(curve(&axis, left, rows, level, with_weights));
         }
     }
-    format!("{}\n", picture.add(legend()))
+    format!("{}\n", picture.add(legend(levels)))
 }
 
 /// Logarithmic axis of capacities; its ends are exponents of two.
@@ -51,7 +58,7 @@ struct Axis {
 impl Axis {
     fn of(rows: &[Row], capacities: &[u64]) -> Self {
         let largest = rows.iter().map(|row| row.needed(0, true)).chain(capacities.iter().copied());
-        let smallest = rows.iter().map(|row| row.needed(LEVELS.len() - 1, false));
+        let smallest = rows.iter().map(|row| row.needed(row.arenas.len() - 1, false));
         let smallest =
             smallest.chain(capacities.iter().copied()).filter(|&bytes| bytes > 0).min().unwrap_or(1);
         let largest = largest.max().unwrap_or(1).max(2);
@@ -122,7 +129,7 @@ fn curve(axis: &Axis, left: f64, rows: &[Row], level: usize, with_weights: bool)
     points.dedup();
     let points: Vec<String> = points.into_iter().map(|(x, y)| format!("{x},{y}")).collect();
     // If curves coincide, those below are visible at the edges and between dashes.
-    let width = 4.6 - 0.5 * level as f64;
+    let width = (4.6 - 0.5 * level as f64).max(1.6);
     let dashes = if level == 4 { "7 4" } else { "none" };
     Polyline::new()
         .set("stroke-dasharray", dashes)
@@ -134,13 +141,17 @@ fn curve(axis: &Axis, left: f64, rows: &[Row], level: usize, with_weights: bool)
         .add(Title::new(LEVELS[level]))
 }
 
-fn legend() -> Group {
+/// The levels with tiling have a row of their own.
+fn legend(levels: &[&str]) -> Group {
     let mut group = Group::new().set("font-size", 12);
-    let mut x = LEFT[0];
-    for (name, colour) in LEVELS.into_iter().zip(COLOURS) {
-        let sample = line(x, BOTTOM + 60.0, x + 26.0, BOTTOM + 60.0).set("stroke", colour);
+    let (mut x, mut y) = (LEFT[0], BOTTOM + 60.0);
+    for (level, (&name, colour)) in levels.iter().zip(COLOURS).enumerate() {
+        if level == UNTILED {
+            (x, y) = (LEFT[0], y + LEGEND_ROW);
+        }
+        let sample = line(x, y, x + 26.0, y).set("stroke", colour);
         group = group.add(sample.set("stroke-width", 4));
-        group = group.add(Text::new(name).set("x", x + 34.0).set("y", BOTTOM + 64.0));
+        group = group.add(Text::new(name).set("x", x + 34.0).set("y", y + 4.0));
         x += 66.0 + 7.6 * name.len() as f64;
     }
     group

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use plimsoll::report::text::short_bytes;
 
-use super::levels::{LEVELS, Row};
+use super::levels::{LEVELS, Row, UNTILED, levels_of};
 use crate::outcome::Failure;
 use crate::output::{csv_text, one_line, table};
 
@@ -29,8 +29,11 @@ pub fn markdown(rows: &[Row], capacities: &[u64], has_families: bool) -> String 
         parts.push(format!("{count} networks, {title}: number that fit\n"));
         parts.push(format!("{}\n", level_table(&all, capacities, with_weights)));
     }
-    parts.push(format!("{proven} of {count} proven minimal at the last level\n"));
-    let (first, last) = (LEVELS[0], LEVELS[LEVELS.len() - 1]);
+    let levels = levels_of(rows);
+    let level =
+        if levels.len() > UNTILED { format!("level `{}`", LEVELS[UNTILED - 1]) } else { "last level".into() };
+    parts.push(format!("{proven} of {count} proven minimal at the {level}\n"));
+    let (first, last) = (levels[0], levels[levels.len() - 1]);
     for (with_weights, title) in WITH_WEIGHTS.into_iter().filter(|_| has_families) {
         parts.push(format!("By family, {title}: % that fit, `{first}` -> `{last}`\n"));
         parts.push(format!("{}\n", family_table(&all, capacities, with_weights)));
@@ -40,7 +43,7 @@ pub fn markdown(rows: &[Row], capacities: &[u64], has_families: bool) -> String 
 
 /// Table with a row per level: number and share of networks that fit each capacity.
 fn level_table(rows: &[&Row], capacities: &[u64], with_weights: bool) -> comfy_table::Table {
-    let lines = LEVELS.iter().enumerate().map(|(level, name)| {
+    let lines = levels_of(rows.iter().copied()).iter().enumerate().map(|(level, name)| {
         let shares = capacities.iter().map(move |&capacity| {
             let count = count_fitting(rows, level, with_weights, capacity);
             format!("{count} ({} %)", percent(count, rows.len()))
@@ -67,12 +70,13 @@ fn by_family<'a>(rows: impl Iterator<Item = &'a Row>) -> BTreeMap<&'a str, Vec<&
 
 /// Table with a row per family: shares at the first and the last level.
 fn family_table(rows: &[&Row], capacities: &[u64], with_weights: bool) -> comfy_table::Table {
+    let last = levels_of(rows.iter().copied()).len() - 1;
     let families = by_family(rows.iter().copied()).into_iter().chain([("all", rows.to_vec())]);
     let lines = families.map(|(family, members)| {
         let count = members.len();
         let shares = capacities.iter().map(move |&capacity| {
             let share = |level| percent(count_fitting(&members, level, with_weights, capacity), count);
-            format!("{} -> {}", share(0), share(LEVELS.len() - 1))
+            format!("{} -> {}", share(0), share(last))
         });
         [one_line(family), count.to_string()].into_iter().chain(shares)
     });
@@ -96,7 +100,7 @@ pub fn csv_of(rows: &[Row], capacities: &[u64]) -> Result<String, Failure> {
     let mut lines = Vec::new();
     for (family, members) in std::iter::once(all).chain(by_family(rows.iter())) {
         for (with_weights, _) in WITH_WEIGHTS {
-            for (level, name) in LEVELS.iter().enumerate() {
+            for (level, name) in levels_of(rows).iter().enumerate() {
                 for &capacity in capacities {
                     let weights = if with_weights { "yes" } else { "no" };
                     let fit = count_fitting(&members, level, with_weights, capacity);

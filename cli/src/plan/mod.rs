@@ -8,6 +8,7 @@ mod planned;
 mod pools;
 mod selected_outputs;
 mod tflm;
+mod tile;
 
 use cpu_time::ProcessTime;
 use plimsoll::import::{Imported, ImportedGraph};
@@ -42,7 +43,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
     let planner = arguments.planner(&limits)?;
-    let (mut file_arena, mut shared_arena) = (None, None);
+    let (mut file_arena, mut shared_arena, mut tiling_line) = (None, None, None);
     let input = &arguments.input;
     let read = read_with_scratch(input, &options).map_err(|error| import_error(input, error))?;
     let result = match read.imported {
@@ -53,7 +54,15 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
             }
             let comparison = Comparison { arguments, limits: &limits, graph: &graph, plan: &plan };
             (file_arena, shared_arena) = (comparison.file_arena(), comparison.shared_arena());
-            Planned::Graph(Box::new((graph, plan)))
+            let tiled = tile::tile(&planner, &graph, &plan, arguments)?;
+            tiling_line = tiled.note;
+            match tiled.plan {
+                Some(tiled) => Planned::Tiled(Box::new((graph, plan, tiled))),
+                None => Planned::Graph(Box::new((graph, plan))),
+            }
+        }
+        Imported::Problem(_) if arguments.tiling.is_on() => {
+            return Err(error_at(input, &"a buffer list has no operators; --tile needs a network"));
         }
         Imported::Problem(_) if formats.contains(&Format::Graph) => {
             return Err(error_at(input, &"a buffer list, not a network, which --out FILE.graph.json needs"));
@@ -72,7 +81,9 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let outputs =
         selected_outputs::selected_outputs(arguments, &formats, (!status.fits()).then_some(arena_bytes));
     let mut view = result.view();
-    (view.file_arena, view.shared_arena) = (file_arena, shared_arena);
+    if view.tiling.is_none() {
+        (view.file_arena, view.shared_arena) = (file_arena, shared_arena);
+    }
     let contents = |&output: &Output| match (output.1, &result) {
         (Format::Onnx, Planned::Graph(pair)) => onnx::planned_model(input, (&pair.0, &pair.1), &options),
         _ => Ok(output_text(&view, output, arguments, &options).into_bytes()),
@@ -86,6 +97,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
         report_note(&note);
     }
     print_lines(&text::summary(&view, Some(seconds)))?;
+    print_lines(tiling_line.unwrap_or_default())?;
     print_lines(&scratch_line(&read.scratch_operators))?;
     if status == Status::Infeasible {
         print_lines(&result.infeasible_core(&planner)?)?;
@@ -115,6 +127,7 @@ fn check_options(arguments: &PlanArguments) -> Result<Vec<Format>, Failure> {
     }
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
+    tile::check(arguments, &formats)?;
     check_outputs(&arguments.out, arguments.inputs())?;
     code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
     Ok(formats)

@@ -3,8 +3,8 @@
 use plimsoll::export::c_code::CCode;
 use plimsoll::export::{csv, json};
 use plimsoll::import::ImportOptions;
-use plimsoll::report::{html, svg, text, trace};
-use plimsoll::{Graph, Plan, PlanView, Planner, Problem, Solution, Status};
+use plimsoll::report::{Colour, html, svg, text, trace};
+use plimsoll::{Graph, Plan, PlanView, Planner, Problem, Solution, Status, TiledPlan};
 
 use super::code;
 use super::format::Format;
@@ -15,6 +15,8 @@ use crate::outcome::Failure;
 /// A plan for one arena and its input.
 pub enum Planned {
     Graph(Box<(Graph, Plan)>),
+    /// Graph, its plan without tiling, and the tiled plan.
+    Tiled(Box<(Graph, Plan, TiledPlan)>),
     /// Name, problem and solution of a buffer list.
     Problem(Box<(String, Problem, Solution)>),
 }
@@ -23,6 +25,7 @@ impl Planned {
     pub fn view(&self) -> PlanView<'_> {
         match self {
             Planned::Graph(pair) => PlanView::of_plan(&pair.0, &pair.1),
+            Planned::Tiled(parts) => PlanView::of_tiled(&parts.0, &parts.2, Some(&parts.1)),
             Planned::Problem(parts) => PlanView::of_solution(&parts.0, &parts.1, &parts.2),
         }
     }
@@ -31,6 +34,7 @@ impl Planned {
     pub fn status_and_size(&self) -> (Status, u64) {
         match self {
             Planned::Graph(pair) => (pair.1.status, pair.1.arena_bytes),
+            Planned::Tiled(parts) => (parts.2.plan.status, parts.2.plan.arena_bytes),
             Planned::Problem(parts) => (parts.2.status, parts.2.height),
         }
     }
@@ -38,16 +42,24 @@ impl Planned {
     /// Summary of buffers that do not fit together; empty if none are found.
     pub fn infeasible_core(&self, planner: &Planner) -> Result<String, Failure> {
         Ok(match self {
-            Planned::Graph(pair) => {
-                let core = planner.explain_plan(&pair.0, &pair.1)?;
-                core.map_or_else(String::new, |core| text::core_of_graph(&pair.1.flattened(&pair.0), &core))
-            }
+            Planned::Graph(pair) => core_of_plan(planner, &pair.0, &pair.1)?,
+            Planned::Tiled(parts) => core_of_plan(planner, &parts.2.tiled.graph, &parts.2.plan)?,
             Planned::Problem(parts) => {
                 let core = planner.explain(&parts.1)?;
                 core.map_or_else(String::new, |core| text::core_of_problem(&parts.1, &core))
             }
         })
     }
+}
+
+/// The colours of a memory map if none are chosen.
+fn default_colour(view: &PlanView<'_>) -> Colour {
+    if view.tiling.is_some() { Colour::Stripe } else { Colour::Kind }
+}
+
+fn core_of_plan(planner: &Planner, graph: &Graph, plan: &Plan) -> Result<String, Failure> {
+    let core = planner.explain_plan(graph, plan)?;
+    Ok(core.map_or_else(String::new, |core| text::core_of_graph(&plan.flattened(graph), &core)))
 }
 
 /// The contents of an output that is no model.
@@ -60,10 +72,10 @@ pub fn output_text(
     match format {
         Format::Json => json::write(view, options),
         Format::Csv => csv::write(view),
-        Format::Svg => svg::write(view, arguments.colour),
+        Format::Svg => svg::write(view, arguments.colour.unwrap_or(default_colour(view))),
         Format::Html => html::write(view),
         Format::Trace => trace::write(view),
-        Format::Graph => match view.graph {
+        Format::Graph => match view.tiling.map(|tiling| tiling.untiled).or(view.graph) {
             Some(graph) => json::graph_to_json(graph),
             None => unreachable!("`run` refuses graphs of buffer lists"),
         },

@@ -6,7 +6,7 @@ mod verdict;
 
 use plimsoll::export::json::{POOL_FORMAT, PlanDocument, format_of};
 use plimsoll::import::{Imported, contents};
-use plimsoll::verify::{verify, verify_solution};
+use plimsoll::verify::{verify, verify_solution, verify_tiled_plan};
 
 use crate::arguments::VerifyArguments;
 use crate::inputs::{UNSUPPORTED_INPUT, error_at, is_onnx, read, text};
@@ -31,6 +31,9 @@ pub fn run(arguments: &VerifyArguments) -> Result<Outcome, Failure> {
     let document = PlanDocument::from_json(&text).map_err(|error| error_at(plan, &error))?;
     let options = document.options.to_options().map_err(|error| error_at(plan, &error))?;
     let verdict = match read(input, &options)? {
+        Imported::Graph(imported) if document.tiling.is_some() => {
+            document.to_tiled_plan(&imported.graph).map(|plan| verify_tiled_plan(&imported.graph, &plan))
+        }
         Imported::Graph(imported) => {
             document.to_plan(&imported.graph).map(|plan| verify(&imported.graph, &plan))
         }
@@ -45,8 +48,16 @@ pub fn run(arguments: &VerifyArguments) -> Result<Outcome, Failure> {
         let arena = document.arena_bytes;
         let buffers = document.tensors.len() + document.scratch.len();
         let (import, bound) = (import_summary(&options), bound_summary(&document));
-        format!("{buffers} buffers in an arena of {arena} bytes{import}\n{bound}")
+        let tiling = tiling_summary(&document);
+        format!("{buffers} buffers in an arena of {arena} bytes{tiling}{import}\n{bound}")
     })
+}
+
+/// Number of regions and stripes of a tiled plan.
+fn tiling_summary(document: &PlanDocument) -> String {
+    let Some(tiling) = &document.tiling else { return String::new() };
+    let stripes: usize = tiling.regions.iter().map(|region| region.stripes.len()).sum();
+    format!(", tiled: {stripes} stripes in {} regions", tiling.regions.len())
 }
 
 /// The part of the claimed lower bound that the verifier has proven from the certificate. The

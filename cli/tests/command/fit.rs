@@ -126,7 +126,6 @@ fn the_exit_status_states_whether_the_network_fits() {
 /// A network as JSON. Tensors are (name, bytes, kind); operators are (name, type, inputs, outputs).
 fn network(tensors: &[(&str, u64, &str)], operators: &[(&str, &str, &[usize], &[usize])]) -> Value {
     let tensors = tensors.iter().map(|(name, bytes, kind)| {
-        // The third dimension is the axis for stripes.
         json!({"name": name, "shape": [1, bytes / 10, 10, 1], "dtype": "int8", "kind": kind})
     });
     let operators = operators.iter().map(|(name, op_type, inputs, outputs)| {
@@ -170,6 +169,18 @@ fn chain() -> Value {
         &[("conv", "Conv", &[0, 4], &[1]), ("relu", "Relu", &[1], &[2]), ("pool", "MaxPool", &[2], &[3])],
     );
     net["ops"][1]["permits"] = json!([{"how": "in_place", "input": 1, "output": 2}]);
+    net
+}
+
+/// The chain with ten rows in each tensor, and operators that read a row for each row of their output.
+fn chain_of_rows() -> Value {
+    let mut net = chain();
+    for (index, bytes) in [10, 100, 100, 10].into_iter().enumerate() {
+        net["tensors"][index]["shape"] = json!([1, 10, bytes / 10, 1]);
+    }
+    for operator in net["ops"].as_array_mut().unwrap() {
+        operator["access"] = json!({"axes": [{"outputs": [1], "inputs": [{"axis": 1}]}]});
+    }
     net
 }
 
@@ -242,29 +253,28 @@ fn remedies_are_listed_with_their_savings() {
     let (status, _, found) = run(&branches(), &["--order", "optimal", "--memory", "l2=150"]);
     assert_eq!((status, number(&found["arena"]), &found["help"]), (0, 120, &Value::Null));
 
-    // In 4 stripes, 3 of 10 columns are live at a time: 10 + 30 + 100. In 2 stripes: 10 + 50 + 100.
-    let by_a = "`a` in 4 stripes, `conv` and `relu` alternating";
-    let by_b = "`b` in 4 stripes, `relu` and `pool` alternating";
-    let (status, text, found) = run(&chain(), &["--memory", "l2=150"]);
+    let (status, _, found) = run(&chain(), &["--memory", "l2=150"]);
     assert_eq!((status, number(&found["help"]["missing"])), (1, 50));
     assert_eq!(
         remedies(&found["help"]),
         expected(&[
             ("sharing_at_one", "only Relu `relu` in place", 110, 90, true),
             ("sharing", "--share inplace", 110, 90, true),
-            ("stripes", by_a, 140, 60, true),
-            ("stripes", by_b, 140, 60, true),
         ])
     );
-    assert!(text.contains("(estimate, without the overlap of stripes)"), "{text}");
+    // Row by row, 10 bytes of each large tensor are live at a time, beside the 9 rows of `x` that are not read yet.
+    let (_, text, found) = run(&chain_of_rows(), &["--memory", "l2=150"]);
+    let tiled = remedies(&found["help"]).pop().unwrap();
+    assert_eq!(tiled.0, "stripes", "{text}");
+    assert_eq!(tiled.1, "--tile: 1 region in 10 stripes, 0.00 % extra MACs");
+    assert_eq!((tiled.2, tiled.4), (29, true), "{text}");
     let (_, _, found) = run(&chain(), &["--memory", "l2=150", "--share", "inplace"]);
     assert_eq!((number(&found["arena"]), &found["help"]), (110, &Value::Null));
-    // Among remedies that do not fit, the smallest arena comes first. 8 stripes of 10 columns are rounded
-    // up to 2 columns each; more stripes would save nothing.
-    let (_, _, found) = run(&chain(), &["--memory", "l2=100"]);
+    // Among remedies that do not fit, the smallest arena comes first.
+    let (_, _, found) = run(&chain_of_rows(), &["--memory", "l2=20"]);
     let found = remedies(&found["help"]);
-    assert_eq!(found.iter().map(|one| one.2).collect::<Vec<_>>(), [110, 110, 130, 130]);
-    assert!(found.iter().all(|one| !one.4) && found[2].1.starts_with("`a` in 8 stripes"), "{found:?}");
+    assert_eq!(found.iter().map(|one| one.2).collect::<Vec<_>>(), [tiled.2, 110, 110]);
+    assert!(found.iter().all(|one| !one.4) && found[0].0 == "stripes", "{found:?}");
 
     // The skip connection leaves the arena over the peak, which saves 60 bytes.
     let (_, text, found) = run(&skip(), &["--memory", "l2=220"]);
@@ -510,6 +520,31 @@ fn many_networks_make_tables_and_a_plot() {
     let picture = folder.read("fit.svg");
     assert_eq!(picture.matches("<polyline").count(), 14);
     assert!(picture.contains("activations and weights: % of 3 networks that fit"), "{picture}");
+}
+
+#[test]
+fn levels_with_tiling_are_added_to_tables_and_plot() {
+    let folder = Folder::new();
+    let file = folder.with("net.json", chain_of_rows().to_string());
+    let outs = ["a.csv", "a.json", "a.md", "a.svg"].map(|name| folder.text(name));
+    let [csv, json, markdown, svg] = outs.each_ref().map(String::as_str);
+    let outputs = ["--csv", csv, "--json", json, "--markdown", markdown, "--svg", svg];
+    let options = ["--align", "1", "--capacity", "50,150", "--tile"];
+    let (status, text, errors) = fit(&[&[file.as_str()], &options[..], &outputs].concat());
+    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    let found = parsed(&folder, "a.json")[0].clone();
+    let arena = |level: &str| number(&found["arenas"][level]);
+    assert_eq!(arena("+ sharing"), 110);
+    assert!(arena("+ tiling 0 %") <= 40 && arena("+ tiling 30 %") <= arena("+ tiling 0 %"), "{found}");
+    assert!(text.contains("proven minimal at the level `+ sharing`"), "{text}");
+    assert!(folder.read("a.csv").contains(",+ sharing,+ tiling 0 %,+ tiling 2 %,"));
+    let table = folder.read("a.md");
+    let line = table.lines().find(|line| line.starts_with("| + tiling 0 % ")).unwrap();
+    assert_eq!(line.matches("1 (100 %)").count(), 2, "{table}");
+    let picture = folder.read("a.svg");
+    assert_eq!(picture.matches("<polyline").count(), 24);
+    let (status, _, errors) = fit(&[&file, "--tile", "--memory", "l2=1KiB"]);
+    assert!(status == 2 && errors.contains("cannot be used with"), "{errors}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod files;
 mod fit;
 mod options;
 mod tflite;
+mod tile;
 
 #[path = "../support/command.rs"]
 mod command;

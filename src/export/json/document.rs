@@ -6,7 +6,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::ImportRecord;
+use super::{ImportRecord, TilingEntry};
 use crate::import::json;
 use crate::{AliasKind, SharedObject, Status, TensorKind, Variables};
 
@@ -72,6 +72,10 @@ pub struct PlanDocument {
     /// Plans of the bodies of operators, by operator and position.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
     pub bodies: Vec<BodyEntry>,
+    /// The tiling. With it, the plan is one of the tiled graph: `order`, `tensors`, `scratch` and `lower_bound` have
+    /// the indices of that graph.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
+    pub tiling: Option<TilingEntry>,
 }
 
 /// The plan of a body of an operator.

@@ -38,6 +38,18 @@ pub enum DocumentError {
     #[error("the plan has no order: it is a plan of a list of buffers, not of a graph")]
     NoOrder,
 
+    /// A tiling that does not belong to the model.
+    #[error("the plan's tiling: {}", cut(.0))]
+    Tiling(String),
+
+    /// A plan of a tiled graph, read as a plan of the untiled one.
+    #[error("the plan is one of a tiled graph; read it as a tiled plan")]
+    Tiled,
+
+    /// A plan without a tiling, read as a tiled plan.
+    #[error("the plan has no tiling; read it as a plan of the graph")]
+    NotTiled,
+
     /// An index beyond those of the model.
     #[error("{} names {what} {index}, but the model has {count} {what}s", cut(.place))]
     OutOfRange {

@@ -25,6 +25,7 @@ mod graph;
 mod pools;
 mod read;
 mod record;
+mod tiling;
 mod write;
 
 pub use document::{
@@ -38,6 +39,10 @@ pub use pools::{
 };
 pub use read::format_of;
 pub use record::ImportRecord;
+pub use tiling::{
+    CostEntry, ReadEntry, RegionEntry, RegionOperatorEntry, TileEntry, TiledAction, TiledOperatorEntry,
+    TiledTensorEntry, TilingEntry,
+};
 
 use crate::import::ImportOptions;
 use crate::{PlanView, ViewedPlan};

@@ -14,11 +14,12 @@ use super::{
     TensorEntry,
 };
 use crate::export::names::{tensor_names, unique_names};
-use crate::export::{graph_hash, problem_hash};
+use crate::export::{graph_hash, problem_hash, tiling_hash};
 use crate::import::json::Object;
 use crate::{
     Alias, BodyPlan, BufferId, Graph, LinkedTensor, LiveRange, LowerBound, Nesting, Objects, Occupant,
     OperatorId, Placement, Plan, PlanBound, PlanNesting, PlanObjects, Problem, Solution, Stop, TensorId,
+    TiledPlan,
 };
 
 impl PlanDocument {
@@ -36,12 +37,41 @@ impl PlanDocument {
     /// # Errors
     /// The first reference that does not fit this graph.
     pub fn to_plan(&self, graph: &Graph) -> Result<Plan, DocumentError> {
+        if self.tiling.is_some() {
+            return Err(DocumentError::Tiled);
+        }
+        self.plan_of(graph, || check_hash(self.graph_hash.as_ref(), || graph_hash(graph)))
+    }
+
+    /// The tiled plan for the untiled `graph` that the document claims. The tiled graph is made again from the
+    /// regions; the origins of its operators and tensors are as stated
+    /// ([`verify_tiled_plan`](crate::verify::verify_tiled_plan) checks them).
+    ///
+    /// # Errors
+    /// [`DocumentError::NotTiled`], [`DocumentError::Tiling`], and the first reference that does not fit the graph.
+    pub fn to_tiled_plan(&self, graph: &Graph) -> Result<TiledPlan, DocumentError> {
+        let entry = self.tiling.as_ref().ok_or(DocumentError::NotTiled)?;
+        check_hash(self.graph_hash.as_ref(), || tiling_hash(graph))?;
+        let tiling = entry.to_tiling(graph)?;
+        let tiled = entry.to_tiled(graph, &tiling)?;
+        let plan = self.plan_of(&tiled.graph, || Ok(()))?;
+        let (cost, expected_bytes) = (entry.cost.to_cost(), entry.expected_bytes);
+        Ok(TiledPlan { tiling, tiled, plan, cost, expected_bytes })
+    }
+
+    /// The plan for the graph whose indices the document has. `check_model` runs once tensors are found, as a tensor
+    /// of another name tells more than another fingerprint.
+    fn plan_of(
+        &self,
+        graph: &Graph,
+        check_model: impl FnOnce() -> Result<(), DocumentError>,
+    ) -> Result<Plan, DocumentError> {
         let order = self.order.as_ref().ok_or(DocumentError::NoOrder)?;
         let mut plan = Plan::unplaced(graph);
         plan.order = Counts::of(graph).order(order)?;
         self.place_tensors(graph, &mut plan)?;
         self.place_scratch(graph, &mut plan)?;
-        check_hash(self.graph_hash.as_ref(), || graph_hash(graph))?;
+        check_model()?;
         plan.arena_bytes = self.arena_bytes;
         plan.alignment = self.alignment;
         plan.variables = self.variables;

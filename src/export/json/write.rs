@@ -8,14 +8,14 @@ use serde_json::ser::{Formatter, Serializer};
 use super::document::arena;
 use super::{
     AliasEntry, AliasesEntry, BodyEntry, BoundEntry, FORMAT, ImportRecord, LinkedEntry, NestingEntry,
-    ObjectList, OccupantEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
+    ObjectList, OccupantEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole, TilingEntry,
 };
 use crate::export::names::{row_names, tensor_names};
-use crate::export::{graph_hash, problem_hash};
+use crate::export::{graph_hash, problem_hash, tiling_hash};
 use crate::import::ImportOptions;
 use crate::{
     Alias, BodyPlan, Graph, LiveRange, Occupant, OperatorId, Plan, PlanObjects, PlanView, Problem, Solution,
-    TensorId, ViewRow, ViewedPlan,
+    TensorId, TiledPlan, ViewRow, ViewedPlan,
 };
 
 impl PlanDocument {
@@ -23,6 +23,38 @@ impl PlanDocument {
     #[must_use]
     pub fn of_graph(graph: &Graph, plan: &Plan, options: &ImportOptions) -> Self {
         Self::of_view(&PlanView::of_plan(graph, plan), plan, options)
+    }
+
+    /// The document of a tiled plan; the untiled graph was imported with these options.
+    ///
+    /// ```
+    /// use plimsoll::export::json::PlanDocument;
+    /// use plimsoll::import::ImportOptions;
+    /// use plimsoll::tiling::TilingGoal;
+    /// use plimsoll::verify::verify_tiled_plan;
+    /// use plimsoll::{AccessMap, ElementType::Int8, Graph, Planner, RowMap, TensorSpec, TileAxis};
+    ///
+    /// let mut net = Graph::builder("net");
+    /// let shape = |channels| TensorSpec::shaped(Int8, [1, 32, 32, channels]);
+    /// let (x, middle, y) = (net.input("x", shape(4)), net.tensor("middle", shape(64)), net.tensor("y", shape(4)));
+    /// let rows = || TileAxis::new([1], [Some((1, RowMap::window(3, 1, 1, 1)))]);
+    /// net.operator("expand").reads([x]).writes([middle]).access(AccessMap::new(9 * 4, [rows()]));
+    /// net.operator("reduce").reads([middle]).writes([y]).access(AccessMap::new(9 * 64, [rows()]));
+    /// net.output(y);
+    /// let graph = net.build()?;
+    /// let planner = Planner::new();
+    /// let untiled = planner.plan(&graph)?;
+    /// let plan = planner.tile(&graph, &untiled, &TilingGoal::least_memory())?.expect("tiling helps");
+    ///
+    /// let text = PlanDocument::of_tiled(&graph, &plan, &ImportOptions::default()).to_json();
+    /// let read = PlanDocument::from_json(&text)?.to_tiled_plan(&graph)?;
+    /// assert_eq!((&read.tiling, &read.plan.tensors), (&plan.tiling, &plan.plan.tensors));
+    /// assert!(verify_tiled_plan(&graph, &read).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn of_tiled(graph: &Graph, plan: &TiledPlan, options: &ImportOptions) -> Self {
+        Self::of_view(&PlanView::of_tiled(graph, plan, None), &plan.plan, options)
     }
 
     /// The document of offsets for the buffers of `model`, imported with these options.
@@ -66,7 +98,7 @@ impl PlanDocument {
             alignment: if view.graph.is_some() { plan.alignment } else { options.alignment.unwrap_or(1) },
             variables: plan.variables,
             options: ImportRecord::of(options),
-            graph_hash: view.graph.map(graph_hash).or_else(|| view.problem.map(problem_hash)),
+            graph_hash: fingerprint(view),
             order: view.graph.map(|_| plan.order.iter().copied().map(OperatorId::index).collect()),
             folded: view.graph.map_or_else(Vec::new, folded),
             lower_bound: Some(lower_bound),
@@ -74,6 +106,7 @@ impl PlanDocument {
             tensors,
             scratch,
             bodies: view.graph.map_or_else(Vec::new, |graph| bodies(graph, &plan.bodies)),
+            tiling: view.tiling.as_ref().map(TilingEntry::of),
         }
     }
 
@@ -82,6 +115,14 @@ impl PlanDocument {
     pub fn to_json(&self) -> String {
         text(self)
     }
+}
+
+/// The fingerprint of the model; that of a tiled plan is about the untiled graph.
+fn fingerprint(view: &PlanView<'_>) -> Option<String> {
+    if let Some(tiling) = &view.tiling {
+        return Some(tiling_hash(tiling.untiled));
+    }
+    view.graph.map(graph_hash).or_else(|| view.problem.map(problem_hash))
 }
 
 /// The folded operators.
@@ -198,45 +239,88 @@ pub(super) fn text(document: &impl Serialize) -> String {
     String::from_utf8(bytes).expect("JSON is text")
 }
 
-/// Writes a line for each field of a document, and for each object in a field's list.
+/// Writes a line for each field of a document, and for each object in a field's list; for the fields of `tiling`
+/// alike.
 #[derive(Default)]
 struct LineFormatter {
     /// Number of objects and lists around the current value.
     depth: usize,
-    /// True from the start of a list's entry, for lists that are fields of the document.
+    /// 1 within `tiling`, 0 elsewhere: number of objects around the fields that have lines, without their own.
+    base: usize,
+    field: FieldState,
+    /// True from the start of a list's entry, for lists that are fields with a line.
     is_entry: bool,
     /// True if the current list has an object and therefore a line for each entry.
     has_lines: bool,
 }
 
+/// Role of the next text or value.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum FieldState {
+    #[default]
+    Value,
+    /// The key of a field of the document.
+    Key,
+    /// The value of `tiling`.
+    Tiling,
+}
+
+impl LineFormatter {
+    /// Number of objects and lists around the current value, from the object whose fields have lines.
+    fn level(&self) -> usize {
+        self.depth - self.base
+    }
+
+    /// Writes `before` and starts a line at this level of indentation.
+    fn line<W: ?Sized + io::Write>(&self, writer: &mut W, before: &str, level: usize) -> io::Result<()> {
+        write(writer, before)?;
+        write(writer, "\n")?;
+        (0..level + self.base).try_for_each(|_| write(writer, "  "))
+    }
+}
+
 impl Formatter for LineFormatter {
     fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        if self.depth == 2 && self.is_entry {
+        if std::mem::take(&mut self.field) == FieldState::Tiling {
+            self.base = 1;
+        }
+        if self.level() == 2 && self.is_entry {
             self.has_lines = true;
-            write(writer, "\n    ")?;
+            self.line(writer, "", 2)?;
         }
         self.depth += 1;
-        write(writer, if self.depth == 1 { "{\n" } else { "{" })
+        write(writer, "{")
     }
 
     fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.depth -= 1;
-        write(writer, if self.depth == 0 { "\n}" } else { "}" })
+        if self.level() > 0 {
+            return write(writer, "}");
+        }
+        self.line(writer, "", 0)?;
+        self.base = 0;
+        write(writer, "}")
     }
 
     fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
         self.is_entry = false;
-        let before = match (self.depth, first) {
-            (1, true) => "  ",
-            (1, false) => ",\n  ",
-            (_, true) => "",
-            (_, false) => ",",
-        };
-        write(writer, before)
+        self.field = if self.depth == 1 { FieldState::Key } else { FieldState::Value };
+        let comma = if first { "" } else { "," };
+        if self.level() == 1 { self.line(writer, comma, 1) } else { write(writer, comma) }
+    }
+
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, text: &str) -> io::Result<()> {
+        if self.field == FieldState::Key && text == "tiling" {
+            self.field = FieldState::Tiling;
+        }
+        write(writer, text)
     }
 
     fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        write(writer, if self.depth == 1 { ": " } else { ":" })
+        if self.field == FieldState::Key {
+            self.field = FieldState::Value;
+        }
+        write(writer, if self.level() == 1 { ": " } else { ":" })
     }
 
     fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
@@ -245,14 +329,16 @@ impl Formatter for LineFormatter {
     }
 
     fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.is_entry = self.depth == 2;
+        self.is_entry = self.level() == 2;
         write(writer, if first { "" } else { "," })
     }
 
     fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.depth -= 1;
-        let ends_lines = self.depth == 1 && std::mem::take(&mut self.has_lines);
-        write(writer, if ends_lines { "\n  ]" } else { "]" })
+        if self.level() == 1 && std::mem::take(&mut self.has_lines) {
+            self.line(writer, "", 1)?;
+        }
+        write(writer, "]")
     }
 }
 

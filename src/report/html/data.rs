@@ -2,12 +2,13 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::report::palette::{COPIES, KINDS, OTHER, Swatch, TYPES, TypePalette};
+use crate::report::palette::{COPIES, KINDS, OTHER, ROLES, Swatch, TYPES, TypePalette};
 use crate::report::rectangles::operator_name;
+use crate::report::regions::{TilingRole, region_figures, region_steps, untiled_live};
 use crate::report::scene::{alias_text, live_in_program_order, same_bytes};
 use crate::report::text::{gap_text, percent};
 use crate::report::{BufferKind, Rectangle, Scene, profile, traffic};
-use crate::{Graph, Occupant, OperatorId, Plan, PoolPlan, ViewedPlan};
+use crate::{Graph, Occupant, OperatorId, Plan, PoolPlan, TilingView, ViewedPlan};
 
 /// A number of bytes. From 2^53 on it is written as text, which JavaScript numbers would round.
 #[derive(Clone, Copy)]
@@ -39,6 +40,47 @@ pub(super) struct PageData {
     /// Cost and transfers of a plan for several memories.
     #[serde(skip_serializing_if = "Option::is_none")]
     placement: Option<PlacementData>,
+    /// None for a plan without a tiling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tiling: Option<TilingData>,
+}
+
+/// The tiling of a plan.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TilingData {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untiled_arena: Option<JsonBytes>,
+    /// Extra cost of rows that are computed again, and that cost as a part of the network's.
+    extra: JsonBytes,
+    extra_part: String,
+    copied: JsonBytes,
+    constants: JsonBytes,
+    roles: [&'static str; TilingRole::NAMES.len()],
+    /// Colours of the roles, light and dark.
+    colours: [Vec<&'static str>; 2],
+    /// By rectangle, the number of its role.
+    role_of: Vec<u8>,
+    regions: Vec<RegionData>,
+}
+
+/// A region of a tiling.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RegionData {
+    /// First step, and end (exclusive).
+    steps: [u32; 2],
+    /// First step of each stripe.
+    stripes: Vec<u32>,
+    first: String,
+    last: String,
+    operators: usize,
+    axis: usize,
+    extra: JsonBytes,
+    /// The most live bytes while it runs, with and without tiling.
+    live: JsonBytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    untiled_live: Option<JsonBytes>,
 }
 
 #[derive(Serialize)]
@@ -109,7 +151,8 @@ struct PoolData {
     /// Rectangles that cause the lower bound.
     causes: Vec<u32>,
     live: ByteSeries,
-    /// Live bytes in program order, without sharing.
+    /// Live bytes in program order, without sharing; of a tiled plan, live bytes of the untiled plan at the same
+    /// operators.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<ByteSeries>,
     /// Traffic of a run, for a plan for several memories.
@@ -255,6 +298,41 @@ impl PageData {
                     copies: copies(scene, &numbers),
                 }),
             },
+            tiling: view.tiling.as_ref().map(|tiling| TilingData::new(tiling, &scene.rectangles)),
+        }
+    }
+}
+
+impl TilingData {
+    fn new(tiling: &TilingView<'_>, rectangles: &[Rectangle]) -> Self {
+        let cost = &tiling.plan.cost;
+        let part = if cost.untiled == 0 { 0.0 } else { cost.extra as f64 / cost.untiled as f64 };
+        let role = |rectangle: &Rectangle| TilingRole::of(tiling, rectangle.operator).number() as u8;
+        let figures = region_figures(tiling);
+        let regions = region_steps(tiling).into_iter().filter_map(|region| {
+            let figures = figures.get(region.number)?;
+            Some(RegionData {
+                steps: [region.steps.start, region.steps.end],
+                stripes: region.stripes,
+                first: figures.first.clone(),
+                last: figures.last.clone(),
+                operators: figures.operators,
+                axis: figures.axis,
+                extra: JsonBytes(figures.cost.extra),
+                live: JsonBytes(figures.tiled_bytes),
+                untiled_live: figures.untiled_bytes.map(JsonBytes),
+            })
+        });
+        Self {
+            untiled_arena: tiling.untiled_plan.map(|plan| JsonBytes(plan.arena_bytes)),
+            extra: JsonBytes(cost.extra),
+            extra_part: percent(part),
+            copied: JsonBytes(cost.copied_bytes),
+            constants: JsonBytes(cost.constant_bytes),
+            roles: TilingRole::NAMES,
+            colours: both(&ROLES),
+            role_of: rectangles.iter().map(role).collect(),
+            regions: regions.collect(),
         }
     }
 }
@@ -298,8 +376,16 @@ fn arena(scene: &Scene, plan: &Plan) -> PoolData {
         peak: scene.peak,
         causes: scene.causes.clone(),
         live: ByteSeries::of_rectangles(&scene.rectangles),
-        before: live_in_program_order(scene.view).map(|before| ByteSeries::of_steps(&before)),
+        before: before(scene).map(|before| ByteSeries::of_steps(&before)),
         traffic: None,
+    }
+}
+
+/// Live bytes for comparison: in program order, or without tiling.
+fn before(scene: &Scene) -> Option<Vec<u64>> {
+    match &scene.view.tiling {
+        Some(tiling) => untiled_live(tiling),
+        None => live_in_program_order(scene.view),
     }
 }
 

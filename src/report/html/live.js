@@ -202,7 +202,8 @@ class StepChart extends Picture {
 /** Live bytes of the plan, and in program order. */
 function liveChart(container, pool) {
   const curves = [{ name: "plan", live: curve(pool.live), style: "mark", alpha: 0.35, order: data.order?.plan }];
-  if (pool.before) curves.unshift({ name: "program order", live: curve(pool.before), style: "before", alpha: 0.15, order: data.order?.file });
+  if (pool.before && data.tiling) curves.unshift({ name: "without tiling", live: curve(pool.before), style: "before", alpha: 0.15 });
+  else if (pool.before) curves.unshift({ name: "program order", live: curve(pool.before), style: "before", alpha: 0.15, order: data.order?.file });
   const levels = pool.bound == null ? [] : [{ bytes: pool.bound, style: "accent", dash: [9, 5] }];
   if (data.placement && pool.capacity != null && Number(pool.capacity) <= 2 * Number(pool.bytes)) {
     levels.push({ bytes: pool.capacity, style: "mark", dash: [2, 4] });

@@ -6,10 +6,11 @@ const byId = (id) => document.getElementById(id);
 function head() {
   byId("model").textContent = data.model;
   byId("model").classList.add("name");
+  const noPlan = data.tiling ? "no plan of this tiling" : "no plan";
   const statusTexts = {
-    optimal: data.placement ? "optimal: no placement costs less in this order" : "optimal: no plan needs less",
+    optimal: data.placement ? "optimal: no placement costs less in this order" : `optimal: ${noPlan} needs less`,
     feasible: data.placement ? "feasible: another placement may cost less" : "feasible: a smaller plan may exist",
-    infeasible: "infeasible: no plan fits the capacity",
+    infeasible: `infeasible: ${noPlan} fits the capacity`,
     unknown: "exceeds the capacity; another plan may fit",
     all: "optimal: larger memories would save nothing",
   };
@@ -39,7 +40,11 @@ function ofArena(pool) {
     facts.splice(3, 0, ["saved by order", `${saved.toFixed(1)} %`, `of ${shortBytes(file)}`]);
   }
   if (pool.capacity != null) facts.splice(2, 0, ["capacity", shortBytes(pool.capacity), ratio(pool.bytes, pool.capacity, "used")]);
-  const bars = [["no reuse", figures.noReuse, ""], ["program order", figures.fileArena, "before"],
+  if (data.tiling) {
+    const { tiling } = data;
+    facts.splice(2, 0, ["tiling", `${whole(tiling.regions.length)} regions`, `${tiling.extraPart} extra MACs, ${shortBytes(tiling.copied)} of rows copied`]);
+  }
+  const bars = [["no reuse", figures.noReuse, ""], ["program order", figures.fileArena, "before"], ["without tiling", data.tiling?.untiledArena, "before"],
     ["this plan", pool.bytes, "plan"], ["lower bound", pool.bound, "bound"]].filter(([, bytes]) => bytes != null);
   return { facts: facts.slice(0, 6), bars, text: shortBytes };
 }
@@ -82,6 +87,7 @@ function memories() {
   const count = make("span", { class: "count", role: "status" });
   const button = (text, label, onclick) => make("button", { type: "button", "aria-label": label, title: label, onclick }, text);
   const mode = make("select", { "aria-label": "Colours", onchange: () => recolour(mode.value) },
+    ...(data.tiling ? [make("option", { value: "stripe" }, "colour by stripe")] : []),
     make("option", { value: "operator" }, "colour by operator"), make("option", { value: "kind" }, "colour by kind"));
   // Of several maps, the first one leads; the others follow it in time and zoom by themselves only in bytes.
   const zoom = (factor) => panels.forEach(({ map }, i) => map.zoom(factor, undefined, undefined, i === 0 || !several, !several || map.rows.length > 0));
@@ -96,7 +102,7 @@ function memories() {
   section.append(hint(), details);
   charts(section);
   for (const { pool } of panels) peakPanel(section, pool, (row) => show(row));
-  recolour(data.types.length ? "operator" : "kind");
+  recolour(data.tiling ? "stripe" : data.types.length ? "operator" : "kind");
   describe(-1);
 }
 
@@ -162,7 +168,8 @@ const legendLine = (name, text) => make("span", {}, make("i", { class: "line", s
 
 function liveLegend(pool) {
   const entries = [legendLine("mark", data.shares.length ? "this plan, shared bytes once" : "this plan")];
-  if (pool.before) entries.push(legendLine("before", data.shares.length ? "program order, nothing shared" : "program order"));
+  if (pool.before && data.tiling) entries.push(legendLine("before", "without tiling, at the same operators"));
+  else if (pool.before) entries.push(legendLine("before", data.shares.length ? "program order, nothing shared" : "program order"));
   if (pool.bound != null) entries.push(legendLine("accent", "lower bound"));
   return make("div", { class: "legend" }, ...entries);
 }
@@ -176,7 +183,10 @@ function drawLegend() {
   const swatch = (style, text) => make("span", {}, make("i", { style: `background:${style}` }), make("span", { class: "name" }, text));
   const entries = [];
   const rows = panels.flatMap(({ map }) => map.rows);
-  if (tools.mode === "kind") {
+  if (tools.mode === "stripe") {
+    const seen = new Set(rows.map((row) => data.tiling.roleOf[row]));
+    data.tiling.roles.forEach((name, role) => seen.has(role) && entries.push(swatch(colours.roles[role], name)));
+  } else if (tools.mode === "kind") {
     const seen = new Set(rows.map((row) => buffers.kind[row]));
     data.kinds.forEach((name, kind) => seen.has(kind) && entries.push(swatch(colours.kinds[kind], name)));
   } else {
@@ -258,6 +268,7 @@ function show(row) {
 head();
 memories();
 orderPanel();
+regionsPanel((region) => panels[0].map.setView({ ...panels[0].map.all, x0: region.steps[0], x1: region.steps[1] }));
 copiesPanel(show);
 const columns = [
   { title: "Buffer", wide: true, value: (row) => buffers.name[row] },

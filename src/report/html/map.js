@@ -277,6 +277,7 @@ class MemoryMap extends Picture {
     this.drawReserved(context, colours, frame, scale);
     const labels = this.drawBuffers(context, frame, scale);
     this.drawShared(context, colours, scale);
+    drawRegions(context, colours, frame, scale);
     this.drawPeak(context, colours, frame, scale);
     this.drawLevels(context, colours, frame, scale);
     context.fillStyle = colours.text;
@@ -402,6 +403,10 @@ class MemoryMap extends Picture {
   colourNumbers() {
     const both = (hex) => this.pixelPair(hex);
     const [kinds, types, other] = [this.colours.kinds.map(both), this.colours.types.map(both), both(this.colours.other)];
+    if (this.mode === "stripe") {
+      const roles = this.colours.roles.map(both);
+      return (row, dim) => roles[data.tiling.roleOf[row]][dim ? 1 : 0];
+    }
     if (this.mode === "kind") return (row, dim) => kinds[buffers.kind[row]][dim ? 1 : 0];
     return (row, dim) => (types[buffers.type[row]] ?? other)[dim ? 1 : 0];
   }

@@ -1,7 +1,7 @@
 //! The interactive report: one HTML file that needs no network.
 //!
 //! It shows the memory map with zoom and search, live bytes over time beside those in program
-//! order, the causes of the lower bound, the changes of the order, and a table of all tensors. For a
+//! order, the causes of the lower bound, the changes of the order, the regions of a tiling, and a table of all tensors. For a
 //! plan for several memories it shows a map of each memory, the transfers, and the traffic of each
 //! memory. The page works from the width of a phone up, by keyboard, in light and dark.
 
@@ -15,10 +15,11 @@ use super::Scene;
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 /// Scripts in the order in which the browser runs them.
-const SCRIPTS: [&str; 9] = [
+const SCRIPTS: [&str; 10] = [
     include_str!("report.js"),
     include_str!("tools.js"),
     include_str!("copies.js"),
+    include_str!("regions.js"),
     include_str!("map.js"),
     include_str!("live.js"),
     include_str!("peak.js"),

@@ -41,6 +41,7 @@ function palette() {
     types: data.colours.types[theme],
     other: data.colours.other[theme],
     copies: data.colours.copies[theme],
+    roles: data.tiling?.colours[theme] ?? [],
   };
 }
 

@@ -7,8 +7,8 @@ use super::frame::{self, MapFrame};
 use super::head::{self, Legend};
 use super::layers::Layers;
 use super::{
-    Colouring, Rectangle, Scene, axes, bytes, labels, lines, peak, percent, shapes, sharing, short_bytes,
-    style,
+    Colouring, Rectangle, Scene, axes, bytes, labels, lines, peak, percent, regions, shapes, sharing,
+    short_bytes, style,
 };
 use crate::Plan;
 use crate::report::Colour;
@@ -17,21 +17,26 @@ use crate::report::shorten::shortened;
 
 pub(super) fn draw(scene: &Scene, plan: &Plan, colour: Colour) -> String {
     let all: Vec<&Rectangle> = scene.rectangles.iter().collect();
-    let colouring = Colouring::new(scene.view.graph, &all, colour);
+    let colouring = Colouring::new(scene.view, &all, colour);
     let layers = Layers::new(scene);
     let frame =
         MapFrame { steps: scene.steps, bytes: top(scene, plan), top: frame::TOP, bottom: frame::BOTTOM };
+    let (more, rules) = match &scene.view.tiling {
+        Some(_) => (regions::HEIGHT, style::regions()),
+        None => (0.0, String::new()),
+    };
+    let height = frame::HEIGHT + more;
     let title = format!("Memory map of {}", frame::xml(scene.title()));
     let description = svg::node::Text::new(description(scene, plan));
     let mut document = Document::new()
-        .set("viewBox", (0, 0, frame::WIDTH, frame::HEIGHT))
+        .set("viewBox", (0, 0, frame::WIDTH, height))
         .set("width", frame::WIDTH)
-        .set("height", frame::HEIGHT)
+        .set("height", height)
         .set("role", "graphics-document document")
         .set("aria-labelledby", "plimsoll-title plimsoll-desc")
         .add(Title::new(title).set("id", "plimsoll-title"))
         .add(Description::new().set("id", "plimsoll-desc").add(description))
-        .add(Style::new(style::sheet(&colouring.legend, None)))
+        .add(Style::new(format!("{}{rules}", style::sheet(&colouring.legend, None))))
         .add(Shape::new().set("class", "paper").set("width", "100%").set("height", "100%"))
         .add(head::draw(scene, &facts(scene, plan, &layers)))
         .add(legend(scene, plan, &colouring).group())
@@ -42,6 +47,9 @@ pub(super) fn draw(scene: &Scene, plan: &Plan, colour: Colour) -> String {
     document = document.add(shapes::draw(scene, &layers, &colouring, &frame));
     if !scene.aliases.is_empty() {
         document = document.add(sharing::patterns()).add(sharing::draw(scene, &frame));
+    }
+    if let Some(tiling) = &scene.view.tiling {
+        document = document.add(regions::draw(scene, tiling, &frame));
     }
     if let Some(step) = scene.peak {
         document = document.add(peak::draw(scene, step, &frame));
@@ -63,7 +71,7 @@ fn facts(scene: &Scene, plan: &Plan, layers: &Layers) -> Vec<String> {
         format!(" (strategy: {})", shortened(&plan.strategy, 30))
     };
     let mut facts = vec![
-        format!("arena {}", bytes(plan.arena_bytes)),
+        format!("arena {}{}", bytes(plan.arena_bytes), untiled_text(scene)),
         format!("lower bound {}", bytes(plan.bound())),
         format!("gap {} \u{b7} {}{strategy}", percent(plan.gap()), plan.status),
         format!("{} buffers", scene.view.rows.len()),
@@ -73,6 +81,12 @@ fn facts(scene: &Scene, plan: &Plan, layers: &Layers) -> Vec<String> {
         facts.push(format!("the {} smallest are not drawn", layers.left_out));
     }
     facts
+}
+
+/// The size of the arena without tiling, after the size with it.
+fn untiled_text(scene: &Scene) -> String {
+    let untiled = scene.view.tiling.and_then(|tiling| tiling.untiled_plan);
+    untiled.map_or_else(String::new, |plan| format!(", {} without tiling", short_bytes(plan.arena_bytes)))
 }
 
 fn legend(scene: &Scene, plan: &Plan, colouring: &Colouring) -> Legend {

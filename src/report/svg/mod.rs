@@ -14,6 +14,7 @@ mod layers;
 mod lines;
 mod peak;
 mod pools;
+mod regions;
 mod shapes;
 mod sharing;
 mod style;

@@ -34,7 +34,7 @@ const MIN_SIZE: f64 = 0.1;
 pub(super) fn draw(scene: &Scene, plan: &PoolPlan, colour: Colour) -> String {
     let rows = drawn(scene);
     let rectangles: Vec<&Rectangle> = rows.iter().map(|&row| &scene.rectangles[row]).collect();
-    let colouring = Colouring::new(scene.view.graph, &rectangles, colour);
+    let colouring = Colouring::new(scene.view, &rectangles, colour);
     let panels = panels(scene, plan, &rectangles);
     let height = panels.last().map_or(FIRST_TOP, |panel| panel.frame.bottom) + FOOT;
     let mut document = Document::new()

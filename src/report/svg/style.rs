@@ -53,6 +53,24 @@ const POOLS: &str = "
 ";
 
 /// The style sheet; `copies` are the colours for transfers closer to the operators and away from them.
+/// Rules for maps of tiled plans, in light and dark.
+const REGIONS: [&str; 2] = [
+    "
+.region{fill:#5d6d7e}
+.odd{fill:#99a3a4}
+.region-edge{stroke:#34495e;stroke-width:1;stroke-dasharray:3 3}
+.tiled{fill:#2471a3;fill-opacity:.55}
+.untiled{fill:none;stroke:#7b241c;stroke-width:1.2}
+",
+    "
+.region{fill:#aab7b8}
+.odd{fill:#717d7e}
+.region-edge{stroke:#cacfd2}
+.tiled{fill:#5dade2}
+.untiled{stroke:#f1948a}
+",
+];
+
 pub(super) fn sheet(legend: &[(String, &Swatch)], copies: Option<&[Swatch; 2]>) -> String {
     let pools = if copies.is_some() { POOLS.trim_start() } else { "" };
     let (mut light, mut dark) = (format!("{LIGHT}{pools}"), DARK.to_owned());
@@ -67,4 +85,10 @@ pub(super) fn sheet(legend: &[(String, &Swatch)], copies: Option<&[Swatch; 2]>) 
         }
     }
     format!("{light}@media(prefers-color-scheme:dark){{{dark}}}\n")
+}
+
+/// Rules for the regions of a tiled plan, which follow the sheet.
+pub(super) fn regions() -> String {
+    let [light, dark] = REGIONS;
+    format!("{}@media(prefers-color-scheme:dark){{{dark}}}\n", light.trim_start())
 }

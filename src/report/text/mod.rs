@@ -4,6 +4,7 @@ mod core;
 mod lines;
 mod pools;
 mod summary;
+mod tiling;
 mod units;
 
 pub use self::core::{core_of_graph, core_of_problem};

@@ -1,7 +1,7 @@
 //! The text summary of a plan.
 
 use super::lines::{SummaryLines, stop_text, total};
-use super::{bytes, percent, pools};
+use super::{bytes, percent, pools, tiling};
 use crate::report::rectangles::{or_number, row_name};
 use crate::{AliasKind, Plan, PlanObjects, PlanView, ViewedPlan};
 
@@ -12,8 +12,14 @@ pub fn summary(view: &PlanView<'_>, seconds: Option<f64>) -> String {
     let mut lines = SummaryLines::default();
     lines.line("model", if view.model.is_empty() { "(unnamed)" } else { view.model });
     if let Some(graph) = view.graph {
-        let folded = graph.operators().iter().filter(|operator| operator.is_folded()).count();
-        lines.line("operators", format!("{} ({folded} folded)", graph.operators().len()));
+        let untiled = view.tiling.map_or(graph, |tiling| tiling.untiled);
+        let folded = untiled.operators().iter().filter(|operator| operator.is_folded()).count();
+        let tiled = if view.tiling.is_some() {
+            format!("; {} in the tiled graph", graph.operators().len())
+        } else {
+            String::new()
+        };
+        lines.line("operators", format!("{} ({folded} folded){tiled}", untiled.operators().len()));
     }
     match &view.plan {
         ViewedPlan::Arena(plan) => arena(&mut lines, view, plan),
@@ -34,7 +40,10 @@ fn arena(lines: &mut SummaryLines, view: &PlanView<'_>, plan: &Plan) {
             lines.line("scratch", format!("{} operators", plan.scratch.iter().flatten().count()));
         }
     }
-    figures(lines, plan);
+    figures(lines, plan, if view.tiling.is_some() { "no plan of this tiling" } else { "no plan" });
+    if let Some(tiling) = &view.tiling {
+        tiling::add(lines, tiling);
+    }
     if let Some(objects) = &plan.objects {
         add_objects(lines, objects);
     }
@@ -69,7 +78,8 @@ fn sharing_text(plan: &Plan) -> String {
     texts.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
 }
 
-fn figures(lines: &mut SummaryLines, plan: &Plan) {
+/// `no_plan` names the plans for which the lower bound holds.
+fn figures(lines: &mut SummaryLines, plan: &Plan, no_plan: &str) {
     lines.line("no reuse", bytes(plan.no_reuse_bytes()));
     lines.line("arena", bytes(plan.arena_bytes));
     lines.line("lower bound", bytes(plan.bound()));
@@ -85,14 +95,14 @@ fn figures(lines: &mut SummaryLines, plan: &Plan) {
         lines.line("reserved", format!("{} at {}{more}", bytes(total(sizes)), ranges.join(", ")));
     }
     if let Some(capacity) = plan.capacity {
-        lines.line("capacity", format!("{}: {}", bytes(capacity), verdict(plan, capacity)));
+        lines.line("capacity", format!("{}: {}", bytes(capacity), verdict(plan, capacity, no_plan)));
     }
 }
 
-fn verdict(plan: &Plan, capacity: u64) -> String {
+fn verdict(plan: &Plan, capacity: u64, no_plan: &str) -> String {
     if plan.bound() > capacity {
         let above = bytes(plan.bound() - capacity);
-        return format!("does not fit, and no plan can: the lower bound exceeds it by {above}");
+        return format!("does not fit, and {no_plan} can: the lower bound exceeds it by {above}");
     }
     match plan.arena_bytes.checked_sub(capacity) {
         None | Some(0) => format!("fits, {} to spare", bytes(capacity - plan.arena_bytes)),

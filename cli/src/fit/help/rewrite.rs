@@ -4,8 +4,7 @@
 //! order. Relative placements are not copied, so the graph must have none.
 
 use plimsoll::{
-    BodyLink, Graph, GraphBuilder, OperatorBuilder, OperatorId, Permit, SharingLevel, TensorId, TensorKind,
-    TensorSpec,
+    BodyLink, Graph, GraphBuilder, OperatorBuilder, OperatorId, Permit, SharingLevel, TensorId, TensorSpec,
 };
 
 /// A copy of a graph under construction.
@@ -138,103 +137,4 @@ pub fn with_eviction(
         copy.copy_operator(id, renamed, |_| true);
     }
     copy.builder.build()
-}
-
-/// Two operators that can run in stripes, and the tensor between them.
-#[derive(Clone, Copy)]
-pub struct StripePair {
-    pub first: OperatorId,
-    pub second: OperatorId,
-    /// Output of the first operator, read by the second one only.
-    pub between: TensorId,
-    /// Output of the second operator.
-    output: TensorId,
-}
-
-/// Axis of the stripes: rows in layout NCHW, columns in NHWC.
-const STRIPE_AXIS: usize = 2;
-
-impl StripePair {
-    /// The pair around a tensor with one reader, if both of its operators can run in stripes.
-    pub fn around(graph: &Graph, between: TensorId) -> Option<Self> {
-        let tensor = graph.tensor(between);
-        let (first, &[second]) = (tensor.producer()?, tensor.readers()) else { return None };
-        let operators = [graph.operator(first), graph.operator(second)];
-        let (&[_], &[output]) = (operators[0].outputs(), operators[1].outputs()) else { return None };
-        let mut apart = graph.kept_apart().iter();
-        let is_free =
-            !tensor.is_output() && !apart.any(|pair| pair.contains(&between) || pair.contains(&output));
-        let is_awaited = graph.operators().iter().any(|operator| operator.runs_after().contains(&first));
-        let has_stripes = operators.iter().all(|operator| can_run_in_stripes(operator.op_type()));
-        let mut operands = operators.iter().flat_map(|operator| operator.inputs()).chain([&output]);
-        let is_stateless = operands.all(|id| graph.tensor(*id).kind() != TensorKind::Variable);
-        let pair = Self { first, second, between, output };
-        (is_free && !is_awaited && has_stripes && is_stateless && pair.max_stripes(graph) > 1).then_some(pair)
-    }
-
-    /// Largest number of stripes.
-    pub fn max_stripes(self, graph: &Graph) -> u64 {
-        let extent = |id| match graph.tensor(id).shape() {
-            Some(shape) if shape.len() == 4 => shape[STRIPE_AXIS],
-            _ => 0,
-        };
-        extent(self.between).min(extent(self.output))
-    }
-
-    /// Copy in which the two operators alternate stripe by stripe, so that only one stripe of the tensor
-    /// between them is live at a time. The overlap of neighbouring stripes is not counted.
-    pub fn with_stripes(self, graph: &Graph, order: &[OperatorId], count: u64) -> plimsoll::Result<Graph> {
-        let mut copy = GraphRewrite::new(graph);
-        for &id in order.iter().filter(|id| **id != self.first) {
-            if id == self.second {
-                self.add_stripes(&mut copy, count);
-                continue;
-            }
-            let copied = copy.copy_operator(id, |tensor| tensor, |_| true);
-            if graph.operator(id).inputs().contains(&self.output) {
-                let last = copy.new_ids[self.second.index()];
-                if let Some(copied) = copy.builder.operator_mut(copied) {
-                    copied.after(last);
-                }
-            }
-        }
-        copy.builder.build()
-    }
-
-    /// Adds both operators once per stripe.
-    ///
-    /// The first stripe of the second operator writes its output. A tensor has one writer, so the other
-    /// stripes only read the output, which keeps it live, and write nothing.
-    fn add_stripes(self, copy: &mut GraphRewrite, count: u64) {
-        let graph = copy.graph;
-        let tensor = graph.tensor(self.between);
-        let extent = tensor.shape().map_or(1, |shape| shape[STRIPE_AXIS]).max(1);
-        let bytes = tensor.bytes().div_ceil(extent).saturating_mul(extent.div_ceil(count));
-        let mut last: Option<OperatorId> = None;
-        for _ in 0..count {
-            let stripe = copy.builder.tensor(tensor.name(), spec(graph, self.between, bytes));
-            for id in [self.first, self.second] {
-                let renamed = |operand| if operand == self.between { stripe } else { operand };
-                let is_later = last.is_some() && id == self.second;
-                let outputs = graph.operator(id).outputs().iter().map(|&output| renamed(output));
-                let striped = copy.add_operator(id, renamed).reads(is_later.then_some(self.output));
-                let striped = striped.writes(outputs.filter(|_| !is_later)).after(last).id();
-                if id == self.second {
-                    last = Some(striped);
-                    copy.new_ids[id.index()] = Some(striped);
-                }
-            }
-        }
-    }
-}
-
-/// Operator types, without underscores, whose output needs for a stripe only a stripe of each input; as in
-/// ONNX or TensorFlow Lite.
-const STRIPED: &str = "conv conv2d depthwiseconv2d qlinearconv convinteger fusedconv maxpool maxpool2d averagepool \
-    averagepool2d relu relu6 prelu leakyrelu clip elu sigmoid logistic tanh hardswish hardsigmoid silu gelu \
-    batchnormalization quantizelinear dequantizelinear quantize dequantize";
-
-fn can_run_in_stripes(op_type: &str) -> bool {
-    let name = op_type.replace('_', "").to_lowercase();
-    STRIPED.split(' ').any(|striped| striped == name)
 }

@@ -33,7 +33,6 @@ pub fn add_help(lines: &mut ReportLines, help: &Help) {
             format!("still needs {}", bytes(remedy.arena))
         };
         let remark = match remedy.kind {
-            RemedyKind::Stripes => " (estimate, without the overlap of stripes)",
             RemedyKind::NotKept => " (estimate, without memory to recompute it)",
             _ => "",
         };

@@ -4,14 +4,18 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use indicatif::ProgressBar;
+use plimsoll::report::text::percent;
+use plimsoll::tiling::TilingGoal;
 use plimsoll::{
     Error, Graph, Occupant, OperatorId, Permit, Plan, Planner, ScheduleMode, SharingLevel, TensorKind,
+    TiledPlan,
 };
 
 use super::peak::Peak;
-use super::rewrite::{self, StripePair};
+use super::rewrite;
 use super::{Capacity, Remedy, RemedyKind};
 use crate::arguments::{FitArguments, SHARING_LEVELS};
+use crate::fit::levels::BUDGETS;
 use crate::outcome::Failure;
 
 /// Search node limit per remedy, for short trials whose results do not depend on the machine.
@@ -25,12 +29,6 @@ const MAX_EVICTED: usize = 5;
 
 /// Number of evicted tensors that are reported.
 const MAX_EVICTED_REPORTED: usize = 3;
-
-/// Number of tensors tried in stripes.
-const MAX_PAIRS: usize = 3;
-
-/// Numbers of stripes tried.
-const STRIPE_COUNTS: [u64; 3] = [2, 4, 8];
 
 /// Limit on the work of all trials: the operators of all planned networks, plus one for every
 /// [`OPERANDS_PER_OPERATOR`] operands. For a large network, only the first remedies are tried.
@@ -81,7 +79,7 @@ impl<'a> Trials<'a> {
         if let Some(peak) = peak.filter(|_| self.graph.relative_placements().is_empty()) {
             remedies.extend(self.try_sharing_at_one(peak)?);
             remedies.extend(self.try_evictions(peak)?);
-            remedies.extend(self.try_stripes(peak)?);
+            remedies.extend(self.try_tiling()?);
         }
         remedies.sort_by_key(|remedy| {
             let (kind, arena) = (remedy.kind as u64, remedy.arena);
@@ -118,6 +116,20 @@ impl<'a> Trials<'a> {
         planner: &Planner,
         graph: &Graph,
     ) -> Result<Option<Remedy>, Failure> {
+        if !self.may_try(graph, &description) {
+            return Ok(None);
+        }
+        let arena = match planner.plan(graph) {
+            Ok(plan) => plan.arena_bytes,
+            // A changed network whose sizes exceed 64 bits is no remedy.
+            Err(Error::SizeOverflow { .. } | Error::TotalOverflow { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(self.remedy(kind, description, arena))
+    }
+
+    /// Counts the work of a trial; returns false once the work limit or the time limit is met.
+    fn may_try(&self, graph: &Graph, description: &str) -> bool {
         let operators = graph.operators().iter();
         let operands = operators.map(|operator| operator.inputs().len() + operator.outputs().len());
         let work = graph.operators().len() + operands.sum::<usize>() / OPERANDS_PER_OPERATOR;
@@ -125,19 +137,18 @@ impl<'a> Trials<'a> {
         let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if self.work.get() > MAX_WORK || is_late {
             self.is_cut_short.set(true);
-            return Ok(None);
+            return false;
         }
-        self.bar.set_message(description.clone());
-        let arena = match planner.plan(graph) {
-            Ok(plan) => plan.arena_bytes,
-            // A changed network whose sizes exceed 64 bits is no remedy.
-            Err(Error::SizeOverflow { .. } | Error::TotalOverflow { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
+        self.bar.set_message(description.to_owned());
+        true
+    }
+
+    /// A remedy with an arena of this size, if it is smaller than that of the plan.
+    fn remedy(&self, kind: RemedyKind, description: String, arena: u64) -> Option<Remedy> {
         let saves = self.plan.arena_bytes.saturating_sub(arena);
         let fits = arena.saturating_add(self.weights) <= self.room;
-        let estimate = matches!(kind, RemedyKind::NotKept | RemedyKind::Stripes);
-        Ok((saves > 0).then_some(Remedy { kind, description, arena, saves, fits, estimate }))
+        let estimate = kind == RemedyKind::NotKept;
+        (saves > 0).then_some(Remedy { kind, description, arena, saves, fits, estimate })
     }
 
     /// Tries the optimal order, each further level of sharing, overwritable inputs, and order and sharing
@@ -236,34 +247,42 @@ impl<'a> Trials<'a> {
         Ok(remedies)
     }
 
-    /// Tries stripes for tensors that the peak's operator reads or writes: for each, the smallest number
-    /// of stripes that fits, or else the number that saves the most.
-    fn try_stripes(&self, peak: &Peak) -> Result<Vec<Remedy>, Failure> {
-        let pairs = peak.live.iter().filter_map(|buffer| match buffer.occupant {
-            Occupant::Tensor(id) if buffer.used => StripePair::around(self.graph, id),
-            _ => None,
-        });
-        let mut remedies = Vec::new();
-        for pair in pairs.take(MAX_PAIRS) {
-            let mut best: Option<Remedy> = None;
-            let [first, second] = [pair.first, pair.second].map(|id| self.graph.operator(id).name());
-            for count in STRIPE_COUNTS.into_iter().filter(|&count| count <= pair.max_stripes(self.graph)) {
-                let graph = pair.with_stripes(self.graph, &self.plan.order, count)?;
-                let between = self.graph.tensor(pair.between).name();
-                let description =
-                    format!("`{between}` in {count} stripes, `{first}` and `{second}` alternating");
-                let remedy = self.try_remedy(RemedyKind::Stripes, description, &self.planner(), &graph)?;
-                let Some(remedy) = remedy else { continue };
-                let fits = remedy.fits;
-                if best.as_ref().is_none_or(|best| remedy.arena < best.arena) {
-                    best = Some(remedy);
-                }
-                if fits {
-                    break;
-                }
+    /// Tries tilings with ever larger budgets until one fits; the smallest arena counts.
+    fn try_tiling(&self) -> Result<Option<Remedy>, Failure> {
+        let mut best: Option<Remedy> = None;
+        for budget in BUDGETS {
+            if !self.may_try(self.graph, "tiling") {
+                break;
             }
-            remedies.extend(best);
+            let goal = TilingGoal::least_memory().max_extra_ppm(budget);
+            let Some(tiled) = self.planner().tile(self.graph, self.plan, &goal)? else { continue };
+            let remedy =
+                self.remedy(RemedyKind::Stripes, description(&tiled, budget), tiled.plan.arena_bytes);
+            let Some(remedy) =
+                remedy.filter(|remedy| best.as_ref().is_none_or(|best| remedy.arena < best.arena))
+            else {
+                continue;
+            };
+            let fits = remedy.fits;
+            best = Some(remedy);
+            if fits {
+                break;
+            }
         }
-        Ok(remedies)
+        Ok(best)
     }
+}
+
+/// A tiling as options of `plan`, with what it does and costs.
+fn description(tiled: &TiledPlan, budget: u64) -> String {
+    let options = match budget {
+        0 => "--tile".to_owned(),
+        _ => format!("--tile --max-extra-macs {}%", budget / 10_000),
+    };
+    let regions = tiled.tiling.regions.len();
+    let stripes: usize = tiled.tiling.regions.iter().map(|region| region.stripes.len()).sum();
+    let cost = tiled.cost;
+    let part = if cost.untiled == 0 { 0.0 } else { cost.extra as f64 / cost.untiled as f64 };
+    let noun = if regions == 1 { "region" } else { "regions" };
+    format!("{options}: {regions} {noun} in {stripes} stripes, {} extra MACs", percent(part))
 }

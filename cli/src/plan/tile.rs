@@ -1,0 +1,89 @@
+//! `plan --tile`: regions of operators that run stripe by stripe.
+
+use plimsoll::tiling::TilingGoal;
+use plimsoll::{Graph, Plan, Planner, TiledPlan};
+
+use super::format::Format;
+use crate::arguments::PlanArguments;
+use crate::outcome::Failure;
+
+/// Budgets of extra cost, in parts per million, that are tried if the least cost for a capacity does not fit.
+const BUDGETS: [u64; 6] = [0, 20_000, 50_000, 100_000, 300_000, u64::MAX];
+
+/// The result of `--tile`.
+pub struct Tiled {
+    /// None if the plan without tiling is the one to use.
+    pub plan: Option<TiledPlan>,
+    /// Line of the summary that says why there is no tiled plan.
+    pub note: Option<&'static str>,
+}
+
+/// Refuses options and outputs that tiling rules out.
+pub fn check(arguments: &PlanArguments, formats: &[Format]) -> Result<(), Failure> {
+    arguments.tiling.check()?;
+    if !arguments.tiling.is_on() {
+        return Ok(());
+    }
+    if arguments.memory.is_given() {
+        return Err("--tile: not supported with --memory; use --capacity to tile for one memory".into());
+    }
+    let refused = [
+        (
+            arguments.target.is_given() || formats.contains(&Format::Tflite),
+            "TensorFlow Lite Micro",
+            "it runs every operator as a whole",
+        ),
+        (formats.contains(&Format::Onnx), "--out FILE.onnx", "the nodes of a model run as a whole"),
+        (
+            formats.contains(&Format::Header) || formats.contains(&Format::Source),
+            "C code",
+            "its tables have no rows of tiles",
+        ),
+    ];
+    match refused.iter().find(|(is_given, ..)| *is_given) {
+        Some((_, what, reason)) => Err(format!(
+            "--tile: not supported for {what}: {reason}; use --out FILE.json for a runtime that runs tiles, or leave \
+             out --tile"
+        )
+        .into()),
+        None => Ok(()),
+    }
+}
+
+/// Tiles a graph if `--tile` is given and the arena becomes smaller, or fits the capacity.
+pub fn tile(
+    planner: &Planner,
+    graph: &Graph,
+    untiled: &Plan,
+    arguments: &PlanArguments,
+) -> Result<Tiled, Failure> {
+    let note = |note| Ok(Tiled { plan: None, note: Some(note) });
+    if !arguments.tiling.is_on() {
+        return Ok(Tiled { plan: None, note: None });
+    }
+    let tiling = &arguments.tiling;
+    let mut best = match arguments.capacity {
+        Some(capacity) if untiled.arena_bytes <= capacity => {
+            return note("tiling       not needed: the plan fits the capacity without");
+        }
+        Some(capacity) => planner.tile(graph, untiled, &tiling.goal_of_capacity(capacity))?,
+        None => planner.tile(graph, untiled, &tiling.goal_of_memory())?,
+    };
+    // A plan can exceed the live bytes that the search expected, and the capacity with them. The smallest arena of a
+    // budget then fits, or shows how much is missing.
+    let mut budgets =
+        BUDGETS.iter().filter(|&&budget| arguments.capacity.is_some() && budget <= tiling.max_extra());
+    while !best.as_ref().is_some_and(|best| best.plan.status.fits())
+        && let Some(&budget) = budgets.next()
+    {
+        let smallest = planner.tile(graph, untiled, &TilingGoal::least_memory().max_extra_ppm(budget))?;
+        best = [best, smallest].into_iter().flatten().min_by_key(|tiled| tiled.plan.arena_bytes);
+    }
+    match best {
+        Some(tiled) => Ok(Tiled { plan: Some(tiled), note: None }),
+        None if graph.operators().iter().all(|operator| operator.access().is_none()) => {
+            note("tiling       none: no operator of the network has an access map")
+        }
+        None => note("tiling       none: no tiling found within the limits makes the arena smaller"),
+    }
+}

@@ -1,0 +1,56 @@
+//! Options of tiling.
+
+use clap::Args;
+use plimsoll::tiling::TilingGoal;
+
+use crate::values::{NamedValue, named, part_per_million};
+
+/// Options of tiling: regions of operators that run stripe by stripe.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Tiling options")]
+pub struct TilingArguments {
+    /// Tiling: run regions of operators stripe by stripe, so that large tensors never exist as a
+    /// whole. With --capacity, the least extra cost that fits; otherwise the smallest arena
+    /// within --max-extra-macs. Your runtime must run operators on a part of their rows.
+    #[arg(long = "tile", value_name = "MODE", value_parser = named(&MODES), num_args = 0..=1,
+          require_equals = true, default_missing_value = "auto", default_value = "off",
+          action = clap::ArgAction::Set)]
+    is_on: bool,
+    /// Extra multiply-accumulates that tiling may cost for rows that are computed again, as a
+    /// part of the network's, e.g. 5% or 0.05 [default: 0%; with --capacity: unlimited].
+    #[arg(long, value_name = "PART", value_parser = part_per_million, allow_negative_numbers = true)]
+    max_extra_macs: Option<u64>,
+}
+
+/// Values of `--tile`.
+static MODES: [NamedValue<bool>; 2] =
+    [("auto", true, "Tile if the arena becomes smaller"), ("off", false, "Run every operator as a whole")];
+
+impl TilingArguments {
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Refuses a budget without tiling.
+    pub fn check(&self) -> Result<(), String> {
+        if self.max_extra_macs.is_some() && !self.is_on {
+            return Err("--max-extra-macs: no tiling is planned; add --tile".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The budget, in parts per million; unlimited if none is given.
+    pub fn max_extra(&self) -> u64 {
+        self.max_extra_macs.unwrap_or(u64::MAX)
+    }
+
+    /// The least extra cost with which the arena fits.
+    pub fn goal_of_capacity(&self, capacity: u64) -> TilingGoal {
+        TilingGoal::fit(capacity).max_extra_ppm(self.max_extra())
+    }
+
+    /// The smallest arena within the budget, without extra cost if none is given.
+    pub fn goal_of_memory(&self) -> TilingGoal {
+        TilingGoal::least_memory().max_extra_ppm(self.max_extra_macs.unwrap_or(0))
+    }
+}

@@ -1,0 +1,173 @@
+//! `plan --tile`.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::command::{model, plimsoll};
+use crate::folder::Folder;
+
+/// A change of a document.
+type Change = Box<dyn Fn(&mut Value)>;
+
+const MODEL: &str = "nas_cell_irregular_int8.tflite";
+
+/// Two convolutions with a large tensor between them.
+const GRAPH: &str = r#"{"name": "two convolutions", "ops": [
+    {"name": "expand", "type": "Conv", "inputs": [0], "outputs": [1], "access": {"cost_per_element": 36, "axes": [
+        {"outputs": [1], "inputs": [{"axis": 1, "first": -1, "last": 1}]}]}},
+    {"name": "reduce", "type": "Conv", "inputs": [1], "outputs": [2], "access": {"cost_per_element": 576, "axes": [
+        {"outputs": [1], "inputs": [{"axis": 1, "first": -1, "last": 1}]}]}}],
+    "tensors": [
+        {"name": "x", "kind": "input", "dtype": "int8", "shape": [1, 32, 32, 4], "overwritable": true},
+        {"name": "middle", "kind": "intermediate", "dtype": "int8", "shape": [1, 32, 32, 64]},
+        {"name": "y", "kind": "output", "dtype": "int8", "shape": [1, 32, 32, 4]}]}"#;
+
+/// The options with which tiling helps most: everything shared.
+fn options<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["--align", "1", "--share", "all", "--inputs", "overwritable"], more].concat()
+}
+
+fn run(command: &[&str], more: &[&str]) -> (i32, String, String) {
+    plimsoll(&[command, &options(more)[..]].concat())
+}
+
+/// The exact bytes in the summary's line `key`.
+fn exact(text: &str, key: &str) -> u64 {
+    let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_else(|| panic!("{key}: {text}"));
+    line.split_once('(').unwrap().1.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn tiling_makes_the_arena_smaller_and_is_verified() {
+    let folder = Folder::new();
+    let (network, out) = (folder.with("net.json", GRAPH), folder.text("plan.json"));
+    let plain = run(&["plan", &network], &[]).1;
+    let untiled = exact(&plain, "arena");
+    for budget in ["0%", "0.05", "30%"] {
+        let tiling = ["--tile", "--max-extra-macs", budget, "--out", &out];
+        let (status, text, errors) = run(&["plan", &network], &tiling);
+        assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+        for line in ["tiling       ", "extra MACs   ", "copied       ", "region 1     "] {
+            assert!(text.contains(&format!("\n{line}")), "{line}: {text}");
+        }
+        let arena = exact(&text, "arena");
+        assert!(arena < untiled, "{text}");
+        let (status, text, _) = plimsoll(&["verify", &network, &out]);
+        assert!(status == 0 && text.starts_with("valid: ") && text.contains(" stripes in "), "{text}");
+        let document: Value = serde_json::from_str(&fs::read_to_string(&out).unwrap()).unwrap();
+        assert_eq!(document["arena_bytes"], arena);
+        let cost = |name: &str| document["tiling"]["cost"][name].as_u64().unwrap();
+        let part = if budget == "0%" { 0 } else { 300_000 };
+        assert!(cost("extra") <= cost("untiled") * part / 1_000_000, "{text}");
+    }
+}
+
+#[test]
+fn changed_tilings_are_refused_with_the_rule() {
+    let folder = Folder::new();
+    let (network, out) = (folder.with("net.json", GRAPH), folder.text("plan.json"));
+    assert_eq!(run(&["plan", &network], &["--tile", "--out", &out]).0, 0);
+    let document: Value = serde_json::from_str(&fs::read_to_string(&out).unwrap()).unwrap();
+    let tile = document["tiling"]["operators"].as_array().unwrap();
+    let tile = tile.iter().position(|operator| operator["does"] == "tile").unwrap();
+    let changes: [(&str, Change); 4] = [
+        (
+            "[W3] ",
+            Box::new(move |document| document["tiling"]["operators"][tile]["reads"][0]["before"] = 7.into()),
+        ),
+        ("[W9] ", Box::new(|document| document["tiling"]["cost"]["extra"] = 1.into())),
+        (
+            "the plan's tiling: ",
+            Box::new(|document| document["tiling"]["regions"] = Value::Array(Vec::new())),
+        ),
+        ("[A", Box::new(|document| document["tensors"][0]["offset"] = u64::from(u32::MAX).into())),
+    ];
+    for (reason, change) in changes {
+        let mut wrong = document.clone();
+        change(&mut wrong);
+        fs::write(&out, wrong.to_string()).unwrap();
+        let (status, text, _) = plimsoll(&["verify", &network, &out]);
+        assert!(status == 1 && text.contains(&format!("invalid: {reason}")), "{reason}: {text}");
+    }
+}
+
+#[test]
+fn a_capacity_decides_how_much_tiling_costs() {
+    let folder = Folder::new();
+    let network = folder.with("net.json", GRAPH);
+    let plain = exact(&run(&["plan", &network], &[]).1, "arena");
+    let free = exact(&run(&["plan", &network], &["--tile"]).1, "arena");
+    assert!(free < plain);
+    let with = |capacity: u64, more: &[&str]| {
+        let capacity = capacity.to_string();
+        run(&["plan", &network], &[&["--tile", "--capacity", &capacity], more].concat())
+    };
+    let (status, text, _) = with(plain, &[]);
+    assert!(status == 0 && text.contains("\ntiling       not needed: "), "{text}");
+    let (status, text, _) = with(plain - 1, &[]);
+    assert!(status == 0 && exact(&text, "arena") < plain && text.contains("fits, "), "{text}");
+    // One byte does not fit; the smallest plan is shown.
+    let (status, text, _) = with(1, &["--max-extra-macs", "0"]);
+    assert!(status == 1 && text.contains("no plan of this tiling can"), "{text}");
+    assert!(exact(&text, "arena") <= free, "{text}");
+}
+
+#[test]
+fn reports_are_written_and_code_is_refused() {
+    let folder = Folder::new();
+    let network = folder.with("net.json", GRAPH);
+    let outs =
+        ["a.csv", "a.graph.json", "a.html", "a.json", "a.svg", "a.trace.json"].map(|name| folder.text(name));
+    let arguments: Vec<&str> = outs.iter().flat_map(|out| ["--out", out.as_str()]).collect();
+    assert_eq!(run(&["plan", &network], &[&["--tile"], &arguments[..]].concat()).0, 0);
+    // The graph is the imported one.
+    let graph = folder.read("a.graph.json");
+    assert!(graph.contains("\"access\"") && !graph.contains("/rows_"));
+    for (more, reason) in [
+        (&["--out", &folder.text("a.h")][..], "not supported for C code"),
+        (&["--out", &folder.text("a.tflite")][..], "not supported for TensorFlow Lite Micro"),
+        (&["--out", &folder.text("a.onnx")][..], "the nodes of a model run as a whole"),
+        (&["--target", "tflm"][..], "not supported for TensorFlow Lite Micro"),
+        (&["--memory", "l2=64KiB"][..], "not supported with --memory; use --capacity"),
+    ] {
+        let (status, _, errors) = plimsoll(&[&["plan", &network, "--tile"], more].concat());
+        assert!(status == 2 && errors.contains(reason), "{errors}");
+    }
+    let (status, _, errors) = plimsoll(&["plan", &network, "--max-extra-macs", "5%"]);
+    assert!(status == 2 && errors.contains("add --tile"), "{errors}");
+    let csv = folder.with("buffers.csv", "id,lower,upper,size\na,0,4,64\n");
+    let (status, _, errors) = plimsoll(&["plan", &csv, "--tile"]);
+    assert!(status == 2 && errors.contains("--tile needs a network"), "{errors}");
+    let off = plimsoll(&["plan", &network, "--tile=off"]).1;
+    assert!(!off.contains("tiling"), "{off}");
+}
+
+#[test]
+fn wrong_budgets_are_refused_with_the_form() {
+    for (value, reason) in [
+        ("five", "use e.g. 5% or 0.05"),
+        ("-1", "cannot be negative"),
+        ("inf", "not a part"),
+        ("5", "use e.g. 5%"),
+        ("%", "not a part"),
+    ] {
+        let (status, _, errors) = plimsoll(&["plan", &model(MODEL), "--tile", "--max-extra-macs", value]);
+        assert!(status == 2 && errors.contains(reason) && errors.contains(value), "{value}: {errors}");
+    }
+    let (status, _, errors) = plimsoll(&["plan", &model(MODEL), "--tile=maybe"]);
+    assert!(status == 2 && errors.contains("[possible values: auto, off]"), "{errors}");
+}
+
+#[test]
+fn a_network_that_cannot_be_tiled_is_planned_as_it_is() {
+    let folder = Folder::new();
+    let graph = r#"{"name": "g", "ops": [{"name": "a", "inputs": [0], "outputs": [1]}],
+        "tensors": [{"name": "x", "kind": "input", "bytes": 16}, {"name": "y", "kind": "output", "bytes": 16}]}"#;
+    let file = folder.with("graph.json", graph);
+    let (status, text, _) = plimsoll(&["plan", &file, "--tile"]);
+    assert!(
+        status == 0 && text.contains("\ntiling       none: no operator of the network has an access map\n"),
+        "{text}"
+    );
+}

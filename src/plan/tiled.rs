@@ -1,0 +1,35 @@
+//! The plan of a graph whose regions run stripe by stripe.
+
+use super::Plan;
+use crate::graph::Graph;
+use crate::tiling::{TiledGraph, Tiling, TilingCost};
+
+/// A tiling, its graph and a verified plan of that graph.
+///
+/// Example: [`Planner::tile`](crate::Planner::tile).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TiledPlan {
+    /// Regions and stripes.
+    pub tiling: Tiling,
+    /// The graph of the tiling.
+    pub tiled: TiledGraph,
+    /// The plan of that graph. Its status and bounds are about orders, sharing and offsets of the tiled graph.
+    pub plan: Plan,
+    /// The cost of the tiling beyond the untiled graph.
+    pub cost: TilingCost,
+    /// Live bytes that the search expected.
+    pub expected_bytes: u64,
+}
+
+/// The tiling of a [`PlanView`](super::PlanView).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct TilingView<'a> {
+    /// The graph before tiling.
+    pub untiled: &'a Graph,
+    /// A plan of the graph before tiling, for comparison; none if it is not known.
+    pub untiled_plan: Option<&'a Plan>,
+    /// The tiled plan.
+    pub plan: &'a TiledPlan,
+}
