@@ -1,8 +1,9 @@
 //! Replaces shape inference in builds without the feature `onnx-shapes`: declared shapes are used as they are.
 
 use super::descriptions::Descriptions;
-use super::graph::{OnnxGraph, OnnxModel};
+use super::graph::OnnxGraph;
 use super::inferred::{BodyShapes, InferredShape};
+use super::operator_sets::OperatorSets;
 use super::tensor::Elements;
 use crate::import::{ImportError, ImportOptions};
 
@@ -29,7 +30,7 @@ impl InferredShapes<'_> {
 /// # Errors
 /// [`ImportError::Value`] if `options` has values, which only inference uses.
 pub(super) fn infer<'m>(
-    _: &'m OnnxModel,
+    _: &OperatorSets<'m>,
     _: &'m OnnxGraph,
     _: &Descriptions,
     options: &ImportOptions,
