@@ -31,6 +31,9 @@ pub(super) const MAX_WORK: usize = 1 << 24;
 /// Shapes that the user gives, by tensor index.
 pub(super) type GivenShapes = BTreeMap<usize, Vec<u64>>;
 
+/// The shape of an input of a body; none if it is unknown.
+pub(super) type BodyInput = Option<OutputShape>;
+
 /// Result of inference for a subgraph.
 pub(super) struct SubgraphShapes<'a> {
     /// By tensor index.
@@ -59,7 +62,7 @@ pub(super) fn infer_body<'a>(
     model: Model<'a>,
     bytes: &'a [u8],
     (subgraph, operators): (SubGraph<'a>, &[Read]),
-    inputs: &[Option<Vec<u64>>],
+    inputs: &[BodyInput],
     work: &mut usize,
 ) -> Vec<TensorFact<'a>> {
     let (given, contradictions) = (&GivenShapes::new(), Vec::new());
@@ -87,7 +90,7 @@ impl<'a> SubgraphInference<'a, '_> {
         &mut self,
         subgraph: SubGraph<'a>,
         operators: &[Read],
-        inputs: &[Option<Vec<u64>>],
+        inputs: &[BodyInput],
     ) -> Vec<TensorFact<'a>> {
         let mut facts = self.begin(subgraph, operators, inputs);
         self.walk(&mut facts, subgraph, operators);
@@ -108,7 +111,7 @@ impl<'a> SubgraphInference<'a, '_> {
         &mut self,
         subgraph: SubGraph<'a>,
         operators: &[Read],
-        inputs: &[Option<Vec<u64>>],
+        inputs: &[BodyInput],
     ) -> Vec<TensorFact<'a>> {
         let buffers = self.model.buffers();
         let tensors = subgraph.tensors().into_iter().flatten();
@@ -124,7 +127,7 @@ impl<'a> SubgraphInference<'a, '_> {
         for (position, id) in listed.enumerate() {
             let Some(fact) = usize::try_from(id).ok().and_then(|id| facts.get_mut(id)) else { continue };
             match inputs.get(position) {
-                Some(dims) => fact.as_input(dims.clone()),
+                Some(shape) => fact.as_body_input(shape.clone()),
                 None => fact.as_input(fact.declared.clone()),
             }
         }
@@ -163,6 +166,9 @@ impl<'a> SubgraphInference<'a, '_> {
         };
         let mut shapes = self.output_shapes(&read.op_type, row, &call).map(Vec::into_iter);
         let mut values = fold::outputs(&read.op_type, &call, element_type).into_iter();
+        // An elementwise operator does not change which dimensions are bounds.
+        let keeps_rows = read.op_type == "CAST" && call.input(0).is_some_and(|fact| fact.only_rows_depend);
+        let only_rows_depend = read.op_type == "WHERE" && !is_upper || keeps_rows;
         // The rule of RESHAPE decides itself.
         let is_upper = is_upper && read.op_type != "RESHAPE";
         let context = ProducerContext { op: &read.name, has_changed_inputs, is_upper };
@@ -173,6 +179,7 @@ impl<'a> SubgraphInference<'a, '_> {
             };
             let fact = &mut facts[id.index()];
             self.settle(fact, id.index(), shape, &context);
+            fact.only_rows_depend = only_rows_depend;
             fact.shape_dependent = depends_on_changed_shape;
             let count = fact.dims.as_ref().and_then(|dims| product(dims).ok());
             fact.computed = values.next().filter(|values| !fact.upper && count == Some(values.len() as u64));
@@ -240,6 +247,8 @@ impl<'a> SubgraphInference<'a, '_> {
         fact.reason = match reason {
             NoShape::UnknownInput => None,
             NoShape::DataDependent(data) => Some(format!("its shape depends on {data}")),
+            // The body cannot be planned either, whatever the file declares for the result.
+            NoShape::InBody(reason) => Some(reason),
             NoShape::NoRule | NoShape::Invalid(_) if is_reliable && fact.declared.is_some() => {
                 if let (NoShape::Invalid(text), 0) = (&reason, self.depth) {
                     self.contradictions.push(format!("`{op}`: {text}"));
