@@ -44,6 +44,8 @@ class Drawn:
         outputs = [tensor for tensor in known if tensor not in read and tensor not in self.inputs] or known[-1:]
         # Some results are outputs and read as well.
         outputs += [tensor for tensor in known if tensor in read and tensor not in self.inputs and self.draw.random() < 0.2]
+        # The plan of an input that no operator reads may need more than the runtime's own (docs/tflm.md).
+        self.inputs = [tensor for tensor in self.inputs if tensor in read]
         self.graph.ends(self.inputs, outputs)
         self.outputs = len(outputs)
 
@@ -62,7 +64,8 @@ class Drawn:
         """A tensor of two axes: one of the known, or another view of it."""
         tensor = self.pick(known)
         count = int(np.prod(self.shapes[tensor]))
-        return tensor if len(self.shapes[tensor]) == 2 else self.view(tensor, [count // WIDTH, WIDTH])
+        is_plain = len(self.shapes[tensor]) == 2 and self.shapes[tensor][1] == WIDTH
+        return tensor if is_plain else self.view(tensor, [count // WIDTH, WIDTH])
 
     def view(self, tensor, shape):
         constant = self.graph.constant(shape, "int32")

@@ -119,14 +119,88 @@ def binary(op_type, kinds=(DATA,), kind=DATA, options=None, **fields):
 for op_type, options in [("ADD", "AddOptions"), ("SUB", "SubOptions"), ("MUL", "MulOptions"), ("DIV", "DivOptions"),
                          ("SQUARED_DIFFERENCE", "SquaredDifferenceOptions"), ("POW", "PowOptions"),
                          ("MAXIMUM", "MaximumMinimumOptions"), ("MINIMUM", "MaximumMinimumOptions"),
-                         ("FLOOR_DIV", "FloorDivOptions"), ("FLOOR_MOD", "FloorModOptions"), ("ATAN2", None)]:
+                         ("FLOOR_DIV", "FloorDivOptions"), ("FLOOR_MOD", "FloorModOptions")]:
     binary(op_type, options=options)
 for op_type in ["EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"]:
     binary(op_type, kinds=("bool",))
 for op_type in ["LOGICAL_AND", "LOGICAL_OR"]:
     binary(op_type, kinds=("bool",), kind="bool")
-binary("PRELU")
-del CASES["PRELU"]
+
+for op_type in ["BITWISE_XOR", "RIGHT_SHIFT"]:
+    binary(op_type, kinds=("int32",), kind="int32")
+
+
+@case
+def ATAN2(case):
+    dims = case.dims(3)
+    case.run("ATAN2", [case.input(dims), case.input(dims)], [DATA])
+
+
+@case
+def SIGN(case):
+    case.run("SIGN", [case.input(case.dims(3))], [DATA])
+
+
+@case
+def RELU_0_TO_1(case):
+    case.run("RELU_0_TO_1", [case.input(case.dims(3))], [DATA])
+
+
+@case
+def FAKE_QUANT(case):
+    case.run("FAKE_QUANT", [case.input(case.dims(3))], [DATA], "FakeQuantOptions", min=-1.0, max=1.0, numBits=8)
+
+
+@case
+def BUCKETIZE(case):
+    case.run("BUCKETIZE", [case.input(case.dims(3))], [SHAPE], "BucketizeOptions", boundaries=[0.0, 1.0])
+
+
+@case
+def MULTINOMIAL(case):
+    case.run("MULTINOMIAL", [case.input(case.dims(2)), case.constant(case.draw.randint(1, 6))], ["int32"], "RandomOptions")
+
+
+@case
+def RANDOM_UNIFORM(case):
+    case.run("RANDOM_UNIFORM", [case.constant(case.dims(3))], [DATA], "RandomOptions")
+
+
+@case
+def RANDOM_STANDARD_NORMAL_computed(case):
+    case.run("RANDOM_STANDARD_NORMAL", [case.input([2], SHAPE, [3, 4])], [DATA], "RandomOptions")
+
+
+@case
+def CONV_3D_TRANSPOSE(case):
+    depth, out, stride = case.draw.randint(1, 3), case.draw.randint(1, 3), case.draw.randint(1, 2)
+    spatial = case.dims(3, 2, 4)
+    target = case.constant([1, *[dim * stride for dim in spatial], out])
+    filters = case.constant(np.ones([3, 3, 3, out, depth]), DATA)
+    case.run("CONV_3D_TRANSPOSE", [target, filters, case.input([1, *spatial, depth])], [DATA], "Conv3DOptions", padding=0,
+             strideD=stride, strideH=stride, strideW=stride, dilationDFactor=1, dilationHFactor=1, dilationWFactor=1)
+
+
+@case
+def DILATE(case):
+    case.run("DILATE", [case.input(case.dims(2)), case.constant(case.dims(2, 1, 3)), case.constant(0.0, DATA)], [DATA])
+
+
+@case
+def REDUCE_computed_kept(case):
+    case.run("SUM", [case.input([3, 4, 5]), case.input([1], SHAPE, [1])], [DATA], "ReducerOptions", keepDims=True)
+
+
+def segments(op_type, options):
+    def make(case):
+        case.run(op_type, [case.input([4, 2]), case.input([4], SHAPE, [0, 2, 1, 2]),
+                           case.constant(case.draw.randint(3, 6))], [DATA], options)
+
+    CASES[op_type] = make
+
+
+for op_type in ["MAX", "MIN", "PROD"]:
+    segments(f"UNSORTED_SEGMENT_{op_type}", f"UnsortedSegment{op_type.title()}Options")
 
 
 @case
@@ -684,7 +758,7 @@ for op_type in ["REDUCE_ANY", "REDUCE_ALL"]:
 @case
 def REDUCE_computed(case):
     case.run("SUM", [case.input([3, 4, 5]), case.input([1], SHAPE, [1])], [DATA], "ReducerOptions",
-             keepDims=case.draw.random() < 0.5)
+             keepDims=False)
 
 
 @case

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::access::OperatorAccess;
 use super::operators::{self, Read};
 use super::schema::{Model, SubGraph};
-use super::shapes::{self, BodyInput, MAX_WORK, SubgraphShapes, TensorFact};
+use super::shapes::{self, BodyInput, GivenShapes, MAX_WORK, SubgraphShapes, TensorFact};
 use super::tensors::{self, DescribedTensor, TensorUse};
 use super::{given, malformed, operator_types, text};
 use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
@@ -33,6 +33,8 @@ pub(super) struct ModelBuilder<'a> {
     bytes: &'a [u8],
     options: &'a ImportOptions,
     subgraphs: Vec<SubGraph<'a>>,
+    /// Shapes in the options.
+    given: GivenShapes,
     notes: Vec<String>,
     /// Subgraphs whose bodies are being built, outermost first.
     stack: Vec<usize>,
@@ -75,7 +77,8 @@ impl<'a> ModelBuilder<'a> {
         let subgraphs: Vec<_> = model.subgraphs().into_iter().flatten().collect();
         let is_reached = vec![false; subgraphs.len()];
         let (notes, stack, known, work) = (Vec::new(), Vec::new(), BodyCache::new(), 0);
-        Self { model, bytes, options, subgraphs, notes, stack, known, work, is_reached }
+        let given = GivenShapes::new();
+        Self { model, bytes, options, subgraphs, given, notes, stack, known, work, is_reached }
     }
 
     /// Builds the graph of the first subgraph.
@@ -85,9 +88,10 @@ impl<'a> ModelBuilder<'a> {
         };
         let (model, bytes) = (self.model, self.bytes);
         let mut part = self.read(first)?;
-        let given = given::shapes(first, &part.roles, self.options)?;
+        self.given = given::shapes(&self.subgraphs, &part.roles, self.options)?;
         self.options.check_cancelled()?;
-        let SubgraphShapes { facts, notes } = shapes::infer(model, bytes, first, &part.operators, &given);
+        let SubgraphShapes { facts, notes } =
+            shapes::infer(model, bytes, first, &part.operators, &self.given);
         (part.facts, self.notes) = (facts, notes);
         self.enter(0);
         let (builder, _) = self.add(name, &part, None)?;
@@ -238,8 +242,8 @@ impl<'a> ModelBuilder<'a> {
         }
         self.enter(run.index);
         let mut part = self.read(subgraph)?;
-        let body = (subgraph, &*part.operators);
-        part.facts = shapes::infer_body(self.model, self.bytes, body, &key.1, &mut self.work);
+        let body = (run.index, subgraph, &*part.operators);
+        part.facts = shapes::infer_body(self.model, self.bytes, body, &self.given, &key.1, &mut self.work);
         if self.work > MAX_WORK {
             return Err(wrong("and all subgraphs are run with too many different shapes"));
         }

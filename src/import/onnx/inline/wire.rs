@@ -25,8 +25,8 @@ use crate::import::{ImportError, ImportOptions};
 /// ```
 ///
 /// # Errors
-/// [`ImportError::Malformed`] if the bytes are not an ONNX model; [`ImportError::Functions`] if calls cannot be
-/// inlined, or if a function imports another version of an operator set than the model.
+/// [`ImportError::Malformed`] if the bytes are not an ONNX model; [`ImportError::Functions`] for functions that the
+/// import refuses, and for a function that imports another version of an operator set than the model.
 pub fn inlined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ImportError> {
     let mut model = WireModel::decode(bytes).map_err(malformed)?;
     let functions = std::mem::take(&mut model.functions);

@@ -58,19 +58,22 @@ impl SubgraphInference<'_, '_> {
     /// Output shapes of a subgraph that runs with inputs of these shapes.
     fn results(&mut self, index: usize, inputs: &[BodyInput]) -> RuleResult {
         let list = self.model.subgraphs().ok_or(NoShape::NoRule)?;
-        if index >= list.len() || self.depth == MAX_DEPTH {
+        self.nests_too_deep |= self.depth == MAX_DEPTH;
+        if index >= list.len() || self.nests_too_deep {
             return Err(NoShape::NoRule);
         }
         let subgraph = list.get(index);
         let operators = operators::read(self.model, subgraph).map_err(|_| NoShape::NoRule)?;
         self.depth += 1;
+        let around = std::mem::replace(&mut self.at, index);
         let facts = self.run(subgraph, &operators, inputs);
+        self.at = around;
         self.depth -= 1;
         let cause = facts.iter().find_map(|fact| {
             let (name, tensor, reason) = (text(subgraph.name()), short(&fact.name), fact.reason.as_ref()?);
             Some(NoShape::InBody(format!("in subgraph `{}`, `{tensor}`: {reason}", short(&name))))
         });
-        let cause = cause.unwrap_or(NoShape::NoRule);
+        let cause = cause.filter(|_| !self.nests_too_deep).unwrap_or(NoShape::NoRule);
         let outputs = subgraph.outputs().into_iter().flatten().map(|id| {
             let fact = usize::try_from(id).ok().and_then(|id| facts.get(id)).ok_or(NoShape::NoRule)?;
             fact.shape().ok_or_else(|| cause.clone())
