@@ -260,7 +260,7 @@ fn bodies_do_not_know_the_shapes_of_bounded_inputs() {
         operators: vec![operator(2, &[0], &[1]), operator(3, &[1, 2], &[3])],
         ..SubGraph::default()
     };
-    let of = |first: i32| {
+    let of = |first: i32, given: &[(&str, &str)]| {
         let main = SubGraph {
             tensors: vec![
                 tensor("if", 6, &[1]),
@@ -278,11 +278,13 @@ fn bodies_do_not_know_the_shapes_of_bounded_inputs() {
         };
         let mut model = model(&[first, IF, 77, 94], main, vec![data(&[0; 4])]);
         model.subgraphs.push(body.clone());
-        import(&model, &[])
+        import(&model, given)
     };
     // ABS has the shape of its input, WHERE a bound.
-    assert_eq!(shapes(&of(101).unwrap())["y"], [4, 1]);
-    let error = text(&of(109).unwrap_err());
+    assert_eq!(shapes(&of(101, &[]).unwrap())["y"], [4, 1]);
+    // The option that sets the shape in the body.
+    assert_eq!(shapes(&of(109, &[("b", "3x1")]).unwrap())["y"], [3, 1]);
+    let error = text(&of(109, &[]).unwrap_err());
     let expected = "`y` without a shape (in subgraph ``, `b`: its shape depends on the contents of `s`)";
     assert!(error.contains(expected), "{error}");
 }

