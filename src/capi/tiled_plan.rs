@@ -8,7 +8,7 @@ use super::boundary::{Failure, copy_out, copy_text, free, give, guard, mutable, 
 use super::export::{exported, write_text};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
-use super::plan::{PlanContents, options_or_default, plimsoll_plan};
+use super::plan::{PlanSource, options_or_default, plimsoll_plan};
 use super::record_size::{write, write_all};
 use super::records::{
     plimsoll_region, plimsoll_tile, plimsoll_tile_read, plimsoll_tiled_operator, plimsoll_tiled_tensor,
@@ -55,9 +55,10 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
     guard(|| {
         let untiled = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled, "tiled") }?;
-        let PlanContents::Graph(graph, untiled) = &untiled.contents else {
+        let PlanSource::Graph(graph) = &untiled.source else {
             return Err(Failure::argument("a plan of a problem has no operators to tile"));
         };
+        let untiled = &untiled.plan;
         let default = plimsoll_options::default();
         let options = unsafe { options_or_default(options, &default) }?;
         let goal = match capacity {
@@ -74,7 +75,12 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
         let (graph, untiled) = (Arc::clone(graph), untiled.clone());
         give(
             out,
-            plimsoll_tiled_plan { graph, untiled, plan: Box::new(plan), alignment: options.alignment() },
+            plimsoll_tiled_plan {
+                graph,
+                untiled: Box::new(untiled),
+                plan: Box::new(plan),
+                alignment: options.alignment(),
+            },
         );
         Ok(())
     })
@@ -122,8 +128,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_plan(
         let tiled = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled_graph_plan, "tiled_graph_plan") }?;
         let graph = Arc::new(tiled.plan.tiled.graph.clone());
-        let contents = PlanContents::Graph(graph, Box::new(tiled.plan.plan.clone()));
-        give(out, plimsoll_plan { contents, alignment: tiled.alignment });
+        give(out, plimsoll_plan::of_graph(graph, tiled.plan.plan.clone(), tiled.alignment));
         Ok(())
     })
 }

@@ -207,6 +207,12 @@ pub enum ImportError {
         /// The reason.
         reason: String,
     },
+    /// Calls of functions that the model defines cannot be inlined.
+    #[error("functions of the model cannot be inlined: {}", cut(.reason))]
+    Functions {
+        /// The function and the fault.
+        reason: String,
+    },
     /// An output cannot replace an input in the next run.
     #[error("invalid state from `{}` to `{}`: {}", short(.input), short(.output), cut(.reason))]
     State {
@@ -314,7 +320,7 @@ pub use graph_json::from_bytes as graph_json_from_bytes;
 #[cfg(feature = "onnx")]
 pub use onnx::{
     external_files as onnx_external_files, external_files_of as onnx_external_files_of,
-    from_bytes as onnx_from_bytes,
+    from_bytes as onnx_from_bytes, inlined as onnx_inlined,
 };
 #[cfg(feature = "tflite")]
 pub use tflite::from_bytes as tflite_from_bytes;

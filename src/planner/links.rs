@@ -16,6 +16,7 @@
 //! step needs its inputs, its outputs, and `B - |P|` bytes of scratch, whatever the plan links. `B` may count the
 //! tensors of `P` as disjoint.
 
+mod disjoint;
 mod layout;
 
 use std::collections::{HashMap, HashSet};
@@ -31,6 +32,7 @@ use crate::problem::Status;
 use crate::support::effort::Effort;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::verify::provable_plan_bound;
+use disjoint::disjoint_bytes;
 pub(super) use layout::improve;
 
 /// Maximum number of operators whose links a plan uses: those with the most bytes at their steps. Each needs
@@ -177,35 +179,10 @@ fn least_body(planner: &Planner, bodies: &Bodies<'_>, id: OperatorId, linked: &[
     let links: Vec<&BodyLink> = links.filter(|link| linked.contains(&link.tensor)).collect();
     let bound = |(number, (graph, free)): (usize, (&Arc<Graph>, &Plan))| {
         let inner = links.iter().filter(|link| link.body == number).map(|link| link.inner);
-        free.bound().max(disjoint_bytes(graph, &inner.collect::<Vec<_>>()))
+        let inner: Vec<TensorId> = inner.collect();
+        free.bound().max(disjoint_bytes(graph, &inner, planner.sharing))
     };
     all.graphs.iter().zip(&all.free).enumerate().map(bound).max().unwrap_or(0)
-}
-
-/// A lower bound on the arena of a body whose linked tensors are disjoint, although inputs may die before outputs
-/// are written: at each operator, its operands, and linked tensors that each of them meets in every order.
-fn disjoint_bytes(body: &Graph, linked: &[TensorId]) -> u64 {
-    let operands = |operator: &Operator| {
-        let all = operator.inputs().iter().chain(operator.outputs()).copied();
-        let mut all: Vec<TensorId> = all.filter(|id| body.tensor(*id).kind().is_activation()).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    };
-    let running = body.program_order().iter().map(|&id| body.operator(id));
-    let all: Vec<Vec<TensorId>> = running.map(operands).collect();
-    // Operands of one operator are live together, and linked tensors are disjoint by definition.
-    let meets = |one: TensorId, other: TensorId| {
-        linked.contains(&one) && linked.contains(&other)
-            || all.iter().any(|operands| operands.contains(&one) && operands.contains(&other))
-    };
-    let bound = |operands: &Vec<TensorId>| {
-        let others = linked.iter().copied().filter(|id| !operands.contains(id));
-        let added = others.filter(|&id| operands.iter().all(|&operand| meets(id, operand)));
-        let all: Vec<TensorId> = operands.iter().copied().chain(added).collect();
-        linked_bytes(body, &all)
-    };
-    all.iter().map(bound).max().unwrap_or(0)
 }
 
 fn linked_bytes(graph: &Graph, tensors: &[TensorId]) -> u64 {

@@ -425,3 +425,26 @@ fn external_files_are_found_wherever_they_are_named() {
     assert!(onnx_external_files(&model(&[])).unwrap().is_empty());
     assert!(onnx_external_files(b"no model").is_err());
 }
+
+/// The functions of a model, of which the nodes of two calls may be mixed, are not in the written file.
+#[test]
+fn calls_of_functions_are_written_inlined() {
+    let nodes = [node("Exp", &["a"], &["t"]), node("Neg", &["t"], &["b"])];
+    let nodes: Vec<u8> =
+        nodes.iter().flat_map(|node| [varint(7 << 3 | 2), node[1..].to_vec()].concat()).collect();
+    let texts =
+        [(1, "Own"), (4, "a"), (5, "b"), (10, "my.own")].map(|(field, text)| length_delimited(field, text));
+    let function = [texts.concat(), nodes, length_delimited(9, number(2, 21))].concat();
+    let call = |input, output| node_with("Own", &[input], &[output], &[domain("my.own")]);
+    let parts = [input("x", FLOAT, "4"), call("x", "u"), call("u", "y"), output("y", FLOAT, "4")];
+    let bytes = [model(&parts), length_delimited(25, function)].concat();
+    let options = ImportOptions::default();
+    let graph = onnx_from_bytes("m", &bytes, &options).unwrap().graph;
+    let plan = Planner::new().plan(&graph).unwrap();
+    let written = write("m", &bytes, &graph, &plan, &options).unwrap();
+    let checked = check("m", &written).unwrap();
+    assert_eq!((checked.plan.arena_bytes, checked.graph.operators().len()), (plan.arena_bytes, 4));
+    assert!(!fields(&written).iter().any(|field| field.number == 25));
+    // A second plan replaces the first one.
+    assert_eq!(write("m", &written, &checked.graph, &checked.plan, &options).unwrap(), written);
+}

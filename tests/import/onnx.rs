@@ -2,6 +2,7 @@
 
 use crate::support::data;
 mod bodies;
+mod functions;
 #[cfg(feature = "json")]
 use std::path::Path;
 
@@ -336,32 +337,6 @@ fn random_operators_are_never_folded() {
     }
     let graph = import(&parts, &ImportOptions::default());
     assert_eq!(graph.program_order().len(), 8);
-}
-
-/// A function that the model defines may have any effect, even under the name of a standard operator.
-#[test]
-fn functions_of_the_model_are_never_folded() {
-    let graph = |functions: &[Vec<u8>]| {
-        let parts = [initializer("w", FLOAT, &[4]), node("Neg", &["w"], &["y"]), output("y", FLOAT, "4")];
-        let bytes = [model(&parts), functions.concat()].concat();
-        onnx_from_bytes("m", &bytes, &ImportOptions::default()).unwrap().graph
-    };
-    let function = |name: &str, domain: &str| {
-        length_delimited(25, [length_delimited(1, name), length_delimited(10, domain)].concat())
-    };
-    assert_eq!(graph(&[]).program_order().len(), 0);
-    assert_eq!(graph(&[function("Neg", "elsewhere"), function("Abs", "")]).program_order().len(), 0);
-    assert_eq!(graph(&[function("Neg", "ai.onnx")]).program_order().len(), 1);
-}
-
-#[test]
-fn functions_of_the_model_are_noted() {
-    let function = length_delimited(25, [length_delimited(1, "Neg"), length_delimited(10, "")].concat());
-    let parts = [input("x", FLOAT, "4"), node("Neg", &["x"], &["y"]), output("y", FLOAT, "4")];
-    let notes = |bytes: &[u8]| onnx_from_bytes("m", bytes, &ImportOptions::default()).unwrap().notes;
-    let note = "memory inside of functions that the model defines is not planned: `the Neg` (Neg)";
-    assert!(notes(&[model(&parts), function].concat()).iter().any(|found| found == note));
-    assert!(!notes(&model(&parts)).iter().any(|found| found.contains("functions")));
 }
 
 #[test]

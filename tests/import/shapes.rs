@@ -542,63 +542,6 @@ fn scans_go_along_an_axis() {
     assert_eq!(shape_of(&import(&parts).unwrap(), "last"), [2, 3]);
 }
 
-/// A function of one input `a` and one output `b`, with the operators of version 21.
-fn function(name: &str, nodes: &[Vec<u8>]) -> Vec<u8> {
-    // Field 7 of a function has its nodes, field 1 of a graph.
-    let nodes: Vec<u8> =
-        nodes.iter().flat_map(|node| [varint(7 << 3 | 2), node[1..].to_vec()].concat()).collect();
-    let opset = length_delimited(9, number(2, 21));
-    let texts =
-        [(1, name), (4, "a"), (5, "b"), (10, "my.own")].map(|(field, text)| length_delimited(field, text));
-    length_delimited(25, [texts.concat(), nodes, opset].concat())
-}
-
-#[test]
-fn functions_of_the_file_are_inferred() {
-    let reference = attribute("axis", length_delimited(21, "where"));
-    let outer = function(
-        "Outer",
-        &[node_with("Inner", &["a"], &["b"], &[domain("my.own"), attribute("where", number(3, 2))])],
-    );
-    let inner = function(
-        "Inner",
-        &[node("Relu", &["a"], &["c"]), node_with("Flatten", &["c"], &["b"], &[reference])],
-    );
-    let parts =
-        [input("x", FLOAT, "2, 3, 4"), node_with("Outer", &["x"], &["y"], &[domain("my.own")]), result("y")];
-    let bytes = [model(&parts), outer, inner].concat();
-    let graph = onnx_from_bytes("model", &bytes, &ImportOptions::default()).unwrap().graph;
-    assert_eq!(shape_of(&graph, "y"), [6, 4]);
-    let failing = function("Outer", &[node("Rleu", &["a"], &["b"])]);
-    let text =
-        onnx_from_bytes("model", &[model(&parts), failing].concat(), &ImportOptions::default()).unwrap_err();
-    assert!(
-        text.to_string().contains("in the function, the output shape of node `the Rleu` (Rleu)"),
-        "{text}"
-    );
-}
-
-#[test]
-fn functions_nested_too_deep_are_errors() {
-    let parts = [input("x", FLOAT, "2"), node_with("F0", &["x"], &["y"], &[domain("my.own")]), result("y")];
-    let call = |name: &str, from: &str, to: &str| node_with(name, &[from], &[to], &[domain("my.own")]);
-    let own = function("F0", &[call("F0", "a", "b")]);
-    let text =
-        onnx_from_bytes("model", &[model(&parts), own].concat(), &ImportOptions::default()).unwrap_err();
-    assert!(text.to_string().contains("functions are nested more than 16 deep"), "{text}");
-    // Each function calls the next one ten times, which makes 10^12 nodes.
-    let names: Vec<String> = (0..=12).map(|number| format!("F{number}")).collect();
-    let mut bytes = model(&parts);
-    for pair in names.windows(2) {
-        let mut nodes: Vec<Vec<u8>> = (0..10).map(|_| call(&pair[1], "a", "c")).collect();
-        nodes.push(node("Relu", &["c"], &["b"]));
-        bytes.extend(function(&pair[0], &nodes));
-    }
-    bytes.extend(function("F12", &[node("Relu", &["a"], &["b"])]));
-    let text = onnx_from_bytes("model", &bytes, &ImportOptions::default()).unwrap_err();
-    assert!(text.to_string().contains("functions and bodies exceeds its limit of 5 million steps"), "{text}");
-}
-
 #[test]
 fn numbers_without_bounds_are_refused() {
     let most = i64::MAX;

@@ -25,6 +25,8 @@
 //! - The written file contains every node once, byte for byte, after the producers of its inputs. Nodes of
 //!   bodies (`If`, `Loop`, `Scan`) are in the order of the bodies' plans. Folded nodes stand
 //!   right before the first node that needs them.
+//! - Calls of functions that the model defines are inlined ([`onnx_inlined`](crate::import::onnx_inlined)), and the
+//!   functions left out. The statements about nodes and bytes are then about the inlined model.
 //! - All other bytes are unchanged: fields of later versions, weights, other metadata. External data stays
 //!   in its files, whose paths are relative to the folder of the model ([`onnx_external_files`](crate::import::onnx_external_files)).
 //! - The written bytes have been read again and checked ([`check`]).
@@ -37,6 +39,8 @@ mod wire;
 
 pub use check::{CheckedOnnx, check};
 pub use error::OnnxError;
+
+use std::borrow::Cow;
 
 use crate::export::graph_hash;
 use crate::export::json::PlanDocument;
@@ -73,7 +77,7 @@ pub fn write(
     if graph_hash(&import::onnx_from_bytes(name, bytes, options)?.graph) != graph_hash(graph) {
         return Err(OnnxError::OtherModel);
     }
-    let mut bytes = bytes.to_vec();
+    let mut bytes = inlined(name, bytes, graph, options)?;
     let contents = WireModel::read(&bytes)?.graph();
     bodies::reorder(&mut bytes, contents, graph, plan)?;
     let model = WireModel::read(&bytes)?;
@@ -86,6 +90,18 @@ pub fn write(
         return Err(OnnxError::Wrong("the plan in the written file differs from the given plan".to_owned()));
     }
     Ok(written)
+}
+
+/// The model with the calls of its functions inlined, as in its graph.
+fn inlined(name: &str, bytes: &[u8], graph: &Graph, options: &ImportOptions) -> Result<Vec<u8>, OnnxError> {
+    let inlined = import::onnx_inlined(bytes)?;
+    let is_same = || -> Result<bool, OnnxError> {
+        Ok(graph_hash(&import::onnx_from_bytes(name, &inlined, options)?.graph) == graph_hash(graph))
+    };
+    if matches!(inlined, Cow::Owned(_)) && !is_same()? {
+        return Err(OnnxError::File("inlined functions give another graph".to_owned()));
+    }
+    Ok(inlined.into_owned())
 }
 
 /// A model whose nodes are in `order`, with the plan in its metadata, and the plan in the ids of this model.

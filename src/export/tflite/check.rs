@@ -3,7 +3,8 @@
 use super::calls::Calls;
 use super::layout::{check_orders, refuse_later_variables};
 use super::runtime_network::{Memory, RuntimeNetwork};
-use super::{HeadLayout, Scratch, TfliteError, metadata, rewrite, runtime};
+use super::scratch::sums;
+use super::{HeadLayout, Scratch, TfliteError, metadata, own, rewrite, runtime};
 use crate::import::tflite;
 use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
 
@@ -34,13 +35,13 @@ pub struct CheckedTflite {
 /// [`TfliteError::NotPlanned`] if the model has no plan, [`TfliteError::Wrong`] if the plan is wrong, and
 /// other errors if the file is invalid or unsupported.
 pub fn check(bytes: &[u8], scratch: &Scratch) -> Result<CheckedTflite, TfliteError> {
-    check_sized(bytes, |network| Ok(scratch.requests(network)?.sums()))
+    check_sized(bytes, |network| Ok(scratch.requests(network)?.each))
 }
 
-/// Does the same as [`check`], with scratch sizes by subgraph and operator of this file.
+/// Does the same as [`check`], with scratch requests by subgraph and operator of this file.
 pub(super) fn check_sized(
     bytes: &[u8],
-    scratch: impl FnOnce(&RuntimeNetwork) -> Result<Vec<Vec<u64>>, TfliteError>,
+    requests: impl FnOnce(&RuntimeNetwork) -> Result<Vec<Vec<Vec<u64>>>, TfliteError>,
 ) -> Result<CheckedTflite, TfliteError> {
     let model = tflite::model(bytes)?;
     let network = RuntimeNetwork::new(bytes, model)?;
@@ -58,12 +59,16 @@ pub(super) fn check_sized(
         network.subgraphs.iter().map(|subgraph| (0..subgraph.operators.len()).collect()).collect();
     check_orders(&network, &orders)?;
     refuse_later_variables(&network)?;
-    let head_bytes = runtime::head_bytes(&network, &calls, &scratch(&network)?, &offsets)?;
+    let requests = requests(&network)?;
+    let head_bytes = runtime::head_bytes(&network, &calls, &sums(&requests), &offsets)?;
     let tensors = network.subgraphs.iter().flat_map(|subgraph| &subgraph.tensors);
     let left = tensors
         .zip(offsets.iter().flatten())
         .filter(|(tensor, offset)| tensor.memory == Memory::Head && tensor.bytes > 0 && offset.is_none());
     let left_to_runtime = left.count();
+    let exact =
+        if left_to_runtime > 0 { own::head_bytes(&network, &requests, Some(&offsets))? } else { None };
+    let head_bytes = exact.unwrap_or(head_bytes);
     Ok(CheckedTflite { head_bytes, left_to_runtime, layout: HeadLayout { orders, offsets } })
 }
 

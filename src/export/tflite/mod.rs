@@ -60,6 +60,7 @@ pub use error::TfliteError;
 pub use kernels::Kernels;
 pub use layout::HeadLayout;
 pub use scratch::Scratch;
+use scratch::sums;
 
 use crate::import::listing;
 use crate::import::tflite;
@@ -121,9 +122,9 @@ pub fn plan(
     let network = RuntimeNetwork::new(bytes, model)?;
     let calls = Calls::new(&network)?;
     let requests = scratch.requests(&network)?;
-    let (sizes, unknown) = (requests.sums(), &requests.unknown);
-    let runtime_head_bytes =
-        if unknown.is_empty() { own::head_bytes(&network, &requests.each)? } else { None };
+    let (sizes, unknown) = (sums(&requests.each), &requests.unknown);
+    let own_head = || own::head_bytes(&network, &requests.each, None);
+    let runtime_head_bytes = if unknown.is_empty() { own_head()? } else { None };
     let mut planner = planner.alignment(ALIGNMENT).variables(Variables::Outside);
     let mut notes = notes(&network, model, unknown);
     if has_metadata(model, CONTROL_DEPENDENCIES) {
@@ -133,7 +134,7 @@ pub fn plan(
     }
     let all = layout::plan(name, &network, &calls, &sizes, &planner)?;
     let layout::HeadPlan { layout, head_bytes, graph, plan } = all;
-    let (bytes, checked) = write_checked(bytes, model, &network, &layout, &sizes)?;
+    let (bytes, checked) = write_checked(bytes, model, &network, &layout, &requests.each)?;
     let head_bytes = head_bytes.max(checked.head_bytes);
     let estimated_arena_bytes = tail::arena(&network, head_bytes);
     Ok(TflitePlan {
@@ -158,7 +159,7 @@ pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> 
     let network = RuntimeNetwork::new(bytes, tflite::model(bytes)?)?;
     let requests = Scratch::reference().requests(&network)?;
     let is_known = |place| requests.unknown.binary_search(&place).is_err();
-    let sums = requests.sums();
+    let sums = sums(&requests.each);
     let mut names = Vec::new();
     for (index, subgraph) in network.subgraphs.iter().enumerate() {
         for (number, operator) in subgraph.operators.iter().enumerate() {
@@ -180,28 +181,28 @@ pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> 
 pub fn write(bytes: &[u8], layout: &HeadLayout) -> Result<Vec<u8>, TfliteError> {
     let model = tflite::model(bytes)?;
     let network = RuntimeNetwork::new(bytes, model)?;
-    let sizes = Scratch::reference().requests(&network)?.sums();
-    Ok(write_checked(bytes, model, &network, layout, &sizes)?.0)
+    let requests = Scratch::reference().requests(&network)?.each;
+    Ok(write_checked(bytes, model, &network, layout, &requests)?.0)
 }
 
-/// The new file, and the plan that [`check`] finds in it. `sizes` are the scratch sizes by subgraph and
+/// The new file, and the plan that [`check`] finds in it. `requests` are the scratch requests by subgraph and
 /// operator of the old file.
 fn write_checked(
     bytes: &[u8],
     model: Model<'_>,
     network: &RuntimeNetwork,
     layout: &HeadLayout,
-    sizes: &[Vec<u64>],
+    requests: &[Vec<Vec<u64>>],
 ) -> Result<(Vec<u8>, CheckedTflite), TfliteError> {
     layout::check_orders(network, &layout.orders)?;
     let data = metadata::encode(layout)?;
     let (file, start) = rewrite::rewrite(bytes, model, &layout.orders, &data)?;
     check::same_but_planned((bytes, model), (&file, start), layout)?;
-    let reordered = |(order, sizes): (&Vec<usize>, &Vec<u64>)| -> Vec<u64> {
-        order.iter().map(|&operator| sizes[operator]).collect()
+    let reordered = |(order, requests): (&Vec<usize>, &Vec<Vec<u64>>)| -> Vec<Vec<u64>> {
+        order.iter().map(|&operator| requests[operator].clone()).collect()
     };
-    let sizes: Vec<Vec<u64>> = layout.orders.iter().zip(sizes).map(reordered).collect();
-    let checked = check::check_sized(&file, |_| Ok(sizes))?;
+    let requests = layout.orders.iter().zip(requests).map(reordered).collect();
+    let checked = check::check_sized(&file, |_| Ok(requests))?;
     if checked.layout.offsets != layout.offsets {
         return Err(TfliteError::Wrong("the written file has other offsets".to_owned()));
     }

@@ -1,33 +1,39 @@
-//! Simulation of the runtime's own planner, which gives the size of the head without a plan.
+//! Simulation of the runtime's own planner, which gives the size of the head without a plan, or with one that leaves
+//! tensors to the runtime.
 //!
 //! TensorFlow Lite Micro's `GreedyMemoryPlanner` keeps the file order of operators. It places the largest
-//! buffer first, each at the lowest offset at which it overlaps no placed buffer with overlapping live range.
+//! buffer first, each at the lowest offset at which it overlaps no placed buffer with overlapping live range. Buffers with
+//! an offset of the plan come before all others.
 
 use super::TfliteError;
 use super::greedy::{self, HeadRequest, MAX_PAIRS};
 use super::runtime::Walk;
 use super::runtime_network::{Memory, RuntimeNetwork};
 
-/// Size in bytes of the head of a model without a plan; `None` if the model has too many buffers.
-/// `requests` are the scratch requests of the kernels by subgraph and operator. O(buffers squared).
+/// Size in bytes of the head of a model; `None` if the model has too many buffers. `requests` are the scratch
+/// requests of the kernels by subgraph and operator, `offsets` those of a plan by subgraph and tensor.
+/// O(buffers squared).
 ///
 /// # Errors
 /// [`TfliteError::Call`] if bodies are nested too deeply or run each other too often.
 pub(super) fn head_bytes(
     network: &RuntimeNetwork,
     requests: &[Vec<Vec<u64>>],
+    offsets: Option<&[Vec<Option<u64>>]>,
 ) -> Result<Option<u64>, TfliteError> {
     let none: Vec<Vec<u64>> = requests.iter().map(|operators| vec![0; operators.len()]).collect();
     let mut walk = Walk::new(network, &none);
     walk.run(0, 0)?;
-    let mut all = tensors(network, &walk);
+    let tensors = tensors(network, &walk);
+    let of_tensors = offsets.map_or_else(|| vec![None; tensors.len()], <[_]>::concat);
+    let mut all: Vec<(Option<u64>, HeadRequest)> = of_tensors.into_iter().zip(tensors).collect();
     for (subgraph, steps) in requests.iter().zip(&walk.scratches) {
         for (requests, steps) in subgraph.iter().zip(steps) {
             let (first, last) = steps.ends().map_or((-1, -1), |(first, last)| (first.into(), last.into()));
-            all.extend(requests.iter().map(|&bytes| HeadRequest { bytes, first, last }));
+            all.extend(requests.iter().map(|&bytes| (None, HeadRequest { bytes, first, last })));
         }
     }
-    all.retain(|request| request.bytes > 0);
+    all.retain(|(_, request)| request.bytes > 0);
     Ok((all.len().saturating_mul(all.len()) <= MAX_PAIRS).then(|| placed(&all)))
 }
 
@@ -52,20 +58,24 @@ fn tensors(network: &RuntimeNetwork, walk: &Walk<'_>) -> Vec<HeadRequest> {
     all
 }
 
-/// Places all buffers as the runtime does, and returns the size of the head.
-fn placed(all: &[HeadRequest]) -> u64 {
+/// Places all buffers without an offset as the runtime does, and returns the size of the head.
+fn placed(all: &[(Option<u64>, HeadRequest)]) -> u64 {
+    let fixed: Vec<(u64, HeadRequest)> =
+        all.iter().filter_map(|&(offset, request)| Some((offset?, request))).collect();
+    let end = fixed.iter().map(|(offset, request)| offset + request.bytes).max().unwrap_or(0);
     // Among buffers of equal size, the last comes first: the runtime reverses the list before it sorts.
-    let mut order: Vec<HeadRequest> = all.iter().rev().copied().collect();
+    let others = all.iter().rev().filter(|(offset, _)| offset.is_none());
+    let mut order: Vec<HeadRequest> = others.map(|(_, request)| *request).collect();
     order.sort_by_key(|request| std::cmp::Reverse(request.bytes));
-    greedy::place(Vec::new(), &order)
+    greedy::place(fixed, &order).max(end)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(bytes: u64, first: i64, last: i64) -> HeadRequest {
-        HeadRequest { bytes, first, last }
+    fn request(bytes: u64, first: i64, last: i64) -> (Option<u64>, HeadRequest) {
+        (None, HeadRequest { bytes, first, last })
     }
 
     #[test]
@@ -81,5 +91,9 @@ mod tests {
         let gap =
             [request(64, 0, 9), request(48, 0, 1), request(40, 1, 9), request(32, 3, 9), request(8, 3, 9)];
         assert_eq!(placed(&gap), 152);
+        // A buffer with an offset lies there; the others go around it, of equal ones the last first.
+        let fixed = (Some(32), HeadRequest { bytes: 16, first: 1, last: 1 });
+        assert_eq!(placed(&[fixed, request(32, 0, 1), request(32, 1, 9)]), 80);
+        assert_eq!(placed(&[fixed, request(48, 0, 0)]), 48);
     }
 }

@@ -28,13 +28,10 @@ pub(super) struct Requests {
     pub(super) unknown: Vec<(usize, usize)>,
 }
 
-impl Requests {
-    /// Total scratch by subgraph and operator.
-    pub(super) fn sums(&self) -> Vec<Vec<u64>> {
-        let sums =
-            |operators: &Vec<Vec<u64>>| operators.iter().map(|requests| requests.iter().sum()).collect();
-        self.each.iter().map(sums).collect()
-    }
+/// Total scratch by subgraph and operator.
+pub(super) fn sums(requests: &[Vec<Vec<u64>>]) -> Vec<Vec<u64>> {
+    let sums = |operators: &Vec<Vec<u64>>| operators.iter().map(|requests| requests.iter().sum()).collect();
+    requests.iter().map(sums).collect()
 }
 
 #[derive(Clone, Debug)]

@@ -14,7 +14,8 @@ use super::graph::{OnnxGraph, OnnxNode};
 use super::inferred::{BodyShapes, InferredShape, UnshapedReason};
 use super::names::NameTable;
 use super::node_permits::NodePermits;
-use super::subgraphs::{self, Functions};
+use super::operator_sets::OperatorSets;
+use super::subgraphs;
 use super::unshaped::UnshapedTensors;
 use crate::error::short;
 use crate::graph::{BodyLink, ElementType, Graph, GraphBuilder, TensorKind, TensorSpec};
@@ -53,12 +54,10 @@ struct NodeBodies<'m> {
 
 /// Builds the graphs of all bodies of a model.
 pub(super) struct BodyBuilder<'b, 'm> {
-    pub(super) functions: &'b Functions<'m>,
     pub(super) shapes: &'b BodyShapes<'m>,
     pub(super) bound: &'b BTreeMap<String, u64>,
     pub(super) options: &'b ImportOptions,
-    /// Operator set version of the standard domain.
-    pub(super) version: i64,
+    pub(super) sets: &'b OperatorSets<'m>,
 }
 
 impl<'m> BodyBuilder<'_, 'm> {
@@ -121,7 +120,7 @@ impl<'m> BodyBuilder<'_, 'm> {
                 builder.overwritable(id);
             }
         }
-        let mut permits = NodePermits::new(body, self.version);
+        let mut permits = NodePermits::new(body, self.sets);
         for (number, inner) in body.node.iter().enumerate() {
             self.options.check_cancelled()?;
             let used = || inner.input().iter().chain(subgraphs::outer_names(inner));
@@ -139,7 +138,7 @@ impl<'m> BodyBuilder<'_, 'm> {
             let BuiltBodies { graphs, links } =
                 self.of(inner, Around { is_constant: &is_constant, tensor: &tensor })?;
             let operator = subgraphs::add_operator(&mut builder, inner, id).runs(graphs).links(links);
-            if is_known && subgraphs::is_foldable(inner, self.functions) {
+            if is_known && subgraphs::is_foldable(inner) {
                 operator.foldable();
             }
         }

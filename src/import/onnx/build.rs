@@ -6,9 +6,11 @@ use super::description::sized;
 use super::descriptions::Descriptions;
 use super::graph::{OnnxGraph, OnnxModel, OnnxNode};
 use super::inferred::{InferredShape, UnshapedReason};
+use super::inline;
 use super::messages::malformed;
 use super::names::NameTable;
-use super::node_permits::{self, NodePermits};
+use super::node_permits::NodePermits;
+use super::operator_sets::OperatorSets;
 use super::shapes::{self, InferredShapes};
 use super::subgraphs;
 use super::tensor::OnnxSparseTensor;
@@ -26,30 +28,25 @@ struct CollectedModel {
     unshaped: UnshapedTensors,
     permits: NodePermits,
     without_bodies: Vec<OperatorId>,
-    /// Calls of functions that the model defines.
-    of_functions: Vec<OperatorId>,
     wrong_bodies: Vec<(OperatorId, ImportError)>,
 }
 
 pub(super) fn build(
     name: &str,
-    model: OnnxModel,
+    mut model: OnnxModel,
     options: &ImportOptions,
 ) -> Result<ImportedGraph, ImportError> {
+    sound(&model)?;
+    inline::inline(&mut model, options)?;
     let mut builder = GraphBuilder::new(name);
-    let CollectedModel { notes, unshaped, permits, without_bodies, of_functions, wrong_bodies } =
+    let CollectedModel { notes, unshaped, permits, without_bodies, wrong_bodies } =
         collect(&mut builder, &model, options)?;
     drop(model);
     let mut imported = crate::import::finish(builder, notes, options)?;
     states::keep(&mut imported.graph, options)?;
     layout::apply(&mut imported.graph, options.layout)?;
     permits.add(&mut imported.graph, options.multi_pass)?;
-    for (operators, what) in [
-        (&without_bodies, "memory inside of the bodies of these operators is not planned"),
-        (&of_functions, "memory inside of functions that the model defines is not planned"),
-    ] {
-        imported.notes.extend(note_of_unplanned(what, operators, &imported.graph));
-    }
+    imported.notes.extend(note_of_unplanned(&without_bodies, &imported.graph));
     imported.notes.extend(upper_bounds::note(&imported.graph));
     unshaped.check(&imported.graph)?;
     let mut wrong = wrong_bodies.into_iter();
@@ -68,22 +65,20 @@ fn collect(
     let mut descriptions = Descriptions::new(graph, options)?;
     check_outputs(graph, &descriptions.names)?;
     check_inputs(graph, &descriptions)?;
-    let mut inferred = shapes::infer(model, graph, &descriptions, options)?;
+    let sets = OperatorSets::new(model);
+    let mut inferred = shapes::infer(&sets, graph, &descriptions, options)?;
     let mut notes = std::mem::take(&mut inferred.notes);
     let shapes = std::mem::take(&mut inferred.bodies);
     let is_constant = constants(graph, &descriptions);
-    let version = node_permits::version(model);
     let known = |number| inferred.elements(number);
-    let mut access = NodeAccess::new(graph, &descriptions.names, known, version);
+    let mut access = NodeAccess::new(graph, &descriptions.names, known, &sets);
     let unshaped = add_tensors(builder, graph, &mut descriptions, inferred);
     let (names, bound) = descriptions.into_names();
 
-    let functions = subgraphs::names_of(&model.functions);
     builder.reserve_operators(graph.node.len());
     let is_constant = |name: &str| names.get(name).is_some_and(|number| is_constant[number]);
     let is_constant = &is_constant;
-    let functions = &functions;
-    let bodies = BodyBuilder { functions, shapes: &shapes, bound: &bound, options, version };
+    let bodies = BodyBuilder { shapes: &shapes, bound: &bound, options, sets: &sets };
     let mut wrong_bodies = Vec::new();
     for (number, node) in graph.node.iter().enumerate() {
         options.check_cancelled()?;
@@ -99,11 +94,11 @@ fn collect(
         };
         let tensor = |name: &str| names.get(name).map(TensorId::new);
         let mut operator = subgraphs::add_operator(builder, node, tensor).runs(graphs).links(links);
-        if subgraphs::is_foldable(node, functions) {
+        if subgraphs::is_foldable(node) {
             operator = operator.foldable();
         }
         let id = operator.id();
-        access.state(builder, id, node, &names, functions);
+        access.state(builder, id, node, &names);
     }
     for number in graph.output.iter().filter_map(|output| names.get(&output.name)) {
         builder.output(TensorId::new(number));
@@ -111,16 +106,13 @@ fn collect(
     if !model.training_info.is_empty() {
         notes.push("training graphs of the file are not planned".to_owned());
     }
-    let operators = |is_meant: &dyn Fn(&OnnxNode) -> bool| -> Vec<OperatorId> {
-        let all = graph.node.iter().enumerate().filter(|(_, node)| is_meant(node));
-        all.map(|(number, _)| OperatorId::new(number)).collect()
-    };
+    let is_unplanned = |node: &OnnxNode| node.bodies().next().is_some() && !bodies::are_built(node);
+    let without_bodies = graph.node.iter().enumerate().filter(|(_, node)| is_unplanned(node));
     Ok(CollectedModel {
         notes,
         unshaped,
-        permits: NodePermits::new(graph, version),
-        without_bodies: operators(&|node| node.bodies().next().is_some() && !bodies::are_built(node)),
-        of_functions: operators(&|node| subgraphs::is_function(node, functions)),
+        permits: NodePermits::new(graph, &sets),
+        without_bodies: without_bodies.map(|(number, _)| OperatorId::new(number)).collect(),
         wrong_bodies,
     })
 }
@@ -219,9 +211,10 @@ fn add_tensors(
     unshaped
 }
 
-/// The note `what` with the names of those operators that are not folded; none if all are.
-fn note_of_unplanned(what: &str, operators: &[OperatorId], graph: &Graph) -> Option<String> {
+/// The note about operators whose bodies are not planned; none if all are folded.
+fn note_of_unplanned(operators: &[OperatorId], graph: &Graph) -> Option<String> {
     let run = operators.iter().map(|&id| graph.operator(id)).filter(|operator| !operator.is_folded());
     let names = run.map(|operator| format!("`{}` ({})", short(operator.name()), short(operator.op_type())));
+    let what = "memory inside of the bodies of these operators is not planned";
     Some(format!("{what}: {}", listing(names)?))
 }

@@ -29,7 +29,7 @@ pub(super) struct OnnxModel {
 }
 
 /// `GraphProto`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct OnnxGraph {
     pub(super) node: Vec<OnnxNode>,
     pub(super) initializer: Vec<OnnxTensor>,
@@ -120,6 +120,9 @@ pub(super) struct Signature {
     /// Attributes with their default values.
     #[prost(message, repeated, tag = "11")]
     pub(super) attribute_proto: Vec<OnnxAttribute>,
+    /// Distinguishes functions of one name.
+    #[prost(string, tag = "13")]
+    pub(super) overload: String,
 }
 
 /// `FunctionProto`: a function of the model, which defines the operator of its domain and name.
@@ -155,7 +158,7 @@ impl Message for OnnxFunction {
         match tag {
             _ if self.fault.is_some() => encoding::skip_field(wire_type, tag, buf, context),
             1 => encoding::string::merge(wire_type, &mut self.name, buf, context),
-            4 | 5 | 9 | 11 => {
+            4 | 5 | 9 | 11 | 13 => {
                 self.signature.get_or_insert_default().merge_field(tag, wire_type, buf, context)
             }
             7 => {
@@ -171,7 +174,7 @@ impl Message for OnnxFunction {
 }
 
 /// `NodeProto`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct OnnxNode {
     text: NodeText,
     pub(super) attribute: Box<[OnnxAttribute]>,
@@ -186,16 +189,24 @@ impl Deref for OnnxNode {
 }
 
 impl OnnxNode {
-    /// The attribute of a name. References in a function are not followed.
+    pub(super) fn new(text: NodeText, attribute: Box<[OnnxAttribute]>) -> Self {
+        Self { text, attribute }
+    }
+
+    /// The attribute of a name.
     pub(super) fn attribute(&self, name: &str) -> Option<&OnnxAttribute> {
         self.attribute.iter().find(|attribute| *attribute.name == *name)
     }
 
     /// The graphs among the attributes: bodies that the node runs.
     pub(super) fn bodies(&self) -> impl Iterator<Item = &OnnxGraph> {
-        self.attribute
-            .iter()
-            .flat_map(|attribute| attribute.g.as_deref().into_iter().chain(&attribute.graphs))
+        self.attribute.iter().flat_map(OnnxAttribute::bodies)
+    }
+
+    /// As [`OnnxNode::bodies`].
+    pub(super) fn bodies_mut(&mut self) -> impl Iterator<Item = &mut OnnxGraph> {
+        let values = self.attribute.iter_mut().filter_map(|attribute| attribute.values.as_deref_mut());
+        values.flat_map(|values| values.g.as_deref_mut().into_iter().chain(&mut values.graphs))
     }
 
     /// The reason why the node is invalid.
@@ -219,8 +230,8 @@ impl OnnxNode {
 struct NodeMessage {
     input: Vec<String>,
     output: Vec<String>,
-    /// Operator type, domain, name.
-    head: [String; 3],
+    /// Operator type, domain, name, overload.
+    head: [String; 4],
     attribute: Vec<OnnxAttribute>,
 }
 
@@ -242,6 +253,7 @@ impl Message for NodeMessage {
                 encoding::message::merge_repeated(wire_type, &mut self.attribute, buf, context)
             }
             7 => encoding::string::merge(wire_type, &mut self.head[1], buf, context),
+            8 => encoding::string::merge(wire_type, &mut self.head[3], buf, context),
             _ => encoding::skip_field(wire_type, tag, buf, context),
         }
     }
@@ -256,16 +268,23 @@ impl From<NodeMessage> for OnnxNode {
 }
 
 /// `AttributeProto`. Values that few attributes have are boxed together.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct OnnxAttribute {
     pub(super) name: Box<str>,
     pub(super) i: i64,
     pub(super) f: f32,
-    values: Option<Box<AttributeValues>>,
+    pub(super) values: Option<Box<AttributeValues>>,
+}
+
+impl OnnxAttribute {
+    /// The graphs of the attribute.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = &OnnxGraph> {
+        self.g.as_deref().into_iter().chain(&self.graphs)
+    }
 }
 
 /// All values of an attribute except single numbers.
-#[derive(Message)]
+#[derive(Clone, Message)]
 pub(super) struct AttributeValues {
     #[prost(bytes = "vec", tag = "4")]
     pub(super) s: Vec<u8>,

@@ -48,7 +48,7 @@ pub(super) fn domain(name: &str) -> &str {
 pub(super) struct Unread {}
 
 /// `ValueInfoProto`: the declared type of a tensor.
-#[derive(Message)]
+#[derive(Clone, Message)]
 pub(super) struct ValueInfo {
     #[prost(string, tag = "1")]
     pub(super) name: String,
@@ -64,14 +64,14 @@ impl ValueInfo {
 }
 
 /// `TypeProto`: the type of a tensor, or of another kind of value, without `tensor_type`.
-#[derive(Message)]
+#[derive(Clone, Message)]
 pub(super) struct OnnxType {
     #[prost(message, optional, tag = "1")]
     pub(super) tensor_type: Option<OnnxTensorType>,
 }
 
 /// `TypeProto.Tensor`.
-#[derive(Message)]
+#[derive(Clone, Message)]
 pub(super) struct OnnxTensorType {
     #[prost(int32, tag = "1")]
     pub(super) elem_type: i32,
@@ -84,7 +84,7 @@ pub(super) struct OnnxTensorType {
 pub(super) const MAX_DIMS: usize = 255;
 
 /// `TensorShapeProto`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct OnnxShape {
     /// At most the first [`MAX_DIMS`] dimensions.
     pub(super) dim: Vec<Dimension>,
@@ -116,7 +116,7 @@ impl Message for OnnxShape {
 }
 
 /// `TensorShapeProto.Dimension`: a number, a symbolic name, or neither.
-#[derive(Message)]
+#[derive(Clone, Message)]
 pub(super) struct Dimension {
     #[prost(int64, optional, tag = "1")]
     pub(super) dim_value: Option<i64>,

@@ -26,6 +26,8 @@ mod graph;
 #[cfg(feature = "onnx")]
 mod inferred;
 #[cfg(feature = "onnx")]
+mod inline;
+#[cfg(feature = "onnx")]
 mod messages;
 #[cfg(feature = "onnx")]
 mod names;
@@ -33,6 +35,8 @@ mod names;
 mod node;
 #[cfg(feature = "onnx")]
 mod node_permits;
+#[cfg(feature = "onnx")]
+mod operator_sets;
 pub(super) mod operator_types;
 #[cfg(feature = "onnx")]
 mod read;
@@ -49,6 +53,8 @@ mod unshaped;
 
 #[cfg(feature = "onnx")]
 pub use external::{external_files, external_files_of};
+#[cfg(feature = "onnx")]
+pub use inline::inlined;
 #[cfg(feature = "onnx")]
 pub use read::from_bytes;
 #[cfg(feature = "onnx")]

@@ -6,13 +6,15 @@ use super::messages::domain;
 use crate::error::short;
 
 /// All names of a node, in one allocation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct NodeText {
-    /// Concatenated: operator type, domain, name, inputs, outputs.
+    /// Concatenated: operator type, domain, name, overload, inputs, outputs.
     text: Box<str>,
     /// The end of each of them. Inline for most nodes, which have one input and one output.
-    ends: SmallVec<[u32; 5]>,
+    ends: SmallVec<[u32; 6]>,
     inputs: u32,
+    /// Imports of operator sets that count for the node: 0 for those of the model, `n + 1` for those of function `n`.
+    pub(super) imports: u32,
 }
 
 /// Names of the inputs or outputs of a node, in order.
@@ -47,8 +49,8 @@ impl<'m> NodeNames<'m> {
     }
 }
 
-/// The number of strings before the names of inputs: operator type, domain, name.
-const STRINGS_BEFORE_INPUTS: usize = 3;
+/// The number of strings before the names of inputs: operator type, domain, name, overload.
+const STRINGS_BEFORE_INPUTS: usize = 4;
 
 impl NodeText {
     pub(super) fn new(head: &[String; STRINGS_BEFORE_INPUTS], input: &[String], output: &[String]) -> Self {
@@ -60,7 +62,7 @@ impl NodeText {
             // The format limits a message to 2 GiB.
             ends.push(text.len() as u32);
         }
-        Self { text: text.into_boxed_str(), ends, inputs: input.len() as u32 }
+        Self { text: text.into_boxed_str(), ends, inputs: input.len() as u32, imports: 0 }
     }
 
     fn names(&self, from: usize, to: usize) -> NodeNames<'_> {
@@ -79,6 +81,11 @@ impl NodeText {
 
     pub(super) fn name(&self) -> &str {
         self.names(2, 3).first().unwrap_or("")
+    }
+
+    /// Distinguishes functions of one domain and name.
+    pub(super) fn overload(&self) -> &str {
+        self.names(3, 4).first().unwrap_or("")
     }
 
     pub(super) fn input(&self) -> NodeNames<'_> {

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::graph::{OnnxGraph, OnnxModel, OnnxNode};
-use super::messages::domain;
+use super::graph::{OnnxGraph, OnnxNode};
+use super::operator_sets::OperatorSets;
 use super::operator_types;
 use super::tensor::{Elements, OnnxTensor, types};
 use crate::graph::Graph;
@@ -13,12 +13,6 @@ use crate::support::ids::OperatorId;
 
 /// Limit of axes of a slice that is recorded.
 const MAX_AXES: usize = 32;
-
-/// The operator set version of the standard domain; 1, the oldest, if the file imports none.
-pub(super) fn version(model: &OnnxModel) -> i64 {
-    let version = model.opset_import.iter().find(|import| domain(&import.domain).is_empty());
-    version.map_or(1, |import| import.version)
-}
 
 /// Permission rules of all nodes of a graph. Borrows nothing from the messages.
 pub(super) struct NodePermits {
@@ -37,12 +31,12 @@ struct SliceStart {
 }
 
 impl NodePermits {
-    pub(super) fn new(graph: &OnnxGraph, version: i64) -> Self {
+    pub(super) fn new(graph: &OnnxGraph, sets: &OperatorSets<'_>) -> Self {
         let reads_constants = |node: &OnnxNode| matches!(node.op_type(), "Slice" | "Dropout");
         let has_readers = graph.node.iter().any(reads_constants);
         let constants = if has_readers { constants(graph) } else { HashMap::new() };
         let rule = |node: &OnnxNode| match operator_types::find(node.domain(), node.op_type()) {
-            Some(row) if !may_train(node, version, &constants) => row.permits,
+            Some(row) if !may_train(node, sets.standard(node), &constants) => row.permits,
             _ => PermitRule::Nothing,
         };
         let has_rules = graph.node.iter().any(|node| rule(node) != PermitRule::Nothing);

@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::graph::{OnnxFunction, OnnxGraph, OnnxNode};
-use super::messages::domain;
+use super::graph::{OnnxGraph, OnnxNode};
 use super::operator_types;
 use crate::graph::{GraphBuilder, OperatorBuilder};
 use crate::import::folding::Effects;
@@ -11,13 +10,6 @@ use crate::support::ids::TensorId;
 
 /// Domains whose operators may be folded.
 const KNOWN_DOMAINS: [&str; 3] = ["", "ai.onnx.ml", "com.microsoft"];
-
-/// Domains and names of the functions that a model defines.
-pub(super) type Functions<'m> = HashSet<(&'m str, &'m str)>;
-
-pub(super) fn names_of(functions: &[OnnxFunction]) -> Functions<'_> {
-    functions.iter().map(|function| (domain(&function.domain), function.name.as_str())).collect()
-}
 
 /// Adds an operator to a builder that has its tensors.
 pub(super) fn add_operator<'b>(
@@ -38,24 +30,19 @@ pub(super) fn add_operator<'b>(
 }
 
 /// Returns whether a node may run at compile time if all its inputs are constant.
-pub(super) fn is_foldable(node: &OnnxNode, functions: &Functions) -> bool {
+pub(super) fn is_foldable(node: &OnnxNode) -> bool {
     let reads = || node.input().iter().chain(outer_names(node)).any(|name| !name.is_empty());
-    is_pure(node, functions) && (node.op_type() == "Constant" || reads())
+    is_pure(node) && (node.op_type() == "Constant" || reads())
 }
 
 /// Returns whether the outputs of a node depend on its inputs and the captured values of its bodies only, and the
-/// node has no other effect. False for functions that the model defines and for unknown domains.
-fn is_pure(node: &OnnxNode, functions: &Functions) -> bool {
+/// node has no other effect. False for unknown domains.
+fn is_pure(node: &OnnxNode) -> bool {
     let row = operator_types::find(node.domain(), node.op_type());
     let has_effects = row.is_some_and(|row| row.effects == Effects::Impure);
-    let is_known = KNOWN_DOMAINS.contains(&node.domain()) && !is_function(node, functions);
-    let are_pure = |body: &OnnxGraph| body.node.iter().all(|inner| is_pure(inner, functions));
+    let is_known = KNOWN_DOMAINS.contains(&node.domain());
+    let are_pure = |body: &OnnxGraph| body.node.iter().all(is_pure);
     is_known && !has_effects && node.bodies().all(are_pure)
-}
-
-/// Returns whether a node calls a function that the model defines.
-pub(super) fn is_function(node: &OnnxNode, functions: &Functions) -> bool {
-    functions.contains(&(node.domain(), node.op_type()))
 }
 
 /// Names that the bodies of a node capture, nested bodies included: each once, in the order of first use.
@@ -95,7 +82,8 @@ impl<'m> OuterNameSearch<'m> {
     }
 }
 
-fn definitions(body: &OnnxGraph) -> HashSet<&str> {
+/// The names that a body defines.
+pub(super) fn definitions(body: &OnnxGraph) -> HashSet<&str> {
     let inputs = body.input.iter().map(|input| input.name.as_str());
     let written = body.node.iter().flat_map(|node| node.output().iter());
     let dense = body.initializer.iter();

@@ -28,7 +28,7 @@ pub(crate) mod types {
 }
 
 /// `TensorProto`, with its elements if they are few.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct OnnxTensor {
     pub(super) dims: Vec<i64>,
     pub(super) data_type: i32,
@@ -95,6 +95,11 @@ impl OnnxTensor {
             _ => return None,
         };
         (!self.is_incomplete && usize::try_from(count) == Ok(numbers.len())).then_some(numbers)
+    }
+
+    /// Bytes of memory of the elements.
+    pub(super) fn stored_bytes(&self) -> usize {
+        self.stored.len()
     }
 
     /// Limit in bytes of elements that are read.
@@ -167,7 +172,7 @@ impl Message for OnnxTensor {
 }
 
 /// `SparseTensorProto`.
-#[derive(Message)]
+#[derive(Clone, Message)]
 pub(super) struct OnnxSparseTensor {
     /// Holds the name and the element type of the tensor; its shape is the number of elements that are not 0.
     #[prost(message, optional, tag = "1")]
@@ -196,7 +201,7 @@ fn short_field(max: usize, buf: &mut impl Buf) -> Result<Option<Vec<u8>>, Decode
 }
 
 /// Reads `length` bytes, which are few.
-fn taken(length: u64, buf: &mut impl Buf) -> Result<Vec<u8>, DecodeError> {
+pub(super) fn taken(length: u64, buf: &mut impl Buf) -> Result<Vec<u8>, DecodeError> {
     if length > buf.remaining() as u64 {
         return Err(underflow());
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::access::OperatorAccess;
 use super::operators::{self, Read};
 use super::schema::{Model, SubGraph};
-use super::shapes::{self, MAX_WORK, SubgraphShapes, TensorFact};
+use super::shapes::{self, BodyInput, GivenShapes, MAX_WORK, SubgraphShapes, TensorFact};
 use super::tensors::{self, DescribedTensor, TensorUse};
 use super::{given, malformed, operator_types, text};
 use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
@@ -25,7 +25,7 @@ type BodyVariables = BTreeMap<(usize, usize), (String, TensorSpec)>;
 
 /// Bodies that have been built, by subgraph, shapes of inputs, and whether outputs become inputs of the next
 /// iteration.
-type BodyCache = HashMap<(usize, Vec<Option<Vec<u64>>>, bool), (Arc<Graph>, BodyVariables)>;
+type BodyCache = HashMap<(usize, Vec<BodyInput>, bool), (Arc<Graph>, BodyVariables)>;
 
 /// Builds the graph of a model with the bodies of its operators.
 pub(super) struct ModelBuilder<'a> {
@@ -33,6 +33,8 @@ pub(super) struct ModelBuilder<'a> {
     bytes: &'a [u8],
     options: &'a ImportOptions,
     subgraphs: Vec<SubGraph<'a>>,
+    /// Shapes in the options.
+    given: GivenShapes,
     notes: Vec<String>,
     /// Subgraphs whose bodies are being built, outermost first.
     stack: Vec<usize>,
@@ -64,8 +66,8 @@ impl ParsedSubgraph<'_> {
 #[derive(Clone, Copy)]
 struct BodyRun<'i> {
     index: usize,
-    /// Tensors of the operator that are copied to the inputs of the subgraph.
-    inputs: &'i [Option<usize>],
+    /// Shapes of the tensors that are copied to the inputs of the subgraph.
+    inputs: &'i [BodyInput],
     /// True if outputs of one run are inputs of the next one.
     carries: bool,
 }
@@ -75,7 +77,8 @@ impl<'a> ModelBuilder<'a> {
         let subgraphs: Vec<_> = model.subgraphs().into_iter().flatten().collect();
         let is_reached = vec![false; subgraphs.len()];
         let (notes, stack, known, work) = (Vec::new(), Vec::new(), BodyCache::new(), 0);
-        Self { model, bytes, options, subgraphs, notes, stack, known, work, is_reached }
+        let given = GivenShapes::new();
+        Self { model, bytes, options, subgraphs, given, notes, stack, known, work, is_reached }
     }
 
     /// Builds the graph of the first subgraph.
@@ -85,9 +88,10 @@ impl<'a> ModelBuilder<'a> {
         };
         let (model, bytes) = (self.model, self.bytes);
         let mut part = self.read(first)?;
-        let given = given::shapes(first, &part.roles, self.options)?;
+        self.given = given::shapes(&self.subgraphs, &part.roles, self.options)?;
         self.options.check_cancelled()?;
-        let SubgraphShapes { facts, notes } = shapes::infer(model, bytes, first, &part.operators, &given);
+        let SubgraphShapes { facts, notes } =
+            shapes::infer(model, bytes, first, &part.operators, &self.given);
         (part.facts, self.notes) = (facts, notes);
         self.enter(0);
         let (builder, _) = self.add(name, &part, None)?;
@@ -200,10 +204,18 @@ impl<'a> ModelBuilder<'a> {
         let all: Vec<Option<usize>> =
             all.map(|id| usize::try_from(id).ok().filter(|&id| id < count)).collect();
         // The condition of IF is not an input of its branches.
-        let inputs = if read.op_type == "IF" { all.get(1..).unwrap_or_default() } else { &all };
+        let from = usize::from(read.op_type == "IF");
+        let shape = |id: Option<usize>| part.facts[id?].shape();
+        let mut inputs: Vec<BodyInput> = all.iter().skip(from).map(|id| shape(*id)).collect();
+        if read.op_type == "WHILE" {
+            // A state may become smaller in an iteration.
+            for (input, output) in inputs.iter_mut().flatten().zip(&read.outputs) {
+                input.upper |= part.facts[output.index()].upper;
+            }
+        }
         for (place, index) in called.into_iter().enumerate() {
             let carries = read.op_type == "WHILE" && place == 1;
-            let (body, inner) = self.body(part, &read.name, BodyRun { index, inputs, carries })?;
+            let (body, inner) = self.body(&read.name, BodyRun { index, inputs: &inputs, carries })?;
             bodies.push(body);
             variables.extend(inner);
         }
@@ -211,12 +223,7 @@ impl<'a> ModelBuilder<'a> {
     }
 
     /// Builds a subgraph as a body, or returns the same body from the cache.
-    fn body(
-        &mut self,
-        outer: &ParsedSubgraph<'a>,
-        caller: &str,
-        run: BodyRun<'_>,
-    ) -> Result<(Arc<Graph>, BodyVariables), ImportError> {
+    fn body(&mut self, caller: &str, run: BodyRun<'_>) -> Result<(Arc<Graph>, BodyVariables), ImportError> {
         let wrong = |what: &str| {
             malformed(format!("operator `{}` runs subgraph {}, {what}", short(caller), run.index))
         };
@@ -229,23 +236,16 @@ impl<'a> ModelBuilder<'a> {
         if self.stack.len() > DEEPEST {
             return Err(wrong(&format!("more than {DEEPEST} subgraphs deep")));
         }
-        let facts: Vec<Option<&TensorFact<'a>>> =
-            run.inputs.iter().map(|id| Some(&outer.facts[(*id)?])).collect();
-        let dims: Vec<Option<Vec<u64>>> = facts.iter().map(|fact| (*fact)?.dims.clone()).collect();
-        let is_upper = facts.iter().flatten().any(|fact| fact.upper);
-        let key = (run.index, dims, run.carries);
+        let key = (run.index, run.inputs.to_vec(), run.carries);
         if let Some((body, variables)) = self.known.get(&key) {
             return Ok((Arc::clone(body), variables.clone()));
         }
         self.enter(run.index);
         let mut part = self.read(subgraph)?;
-        let body = (subgraph, &*part.operators);
-        part.facts = shapes::infer_body(self.model, self.bytes, body, &key.1, &mut self.work);
+        let body = (run.index, subgraph, &*part.operators);
+        part.facts = shapes::infer_body(self.model, self.bytes, body, &self.given, &key.1, &mut self.work);
         if self.work > MAX_WORK {
             return Err(wrong("and all subgraphs are run with too many different shapes"));
-        }
-        if is_upper {
-            part.facts.iter_mut().filter(|fact| fact.is_computed()).for_each(|fact| fact.upper = true);
         }
         let name = text(subgraph.name());
         let place = || format!("in subgraph `{}`", short(&name));

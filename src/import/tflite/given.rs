@@ -1,4 +1,4 @@
-//! Shapes that the user gives to tensors of a subgraph.
+//! Shapes that the user gives to tensors.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::tensors::TensorUse;
 use super::text;
 use crate::import::{ImportError, ImportOptions, check_dims, no_such_input};
 
-/// Given shapes by tensor index. A name refers to a graph input or, if there is none of this name, to the result
-/// of an operator, whose shape may depend on data.
+/// Given shapes by subgraph and tensor. A name refers to a graph input or, if there is none of this name, to the result
+/// of an operator, whose shape may depend on data: in the first subgraph or, if there is none, in another one.
 pub(super) fn shapes(
-    subgraph: SubGraph<'_>,
+    subgraphs: &[SubGraph<'_>],
     roles: &[TensorUse],
     options: &ImportOptions,
 ) -> Result<GivenShapes, ImportError> {
@@ -20,13 +20,18 @@ pub(super) fn shapes(
     if options.input_shapes.is_empty() {
         return Ok(given);
     }
-    let tensors: Vec<Tensor<'_>> = subgraph.tensors().into_iter().flatten().collect();
-    let found = places(&tensors, roles, options);
+    let lists: Vec<Vec<Tensor<'_>>> =
+        subgraphs.iter().map(|subgraph| subgraph.tensors().into_iter().flatten().collect()).collect();
+    let Some(tensors) = lists.first() else { return Ok(given) };
+    let (found, in_bodies) = (places(tensors, roles, options), places_in_bodies(subgraphs, &lists, options));
     for (name, shape) in &options.input_shapes {
         let wrong = |reason: String| ImportError::InputShape { name: name.clone(), reason };
-        let place = match found.get(name.as_str()).map(Vec::as_slice) {
+        let of_first =
+            found.get(name.as_str()).map(|places| places.iter().map(|&place| (0, place)).collect());
+        let all: Option<Vec<(usize, usize)>> = of_first.or_else(|| in_bodies.get(name.as_str()).cloned());
+        let place = match all.as_deref() {
             Some(&[place]) => place,
-            None => return Err(wrong(there_are(&tensors, roles))),
+            None => return Err(wrong(there_are(tensors, roles))),
             Some(places) => {
                 return Err(wrong(format!("the file has {} tensors of this name", places.len())));
             }
@@ -34,7 +39,7 @@ pub(super) fn shapes(
         if shape.element_type.is_some() {
             return Err(wrong("the tensor has the element type of the file; omit it".to_owned()));
         }
-        let rank = tensors[place].shape().map_or(0, |dims| dims.len());
+        let rank = lists[place.0][place.1].shape().map_or(0, |dims| dims.len());
         if rank != 0 && rank != shape.dimensions.len() {
             return Err(wrong(format!("it has {rank} dimensions, not {}", shape.dimensions.len())));
         }
@@ -62,6 +67,28 @@ fn places<'a>(
         }
         if role.is_input || places.first().is_none_or(|&first| !roles[first].is_input) {
             places.push(place);
+        }
+    }
+    found
+}
+
+/// Results of operators in other subgraphs that the options name, by subgraph and tensor.
+fn places_in_bodies<'a>(
+    subgraphs: &[SubGraph<'_>],
+    lists: &[Vec<Tensor<'_>>],
+    options: &'a ImportOptions,
+) -> BTreeMap<&'a str, Vec<(usize, usize)>> {
+    let mut found: BTreeMap<&str, Vec<(usize, usize)>> = BTreeMap::new();
+    for (index, (subgraph, tensors)) in subgraphs.iter().zip(lists).enumerate().skip(1) {
+        let operators = subgraph.operators().into_iter().flatten();
+        for id in operators.flat_map(|operator| operator.outputs().into_iter().flatten()) {
+            let Some(place) = usize::try_from(id).ok().filter(|&place| place < tensors.len()) else {
+                continue;
+            };
+            let name = text(tensors[place].name());
+            if let Some((name, _)) = options.input_shapes.get_key_value(&name) {
+                found.entry(name).or_default().push((index, place));
+            }
         }
     }
     found

@@ -84,7 +84,7 @@ pub(super) fn options(op_type: &str) -> OptionFields {
 #[rustfmt::skip] // compact rows
 static ROWS: &[TfliteOperatorTypes] = &[
     row(&["ABS", "CAST", "CEIL", "DENSIFY", "FLOOR", "SQRT"], shape!(elementwise::same)).effects(MakesConstants),
-    row(&["ADD_N", "BUCKETIZE", "COMPLEX_ABS", "COS", "CUMSUM", "ELU", "FAKE_QUANT", "IMAG",
+    row(&["ADD_N", "ATAN2", "BUCKETIZE", "COMPLEX_ABS", "COS", "CUMSUM", "ELU", "FAKE_QUANT", "IMAG",
         "LOCAL_RESPONSE_NORMALIZATION", "LOG", "LOGICAL_NOT", "MATRIX_SET_DIAG", "REAL", "RELU_0_TO_1",
         "RELU_N1_TO_1", "REVERSE_SEQUENCE", "REVERSE_V2", "ROUND", "SIGN", "SIN", "SQUARE", "TANH",
         "ZEROS_LIKE"], shape!(elementwise::same)),
@@ -95,7 +95,7 @@ static ROWS: &[TfliteOperatorTypes] = &[
         shape!(elementwise::same)).permits(InPlace),
     row(&["L2_NORMALIZATION", "LOG_SOFTMAX", "SOFTMAX"], shape!(elementwise::same)).permits(InPlaceByRow),
     row(&["ADD", "DIV", "MUL", "SUB"], shape!(elementwise::broadcast)).permits(InPlace).effects(MakesConstants),
-    row(&["ATAN2", "BITWISE_XOR", "EQUAL", "FLOOR_DIV", "FLOOR_MOD", "GREATER", "GREATER_EQUAL", "LESS",
+    row(&["BITWISE_XOR", "EQUAL", "FLOOR_DIV", "FLOOR_MOD", "GREATER", "GREATER_EQUAL", "LESS",
         "LESS_EQUAL", "LOGICAL_AND", "LOGICAL_OR", "NOT_EQUAL", "RIGHT_SHIFT"], shape!(elementwise::broadcast)),
     row(&["MAXIMUM", "MINIMUM", "POW", "SELECT_V2"], shape!(elementwise::broadcast)).effects(MakesConstants),
     row(&["SQUARED_DIFFERENCE"], shape!(elementwise::broadcast)).permits(InPlace),

@@ -19,10 +19,18 @@ struct LinkedLayout {
     bytes: u64,
 }
 
+/// Ways to arrange linked inputs and outputs around the scratch buffer, see [`arrangements`].
+const ARRANGEMENTS: usize = 5;
+
+/// Limit of operators of a graph for which every arrangement is tried for all operators alike.
+const MAX_OPERATORS_TO_ARRANGE: usize = 2000;
+
 /// Replaces a plan by one that uses links, if that needs less memory. Any failure leaves the plan as it is.
 ///
 /// Linked tensors have no aliases. So there are two candidates: one links no tensor that has an alias in the
-/// plan, the other one links such tensors as well.
+/// plan, the other one links such tensors as well. Each operator has the arrangement that needs the fewest bytes by itself.
+/// As blocks that have a tensor in common may not fit each other, plans of small graphs above the bound are also tried with one
+/// arrangement for all operators.
 pub(in crate::planner) fn improve(
     planner: &Planner,
     bodies: &mut Bodies<'_>,
@@ -32,24 +40,71 @@ pub(in crate::planner) fn improve(
     if best.objects.is_some() {
         return;
     }
-    let last_readers = last_readers(bodies.graph, &best.order);
-    let choices = if best.aliases.is_empty() { &[true][..] } else { &[true, false] };
-    let candidate = |&keeps_aliases: &bool| {
-        let operators = best.order.iter().filter_map(|&id| Some((id, bounds.to_improve(id)?)));
-        let layouts: Vec<LinkedLayout> = operators
-            .filter_map(|(id, bound)| {
-                let aliased = if keeps_aliases { aliased(best) } else { HashSet::new() };
-                let linkable = dying(bodies, id, &last_readers, &aliased);
-                best_layout(planner, bodies, id, linkable, bound)
-            })
-            .collect();
-        if layouts.is_empty() { None } else { plan_with(planner, bodies, &layouts, best).ok()? }
+    let arrange = |bodies: &Bodies<'_>, best: &Plan, arrangement: Option<usize>| {
+        let choices = if best.aliases.is_empty() { &[true][..] } else { &[true, false] };
+        let candidates =
+            choices.iter().filter_map(|&keeps| candidate(planner, bodies, bounds, best, keeps, arrangement));
+        candidates.min_by_key(|(plan, _)| plan.arena_bytes)
     };
-    let candidates: Vec<_> = choices.iter().filter_map(candidate).collect();
-    if let Some((plan, plans)) = candidates.into_iter().min_by_key(|(plan, _)| plan.arena_bytes) {
-        *best = plan;
+    let unlinked = best.clone();
+    let mut plans = None;
+    let mut keep = |found: Option<(Plan, Vec<BodyPlan>)>, best: &mut Plan| {
+        if let Some((plan, of_bodies)) = found.filter(|(plan, _)| plan.arena_bytes < best.arena_bytes) {
+            *best = plan;
+            plans = Some(of_bodies);
+        }
+    };
+    keep(arrange(bodies, &unlinked, None), best);
+    if bodies.graph.operators().len() <= MAX_OPERATORS_TO_ARRANGE {
+        for arrangement in 0..ARRANGEMENTS {
+            if best.arena_bytes <= best.bound() {
+                break;
+            }
+            keep(arrange(bodies, &unlinked, Some(arrangement)), best);
+        }
+    }
+    if let Some(plans) = plans {
         bodies.plans = plans;
     }
+}
+
+/// The plan with linked tensors in the order of `best`, and the plans of all bodies; none if it is not smaller.
+/// `arrangement` is that of all operators, or each has the one that needs the fewest bytes.
+fn candidate(
+    planner: &Planner,
+    bodies: &Bodies<'_>,
+    bounds: &LinkedBounds,
+    best: &Plan,
+    keeps_aliases: bool,
+    arrangement: Option<usize>,
+) -> Option<(Plan, Vec<BodyPlan>)> {
+    let last_readers = last_readers(bodies.graph, &best.order);
+    let aliased = if keeps_aliases { aliased(best) } else { HashSet::new() };
+    let operators = best.order.iter().filter_map(|&id| Some((id, bounds.to_improve(id)?)));
+    let layouts = operators.filter_map(|(id, bound)| {
+        let all = arrangements(dying(bodies, id, &last_readers, &aliased));
+        match arrangement {
+            Some(number) => layout_of(planner, bodies, id, &all[number]).ok()?,
+            None => best_layout(planner, bodies, id, &all, bound),
+        }
+    });
+    let layouts: Vec<LinkedLayout> = layouts.collect();
+    if layouts.is_empty() { None } else { plan_with(planner, bodies, &layouts, best).ok()? }
+}
+
+/// Linked tensors below and above the scratch buffer.
+type Arrangement = (Vec<TensorId>, Vec<TensorId>);
+
+/// The ways to arrange inputs and outputs.
+fn arrangements((inputs, outputs): (Vec<TensorId>, Vec<TensorId>)) -> [Arrangement; ARRANGEMENTS] {
+    let both = [inputs.clone(), outputs.clone()].concat();
+    [
+        (inputs.clone(), outputs.clone()),
+        (outputs.clone(), inputs.clone()),
+        (outputs, Vec::new()),
+        (inputs, Vec::new()),
+        (both, Vec::new()),
+    ]
 }
 
 /// Tensors with an alias in the plan.
@@ -90,22 +145,14 @@ fn best_layout(
     planner: &Planner,
     bodies: &Bodies<'_>,
     id: OperatorId,
-    (inputs, outputs): (Vec<TensorId>, Vec<TensorId>),
+    choices: &[Arrangement],
     bound: u64,
 ) -> Option<LinkedLayout> {
-    let both = [inputs.clone(), outputs.clone()].concat();
-    let choices = [
-        (inputs.clone(), outputs.clone()),
-        (outputs.clone(), inputs.clone()),
-        (outputs, Vec::new()),
-        (inputs, Vec::new()),
-        (both, Vec::new()),
-    ];
     let mut best: Option<(u64, LinkedLayout)> = None;
-    let mut tried: Vec<&(Vec<TensorId>, Vec<TensorId>)> = Vec::new();
-    for choice in &choices {
+    let mut tried: Vec<&Arrangement> = Vec::new();
+    for choice in choices {
         let tensors = [choice.0.clone(), choice.1.clone()].concat();
-        if tensors.is_empty() || tried.contains(&choice) {
+        if tried.contains(&choice) {
             continue;
         }
         tried.push(choice);
@@ -127,10 +174,13 @@ fn layout_of(
     planner: &Planner,
     bodies: &Bodies<'_>,
     id: OperatorId,
-    (below, above): &(Vec<TensorId>, Vec<TensorId>),
+    (below, above): &Arrangement,
 ) -> Result<Option<LinkedLayout>> {
     let graph = bodies.graph;
     let tensors = [below.clone(), above.clone()].concat();
+    if tensors.is_empty() {
+        return Ok(None);
+    }
     let all = LinkedBodies::new(planner, bodies, id, &tensors)?;
     let arena = |plans: &[Plan]| plans.iter().map(|plan| plan.arena_bytes).max().unwrap_or(0);
     let least = arena(&all.free).max(linked_bytes(graph, &tensors));

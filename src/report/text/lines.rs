@@ -32,7 +32,9 @@ impl SummaryLines {
         if bodies.is_empty() {
             return;
         }
-        self.line("bodies", format!("{}, in the scratch of their operators", bodies.len()));
+        let is_linked = bodies.iter().any(|body| !body.linked.is_empty());
+        let of_links = if is_linked { " and in linked inputs and outputs" } else { "" };
+        self.line("bodies", format!("{}, in the scratch of their operators{of_links}", bodies.len()));
         let members = bodies.iter().filter_map(|entry| {
             let operator = graph.operators().get(entry.operator.index())?;
             let body = operator.bodies().get(entry.body)?;

@@ -211,6 +211,131 @@ fn sizes_that_depend_on_data_are_upper_bounds() {
 }
 
 #[test]
+fn segments_and_reductions_are_bounded_by_their_inputs() {
+    let is_bound = |imported: &ImportedGraph| imported.graph.tensors()[2].is_upper_bound();
+    // At most as many segments as ids.
+    let segments = one_operator(builtin(125), &[Data(&[6, 3]), Data(&[6])], (0, &[]), 1);
+    let imported = import(&segments, &[]).unwrap();
+    assert_eq!((shapes(&imported)["out0"].as_slice(), is_bound(&imported)), (&[6, 3][..], true));
+    // With kept dimensions, computed axes can only make dimensions 1.
+    let sum = |keeps: i32| one_operator(builtin(74), &[Data(&[3, 4]), Data(&[1])], (27, &[keeps]), 1);
+    let imported = import(&sum(1), &[]).unwrap();
+    assert_eq!((shapes(&imported)["out0"].as_slice(), is_bound(&imported)), (&[3, 4][..], true));
+    assert!(import(&sum(0), &[]).is_err());
+}
+
+/// An index of fewer coordinates selects a larger part, so a bound on the indices bounds the result only if the number
+/// of coordinates is known.
+#[test]
+fn indices_of_unknown_depth_bound_nothing() {
+    let gather = |code: i32, inputs: &[Given<'_>]| {
+        let mut chain = one_operator(builtin(code), inputs, (0, &[]), 1);
+        let indices = number(inputs.len());
+        chain.codes.push(builtin(107));
+        let tensors = &mut chain.subgraphs[0].tensors;
+        tensors.push(Tensor { has_rank: true, ..tensor("table", FLOAT32, &[5, 6, 7]) });
+        tensors.push(Tensor { shape: None, ..tensor("rows", FLOAT32, &[]) });
+        chain.subgraphs[0].inputs.push(indices + 1);
+        chain.subgraphs[0].operators.push(operator(1, &[indices + 1, indices], &[indices + 2]));
+        import(&chain, &[])
+    };
+    let found = gather(109, &[Data(&[5, 6])]).unwrap();
+    assert_eq!(shapes(&found)["rows"], [30, 7]);
+    let error = text(&gather(65, &[Data(&[4, 2]), Data(&[2]), Data(&[2])]).unwrap_err());
+    assert!(error.contains("the number of coordinates in each index"), "{error}");
+}
+
+/// The shape of a bounded tensor is unknown, also in a body.
+#[test]
+fn bodies_do_not_know_the_shapes_of_bounded_inputs() {
+    let body = SubGraph {
+        tensors: vec![
+            tensor("a", INT32, &[4, 1]),
+            Tensor { shape: None, ..tensor("s", INT32, &[]) },
+            Tensor { has_rank: true, buffer: 1, ..tensor("zero", INT32, &[]) },
+            Tensor { shape: None, ..tensor("b", INT32, &[]) },
+        ],
+        inputs: vec![0],
+        outputs: vec![3],
+        operators: vec![operator(2, &[0], &[1]), operator(3, &[1, 2], &[3])],
+        ..SubGraph::default()
+    };
+    let of = |first: i32, given: &[(&str, &str)]| {
+        let main = SubGraph {
+            tensors: vec![
+                tensor("if", 6, &[1]),
+                tensor("x", INT32, &[4, 1]),
+                Tensor { shape: None, ..tensor("rows", INT32, &[]) },
+                Tensor { shape: None, ..tensor("y", INT32, &[]) },
+            ],
+            inputs: vec![0, 1],
+            outputs: vec![3],
+            operators: vec![
+                operator(0, &[1], &[2]),
+                Operator { options: Some((92, vec![1, 1])), ..operator(1, &[0, 2], &[3]) },
+            ],
+            ..SubGraph::default()
+        };
+        let mut model = model(&[first, IF, 77, 94], main, vec![data(&[0; 4])]);
+        model.subgraphs.push(body.clone());
+        import(&model, given)
+    };
+    // ABS has the shape of its input, WHERE a bound.
+    assert_eq!(shapes(&of(101, &[]).unwrap())["y"], [4, 1]);
+    // The option that sets the shape in the body.
+    assert_eq!(shapes(&of(109, &[("b", "3x1")]).unwrap())["y"], [3, 1]);
+    let error = text(&of(109, &[]).unwrap_err());
+    let expected = "`y` without a shape (in subgraph ``, `b`: its shape depends on the contents of `s`)";
+    assert!(error.contains(expected), "{error}");
+}
+
+/// An iteration may shorten its state, so that it is an upper bound in all iterations.
+#[test]
+fn states_that_become_smaller_are_bounded() {
+    let condition = SubGraph {
+        tensors: vec![tensor("a", INT32, &[4]), Tensor { buffer: 0, ..tensor("go", 6, &[1]) }],
+        inputs: vec![0],
+        outputs: vec![1],
+        operators: vec![operator(3, &[], &[1])],
+        ..SubGraph::default()
+    };
+    let body = SubGraph {
+        tensors: vec![
+            tensor("a", INT32, &[4]),
+            Tensor { shape: None, ..tensor("b", INT32, &[]) },
+            Tensor { shape: None, ..tensor("places", INT32, &[]) },
+        ],
+        inputs: vec![0],
+        outputs: vec![1],
+        operators: vec![Operator { options: Some((80, vec![])), ..operator(2, &[0], &[1, 2]) }],
+        ..SubGraph::default()
+    };
+    let main = SubGraph {
+        tensors: vec![
+            tensor("x", INT32, &[4]),
+            Tensor { shape: None, ..tensor("y", INT32, &[]) },
+            Tensor { shape: None, ..tensor("z", INT32, &[]) },
+        ],
+        inputs: vec![0],
+        outputs: vec![2],
+        operators: vec![
+            Operator { options: Some((93, vec![1, 2])), ..operator(0, &[0], &[1]) },
+            operator(1, &[1, 1], &[2]),
+        ],
+        ..SubGraph::default()
+    };
+    let mut model = model(&[WHILE, ADD, 103, CUSTOM], main, vec![]);
+    model.codes[3].custom = Some(b"Mine".to_vec());
+    model.subgraphs.extend([condition, body]);
+    let imported = import(&model, &[]).unwrap();
+    let marks: Vec<bool> = imported.graph.tensors().iter().map(plimsoll::Tensor::is_upper_bound).collect();
+    assert_eq!((shapes(&imported)["z"].as_slice(), marks), (&[4][..], vec![false, true, true]));
+    // The body sees a bound from the second iteration on.
+    let of_body = &imported.graph.operators()[0].bodies()[1];
+    assert!(of_body.tensors()[0].is_upper_bound());
+}
+
+#[test]
 fn unbounded_sizes_must_be_given() {
     let range = one_operator(builtin(96), &[Data(&[]), Data(&[]), Data(&[])], (0, &[]), 1);
     let error = text(&import(&range, &[]).unwrap_err());

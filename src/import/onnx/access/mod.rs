@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::graph::{OnnxGraph, OnnxNode};
 use super::names::NameTable;
 use super::node_permits::constants;
-use super::subgraphs::{self, Functions};
+use super::operator_sets::OperatorSets;
 use super::tensor::Elements;
 use crate::graph::GraphBuilder;
 use crate::import::access::{AccessMaps, OperatorShapes, has_small_ranks, is_small};
@@ -43,18 +43,17 @@ const WITH_NUMBERS: [&str; 17] = [
 /// States the access maps of the nodes of a graph.
 pub(super) struct NodeAccess<'m> {
     numbers: HashMap<&'m str, Elements>,
-    version: i64,
+    sets: &'m OperatorSets<'m>,
     maps: AccessMaps,
 }
 
 impl<'m> NodeAccess<'m> {
-    /// `known` returns the elements of a tensor by number, if inference knows them. `version` is the operator set version
-    /// of the standard domain.
+    /// `known` returns the elements of a tensor by number, if inference knows them.
     pub(super) fn new(
         graph: &'m OnnxGraph,
         names: &NameTable<'m>,
         known: impl Fn(usize) -> Option<Elements>,
-        version: i64,
+        sets: &'m OperatorSets<'m>,
     ) -> Self {
         let mut numbers = HashMap::new();
         let nodes = || graph.node.iter().filter(|node| WITH_NUMBERS.contains(&node.op_type()));
@@ -68,7 +67,7 @@ impl<'m> NodeAccess<'m> {
                 }
             }
         }
-        Self { numbers, version, maps: AccessMaps::default() }
+        Self { numbers, sets, maps: AccessMaps::default() }
     }
 
     /// States the access map of the operator of a node, if its meaning is known.
@@ -78,9 +77,8 @@ impl<'m> NodeAccess<'m> {
         id: OperatorId,
         node: &OnnxNode,
         names: &NameTable,
-        functions: &Functions,
     ) {
-        if subgraphs::is_function(node, functions) || !is_small(node.input().len(), node.output().len()) {
+        if !is_small(node.input().len(), node.output().len()) {
             return;
         }
         let id_of = |name| names.get(name).map(TensorId::new);
@@ -96,7 +94,7 @@ impl<'m> NodeAccess<'m> {
         if outputs.any(|(name, shape)| !name.is_empty() && shape.is_none()) || !has_small_ranks(&shapes) {
             return;
         }
-        let facts = NodeFacts { node, version: self.version, shapes, numbers: &self.numbers };
+        let facts = NodeFacts { node, version: self.sets.standard(node), shapes, numbers: &self.numbers };
         let Some(stated) = table::access(&facts) else { return };
         let inputs: Vec<bool> = input_ids.iter().map(Option::is_some).collect();
         let outputs: Vec<bool> = output_ids.iter().map(Option::is_some).collect();

@@ -16,13 +16,11 @@ pub(crate) enum CallInput<'c> {
 }
 
 /// A node with inferred inputs.
-pub(crate) struct NodeCall<'c, 'm> {
+pub(crate) struct NodeCall<'c, 'm: 'c> {
     pub node: &'m OnnxNode,
     /// The operator set version of the node's domain.
     pub version: i64,
     pub inputs: &'c [CallInput<'c>],
-    /// The attributes of the node, with references resolved in a function.
-    pub attributes: &'c [(&'m str, &'m OnnxAttribute)],
 }
 
 impl<'c, 'm> NodeCall<'c, 'm> {
@@ -116,7 +114,7 @@ impl<'c, 'm> NodeCall<'c, 'm> {
     }
 
     pub fn attribute(&self, name: &str) -> Option<&'m OnnxAttribute> {
-        self.attributes.iter().find(|(attribute, _)| *attribute == name).map(|(_, attribute)| *attribute)
+        self.node.attribute(name)
     }
 
     /// An integer attribute, or its default.

@@ -6,7 +6,7 @@ use crate::import::dims::{axis, ensure, product, size, sizes};
 use crate::import::onnx::graph::OnnxAttribute;
 
 pub(crate) fn constant(call: &NodeCall) -> Outputs {
-    let value = call.attributes.iter().find_map(|(name, attribute)| constant_of(name, attribute));
+    let value = call.node.attribute.iter().find_map(|attribute| constant_of(&attribute.name, attribute));
     value.ok_or("it has no value attribute of a supported type")?.map(|value| vec![value])
 }
 

@@ -1,30 +1,29 @@
 //! Infers nodes one by one: finds the rule of the operator, applies it, and records the result in a scope.
 //!
-//! Bodies and functions may run any number of times, so their cost is limited: nodes, names and numbers that
+//! Bodies may run any number of times, so their cost is limited: nodes, names and numbers that
 //! are visited count as work ([`MAX_WORK`]), and element values and reasons that are kept have a limit in all.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::declared::DeclarationCheck;
-use super::scope::{Fact, Scope, ScopeContext, UnknownShape, versions};
+use super::scope::{Fact, Scope, UnknownShape};
 use crate::error::short;
 use crate::import::dims::{ensure, sizes};
 use crate::import::onnx::description::Description;
 use crate::import::onnx::descriptions;
-use crate::import::onnx::graph::{OnnxAttribute, OnnxFunction, OnnxGraph, OnnxNode};
+use crate::import::onnx::graph::{OnnxGraph, OnnxNode};
 use crate::import::onnx::inferred::BodyShapes;
-use crate::import::onnx::messages::domain;
+use crate::import::onnx::operator_sets::OperatorSets;
 use crate::import::onnx::operator_types::{self, MICROSOFT, NEWEST, OnnxShapeRule};
 use crate::import::onnx::rules::bounds;
 use crate::import::onnx::rules::call::{CallInput, NodeCall};
 use crate::import::onnx::rules::value::{Elements, Inferred, Outputs, Value};
 
-/// Limit of work in bodies and functions, which may call each other: visited nodes, with their names and
-/// numbers.
+/// Limit of work in bodies, which may run several times: visited nodes, with their names and numbers.
 const MAX_WORK: usize = 5_000_000;
 
-const WORK_EXCEEDED: &str = "shape inference in functions and bodies exceeds its limit of 5 million steps";
+const WORK_EXCEEDED: &str = "shape inference in bodies exceeds its limit of 5 million steps";
 /// Limit of element values that are kept for tensors of more than [`SMALL`] elements, in all.
 const MAX_VALUES: usize = 4_000_000;
 
@@ -34,13 +33,9 @@ const MAX_REASONS: usize = 1 << 18;
 /// A tensor that holds a shape has no more elements; elements of such tensors are always kept.
 const SMALL: usize = 32;
 
-/// Limit of functions that call functions.
-const MAX_FUNCTION_DEPTH: u32 = 16;
-
 /// State of inference for one model.
 pub(super) struct ShapeInference<'b, 'm> {
-    /// Functions that the model defines, by domain and name; none if several have the same name.
-    functions: HashMap<(&'m str, &'m str), Option<&'m OnnxFunction>>,
+    sets: &'b OperatorSets<'m>,
     /// Work done so far, see [`MAX_WORK`].
     work: usize,
     /// Element values kept so far, see [`MAX_VALUES`].
@@ -49,28 +44,20 @@ pub(super) struct ShapeInference<'b, 'm> {
     reasons: usize,
     /// Replaces reasons beyond the limit.
     short_reason: Rc<str>,
-    /// Functions that are being run.
-    depth: u32,
     /// Values of symbolic dimensions.
     bound: &'b BTreeMap<String, u64>,
-    /// Shapes in bodies, except bodies within functions, which may run with different shapes.
+    /// Shapes in bodies.
     pub bodies: BodyShapes<'m>,
 }
 
 impl<'b, 'm> ShapeInference<'b, 'm> {
-    pub fn new(functions: &'m [OnnxFunction], bound: &'b BTreeMap<String, u64>) -> Self {
-        let mut defined = HashMap::new();
-        for function in functions {
-            let name = (domain(&function.domain), function.name.as_str());
-            defined.entry(name).and_modify(|several| *several = None).or_insert(Some(function));
-        }
+    pub fn new(sets: &'b OperatorSets<'m>, bound: &'b BTreeMap<String, u64>) -> Self {
         Self {
-            functions: defined,
+            sets,
             work: 0,
             values: 0,
             reasons: 0,
             short_reason: "the shape cannot be inferred".into(),
-            depth: 0,
             bound,
             bodies: BodyShapes::default(),
         }
@@ -109,7 +96,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         }
     }
 
-    /// Infers a node of a function or a body, within the limit of work. A body may have declarations.
+    /// Infers a node of a body, within the limit of work. The body may have declarations.
     fn limited_node(
         &mut self,
         node: &'m OnnxNode,
@@ -160,9 +147,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
             None => Err(format!("its body does not define its output `{name}`")),
         };
         let outputs = body.output.iter().map(|output| fact(&output.name)).collect();
-        if inner.context.given.is_none() {
-            self.bodies.insert(body, inner.into_inner());
-        }
+        self.bodies.insert(body, inner.into_inner());
         Ok(outputs)
     }
 
@@ -246,18 +231,10 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         }
     }
 
-    /// Applies the rule of a node: that of a function of the model, of its operator, or of the bodies that it runs.
+    /// Applies the rule of a node: that of its operator, or of the bodies that it runs.
     fn values(&mut self, node: &'m OnnxNode, inputs: &[CallInput], scope: &Scope<'_, 'm>) -> Outputs {
-        let attributes = attributes(node, scope.context);
         let domain = node.domain();
-        if let Some(function) = self.functions.get(&(domain, node.op_type())) {
-            let Some(function) = *function else {
-                return Err("the file defines several functions of this name".to_owned());
-            };
-            let call = NodeCall { node, version: 0, inputs, attributes: &attributes };
-            return self.function(function, &call);
-        }
-        let version = scope.context.versions.get(domain).copied();
+        let version = self.sets.version(node, domain);
         let version = match (version, domain) {
             (Some(version), _) => version,
             (None, MICROSOFT) => 1,
@@ -275,7 +252,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
             version >= since && (version <= NEWEST || !domain.is_empty()),
             "its shape rule supports operator sets {since} to {NEWEST}, not {version}"
         );
-        let call = NodeCall { node, version, inputs, attributes: &attributes };
+        let call = NodeCall { node, version, inputs };
         match shape {
             OnnxShapeRule::Rule(rule, bound) => {
                 rule(&call).and_then(|outputs| bounds::mark_outputs(&call, *bound, outputs))
@@ -283,50 +260,6 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
             OnnxShapeRule::BodyRule(rule) => rule(&call, &mut |body, inputs| self.run(body, scope, inputs)),
         }
     }
-
-    /// Infers a call of a function that the model defines, in a scope of its own.
-    fn function(&mut self, function: &'m OnnxFunction, call: &NodeCall<'_, 'm>) -> Outputs {
-        ensure!(self.depth < MAX_FUNCTION_DEPTH, "functions are nested more than {MAX_FUNCTION_DEPTH} deep");
-        // The cost of a call besides its nodes.
-        self.work += function.attribute_proto.len() + function.opset_import.len() + function.output.len();
-        ensure!(self.work <= MAX_WORK, "{WORK_EXCEEDED}");
-        let defaults = function.attribute_proto.iter().map(|attribute| (&*attribute.name, attribute));
-        let mut given: HashMap<&'m str, &'m OnnxAttribute> = defaults.collect();
-        given.extend(call.attributes.iter().copied());
-        let context = ScopeContext { versions: versions(&function.opset_import), given: Some(given) };
-        let mut scope = Scope::of_function(&context);
-        for (number, name) in function.input.iter().enumerate() {
-            match call.optional(number) {
-                Ok(None) => {}
-                Ok(Some(value)) => self.define(name, Ok(value.clone()), &mut scope),
-                Err(reason) => self.define(name, Err(UnknownShape::with_cause(&reason, true)), &mut scope),
-            }
-        }
-        self.depth += 1;
-        function.node.iter().for_each(|node| self.limited_node(node, None, &mut scope));
-        self.depth -= 1;
-        let fact = |name: &String| match scope.get(name) {
-            Some(Ok(value)) => Ok(value.clone()),
-            Some(Err(unknown)) => Err(format!("in the function, {}", unknown.reason)),
-            None => Err(format!("the function does not define its output `{name}`")),
-        };
-        function.output.iter().map(fact).collect()
-    }
-}
-
-/// The attributes of a node. In a function, references to attributes of the function are replaced by the
-/// values that the caller gives.
-fn attributes<'m>(node: &'m OnnxNode, context: &ScopeContext<'m>) -> Vec<(&'m str, &'m OnnxAttribute)> {
-    let all = node.attribute.iter().filter_map(|attribute| {
-        let reference = attribute.ref_attr_name.as_str();
-        match &context.given {
-            Some(given) if !reference.is_empty() => {
-                given.get(reference).map(|caller| (&*attribute.name, *caller))
-            }
-            _ => Some((&*attribute.name, attribute)),
-        }
-    });
-    all.collect()
 }
 
 /// Work of one visit of a node: in proportion to its names and numbers.

@@ -6,8 +6,7 @@
 //! If a rule returns no shape, the shape that the file declares counts (`declared`); if there is none, the
 //! reason becomes part of the error message. If the two shapes differ, the inferred one counts.
 //!
-//! Cost: one visit for each node of the graph, and for each run of a body or function up to a limit of
-//! work (`engine`).
+//! Cost: one visit for each node of the graph, and for each run of a body up to a limit of work (`engine`).
 
 mod declared;
 mod engine;
@@ -17,13 +16,14 @@ mod values;
 
 use super::description::Description;
 use super::descriptions::Descriptions;
-use super::graph::{OnnxGraph, OnnxModel};
+use super::graph::OnnxGraph;
 use super::inferred::{BodyShapes, InferredShape, UnshapedReason};
+use super::operator_sets::OperatorSets;
 use super::rules::value::{Elements, Value};
 use crate::import::{ImportError, ImportOptions};
 use declared::DeclarationCheck;
 use engine::ShapeInference;
-use scope::{Fact, Scope, ScopeContext, UnknownShape};
+use scope::{Fact, Scope, UnknownShape};
 
 /// Result of inference for all tensors of a model.
 pub(super) struct InferredShapes<'m> {
@@ -65,15 +65,14 @@ fn outcome(fact: Fact) -> InferredShape {
 /// [`ImportError::Value`] or [`ImportError::InputShape`] if a value or a shape in `options` contradicts its
 /// tensor, [`ImportError::Invalid`] if the import is cancelled.
 pub(super) fn infer<'m>(
-    model: &'m OnnxModel,
+    sets: &OperatorSets<'m>,
     graph: &'m OnnxGraph,
     descriptions: &Descriptions<'m>,
     options: &ImportOptions,
 ) -> Result<InferredShapes<'m>, ImportError> {
     values::check_names(options, descriptions)?;
-    let context = ScopeContext { versions: scope::versions(&model.opset_import), given: None };
-    let mut scope = Scope::of_graph(&descriptions.names, &context);
-    let mut inference = ShapeInference::new(&model.functions, &descriptions.bound);
+    let mut scope = Scope::of_graph(&descriptions.names);
+    let mut inference = ShapeInference::new(sets, &descriptions.bound);
     let unknown_input = UnknownShape::new("the input has no fixed shape");
     for input in &graph.input {
         let number = descriptions.names.get(&input.name);

@@ -1,12 +1,10 @@
-//! Scopes: the inferred tensors of a graph, a body or a function, by name.
+//! Scopes: the inferred tensors of a graph or a body, by name.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::error::cut_within;
-use crate::import::onnx::graph::OnnxAttribute;
 use crate::import::onnx::inferred::InferredShape;
-use crate::import::onnx::messages::{OperatorSet, domain};
 use crate::import::onnx::names::NameTable;
 use crate::import::onnx::rules::value::Value;
 
@@ -37,37 +35,23 @@ pub(super) type Fact = Result<Value, UnknownShape>;
 enum Facts<'s, 'm> {
     /// Those of the whole graph, which may have a million tensors: by tensor number.
     Graph { names: &'s NameTable<'m>, facts: Vec<Option<Fact>> },
-    /// Those of a body or a function.
+    /// Those of a body.
     Inner(HashMap<&'m str, Fact>),
 }
 
-/// The tensors that a graph, a body or a function defines, and the scope around a body.
+/// The tensors that a graph or a body defines, and the scope around a body.
 pub(super) struct Scope<'s, 'm> {
     facts: Facts<'s, 'm>,
     pub outer: Option<&'s Scope<'s, 'm>>,
-    pub context: &'s ScopeContext<'m>,
-}
-
-/// Data that all nodes of a graph with its bodies, or of a function, share.
-pub(super) struct ScopeContext<'m> {
-    /// Operator set versions, by domain.
-    pub versions: HashMap<&'m str, i64>,
-    /// In a function, the attributes of the call; none in a graph.
-    pub given: Option<HashMap<&'m str, &'m OnnxAttribute>>,
 }
 
 impl<'s, 'm> Scope<'s, 'm> {
-    pub fn of_graph(names: &'s NameTable<'m>, context: &'s ScopeContext<'m>) -> Self {
-        let facts = Facts::Graph { names, facts: vec![None; names.len()] };
-        Self { facts, outer: None, context }
-    }
-
-    pub fn of_function(context: &'s ScopeContext<'m>) -> Self {
-        Self { facts: Facts::Inner(HashMap::new()), outer: None, context }
+    pub fn of_graph(names: &'s NameTable<'m>) -> Self {
+        Self { facts: Facts::Graph { names, facts: vec![None; names.len()] }, outer: None }
     }
 
     pub fn inside(outer: &'s Scope<'s, 'm>) -> Self {
-        Self { facts: Facts::Inner(HashMap::new()), outer: Some(outer), context: outer.context }
+        Self { facts: Facts::Inner(HashMap::new()), outer: Some(outer) }
     }
 
     /// The fact of a tensor, of this scope or one around it; none if no scope defines the name.
@@ -109,9 +93,4 @@ impl<'s, 'm> Scope<'s, 'm> {
     pub fn into_facts(self) -> Vec<Option<Fact>> {
         if let Facts::Graph { facts, .. } = self.facts { facts } else { Vec::new() }
     }
-}
-
-/// Operator set versions that a model or a function imports, by domain.
-pub(super) fn versions(imports: &[OperatorSet]) -> HashMap<&str, i64> {
-    imports.iter().map(|import| (domain(&import.domain), import.version)).collect()
 }

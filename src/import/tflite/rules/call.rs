@@ -10,8 +10,8 @@ use crate::import::tflite::options::Options;
 /// Limit of axes. Rules reject tensors of higher rank, which no kernel supports, as ranks bound the work.
 pub(crate) const MAX_AXES: usize = 32;
 
-/// An inferred output shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An inferred shape of an output.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct OutputShape {
     pub(crate) dims: Vec<u64>,
     /// True if the dimensions are upper bounds, as they depend on data.
@@ -29,6 +29,8 @@ pub(crate) enum NoShape {
     DataDependent(String),
     /// The inputs and options contradict each other.
     Invalid(String),
+    /// A shape in a body is unknown, for this reason.
+    InBody(String),
 }
 
 impl From<String> for NoShape {

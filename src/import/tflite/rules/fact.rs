@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::call::OutputShape;
 use crate::graph::ElementType;
 use crate::import::tflite::schema::{Buffer, List, Tensor};
 use crate::import::tflite::text;
@@ -32,6 +33,8 @@ pub(crate) struct TensorFact<'a> {
     pub(crate) dims: Option<Vec<u64>>,
     /// True if the dimensions are upper bounds, as they depend on data.
     pub(crate) upper: bool,
+    /// True if only the first dimension is an upper bound.
+    pub(crate) only_rows_depend: bool,
     /// The bytes of a constant, if they are stored in the tables.
     stored: Option<&'a [u8]>,
     /// Elements of a result that are known at compile time.
@@ -64,12 +67,23 @@ impl<'a> TensorFact<'a> {
         }
     }
 
+    /// Marks the tensor as an input of a body, with unknown elements.
+    pub(crate) fn as_body_input(&mut self, shape: Option<OutputShape>) {
+        self.upper = shape.as_ref().is_some_and(|shape| shape.upper);
+        self.as_input(shape.map(|shape| shape.dims));
+    }
+
     /// Marks the tensor as an input of a subgraph, with unknown elements. An input with an empty list of dimensions
     /// is a scalar, as in runtimes.
     pub(crate) fn as_input(&mut self, dims: Option<Vec<u64>>) {
         self.is_input = true;
         self.is_taken_for_scalar = dims.is_none() && self.has_empty_shape;
         self.dims = if self.is_taken_for_scalar { Some(Vec::new()) } else { dims };
+    }
+
+    /// The shape with its mark.
+    pub(crate) fn shape(&self) -> Option<OutputShape> {
+        Some(OutputShape { dims: self.dims.clone()?, upper: self.upper })
     }
 
     /// Elements that are known at compile time, as `f64`, which represents 32-bit elements exactly.

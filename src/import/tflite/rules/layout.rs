@@ -1,6 +1,6 @@
 //! Operators that change the shape of a tensor, pad or repeat it.
 
-use super::call::{MAX_AXES, NoShape, OperatorCall, OutputShape, RuleResult, single};
+use super::call::{MAX_AXES, NoShape, OperatorCall, OutputShape, RuleResult, at_most, single};
 use crate::import::dims::{axis, broadcast, ensure, permutation, plus, product, squeezed, tiled};
 
 /// RESHAPE: the target shape is an input or an option; a dimension of -1 follows from the others.
@@ -11,7 +11,8 @@ pub(crate) fn reshape(call: &OperatorCall<'_>) -> RuleResult {
             Err(NoShape::DataDependent(name)) => {
                 let count = call.dims(0).ok().and_then(|dims| product(dims).ok());
                 let declared = call.declared.filter(|dims| count.is_some() && count == product(dims).ok());
-                return single(declared.ok_or(NoShape::DataDependent(name))?.to_vec());
+                let dims = declared.ok_or(NoShape::DataDependent(name))?.to_vec();
+                return if call.is_upper(0) { at_most(dims) } else { single(dims) };
             }
             target => target?,
         },

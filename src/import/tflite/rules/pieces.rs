@@ -107,6 +107,10 @@ pub(crate) fn gather(call: &OperatorCall<'_>) -> RuleResult {
 }
 
 pub(crate) fn gather_nd(call: &OperatorCall<'_>) -> RuleResult {
+    // With fewer coordinates in each index, the output has more elements.
+    if call.input(1).is_some_and(|fact| fact.upper && !fact.only_rows_depend) {
+        return Err(NoShape::DataDependent("the number of coordinates in each index".to_owned()));
+    }
     let (dims, indices) = (call.dims(0)?, call.dims(1)?);
     let split = indices.split_last();
     let rest = split.and_then(|(&depth, _)| dims.get(usize::try_from(depth).ok()?..));
@@ -194,10 +198,14 @@ pub(crate) fn unsorted_segments(call: &OperatorCall<'_>) -> RuleResult {
     single([&[count], rest].concat())
 }
 
-/// `SEGMENT_SUM`: the last segment id determines the number of segments.
+/// `SEGMENT_SUM`: the last segment id determines the number of segments. Ids start at 0 and grow by at most 1, so there
+/// are at most as many segments as ids.
 pub(crate) fn segment_sum(call: &OperatorCall<'_>) -> RuleResult {
-    let (dims, ids) = (call.dims(0)?, call.integers(1)?);
-    let (_, rest) = dims.split_first().ok_or(NoShape::NoRule)?;
+    let (_, rest) = call.dims(0)?.split_first().ok_or(NoShape::NoRule)?;
+    let Some(ids) = call.known_integers(1)? else {
+        let [count] = call.ranked(1)?;
+        return at_most([&[count], rest].concat());
+    };
     let count = ids.last().map_or(Some(0), |&last| u64::try_from(last).ok()?.checked_add(1));
     let count = count.ok_or_else(|| format!("its segment ids {ids:?} are invalid"))?;
     single([&[count], rest].concat())

@@ -1,6 +1,6 @@
 //! Matrix products, reductions and recurrent layers.
 
-use super::call::{NoShape, OperatorCall, RuleResult, all, single};
+use super::call::{NoShape, OperatorCall, RuleResult, all, at_most, single};
 use crate::import::dims::{axis, ensure, multiplied, product, transposed, without};
 
 pub(crate) fn fully_connected(call: &OperatorCall<'_>) -> RuleResult {
@@ -32,11 +32,14 @@ pub(crate) fn batch_matmul(call: &OperatorCall<'_>) -> RuleResult {
     single(multiplied(&matrices(0)?, &matrices(1)?, call.is_any_upper())?)
 }
 
-/// Reductions, whose axes are an input.
+/// Reductions, whose axes are an input. Computed axes leave the rank only with kept dimensions.
 pub(crate) fn reduce(call: &OperatorCall<'_>) -> RuleResult {
-    let dims = call.dims(0)?;
+    let (dims, keeps) = (call.dims(0)?, call.options.flag(0));
+    if keeps && call.known_integers(1)?.is_none() {
+        return at_most(dims.to_vec());
+    }
     let axes = call.integers(1)?.into_iter().map(|number| axis(number, dims.len().max(1)));
-    single(without(dims, &axes.collect::<Result<Vec<_>, _>>()?, call.options.flag(0)))
+    single(without(dims, &axes.collect::<Result<Vec<_>, _>>()?, keeps))
 }
 
 /// `ARG_MAX`, `ARG_MIN`: removes one axis.

@@ -28,8 +28,11 @@ use crate::import::short;
 /// Limit of work: visited tensors and operators, bodies included.
 pub(super) const MAX_WORK: usize = 1 << 24;
 
-/// Shapes that the user gives, by tensor index.
-pub(super) type GivenShapes = BTreeMap<usize, Vec<u64>>;
+/// Shapes that the user gives, by subgraph and tensor.
+pub(super) type GivenShapes = BTreeMap<(usize, usize), Vec<u64>>;
+
+/// The shape of an input of a body; none if it is unknown.
+pub(super) type BodyInput = Option<OutputShape>;
 
 /// Result of inference for a subgraph.
 pub(super) struct SubgraphShapes<'a> {
@@ -47,7 +50,7 @@ pub(super) fn infer<'a>(
     operators: &[Read],
     given: &GivenShapes,
 ) -> SubgraphShapes<'a> {
-    let mut engine = SubgraphInference { model, bytes, given, work: 0, contradictions: Vec::new(), depth: 0 };
+    let mut engine = SubgraphInference::new((model, bytes), given, (0, 0));
     let facts = engine.run(subgraph, operators, &[]);
     let notes = notes(&facts, given, &engine.contradictions);
     SubgraphShapes { facts, notes }
@@ -58,12 +61,13 @@ pub(super) fn infer<'a>(
 pub(super) fn infer_body<'a>(
     model: Model<'a>,
     bytes: &'a [u8],
-    (subgraph, operators): (SubGraph<'a>, &[Read]),
-    inputs: &[Option<Vec<u64>>],
+    (at, subgraph, operators): (usize, SubGraph<'a>, &[Read]),
+    given: &GivenShapes,
+    inputs: &[BodyInput],
     work: &mut usize,
 ) -> Vec<TensorFact<'a>> {
-    let (given, contradictions) = (&GivenShapes::new(), Vec::new());
-    let mut engine = SubgraphInference { model, bytes, given, work: *work, contradictions, depth: 1 };
+    let mut engine = SubgraphInference::new((model, bytes), given, (at, 1));
+    engine.work = *work;
     let facts = engine.run(subgraph, operators, inputs);
     *work = engine.work;
     facts
@@ -75,19 +79,33 @@ struct SubgraphInference<'a, 'g> {
     bytes: &'a [u8],
     given: &'g GivenShapes,
     work: usize,
+    /// Index of the subgraph that is being inferred.
+    at: usize,
+    /// True if bodies nest too deep, maybe without an end. The bodies are built then to find the error.
+    nests_too_deep: bool,
     /// Nesting of the subgraph that is being inferred; 0 for the first subgraph.
     depth: usize,
     /// Declared shapes that contradict inferred ones, in the first subgraph.
     contradictions: Vec<String>,
 }
 
-impl<'a> SubgraphInference<'a, '_> {
+impl<'a, 'g> SubgraphInference<'a, 'g> {
+    /// `at` and `depth` are those of the subgraph that is inferred first.
+    fn new(
+        (model, bytes): (Model<'a>, &'a [u8]),
+        given: &'g GivenShapes,
+        (at, depth): (usize, usize),
+    ) -> Self {
+        let contradictions = Vec::new();
+        Self { model, bytes, given, work: 0, at, nests_too_deep: false, depth, contradictions }
+    }
+
     /// Infers a subgraph. `inputs` are the shapes of its inputs if an operator runs it, else empty.
     fn run(
         &mut self,
         subgraph: SubGraph<'a>,
         operators: &[Read],
-        inputs: &[Option<Vec<u64>>],
+        inputs: &[BodyInput],
     ) -> Vec<TensorFact<'a>> {
         let mut facts = self.begin(subgraph, operators, inputs);
         self.walk(&mut facts, subgraph, operators);
@@ -108,7 +126,7 @@ impl<'a> SubgraphInference<'a, '_> {
         &mut self,
         subgraph: SubGraph<'a>,
         operators: &[Read],
-        inputs: &[Option<Vec<u64>>],
+        inputs: &[BodyInput],
     ) -> Vec<TensorFact<'a>> {
         let buffers = self.model.buffers();
         let tensors = subgraph.tensors().into_iter().flatten();
@@ -124,12 +142,12 @@ impl<'a> SubgraphInference<'a, '_> {
         for (position, id) in listed.enumerate() {
             let Some(fact) = usize::try_from(id).ok().and_then(|id| facts.get_mut(id)) else { continue };
             match inputs.get(position) {
-                Some(dims) => fact.as_input(dims.clone()),
+                Some(shape) => fact.as_body_input(shape.clone()),
                 None => fact.as_input(fact.declared.clone()),
             }
         }
         if self.depth == 0 {
-            for (&tensor, dims) in self.given {
+            for (&(_, tensor), dims) in self.given.iter().filter(|((subgraph, _), _)| *subgraph == 0) {
                 if let Some(fact) = facts.get_mut(tensor).filter(|fact| !fact.is_result) {
                     fact.dims = Some(dims.clone());
                 }
@@ -166,6 +184,9 @@ impl<'a> SubgraphInference<'a, '_> {
         };
         let mut shapes = self.output_shapes(&read.op_type, row, &call).map(Vec::into_iter);
         let mut values = fold::outputs(&read.op_type, &call, element_type).into_iter();
+        // An elementwise operator does not change which dimensions are bounds.
+        let keeps_rows = read.op_type == "CAST" && call.input(0).is_some_and(|fact| fact.only_rows_depend);
+        let only_rows_depend = read.op_type == "WHERE" && !is_upper || keeps_rows;
         // The rule of RESHAPE decides itself.
         let is_upper = is_upper && read.op_type != "RESHAPE";
         let context = ProducerContext { op: &read.name, has_changed_inputs, is_upper };
@@ -176,6 +197,7 @@ impl<'a> SubgraphInference<'a, '_> {
             };
             let fact = &mut facts[id.index()];
             self.settle(fact, id.index(), shape, &context);
+            fact.only_rows_depend = only_rows_depend;
             fact.shape_dependent = depends_on_changed_shape;
             let count = fact.dims.as_ref().and_then(|dims| product(dims).ok());
             fact.computed = values.next().filter(|values| !fact.upper && count == Some(values.len() as u64));
@@ -205,7 +227,7 @@ impl<'a> SubgraphInference<'a, '_> {
         shape: Result<OutputShape, NoShape>,
         context: &ProducerContext<'_>,
     ) {
-        let given = if self.depth == 0 { self.given.get(&id) } else { None };
+        let given = self.given.get(&(self.at, id));
         fact.reason = None;
         match (shape, given) {
             (Ok(shape), Some(given)) if !shape.upper && !context.is_upper && shape.dims != *given => {
@@ -243,6 +265,8 @@ impl<'a> SubgraphInference<'a, '_> {
         fact.reason = match reason {
             NoShape::UnknownInput => None,
             NoShape::DataDependent(data) => Some(format!("its shape depends on {data}")),
+            // The body cannot be planned either, whatever the file declares for the result.
+            NoShape::InBody(reason) => Some(reason),
             NoShape::NoRule | NoShape::Invalid(_) if is_reliable && fact.declared.is_some() => {
                 if let (NoShape::Invalid(text), 0) = (&reason, self.depth) {
                     self.contradictions.push(format!("`{op}`: {text}"));
@@ -273,7 +297,8 @@ fn notes(facts: &[TensorFact<'_>], given: &GivenShapes, contradictions: &[String
     let name = |fact: &TensorFact<'_>| short(&fact.name).into_owned();
     let shown =
         |fact: &TensorFact<'_>| format!("`{}` {:?}", name(fact), fact.dims.as_deref().unwrap_or_default());
-    let inputs = || facts.iter().enumerate().filter(|(id, fact)| fact.is_input && !given.contains_key(id));
+    let inputs =
+        || facts.iter().enumerate().filter(|(id, fact)| fact.is_input && !given.contains_key(&(0, *id)));
     let open = inputs().filter(|(_, fact)| fact.signature.is_some());
     let open = listing(open.map(|(_, fact)| {
         format!("{} (open: {:?})", shown(fact), fact.signature.as_deref().unwrap_or_default())

@@ -43,14 +43,7 @@ fn inferred_shapes_of_the_zoo_are_as_declared() {
         let bytes = std::fs::read(path).unwrap();
         let model = model(&bytes).unwrap();
         let given = GivenShapes::new();
-        let mut engine = SubgraphInference {
-            model,
-            bytes: &bytes,
-            given: &given,
-            work: 0,
-            contradictions: Vec::new(),
-            depth: 0,
-        };
+        let mut engine = SubgraphInference::new((model, &bytes), &given, (0, 0));
         for subgraph in model.subgraphs().unwrap() {
             let operators = operators::read(model, subgraph).unwrap();
             let mut facts = engine.begin(subgraph, &operators, &[]);
