@@ -164,7 +164,7 @@ fn names_of_bodies_hide_those_of_their_function() {
     let imported = import(&parts, &[choose]).unwrap();
     assert_eq!(described(&imported), ["If: c[] x[4] -> y[4]"]);
     let branch = &imported.graph.operators()[0].bodies()[0];
-    let names: Vec<&str> = branch.tensors().iter().map(|tensor| tensor.name()).collect();
+    let names: Vec<&str> = branch.tensors().iter().map(plimsoll::Tensor::name).collect();
     assert_eq!(names, ["the_Choose.1/a", "the_Choose.1/r", "x"]);
 }
 
@@ -275,7 +275,7 @@ fn growth_of_calls_is_limited() {
         functions.push(function(name, [&["a"], &["b"]], &[node("Exp", &["a"], &["b"])]));
     }
     let text = error(&parts, &functions);
-    assert!(text.contains("take more than 32 MiB") && text.contains("onnx.inliner"), "{text}");
+    assert!(text.contains("take more than 16 MiB") && text.contains("onnx.inliner"), "{text}");
     let chain = |count: usize| -> Vec<Vec<u8>> {
         let calls_next = |level: usize| {
             let next = format!("F{}", level + 1);
