@@ -222,6 +222,46 @@ fn reasons_are_not_multiplied() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Many calls of a function with many inputs, and of one that grows.
+#[test]
+fn calls_of_functions_are_limited() {
+    let _alone = ALONE.lock();
+    let mut wrong = Vec::new();
+    let function = |name: &str, inputs: &[u8], nodes: &[u8]| {
+        let head = [length_delimited(1, name), length_delimited(10, "own")].concat();
+        length_delimited(25, [&head, inputs, &length_delimited(5, "b"), nodes].concat())
+    };
+    let call = |name: &str, output: &str| {
+        let parts = [(1, "x"), (2, output), (4, name), (7, "own")];
+        parts.map(|(field, text)| length_delimited(field, text)).concat()
+    };
+    let calls = |name: &str| -> Vec<u8> {
+        (0..20_000).flat_map(|number| length_delimited(1, call(name, &number.to_string()))).collect()
+    };
+    let wide: Vec<u8> = (0..100_000).flat_map(|_| length_delimited(4, "a")).collect();
+    let exp = length_delimited(
+        7,
+        [(1, "a"), (2, "b"), (4, "Exp")].map(|(field, text)| length_delimited(field, text)).concat(),
+    );
+    let twice: Vec<u8> =
+        ["b", "c"].iter().flat_map(|output| length_delimited(7, call("G", output))).collect();
+    for (name, nodes) in [("wide", [exp.clone(), Vec::new()].concat()), ("deep", twice)] {
+        let inputs = if name == "wide" { wide.clone() } else { length_delimited(4, "a") };
+        let mut file = model(&[input("x", FLOAT, "1"), calls("F")]);
+        file.extend(function("F", &inputs, &nodes));
+        file.extend((0..25).flat_map(|level| {
+            let (own, next) =
+                (if level == 0 { "G".to_owned() } else { format!("G{level}") }, format!("G{}", level + 1));
+            let nodes: Vec<u8> =
+                ["b", "c"].iter().flat_map(|output| length_delimited(7, call(&next, output))).collect();
+            function(&own, &length_delimited(4, "x"), &nodes)
+        }));
+        let text = check_memory(name, &file, import_onnx, &mut wrong).unwrap_err();
+        assert!(text.contains("take more than"), "{name}: {text}");
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn text_files_of_many_parts_take_little_memory() {
     let _alone = ALONE.lock();

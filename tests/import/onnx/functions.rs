@@ -275,7 +275,7 @@ fn growth_of_calls_is_limited() {
         functions.push(function(name, [&["a"], &["b"]], &[node("Exp", &["a"], &["b"])]));
     }
     let text = error(&parts, &functions);
-    assert!(text.contains("take more than 32 MiB") && text.contains("onnx.inliner"), "{text}");
+    assert!(text.contains("take more than 16 MiB") && text.contains("onnx.inliner"), "{text}");
     let chain = |count: usize| -> Vec<Vec<u8>> {
         let calls_next = |level: usize| {
             let next = format!("F{}", level + 1);

@@ -11,6 +11,18 @@ pub(super) struct FunctionKey<'m> {
     pub overload: &'m str,
 }
 
+/// A function of the model.
+pub(super) struct FunctionDefinition<'m, N: CallNode> {
+    pub key: FunctionKey<'m>,
+    pub inputs: &'m [String],
+    pub outputs: &'m [String],
+    /// Attributes with their default values.
+    pub defaults: &'m [N::Attribute],
+    pub nodes: &'m [N],
+    /// True if the function imports the standard domain.
+    pub has_standard: bool,
+}
+
 /// Bytes of a name beside its letters, and of the first part that the names of a call get.
 pub(super) const NAME_BYTES: usize = 64;
 
@@ -35,8 +47,11 @@ impl NodeSize {
 pub(super) type ReplaceNodes<'r, N> = dyn FnMut(Vec<N>) -> Result<Vec<N>, ImportError> + 'r;
 
 /// A node that may be the call of a function.
-pub(super) trait CallNode: Sized {
-    type Attribute;
+pub(super) trait CallNode: Sized + 'static {
+    type Attribute: 'static;
+    type Function: 'static;
+
+    fn definition(function: &Self::Function) -> FunctionDefinition<'_, Self>;
 
     /// The function that the node calls, if the model defines it.
     fn function_key(&self) -> FunctionKey<'_>;

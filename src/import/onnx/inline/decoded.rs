@@ -1,8 +1,8 @@
 //! Inlining of decoded nodes, for the import.
 
-use super::call_node::{CallNode, FunctionKey, NAME_BYTES, NodeSize, ReplaceNodes};
+use super::call_node::{CallNode, FunctionDefinition, FunctionKey, NAME_BYTES, NodeSize, ReplaceNodes};
 use super::renaming::Renaming;
-use super::{Definitions, FunctionDefinition, Inliner};
+use super::{Definitions, Inliner};
 use crate::import::onnx::graph::{
     AttributeValues, OnnxAttribute, OnnxFunction, OnnxGraph, OnnxModel, OnnxNode,
 };
@@ -21,7 +21,7 @@ pub(in super::super) fn inline(model: &mut OnnxModel, options: &ImportOptions) -
     if functions.is_empty() {
         return Ok(());
     }
-    let definitions = Definitions::new(functions.iter().enumerate().map(definition));
+    let definitions = Definitions::new(functions);
     let inputs = graph.input.iter().map(|input| input.name.as_str());
     let mut inliner = Inliner::new(&definitions, &graph.node, inputs, options);
     let mut nodes = inliner.nodes(std::mem::take(&mut graph.node))?;
@@ -34,24 +34,22 @@ pub(in super::super) fn inline(model: &mut OnnxModel, options: &ImportOptions) -
     Ok(())
 }
 
-fn definition((number, function): (usize, &OnnxFunction)) -> FunctionDefinition<'_, OnnxNode> {
-    let key =
-        FunctionKey { domain: domain(&function.domain), name: &function.name, overload: &function.overload };
-    FunctionDefinition {
-        key,
-        is_repeated: false,
-        inputs: &function.input,
-        outputs: &function.output,
-        defaults: &function.attribute_proto,
-        nodes: &function.node,
-        // A message has at most 2 GiB, and a function takes at least two bytes of it.
-        imports: number as u32 + 1,
-        has_standard: function.opset_import.iter().any(|set| domain(&set.domain).is_empty()),
-    }
-}
-
 impl CallNode for OnnxNode {
     type Attribute = OnnxAttribute;
+    type Function = OnnxFunction;
+
+    fn definition(function: &OnnxFunction) -> FunctionDefinition<'_, Self> {
+        let (name, overload) = (&function.name, &function.overload);
+        let sets = &function.opset_import;
+        FunctionDefinition {
+            key: FunctionKey { domain: domain(&function.domain), name, overload },
+            inputs: &function.input,
+            outputs: &function.output,
+            defaults: &function.attribute_proto,
+            nodes: &function.node,
+            has_standard: sets.iter().any(|set| domain(&set.domain).is_empty()),
+        }
+    }
 
     fn function_key(&self) -> FunctionKey<'_> {
         FunctionKey { domain: self.domain(), name: self.op_type(), overload: self.overload() }

@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::error::short;
 use crate::import::{ImportError, ImportOptions};
-use call_node::{CallNode, FunctionKey, NodeSize};
+use call_node::{CallNode, FunctionDefinition, FunctionKey, NAME_BYTES, NodeSize};
 pub(super) use decoded::inline;
 use renaming::Renaming;
 pub use wire::inlined;
@@ -30,42 +30,35 @@ const MAX_FUNCTION_DEPTH: usize = 64;
 const MAX_BODY_DEPTH: usize = 30;
 
 /// Limit in bytes of the inlined nodes of a small model.
-const MIN_LIMIT: usize = 32 << 20;
+const MIN_LIMIT: usize = 16 << 20;
 
 /// The limit of a large model, as a multiple of the bytes of its nodes.
 const GROWTH: usize = 10;
 
-/// A function of the model.
-struct FunctionDefinition<'m, N: CallNode> {
-    key: FunctionKey<'m>,
-    /// True if the model defines several functions of this name.
-    is_repeated: bool,
-    inputs: &'m [String],
-    outputs: &'m [String],
-    /// Attributes with their default values.
-    defaults: &'m [N::Attribute],
-    nodes: &'m [N],
-    /// Value of `imports` for the nodes.
-    imports: u32,
-    /// Returns whether the function imports the standard domain.
-    has_standard: bool,
+/// All functions of a model. Only positions by name are kept, as a file may have a million functions.
+struct Definitions<'m, N: CallNode> {
+    functions: &'m [N::Function],
+    by_key: HashMap<FunctionKey<'m>, FunctionPosition>,
 }
 
-/// All functions of a model.
-struct Definitions<'m, N: CallNode> {
-    list: Vec<FunctionDefinition<'m, N>>,
-    /// Positions in the list.
-    by_key: HashMap<FunctionKey<'m>, usize>,
+#[derive(Clone, Copy)]
+struct FunctionPosition {
+    index: u32,
+    /// True if the model defines several functions of this name.
+    is_repeated: bool,
 }
 
 impl<'m, N: CallNode> Definitions<'m, N> {
-    fn new(list: impl Iterator<Item = FunctionDefinition<'m, N>>) -> Self {
-        let mut list: Vec<_> = list.collect();
-        let mut by_key = HashMap::with_capacity(list.len());
-        for (index, function) in list.iter_mut().enumerate() {
-            function.is_repeated = by_key.insert(function.key, index).is_some();
+    fn new(functions: &'m [N::Function]) -> Self {
+        let mut by_key = HashMap::with_capacity(functions.len());
+        // A message has at most 2 GiB, and a function takes at least two bytes of it.
+        for (function, index) in functions.iter().zip(0_u32..) {
+            let position = by_key.entry(N::definition(function).key);
+            position
+                .and_modify(|known: &mut FunctionPosition| known.is_repeated = true)
+                .or_insert(FunctionPosition { index, is_repeated: false });
         }
-        Self { list, by_key }
+        Self { functions, by_key }
     }
 }
 
@@ -103,7 +96,7 @@ impl<'m, N: CallNode> Inliner<'m, N> {
         for node in nodes {
             node.for_each_name(&mut add);
         }
-        let functions = definitions.list.iter().flat_map(|function| function.nodes);
+        let functions = definitions.functions.iter().flat_map(|function| N::definition(function).nodes);
         let bytes =
             nodes.iter().chain(functions).map(|node| node.size().bytes).fold(0, usize::saturating_add);
         let limit = bytes.saturating_mul(GROWTH).max(MIN_LIMIT);
@@ -125,8 +118,8 @@ impl<'m, N: CallNode> Inliner<'m, N> {
             let reason = format!("bodies are nested more than {MAX_BODY_DEPTH} deep");
             return Err(self.error(&reason));
         }
-        if let Some(index) = self.definitions.by_key.get(&node.function_key()).copied() {
-            return self.call(&self.definitions.list[index], &node, all);
+        if let Some(position) = self.definitions.by_key.get(&node.function_key()).copied() {
+            return self.call(position, &node, all);
         }
         if depth > 0 {
             self.body_depth += 1;
@@ -138,15 +131,11 @@ impl<'m, N: CallNode> Inliner<'m, N> {
     }
 
     /// Adds the nodes of a function for a call of it.
-    fn call(
-        &mut self,
-        function: &'m FunctionDefinition<'m, N>,
-        call: &N,
-        all: &mut Vec<N>,
-    ) -> Result<(), ImportError> {
-        self.open(function)?;
+    fn call(&mut self, position: FunctionPosition, call: &N, all: &mut Vec<N>) -> Result<(), ImportError> {
+        let function = &N::definition(&self.definitions.functions[position.index as usize]);
+        self.open(function, position)?;
         check_call(function, call).map_err(|reason| self.error(&reason))?;
-        let mut renaming = self.renaming(function, call);
+        let mut renaming = self.renaming(function, position.index + 1, call);
         let (aliases, outputs) = alias_outputs(function, call);
         renaming.names.extend(outputs);
         let mut defined: HashSet<&str> = HashSet::new();
@@ -163,7 +152,7 @@ impl<'m, N: CallNode> Inliner<'m, N> {
         for (from, to) in aliases {
             let from = renaming.name(from);
             if !from.is_empty() {
-                let imports = if function.has_standard { function.imports } else { 0 };
+                let imports = if function.has_standard { position.index + 1 } else { 0 };
                 all.push(N::identity(&from, to, imports));
             }
         }
@@ -172,9 +161,13 @@ impl<'m, N: CallNode> Inliner<'m, N> {
     }
 
     /// Starts a call.
-    fn open(&mut self, function: &FunctionDefinition<'m, N>) -> Result<(), ImportError> {
+    fn open(
+        &mut self,
+        function: &FunctionDefinition<'m, N>,
+        position: FunctionPosition,
+    ) -> Result<(), ImportError> {
         let key = function.key;
-        if function.is_repeated {
+        if position.is_repeated {
             return Err(self.error(&format!("the file defines several functions {}", shown(key))));
         }
         if let Some(start) = self.open.iter().position(|open| *open == key) {
@@ -187,8 +180,10 @@ impl<'m, N: CallNode> Inliner<'m, N> {
             return Err(self.error(&format!("functions call each other more than {MAX_FUNCTION_DEPTH} deep")));
         }
         self.open.push(key);
-        // An empty function takes time as well.
-        self.left = self.left.checked_sub(size_of::<N>()).ok_or_else(|| self.too_many())?;
+        // An empty function takes time as well, and so do its names.
+        let names = function.inputs.len() + function.outputs.len() + function.defaults.len();
+        let bytes = names.saturating_mul(NAME_BYTES).saturating_add(size_of::<N>());
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| self.too_many())?;
         Ok(())
     }
 
@@ -196,6 +191,7 @@ impl<'m, N: CallNode> Inliner<'m, N> {
     fn renaming<'c>(
         &mut self,
         function: &'c FunctionDefinition<'m, N>,
+        imports: u32,
         call: &'c N,
     ) -> Renaming<'c, N::Attribute> {
         let mut given: HashMap<&str, &N::Attribute> =
@@ -204,7 +200,7 @@ impl<'m, N: CallNode> Inliner<'m, N> {
         let inputs = call.inputs().into_iter().chain(std::iter::repeat(""));
         let names = function.inputs.iter().map(String::as_str).zip(inputs).collect();
         let prefix = self.prefix(call.title());
-        Renaming { prefix, names, given, imports: function.imports, left: self.left, local: Vec::new() }
+        Renaming { prefix, names, given, imports, left: self.left, local: Vec::new() }
     }
 
     /// A first part for the names of a call that no name of the model has.
@@ -228,10 +224,11 @@ impl<'m, N: CallNode> Inliner<'m, N> {
         call: &N,
         defined: &HashSet<&str>,
     ) -> Result<(), ImportError> {
+        let inputs: HashSet<&str> = function.inputs.iter().map(String::as_str).collect();
         let outputs = function.outputs.iter().zip(call.outputs());
         let mut used = outputs.filter(|(_, used)| !used.is_empty()).map(|(output, _)| output);
         let is_missing =
-            |output: &&String| !defined.contains(output.as_str()) && !function.inputs.contains(output);
+            |output: &&String| !defined.contains(output.as_str()) && !inputs.contains(output.as_str());
         match used.find(is_missing) {
             None => Ok(()),
             Some(output) => Err(self.error(&format!(

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use prost::Message;
 
-use super::call_node::{CallNode, FunctionKey, NAME_BYTES, NodeSize, ReplaceNodes};
+use super::call_node::{CallNode, FunctionDefinition, FunctionKey, NAME_BYTES, NodeSize, ReplaceNodes};
 use super::renaming::Renaming;
 use super::wire_field::{Named, RawFields};
 use super::wire_messages::{WireAttribute, WireFunction, WireGraph, WireModel, WireNode, WireSparse};
-use super::{Definitions, FunctionDefinition, Inliner};
+use super::{Definitions, Inliner};
 use crate::error::short;
 use crate::import::onnx::messages::{OperatorSet, domain, malformed};
 use crate::import::{ImportError, ImportOptions};
@@ -32,7 +32,7 @@ pub fn inlined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ImportError> {
     let functions = std::mem::take(&mut model.functions);
     let Some(graph) = &mut model.graph else { return Ok(Cow::Borrowed(bytes)) };
     let options = ImportOptions::default();
-    let definitions = Definitions::new(functions.iter().enumerate().map(definition));
+    let definitions = Definitions::new(&functions);
     let inputs = graph.input.iter().map(|input| input.name.as_str());
     let mut inliner = Inliner::new(&definitions, &graph.node, inputs, &options);
     graph.node = inliner.nodes(std::mem::take(&mut graph.node))?;
@@ -45,21 +45,6 @@ pub fn inlined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ImportError> {
         model.functions = functions;
     }
     Ok(Cow::Owned(model.encode_to_vec()))
-}
-
-fn definition((number, function): (usize, &WireFunction)) -> FunctionDefinition<'_, WireNode> {
-    let key =
-        FunctionKey { domain: domain(&function.domain), name: &function.name, overload: &function.overload };
-    FunctionDefinition {
-        key,
-        is_repeated: false,
-        inputs: &function.input,
-        outputs: &function.output,
-        defaults: &function.attribute_proto,
-        nodes: &function.node,
-        imports: number as u32 + 1,
-        has_standard: function.opset_import.iter().any(|set| domain(&set.domain).is_empty()),
-    }
 }
 
 /// Adds the operator sets of inlined nodes to those of the model.
@@ -177,6 +162,20 @@ impl WireGraph {
 
 impl CallNode for WireNode {
     type Attribute = WireAttribute;
+    type Function = WireFunction;
+
+    fn definition(function: &WireFunction) -> FunctionDefinition<'_, Self> {
+        let (name, overload) = (&function.name, &function.overload);
+        let sets = &function.opset_import;
+        FunctionDefinition {
+            key: FunctionKey { domain: domain(&function.domain), name, overload },
+            inputs: &function.input,
+            outputs: &function.output,
+            defaults: &function.attribute_proto,
+            nodes: &function.node,
+            has_standard: sets.iter().any(|set| domain(&set.domain).is_empty()),
+        }
+    }
 
     fn function_key(&self) -> FunctionKey<'_> {
         FunctionKey { domain: domain(&self.domain), name: &self.op_type, overload: &self.overload }

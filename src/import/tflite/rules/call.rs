@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+pub(crate) use super::fact::OutputShape;
 use super::fact::TensorFact;
 use crate::import::dims::axis;
 use crate::import::short;
@@ -9,14 +10,6 @@ use crate::import::tflite::options::Options;
 
 /// Limit of axes. Rules reject tensors of higher rank, which no kernel supports, as ranks bound the work.
 pub(crate) const MAX_AXES: usize = 32;
-
-/// An inferred shape of an output.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct OutputShape {
-    pub(crate) dims: Vec<u64>,
-    /// True if the dimensions are upper bounds, as they depend on data.
-    pub(crate) upper: bool,
-}
 
 /// The reason why no shape is inferred.
 #[derive(Clone, Debug, PartialEq, Eq)]

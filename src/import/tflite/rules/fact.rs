@@ -2,13 +2,20 @@
 
 use std::borrow::Cow;
 
-use super::call::OutputShape;
 use crate::graph::ElementType;
 use crate::import::tflite::schema::{Buffer, List, Tensor};
 use crate::import::tflite::text;
 
 /// Limit of elements of a constant that are read; shapes, axes and paddings are shorter.
 const MAX_STORED: usize = 1024;
+
+/// The shape of an output of an operator, or of an input of a body.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct OutputShape {
+    pub(crate) dims: Vec<u64>,
+    /// True if the dimensions are upper bounds, as they depend on data.
+    pub(crate) upper: bool,
+}
 
 /// Facts about a tensor that are known at compile time.
 #[allow(clippy::struct_excessive_bools)] // independent of each other
