@@ -280,7 +280,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_operands(
     })
 }
 
-/// Copies out what tiles read: those of an operator begin at its `first_read`, one for each input of the operator that
+/// Copies out the rows that tiles read: those of an operator begin at its `first_read`, one for each input of the operator that
 /// it is a tile of. `count` as for `plimsoll_tiled_plan_regions`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tiled_plan_reads(
@@ -305,7 +305,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_reads(
     })
 }
 
-/// What a tile reads of `tensor`, a tensor of the untiled graph.
+/// The rows of `tensor`, a tensor of the untiled graph, that a tile reads.
 fn read_of(
     tiled: &TiledGraph,
     tile: OperatorId,
