@@ -1338,7 +1338,7 @@ int32_t plimsoll_plan_nestings(const struct plimsoll_plan *plan,
 
 // Adds a permission: an input and an output of an operator may share memory. A plan need not use
 // it. `permit` is one of `PLIMSOLL_PERMIT_...`. `bytes` is, for VIEW, the position in the input of
-// the output's first byte; for PIECE, the position in the output of the input's first byte; for an
+// the output's first byte; for CONCAT_SLICE, the position in the output of the input's first byte; for an
 // OVERLAP, the number of bytes at the end of the lower tensor that may be the start of the upper
 // one; for IN_PLACE, 0.
 //

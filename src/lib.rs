@@ -56,8 +56,7 @@
 //!
 //! | feature | contents |
 //! | --- | --- |
-//! | `onnx`, `tflite`, `csv` | importers, in [`import`] (`csv` also writes; `tflite`, and `onnx` with `json`, write models with a plan inside, in [`export`]) |
-//! | `onnx-shapes` | inference of shapes missing from ONNX files |
+//! | `onnx`, `tflite`, `csv` | importers with shape inference, in [`import`] (`csv` also writes; `tflite`, and `onnx` with `json`, write models with a plan inside, in [`export`]) |
 //! | `json` | graphs from JSON; plans to and from JSON, in [`export`] |
 #![cfg_attr(
     feature = "report",

@@ -1,6 +1,6 @@
 //! Broken files give an error or a verified plan, without a panic, a hang, or more than 200 MB. Mutations are
 //! seeded; `PLIMSOLL_MUTATIONS=10000` runs that many for each format instead of a few.
-#![cfg(all(feature = "csv", feature = "json", feature = "onnx-shapes", feature = "tflite"))]
+#![cfg(all(feature = "csv", feature = "json", feature = "onnx", feature = "tflite"))]
 
 mod support;
 

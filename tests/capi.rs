@@ -77,7 +77,6 @@ fn features() -> Vec<&'static str> {
         (cfg!(feature = "fuzzing"), "fuzzing"),
         (cfg!(feature = "json"), "json"),
         (cfg!(feature = "onnx"), "onnx"),
-        (cfg!(feature = "onnx-shapes"), "onnx-shapes"),
         (cfg!(feature = "parallel"), "parallel"),
         (cfg!(feature = "report"), "report"),
         (cfg!(feature = "tflite"), "tflite"),

@@ -1,6 +1,6 @@
 //! Hostile files: an import takes at most 20 times the size of the file plus 50 MB, messages stay
 //! short for names of any length, and an invalid file is refused with an error that names the cause.
-#![cfg(all(feature = "csv", feature = "json", feature = "onnx-shapes", feature = "tflite"))]
+#![cfg(all(feature = "csv", feature = "json", feature = "onnx", feature = "tflite"))]
 
 #[path = "support/onnx_models.rs"]
 mod onnx_models;

@@ -137,5 +137,7 @@ pub fn check_tflm_options(options: &[(bool, &str, &str)]) -> Result<(), Failure>
 pub fn scratch_line(operators: &[String]) -> String {
     let Some((first, others)) = operators.split_first() else { return String::new() };
     let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
-    format!("scratch      not counted: kernels of `{first}`{more} need some; use --target tflm to count it\n")
+    format!(
+        "scratch        not counted: kernels of `{first}`{more} need some; use --target tflm to count it\n"
+    )
 }

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::path::PathBuf;
 
 use super::boundary::{Failure, Outcome, copy_text, guard, reference, text};
-use super::plan::{PlanContents, plimsoll_plan};
+use super::plan::{PlanSource, plimsoll_plan};
 use super::pool_plan::plimsoll_pool_plan;
 use super::status::{
     PLIMSOLL_C_ALONE, PLIMSOLL_C_HEADER, PLIMSOLL_C_SOURCE, PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED,
@@ -162,9 +162,9 @@ const UNNAMED: &str = "buffers";
 
 impl plimsoll_plan {
     fn view(&self) -> PlanView<'_> {
-        match &self.contents {
-            PlanContents::Graph(graph, plan) => PlanView::of_plan(graph, plan),
-            PlanContents::Problem(problem, solution) => PlanView::of_solution(UNNAMED, problem, solution),
+        match &self.source {
+            PlanSource::Graph(graph) => PlanView::of_plan(graph, &self.plan),
+            PlanSource::Problem(solved) => PlanView::of_solution(UNNAMED, &solved.0, &solved.1),
         }
     }
 }

@@ -89,14 +89,14 @@ pub unsafe extern "C" fn plimsoll_import_options_set_input_shape(
     })
 }
 
-#[cfg(any(feature = "onnx-shapes", feature = "tflite"))]
+#[cfg(any(feature = "onnx", feature = "tflite"))]
 fn input_shape(text: &str) -> Result<import::InputShape, Failure> {
     text.parse().map_err(|reason: String| Failure::argument(reason))
 }
 
-#[cfg(not(any(feature = "onnx-shapes", feature = "tflite")))]
+#[cfg(not(any(feature = "onnx", feature = "tflite")))]
 fn input_shape(_: &str) -> Result<import::InputShape, Failure> {
-    Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the features `onnx-shapes` and `tflite`"))
+    Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the features `onnx` and `tflite`"))
 }
 
 /// Sets the `count` integer elements of a tensor of an ONNX model that are known at compile time, in

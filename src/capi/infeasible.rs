@@ -2,7 +2,7 @@
 
 use super::boundary::{free, give, guard, mutable, reference};
 use super::options::plimsoll_options;
-use super::plan::{PlanContents, options_or_default, plimsoll_plan};
+use super::plan::{PlanSource, options_or_default, plimsoll_plan};
 use super::record_size::write_all;
 use super::records::plimsoll_occupant;
 use super::results::tensor;
@@ -31,12 +31,12 @@ pub unsafe extern "C" fn plimsoll_plan_explain(
         let out = unsafe { mutable(core, "core") }?;
         let default = plimsoll_options::default();
         let planner = unsafe { options_or_default(options, &default) }?.explainer();
-        let core = match &plan.contents {
-            PlanContents::Graph(graph, plan) => {
-                planner.explain_plan(graph, plan)?.map(|core| core.map(plimsoll_occupant::from))
+        let core = match &plan.source {
+            PlanSource::Graph(graph) => {
+                planner.explain_plan(graph, &plan.plan)?.map(|core| core.map(plimsoll_occupant::from))
             }
-            PlanContents::Problem(problem, _) => {
-                planner.explain(problem)?.map(|core| core.map(|id| tensor(id.index())))
+            PlanSource::Problem(solved) => {
+                planner.explain(&solved.0)?.map(|core| core.map(|id| tensor(id.index())))
             }
         };
         match core {

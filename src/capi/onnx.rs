@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use super::boundary::{Failure, array, copy_out, guard, reference};
 use super::export::write_bytes;
 use super::import::{options_or_default, plimsoll_import_options};
-use super::plan::{PlanContents, plimsoll_plan};
+use super::plan::{PlanSource, plimsoll_plan};
 use crate::import::ImportOptions;
 use crate::{Graph, Plan};
 
@@ -52,7 +52,8 @@ unsafe fn planned(
     model_size: usize,
     options: *const plimsoll_import_options,
 ) -> Result<Vec<u8>, Failure> {
-    let PlanContents::Graph(graph, plan) = &unsafe { reference(plan, "plan") }?.contents else {
+    let plan = unsafe { reference(plan, "plan") }?;
+    let PlanSource::Graph(graph) = &plan.source else {
         return Err(Failure::argument(
             "the plan is of a list of buffers; an ONNX export needs the plan of a graph".to_owned(),
         ));
@@ -60,7 +61,7 @@ unsafe fn planned(
     let model = unsafe { array(model, model_size, "model") }?;
     let default = ImportOptions::default();
     let options = unsafe { options_or_default(options, &default) }?;
-    written(model, graph, plan, options)
+    written(model, graph, &plan.plan, options)
 }
 
 /// Verifies the plan in the metadata of an ONNX model. PLIMSOLL_ERROR_WRONG_PLAN if the plan is

@@ -15,16 +15,25 @@ use crate::{BodyPlan, Graph, OperatorId, Plan, Problem, Solution};
 /// A verified plan of a graph or of a problem. Immutable; any number of threads may use it at the
 /// same time.
 pub struct plimsoll_plan {
-    pub(super) contents: PlanContents,
+    pub(super) source: PlanSource,
+    /// The plan. That of a problem has the buffers as tensors, and no order.
+    pub(super) plan: Plan,
     /// Alignment of tensors or buffers without an alignment of their own.
     #[cfg_attr(not(feature = "json"), allow(dead_code))]
     pub(super) alignment: u64,
 }
 
-/// A planned graph or problem, and its result.
-pub(super) enum PlanContents {
-    Graph(Arc<Graph>, Box<Plan>),
-    Problem(Box<Problem>, Box<Solution>),
+/// The planned graph, or the planned problem with its solution.
+pub(super) enum PlanSource {
+    Graph(Arc<Graph>),
+    Problem(Box<(Problem, Solution)>),
+}
+
+impl plimsoll_plan {
+    /// The plan of a graph. `alignment` is that of tensors without an alignment of their own.
+    pub(super) fn of_graph(graph: Arc<Graph>, plan: Plan, alignment: u64) -> Self {
+        Self { source: PlanSource::Graph(graph), plan, alignment }
+    }
 }
 
 pub(super) unsafe fn options_or_default(
@@ -130,8 +139,7 @@ unsafe fn plan_graph(
     let plan = order.map_or_else(|| planner.plan(graph), |order| planner.plan_in_order(graph, order));
     let plan = plan?;
     options.log(&format!("planned `{name}`: {} bytes, {}, {}", plan.arena_bytes, plan.status, plan.stop));
-    let contents = PlanContents::Graph(Arc::clone(graph), Box::new(plan));
-    give(out, plimsoll_plan { contents, alignment: options.alignment() });
+    give(out, plimsoll_plan::of_graph(Arc::clone(graph), plan, options.alignment()));
     Ok(())
 }
 
@@ -153,8 +161,9 @@ pub unsafe extern "C" fn plimsoll_problem_plan(
         let problem = planner.equipped(problem)?;
         let solution = planner.allocate(&problem)?;
         options.log(&format!("planned: {} bytes, {}, {}", solution.height, solution.status, solution.stop));
-        let contents = PlanContents::Problem(Box::new(problem), Box::new(solution));
-        give(out, plimsoll_plan { contents, alignment: 1 });
+        let plan = Plan::of_solution(&problem, &solution);
+        let source = PlanSource::Problem(Box::new((problem, solution)));
+        give(out, plimsoll_plan { source, plan, alignment: 1 });
         Ok(())
     })
 }
@@ -169,15 +178,12 @@ pub unsafe extern "C" fn plimsoll_plan_body_offset(
     offset: *mut u64,
 ) -> i32 {
     guard(|| {
-        let plan = unsafe { reference(plan, "plan") }?;
+        let plan = &unsafe { reference(plan, "plan") }?.plan;
         let out = unsafe { mutable(offset, "offset") }?;
-        let found = match &plan.contents {
-            PlanContents::Graph(graph, plan) if (operator_ as usize) < graph.operators().len() => {
-                plan.body_offset(OperatorId::new(operator_ as usize))
-            }
-            _ => return Err(Failure::argument(format!("there is no operator {operator_}"))),
-        };
-        *out = found.unwrap_or(PLIMSOLL_NONE);
+        if operator_ as usize >= plan.scratch.len() {
+            return Err(Failure::argument(format!("there is no operator {operator_}")));
+        }
+        *out = plan.body_offset(OperatorId::new(operator_ as usize)).unwrap_or(PLIMSOLL_NONE);
         Ok(())
     })
 }
@@ -195,11 +201,11 @@ pub unsafe extern "C" fn plimsoll_plan_body(
     guard(|| {
         let outer = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(body, "body") }?;
-        let PlanContents::Graph(graph, planned) = &outer.contents else {
+        let PlanSource::Graph(graph) = &outer.source else {
             return Err(no_body(operator_, position));
         };
-        let contents = body_of(graph, &planned.bodies, operator_, position)?;
-        give(out, plimsoll_plan { contents, alignment: outer.alignment });
+        let (body, plan) = body_of(graph, &outer.plan.bodies, operator_, position)?;
+        give(out, plimsoll_plan::of_graph(body, plan, outer.alignment));
         Ok(())
     })
 }
@@ -209,14 +215,14 @@ pub(super) fn body_of(
     plans: &[BodyPlan],
     operator: u32,
     position: usize,
-) -> Result<PlanContents, Failure> {
+) -> Result<(Arc<Graph>, Plan), Failure> {
     let plan = plans.iter().find(|plan| (plan.operator.index(), plan.body) == (operator as usize, position));
     let body = graph.operators().get(operator as usize).and_then(|operator| operator.bodies().get(position));
     let (plan, body) = plan.zip(body).ok_or_else(|| no_body(operator, position))?;
     let linked: Vec<_> = plan.linked.iter().map(|linked| linked.tensor).collect();
     let operator = graph.operator(plan.operator);
     let body = operator.linked_body(plan.body, &linked).unwrap_or_else(|| Arc::clone(body));
-    Ok(PlanContents::Graph(body, Box::new(plan.plan.clone())))
+    Ok((body, plan.plan.clone()))
 }
 
 /// Verifies a plan again, with code that shares nothing with the planner. The library has already
@@ -224,9 +230,10 @@ pub(super) fn body_of(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_verify(plan: *const plimsoll_plan) -> i32 {
     guard(|| {
-        let verdict = match &unsafe { reference(plan, "plan") }?.contents {
-            PlanContents::Graph(graph, plan) => verify(graph, plan),
-            PlanContents::Problem(problem, solution) => verify_solution(problem, solution),
+        let plan = unsafe { reference(plan, "plan") }?;
+        let verdict = match &plan.source {
+            PlanSource::Graph(graph) => verify(graph, &plan.plan),
+            PlanSource::Problem(solved) => verify_solution(&solved.0, &solved.1),
         };
         verdict.map_err(|violations| Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string()))
     })

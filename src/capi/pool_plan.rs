@@ -12,13 +12,11 @@ use super::records::{
     plimsoll_alias, plimsoll_occupant, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_residency,
     plimsoll_transfer, plimsoll_use,
 };
-use super::results::stop_number;
+use super::results::{occupant_of, stop_number};
 use super::sharing::record;
-use super::status::{
-    PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE, PLIMSOLL_OCCUPANT_SCRATCH, PLIMSOLL_OCCUPANT_TENSOR,
-};
+use super::status::{PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE};
 use crate::verify::verify_pools;
-use crate::{Graph, Occupant, OperatorId, PoolPlan, Residency, TensorId};
+use crate::{Graph, OperatorId, PoolPlan, Residency};
 
 /// A verified plan for several memories: residency intervals of tensors and scratch, and transfers.
 /// Immutable; any number of threads may use it at the same time.
@@ -230,17 +228,9 @@ pub unsafe extern "C" fn plimsoll_pool_plan_residency_at(
 ) -> i32 {
     guard(|| {
         let planned = unsafe { reference(plan, "plan") }?;
-        let (graph, number) = (&planned.graph, index as usize);
-        let occupant_id = match occupant {
-            PLIMSOLL_OCCUPANT_TENSOR if number < graph.tensors().len() => {
-                Some(Occupant::Tensor(TensorId::new(number)))
-            }
-            PLIMSOLL_OCCUPANT_SCRATCH if number < graph.operators().len() => {
-                Some(Occupant::Scratch(OperatorId::new(number)))
-            }
-            _ => None,
-        };
-        let found = occupant_id.and_then(|id| planned.plan.residency_at(step, id));
+        let counts = [planned.graph.tensors().len(), planned.graph.operators().len()];
+        let found = occupant_of(occupant, index as usize, counts)
+            .and_then(|occupant| planned.plan.residency_at(step, occupant));
         let missing = || {
             Failure::argument(format!("occupant {occupant} of index {index} is in no pool at step {step}"))
         };
@@ -304,8 +294,8 @@ pub unsafe extern "C" fn plimsoll_pool_plan_body(
     guard(|| {
         let plimsoll_pool_plan { graph, plan } = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(body, "body") }?;
-        let contents = body_of(graph, &plan.bodies, operator_, position)?;
-        give(out, plimsoll_plan { contents, alignment: 1 });
+        let (graph, plan) = body_of(graph, &plan.bodies, operator_, position)?;
+        give(out, plimsoll_plan::of_graph(graph, plan, 1));
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 use super::boundary::{Failure, guard, mutable, reference};
 use super::graph::plimsoll_graph;
 use super::options::{plimsoll_options, set};
-use super::plan::{PlanContents, plimsoll_plan};
+use super::plan::plimsoll_plan;
 use super::record_size::{read, write_all};
 use super::records::{plimsoll_alias, plimsoll_windowed};
 use super::status::{
@@ -16,7 +16,7 @@ use crate::{AliasKind, Permit, SharingLevel, Side, TensorId, Windowed};
 
 /// Adds a permission: an input and an output of an operator may share memory. A plan need not use
 /// it. `permit` is one of `PLIMSOLL_PERMIT_...`. `bytes` is, for VIEW, the position in the input of
-/// the output's first byte; for PIECE, the position in the output of the input's first byte; for an
+/// the output's first byte; for CONCAT_SLICE, the position in the output of the input's first byte; for an
 /// OVERLAP, the number of bytes at the end of the lower tensor that may be the start of the upper
 /// one; for IN_PLACE, 0.
 ///
@@ -173,10 +173,8 @@ pub unsafe extern "C" fn plimsoll_plan_aliases(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let records: Vec<plimsoll_alias> = match &unsafe { reference(plan, "plan") }?.contents {
-            PlanContents::Graph(_, plan) => plan.aliases.iter().map(record).collect(),
-            PlanContents::Problem(..) => Vec::new(),
-        };
+        let plan = &unsafe { reference(plan, "plan") }?.plan;
+        let records: Vec<plimsoll_alias> = plan.aliases.iter().map(record).collect();
         unsafe { write_all(&records, aliases, record_size, capacity, count) }
     })
 }

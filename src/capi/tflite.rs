@@ -237,7 +237,6 @@ mod supported {
     use std::sync::Arc;
 
     use super::{Failure, PLIMSOLL_NONE, plimsoll_options, plimsoll_plan};
-    use crate::capi::plan::PlanContents;
     use crate::capi::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
     use crate::export::tflite::{self, TfliteError, TflitePlan};
 
@@ -292,8 +291,7 @@ mod supported {
         }
 
         pub(super) fn main(&self) -> plimsoll_plan {
-            let contents = PlanContents::Graph(Arc::new(self.0.graph.clone()), Box::new(self.0.plan.clone()));
-            plimsoll_plan { contents, alignment: 16 }
+            plimsoll_plan::of_graph(Arc::new(self.0.graph.clone()), self.0.plan.clone(), 16)
         }
 
         pub(super) fn order(&self, subgraph: usize) -> Result<Vec<u32>, Failure> {

@@ -8,7 +8,7 @@ use super::boundary::{Failure, copy_out, copy_text, free, give, guard, mutable, 
 use super::export::{exported, write_text};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
-use super::plan::{PlanContents, options_or_default, plimsoll_plan};
+use super::plan::{PlanSource, options_or_default, plimsoll_plan};
 use super::record_size::{write, write_all};
 use super::records::{
     plimsoll_region, plimsoll_tile, plimsoll_tile_read, plimsoll_tiled_operator, plimsoll_tiled_tensor,
@@ -27,8 +27,8 @@ use crate::{Graph, OperatorId, Plan, PlanView, RowsRead, TensorId, TiledPlan};
 /// graph, and the plan of that graph. Immutable; any number of threads may use it at the same time.
 pub struct plimsoll_tiled_plan {
     graph: Arc<Graph>,
-    untiled: Box<Plan>,
-    plan: Box<TiledPlan>,
+    untiled: Plan,
+    plan: TiledPlan,
     alignment: u64,
 }
 
@@ -53,9 +53,9 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
     tiled: *mut *mut plimsoll_tiled_plan,
 ) -> i32 {
     guard(|| {
-        let untiled = unsafe { reference(plan, "plan") }?;
+        let plan = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled, "tiled") }?;
-        let PlanContents::Graph(graph, untiled) = &untiled.contents else {
+        let PlanSource::Graph(graph) = &plan.source else {
             return Err(Failure::argument("a plan of a problem has no operators to tile"));
         };
         let default = plimsoll_options::default();
@@ -65,17 +65,14 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
             bytes => TilingGoal::fit(bytes),
         };
         options.log(&format!("tiling `{}`", graph.name()));
-        let found = options.planner()?.tile(graph, untiled, &goal.max_extra_ppm(max_extra_ppm))?;
-        let Some(plan) = found else {
+        let found = options.planner()?.tile(graph, &plan.plan, &goal.max_extra_ppm(max_extra_ppm))?;
+        let Some(found) = found else {
             *out = std::ptr::null_mut();
             return Ok(());
         };
-        options.log(&format!("tiled `{}`: {} bytes", graph.name(), plan.plan.arena_bytes));
-        let (graph, untiled) = (Arc::clone(graph), untiled.clone());
-        give(
-            out,
-            plimsoll_tiled_plan { graph, untiled, plan: Box::new(plan), alignment: options.alignment() },
-        );
+        options.log(&format!("tiled `{}`: {} bytes", graph.name(), found.plan.arena_bytes));
+        let (graph, untiled, alignment) = (Arc::clone(graph), plan.plan.clone(), options.alignment());
+        give(out, plimsoll_tiled_plan { graph, untiled, plan: found, alignment });
         Ok(())
     })
 }
@@ -122,8 +119,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_plan(
         let tiled = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled_graph_plan, "tiled_graph_plan") }?;
         let graph = Arc::new(tiled.plan.tiled.graph.clone());
-        let contents = PlanContents::Graph(graph, Box::new(tiled.plan.plan.clone()));
-        give(out, plimsoll_plan { contents, alignment: tiled.alignment });
+        give(out, plimsoll_plan::of_graph(graph, tiled.plan.plan.clone(), tiled.alignment));
         Ok(())
     })
 }

@@ -20,43 +20,50 @@ pub(super) struct BodyExtent {
     /// Nesting depth of bodies: 0 without bodies.
     nesting: u32,
     /// Number of operators and tensors in all bodies.
-    inner: u64,
+    size: u64,
 }
 
-/// Checks the bodies of all operators and stores the largest alignment of each operator's bodies.
+/// Checks the bodies of all operators, and stores the largest alignment of each operator's bodies: these
+/// alignments are needed often, and a body does not change any more.
 ///
 /// # Errors
 /// [`Error::Body`] if bodies are too deep or too large, or contain variables, or if a link is invalid.
 pub(super) fn check(operators: &mut [Operator], tensors: &[Tensor]) -> Result<BodyExtent> {
     let mut extent = BodyExtent::default();
     for (index, operator) in operators.iter_mut().enumerate() {
-        let linked = links::check(operator, tensors);
-        let name = &operator.name;
-        let named = || Named::new(OperatorId::new(index), &**name);
-        let invalid = |problem| Error::Body { operator: named(), problem };
-        linked.map_err(|problem| invalid(BodyProblem::Link(problem)))?;
-        let Some(extras) = operator.extras.as_deref_mut().filter(|extras| !extras.bodies.is_empty()) else {
-            continue;
-        };
-        for body in &extras.bodies {
-            extent.nesting = extent.nesting.max(body.extent.nesting + 1);
-            let size = body.operators.len() + body.tensors.len();
-            extent.inner = extent.inner.saturating_add(size as u64).saturating_add(body.extent.inner);
-            if extent.inner > MAX_SIZE {
-                return Err(invalid(BodyProblem::TooLarge { max: MAX_SIZE }));
-            }
-            if extent.nesting > MAX_NESTING {
-                return Err(invalid(BodyProblem::TooDeep { max: MAX_NESTING }));
-            }
-            let is_variable = |id: &TensorId| body.tensor(*id).kind == TensorKind::Variable;
-            if let Some(variable) = body.tensor_ids().find(is_variable) {
-                return Err(invalid(BodyProblem::Variable { tensor: body.named_tensor(variable) }));
-            }
+        let checked = links::check(operator, tensors)
+            .map_err(BodyProblem::Link)
+            .and_then(|()| operator.bodies().iter().try_for_each(|body| extent.add(body)));
+        checked.map_err(|problem| Error::Body {
+            operator: Named::new(OperatorId::new(index), &*operator.name),
+            problem,
+        })?;
+        if let Some(extras) = operator.extras.as_deref_mut() {
+            let alignments = extras.bodies.iter().map(|body| body.largest_alignment());
+            extras.body_alignment = alignments.max().unwrap_or(0);
         }
-        let alignments = extras.bodies.iter().map(|body| body.largest_alignment());
-        extras.body_alignment = alignments.max().unwrap_or(0);
     }
     Ok(extent)
+}
+
+impl BodyExtent {
+    /// Checks a body of an operator, and adds its extent.
+    fn add(&mut self, body: &Graph) -> std::result::Result<(), BodyProblem> {
+        self.nesting = self.nesting.max(body.extent.nesting + 1);
+        let size = body.operators.len() + body.tensors.len();
+        self.size = self.size.saturating_add(size as u64).saturating_add(body.extent.size);
+        if self.size > MAX_SIZE {
+            return Err(BodyProblem::TooLarge { max: MAX_SIZE });
+        }
+        if self.nesting > MAX_NESTING {
+            return Err(BodyProblem::TooDeep { max: MAX_NESTING });
+        }
+        let is_variable = |id: &TensorId| body.tensor(*id).kind == TensorKind::Variable;
+        match body.tensor_ids().find(is_variable) {
+            None => Ok(()),
+            Some(variable) => Err(BodyProblem::Variable { tensor: body.named_tensor(variable) }),
+        }
+    }
 }
 
 impl Graph {

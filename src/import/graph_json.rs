@@ -111,7 +111,7 @@ impl JsonOperator {
     /// Effects of an operator type of TensorFlow Lite or ONNX. Unknown types have none, as long as they run.
     fn effects(&self) -> Effects {
         let of_tflite = || tflite::operator_types::find(&self.op_type).map(|row| row.effects);
-        let of_onnx = || onnx::operator_types::row("", &self.op_type).map(|row| row.effects);
+        let of_onnx = || onnx::operator_types::find("", &self.op_type).map(|row| row.effects);
         of_tflite().or_else(of_onnx).unwrap_or(Effects::Pure)
     }
 

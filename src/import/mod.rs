@@ -1,7 +1,7 @@
 //! Importers: files to graphs and problems. They build graphs and plan nothing.
 // Builds without some importers leave helpers unused.
 #![cfg_attr(
-    not(all(feature = "csv", feature = "json", feature = "onnx-shapes", feature = "tflite")),
+    not(all(feature = "csv", feature = "json", feature = "onnx", feature = "tflite")),
     allow(dead_code, unused_imports)
 )]
 
@@ -31,6 +31,7 @@ mod json_access;
 #[cfg(feature = "onnx")]
 mod layout;
 mod onnx;
+mod operator_table;
 mod permits;
 mod states;
 pub(crate) mod tflite;
@@ -54,11 +55,10 @@ pub struct ImportOptions {
     /// `floor(height/2) + 1`, are evaluated.
     pub dims: BTreeMap<String, u64>,
     /// Shapes of inputs, by name, instead of those of the file. Shapes that depend on them are inferred. Also
-    /// shapes of results whose shape cannot be inferred. For ONNX (with the feature `onnx-shapes`) and
-    /// TensorFlow Lite.
+    /// shapes of results whose shape cannot be inferred. For ONNX and TensorFlow Lite.
     pub input_shapes: BTreeMap<String, InputShape>,
     /// Integer values of tensors, by name, in row-major order: of graph inputs, or of results on which shapes or
-    /// conditions depend. For ONNX, with the feature `onnx-shapes`.
+    /// conditions depend. For ONNX.
     pub values: BTreeMap<String, Vec<i64>>,
     /// The operators that are folded.
     pub fold: Fold,
@@ -94,6 +94,7 @@ impl ImportOptions {
 /// The order of the axes of activations in memory. It decides which slices and which parts of a
 /// concatenation are contiguous, and so which of them may share memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Layout {
     /// Row-major order of the shape in the file.
     #[default]

@@ -104,7 +104,7 @@ impl<'a> PlanView<'a> {
     /// The view of a solution; `name` names the model.
     #[must_use]
     pub fn of_solution(name: &'a str, problem: &'a Problem, solution: &'a Solution) -> Self {
-        let plan = plan_of_solution(problem, solution);
+        let plan = Plan::of_solution(problem, solution);
         let rows = plan.placements().zip(problem.ids()).map(|((occupant, place), id)| {
             let buffer = problem.buffer(id);
             ViewRow {
@@ -222,40 +222,42 @@ impl<'a> ViewRow<'a> {
     }
 }
 
-/// A solution in the terms of a plan.
-fn plan_of_solution(problem: &Problem, solution: &Solution) -> Plan {
-    let buffers: Vec<Occupant> =
-        problem.ids().map(|id| Occupant::Tensor(TensorId::new(id.index()))).collect();
-    let bound = &solution.lower_bound;
-    let mut plan = Plan {
-        order: Vec::new(),
-        tensors: Vec::new(),
-        scratch: Vec::new(),
-        arena_bytes: solution.height,
-        alignment: 1,
-        variables: Variables::default(),
-        capacity: problem.capacity(),
-        reserved: problem.reserved().to_vec(),
-        lower_bound: PlanBound {
-            bytes: bound.bytes,
-            certified: bound.certified,
-            step: bound.step,
-            causes: bound.buffers.iter().filter_map(|id| buffers.get(id.index()).copied()).collect(),
-        },
-        bound_over_orders: None,
-        status: solution.status,
-        strategy: solution.strategy.clone(),
-        objects: None,
-        aliases: Vec::new(),
-        bodies: Vec::new(),
-        nodes: solution.nodes,
-        stop: solution.stop,
-    };
-    for (buffer, &offset) in problem.buffers().iter().zip(&solution.offsets) {
-        plan.tensors.push(Some(Placement { offset, bytes: buffer.size(), live: buffer.live() }));
+impl Plan {
+    /// A solution as a plan without order whose tensors are the buffers.
+    pub(crate) fn of_solution(problem: &Problem, solution: &Solution) -> Self {
+        let buffers: Vec<Occupant> =
+            problem.ids().map(|id| Occupant::Tensor(TensorId::new(id.index()))).collect();
+        let bound = &solution.lower_bound;
+        let mut plan = Self {
+            order: Vec::new(),
+            tensors: Vec::new(),
+            scratch: Vec::new(),
+            arena_bytes: solution.height,
+            alignment: 1,
+            variables: Variables::default(),
+            capacity: problem.capacity(),
+            reserved: problem.reserved().to_vec(),
+            lower_bound: PlanBound {
+                bytes: bound.bytes,
+                certified: bound.certified,
+                step: bound.step,
+                causes: bound.buffers.iter().filter_map(|id| buffers.get(id.index()).copied()).collect(),
+            },
+            bound_over_orders: None,
+            status: solution.status,
+            strategy: solution.strategy.clone(),
+            objects: None,
+            aliases: Vec::new(),
+            bodies: Vec::new(),
+            nodes: solution.nodes,
+            stop: solution.stop,
+        };
+        for (buffer, &offset) in problem.buffers().iter().zip(&solution.offsets) {
+            plan.tensors.push(Some(Placement { offset, bytes: buffer.size(), live: buffer.live() }));
+        }
+        if let Some(objects) = &solution.objects {
+            plan.set_objects(objects, &buffers);
+        }
+        plan
     }
-    if let Some(objects) = &solution.objects {
-        plan.set_objects(objects, &buffers);
-    }
-    plan
 }

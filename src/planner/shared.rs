@@ -73,18 +73,18 @@ impl<'a> OrderPlanner<'a> {
         let alignment = planner.alignment.into();
         let (contents, mut stopped) = ContentAliases::within(limits, graph, alignment, planner.sharing)?;
         let live = live_ranges(graph, self.liveness);
-        let wishes = SharingPolicy::variants(planner.sharing);
-        let wishes = match aliases {
-            Aliases::Fewest => &wishes[wishes.len() - 1..],
-            Aliases::Most => &wishes[..1],
-            Aliases::All => &wishes[..],
+        let policies = SharingPolicy::variants(planner.sharing);
+        let policies = match aliases {
+            Aliases::Fewest => &policies[policies.len() - 1..],
+            Aliases::Most => &policies[..1],
+            Aliases::All => &policies[..],
         };
         let mut best: Option<Plan> = None;
         let mut tried: Vec<Vec<Alias>> = Vec::new();
         let mut fixed_overlap = None;
-        for &wish in wishes {
+        for &policy in policies {
             let (layout, stop) =
-                AliasLayout::within(limits, graph, &contents, &live, alignment, (self.operators, wish))?;
+                AliasLayout::within(limits, graph, &contents, &live, alignment, (self.operators, policy))?;
             stopped = stopped.max(stop);
             if tried.contains(&layout.aliases) {
                 continue;

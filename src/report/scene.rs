@@ -13,7 +13,7 @@ pub(super) struct Scene<'a> {
     /// A rectangle for each row of the view; several for a buffer with gaps. All numbers of rectangles
     /// below are positions in this list.
     pub rectangles: Vec<Rectangle>,
-    pub shared: Vec<SceneAlias>,
+    pub aliases: Vec<SceneAlias>,
     /// Rectangles that cause the lower bound of an arena.
     pub causes: Vec<u32>,
     /// The step of the lower bound's certificate, if there are causes.
@@ -54,20 +54,20 @@ impl<'a> Scene<'a> {
         let mut scene = Self {
             view,
             rectangles,
-            shared: Vec::new(),
+            aliases: Vec::new(),
             causes: Vec::new(),
             peak: None,
             steps,
             copies: Vec::new(),
             cuts: Vec::new(),
         };
-        scene.shared = scene.aliases();
+        scene.aliases = scene.find_aliases();
         match &view.plan {
             ViewedPlan::Arena(plan) => scene.find_causes(plan),
             ViewedPlan::Pools(plan) => {
                 scene.copies =
                     plan.routes().into_iter().filter_map(|route| scene.transfer(route, plan)).collect();
-                scene.compact(plan.pools.backing_store_id(), run);
+                scene.hide_residents(plan.pools.backing_store_id(), run);
             }
         }
         scene
@@ -126,8 +126,8 @@ impl<'a> Scene<'a> {
         self.rectangles[rectangle as usize].place.live
     }
 
-    /// The shares of the plan, once for each memory in which both tensors live at the same time.
-    fn aliases(&self) -> Vec<SceneAlias> {
+    /// The aliases of the plan, once for each memory in which both tensors live at the same time.
+    fn find_aliases(&self) -> Vec<SceneAlias> {
         let mut aliases = Vec::new();
         for alias in self.view.aliases() {
             for tensor in self.of_occupant(Occupant::Tensor(alias.tensor)) {
@@ -154,8 +154,8 @@ impl<'a> Scene<'a> {
         let Transfer { tensor, step, due, from, to, .. } = route.transfer;
         let find = |pool: PoolId, at: u32| {
             let mut all = self.of_occupant(Occupant::Tensor(tensor));
-            all.find(|&one| {
-                self.rectangles[one as usize].memory == pool.index() && self.live(one).contains(at)
+            all.find(|&row| {
+                self.rectangles[row as usize].memory == pool.index() && self.live(row).contains(at)
             })
         };
         // The rules of plans for pools: a transfer that spans steps has both places from its first step
@@ -172,7 +172,7 @@ impl<'a> Scene<'a> {
 
     /// Hides data that is resident in the backing store throughout, and removes the offsets that no shown
     /// rectangle covers.
-    fn compact(&mut self, backing_store: PoolId, steps: u32) {
+    fn hide_residents(&mut self, backing_store: PoolId, steps: u32) {
         let in_store =
             self.rectangles.iter_mut().filter(|rectangle| rectangle.memory == backing_store.index());
         let mut shown = Vec::new();
@@ -199,14 +199,14 @@ impl<'a> Scene<'a> {
 }
 
 /// Returns whether the map of the backing store shows a rectangle: constants and data that is resident during
-/// the whole run would fill the map without telling anything about the plan.
+/// the whole run would fill the map, and the plan does not decide on them.
 fn comes_and_goes(rectangle: &Rectangle, steps: u32) -> bool {
     let live = rectangle.place.live;
     rectangle.kind != BufferKind::Constant && (live.start > 0 || live.end < steps || steps <= 1)
 }
 
 /// Live bytes of an arena in program order, without sharing; none for a problem or an order that cannot run.
-pub(super) fn live_in_file_order(view: &PlanView<'_>) -> Option<Vec<u64>> {
+pub(super) fn live_in_program_order(view: &PlanView<'_>) -> Option<Vec<u64>> {
     let (ViewedPlan::Arena(plan), Some(graph)) = (&view.plan, view.flattened()) else { return None };
     let liveness = Liveness::new(&graph, graph.program_order(), plan.alignment, plan.variables);
     Some(liveness.ok()?.live_bytes())

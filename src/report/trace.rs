@@ -3,7 +3,7 @@
 //!
 //! One step is one microsecond. The process `plan` has a slice for each operator, and counters: live
 //! bytes (shared bytes once), the arena in use (the end of the highest live buffer), and the lower
-//! bound. The process `file order` has the operators and live bytes in program order, without sharing.
+//! bound. The process `program order` has the operators and live bytes in program order, without sharing.
 //! The format is Chrome's Trace Event Format, an object with `traceEvents`.
 //!
 //! For a plan for several memories, each memory is a process with counters: live bytes, bytes in use,
@@ -17,13 +17,13 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::rectangles::operator_name;
-use super::scene::live_in_file_order;
+use super::scene::live_in_program_order;
 use super::text::bytes;
 use super::{Scene, profile};
 use crate::{Graph, OperatorId, Plan, PlanView, Tensor, TensorId, ViewedPlan};
 
 const PLAN: u32 = 1;
-const FILE: u32 = 2;
+const PROGRAM_ORDER: u32 = 2;
 
 /// The trace of a plan, as the text of a JSON file.
 #[must_use]
@@ -50,10 +50,10 @@ fn program_order(view: &PlanView<'_>, graph: Option<&Graph>) -> Vec<TraceEvent> 
     let Some(order) = graph.map(Graph::program_order).filter(|&order| order != view.order()) else {
         return Vec::new();
     };
-    let Some(live) = live_in_file_order(view) else { return Vec::new() };
-    let mut events = named(FILE, "file order");
-    events.extend(slices(graph, order, FILE));
-    events.extend(profile::changes(&live).map(|(step, bytes)| counter(FILE, "live", step, bytes)));
+    let Some(live) = live_in_program_order(view) else { return Vec::new() };
+    let mut events = named(PROGRAM_ORDER, "program order");
+    events.extend(slices(graph, order, PROGRAM_ORDER));
+    events.extend(profile::changes(&live).map(|(step, bytes)| counter(PROGRAM_ORDER, "live", step, bytes)));
     events
 }
 

@@ -36,7 +36,7 @@ pub(super) fn absorb(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<M
         let host_part = &parts[host as usize];
         let dies_here = |tensor: u32| {
             network.readers.row(tensor) == [operator]
-                && !network.residencies[tensor as usize]
+                && !network.live_at_end[tensor as usize]
                 && host_part.writes.binary_search(&tensor).is_ok()
         };
         // The host must not overwrite a tensor that the operator still reads.

@@ -1,8 +1,8 @@
 //! Alternative orders of the same peak, for use if offsets do not reach the peak of the first order.
 
 use super::beam::beam;
+use super::independent_ranges::independent_ranges;
 use super::network::Network;
-use super::segments::independent_ranges;
 use super::subproblem::SubproblemBuilder;
 use super::{MAX_SEARCHED, Schedule, Scheduler};
 use crate::graph::Graph;

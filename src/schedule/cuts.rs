@@ -147,12 +147,12 @@ impl CutNetwork {
         for operator in 0..operators {
             edges.extend(network.before.row(operator).iter().map(|&before| (operator, before, UNBOUNDED)));
             for &tensor in network.writes.row(operator) {
-                let end = if network.residencies[tensor as usize] { sink } else { operators + tensor };
+                let end = if network.live_at_end[tensor as usize] { sink } else { operators + tensor };
                 edges.push((operator, end, network.sizes[tensor as usize]));
             }
         }
-        for &tensor in &network.present {
-            let end = if network.residencies[tensor as usize] { sink } else { operators + tensor };
+        for &tensor in &network.live_at_start {
+            let end = if network.live_at_end[tensor as usize] { sink } else { operators + tensor };
             edges.push((source, end, network.sizes[tensor as usize]));
         }
         for tensor in 0..tensors {

@@ -58,7 +58,7 @@ impl<'a> ExecutionState<'a> {
             let all = unique(network.paddings.tensors.iter().copied());
             state.paddings = all.into_iter().map(|padding| (padding, 0)).collect();
         }
-        for &tensor in &network.present {
+        for &tensor in &network.live_at_start {
             state.written[tensor as usize] = true;
             state.add_live(tensor);
         }
@@ -76,7 +76,7 @@ impl<'a> ExecutionState<'a> {
     }
 
     fn is_live(&self, tensor: usize) -> bool {
-        self.written[tensor] && (self.readers_left[tensor] > 0 || self.network.residencies[tensor])
+        self.written[tensor] && (self.readers_left[tensor] > 0 || self.network.live_at_end[tensor])
     }
 
     /// Counts a tensor as live from now on.
@@ -162,7 +162,7 @@ impl<'a> ExecutionState<'a> {
         let written: u64 =
             network.writes.row(operator).iter().map(|&tensor| network.sizes[tensor as usize]).sum();
         let dies = |&&tensor: &&u32| {
-            self.readers_left[tensor as usize] == 1 && !network.residencies[tensor as usize]
+            self.readers_left[tensor as usize] == 1 && !network.live_at_end[tensor as usize]
         };
         let dying =
             |row: &[u32]| row.iter().filter(dies).map(|&tensor| network.sizes[tensor as usize]).sum::<u64>();

@@ -48,7 +48,7 @@ impl MergedOperator {
         let (mut reads, mut writes) = (of_all(&network.reads), of_all(&network.writes));
         let is_internal = |tensor: u32| network.readers.row(tensor).iter().all(|&reader| is_member(reader));
         reads.retain(|tensor| writes.binary_search(tensor).is_err());
-        writes.retain(|&tensor| network.residencies[tensor as usize] || !is_internal(tensor));
+        writes.retain(|&tensor| network.live_at_end[tensor as usize] || !is_internal(tensor));
         // The hill is relative to the bytes before the segment. A step counts inputs as live before it
         // and outputs as added, so the rest is transient.
         let internal = segment.hill + i128::from(network.bytes(&reads)) - i128::from(network.bytes(&writes));

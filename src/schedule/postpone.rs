@@ -82,19 +82,25 @@ fn freed_by(
         paddings.transient[operator as usize] > 0
             || row.map(|&tensor| paddings.tensors[tensor as usize]).any(|padding| padding > 0)
     };
-    let residencies = |tensor: u32| network.residencies[tensor as usize];
+    let is_live_at_end = |tensor: u32| network.live_at_end[tensor as usize];
     // The successor must be the only reader of the operator's outputs.
     let read_by_others = |&tensor: &u32| network.readers.row(tensor) != [next];
     if network.first > 0
         || network.writes.row(operator).iter().any(|&tensor| overwrites(tensor))
         || network.writes.row(operator).iter().any(read_by_others)
         || (network.paddings.any && (has_padding(operator) || has_padding(next)))
-        || network.writes.row(operator).iter().any(|&tensor| residencies(tensor))
+        || network.writes.row(operator).iter().any(|&tensor| is_live_at_end(tensor))
     {
         return None;
     }
     // `target.reads` lists all tensors that the operators merged into `next` read and do not write
     // themselves.
     let read_by_next = |tensor: u32| target.reads.binary_search(&tensor).is_ok();
-    Some(part.reads.iter().copied().filter(|&tensor| !residencies(tensor) && !read_by_next(tensor)).collect())
+    Some(
+        part.reads
+            .iter()
+            .copied()
+            .filter(|&tensor| !is_live_at_end(tensor) && !read_by_next(tensor))
+            .collect(),
+    )
 }

@@ -111,7 +111,7 @@ impl<'a> SubproblemBuilder<'a> {
         let dependencies: Vec<(u32, u32)> = (from..to).flat_map(inner).collect();
         limits.check_cancelled()?;
         part.set_dependencies(dependencies);
-        part.paddings.settle();
+        part.paddings.compute_totals();
         for tensor in touched {
             self.numbers[tensor as usize] = u32::MAX;
         }
@@ -122,7 +122,7 @@ impl<'a> SubproblemBuilder<'a> {
     fn spans(&self, tensor: u32, from: u32, to: u32) -> (bool, bool) {
         let network = self.network;
         let later =
-            network.residencies[tensor as usize] || self.last[tensor as usize].is_some_and(|last| last >= to);
+            network.live_at_end[tensor as usize] || self.last[tensor as usize].is_some_and(|last| last >= to);
         (self.writer[tensor as usize].is_none_or(|writer| writer < from), later)
     }
 
@@ -135,12 +135,12 @@ impl<'a> SubproblemBuilder<'a> {
         let (network, number) = (self.network, part.sizes.len() as u32);
         let size = network.sizes[tensor as usize];
         if earlier {
-            part.present.push(number);
+            part.live_at_start.push(number);
             part.base -= size;
         }
         self.numbers[tensor as usize] = number;
         part.sizes.push(size);
-        part.residencies.push(later);
+        part.live_at_end.push(later);
         part.paddings.tensors.push(network.paddings.tensors[tensor as usize]);
     }
 

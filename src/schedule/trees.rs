@@ -66,7 +66,7 @@ pub(super) fn trees(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<Ve
             positions.into_iter().map(|position| std::mem::take(&mut merged[position])).collect();
         let written = network.bytes(network.writes.row(operator));
         // The root of a tree is the only reader of its inputs, so all of them die at its step.
-        let added = network.added_bytes(operator, written, |tensor| !network.residencies[tensor as usize]);
+        let added = network.added_bytes(operator, written, |tensor| !network.live_at_end[tensor as usize]);
         merged.push(Segment {
             operators: vec![operator],
             hill: added.into(),
@@ -85,7 +85,7 @@ pub(super) fn trees(network: &Network, budget: &mut Budget<'_>) -> Result<Vec<Ve
 /// a graph output.
 fn reads_all(network: &Network, operator: u32, child: u32) -> bool {
     let reads =
-        |tensor: &u32| network.readers.row(*tensor) == [operator] && !network.residencies[*tensor as usize];
+        |tensor: &u32| network.readers.row(*tensor) == [operator] && !network.live_at_end[*tensor as usize];
     network.writes.row(child).iter().all(reads)
 }
 

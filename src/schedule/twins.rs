@@ -70,7 +70,7 @@ fn signature(network: &Network, operator: u32) -> Vec<u64> {
     }
     let of_tensor = |&tensor: &u32| {
         let index = tensor as usize;
-        [network.sizes[index], paddings.tensors[index], u64::from(network.residencies[index])]
+        [network.sizes[index], paddings.tensors[index], u64::from(network.live_at_end[index])]
     };
     let mut written: Vec<[u64; 3]> = network.writes.row(operator).iter().map(of_tensor).collect();
     written.sort_unstable();

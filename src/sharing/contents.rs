@@ -55,7 +55,7 @@ pub(crate) struct ContentAliases {
     alignment: Alignment,
     positions: OffsetUnionFind,
     /// Number of source ranges that may still be stored.
-    room: usize,
+    ranges_left: usize,
 }
 
 /// Maximum number of stored source ranges. A chain of `n` concatenations has O(n^2) source ranges,
@@ -114,7 +114,7 @@ impl ContentAliases {
             sharing,
             alignment: alignment.into(),
             positions: OffsetUnionFind::new(count),
-            room: MAX_SOURCE_RANGES,
+            ranges_left: MAX_SOURCE_RANGES,
         };
         // Relative placements come first: they hold in every plan, so an alias that contradicts them can
         // never be used. Program order comes next. It is the order in which origins of bytes are defined,
@@ -124,11 +124,11 @@ impl ContentAliases {
         }
         for &id in graph.program_order() {
             let first = [contents.aliases.len(), contents.dropped.len()];
-            let room = contents.room;
+            let ranges_left = contents.ranges_left;
             contents.add(graph, id, sharing);
             let operator = graph.operator(id);
-            let source_ranges = room - contents.room;
-            budget.charge(1 + operator.outputs().len() + 8 * operator.permits().len() + source_ranges)?;
+            let stored_ranges = ranges_left - contents.ranges_left;
+            budget.charge(1 + operator.outputs().len() + 8 * operator.permits().len() + stored_ranges)?;
             let end = [contents.aliases.len(), contents.dropped.len()];
             contents.of_operator[id.index()] = [first[0]..end[0], first[1]..end[1]];
         }
@@ -189,7 +189,7 @@ impl ContentAliases {
         // Bytes of a dropped alias may be shared by another plan, and bytes without stored source ranges
         // are unknown. Marking them as free keeps bounds valid, at the price of weaker bounds.
         if dropped.iter().any(|alias| disjoint.overlapping(graph, alias).is_some())
-            || !self.list(graph, output, &disjoint)
+            || !self.store_ranges(graph, output, &disjoint)
         {
             self.free.push((output, 0, graph.tensor(output).bytes()));
         } else {
@@ -201,8 +201,8 @@ impl ContentAliases {
         self.dropped.extend(dropped);
     }
 
-    /// Stores the source ranges of an output. Returns false if they exceed the remaining room.
-    fn list(&mut self, graph: &Graph, output: TensorId, disjoint: &DisjointAliases) -> bool {
+    /// Stores the source ranges of an output. Returns false if too few ranges are left.
+    fn store_ranges(&mut self, graph: &Graph, output: TensorId, disjoint: &DisjointAliases) -> bool {
         let is_view = |alias: &Alias| alias.kind != AliasKind::Concat;
         let listed = match disjoint.from(0).next() {
             None => return true,
@@ -210,7 +210,7 @@ impl ContentAliases {
             Some(_) => {
                 // A lower bound on the number of ranges, checked before the list is allocated.
                 let count = |alias: &Alias| 1 + self.source_ranges.of(alias.tensor).len();
-                if disjoint.from(0).map(count).sum::<usize>() > self.room {
+                if disjoint.from(0).map(count).sum::<usize>() > self.ranges_left {
                     return false;
                 }
                 self.source_ranges.concat(
@@ -220,11 +220,11 @@ impl ContentAliases {
                 )
             }
         };
-        if listed.len() > self.room {
+        if listed.len() > self.ranges_left {
             return false;
         }
         // A single range is stored inline and takes no heap memory.
-        self.room -= listed.len() - 1;
+        self.ranges_left -= listed.len() - 1;
         self.source_ranges.0[output.index()] = listed;
         true
     }
@@ -262,13 +262,13 @@ fn content_alias(graph: &Graph, operator: OperatorId, permit: &Permit) -> Option
         Permit::ConcatSlice { input, output, at } => (input, output, at),
         Permit::InPlace { .. } | Permit::Overlap { .. } => return None,
     };
-    let [bytes, room] = [tensor, of].map(|id| graph.tensor(id).bytes());
-    let fits = bytes > 0 && at.checked_add(bytes).is_some_and(|end| end <= room);
+    let [bytes, of_bytes] = [tensor, of].map(|id| graph.tensor(id).bytes());
+    let fits = bytes > 0 && at.checked_add(bytes).is_some_and(|end| end <= of_bytes);
     // Constants are outside of the arena, and variables change between reads.
     let both = [tensor, of].iter().all(|&id| graph.tensor(id).kind().is_activation());
     let kind = match permit {
         Permit::ConcatSlice { .. } => AliasKind::Concat,
-        _ if bytes == room => AliasKind::View,
+        _ if bytes == of_bytes => AliasKind::View,
         _ => AliasKind::Slice,
     };
     (fits && both).then_some(Alias { operator, tensor, of, at, kind })
@@ -285,35 +285,76 @@ pub(super) fn output(alias: &Alias) -> TensorId {
     if alias.kind == AliasKind::Concat { alias.of } else { alias.tensor }
 }
 
-/// Aliases that define disjoint byte ranges of one output: a map from the start of each range to
-/// its end and its alias.
+/// Aliases that define disjoint byte ranges of one output, ascending. Most outputs have one alias, which
+/// needs no map.
 #[derive(Clone, Debug, Default)]
-pub(super) struct DisjointAliases(BTreeMap<u64, (u64, Alias)>);
+pub(super) enum DisjointAliases {
+    #[default]
+    None,
+    One(AliasRange),
+    /// By the start of each range.
+    Many(BTreeMap<u64, AliasRange>),
+}
+
+/// An alias and the byte range of the output that it defines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AliasRange {
+    from: u64,
+    end: u64,
+    alias: Alias,
+}
 
 impl DisjointAliases {
     /// Returns the last alias whose byte range overlaps that of `alias`. O(log aliases).
     pub(super) fn overlapping(&self, graph: &Graph, alias: &Alias) -> Option<&Alias> {
         let (from, end) = range(graph, alias);
-        let (_, (last_end, last)) = self.0.range(..end).next_back()?;
-        (from < *last_end).then_some(last)
+        let last = match self {
+            Self::None => None,
+            Self::One(only) => Some(only).filter(|only| only.from < end),
+            Self::Many(ranges) => ranges.range(..end).next_back().map(|(_, last)| last),
+        };
+        last.filter(|last| from < last.end).map(|last| &last.alias)
     }
 
     /// Adds an alias whose byte range is disjoint from all others.
     pub(super) fn add(&mut self, graph: &Graph, alias: Alias) {
         let (from, end) = range(graph, &alias);
-        self.0.insert(from, (end, alias));
+        let added = AliasRange { from, end, alias };
+        match self {
+            Self::None => *self = Self::One(added),
+            Self::One(only) => {
+                *self = Self::Many(BTreeMap::from([(only.from, *only), (from, added)]));
+            }
+            Self::Many(ranges) => {
+                ranges.insert(from, added);
+            }
+        }
     }
 
     pub(super) fn remove(&mut self, graph: &Graph, alias: &Alias) {
-        self.0.remove(&range(graph, alias).0);
+        let (from, _) = range(graph, alias);
+        match self {
+            Self::One(only) if only.from == from => *self = Self::None,
+            Self::None | Self::One(_) => {}
+            Self::Many(ranges) => {
+                ranges.remove(&from);
+            }
+        }
     }
 
     /// Aliases whose byte ranges contain byte `at` or start after it, ascending.
     pub(super) fn from(&self, at: u64) -> impl Iterator<Item = &Alias> {
-        // The ranges are disjoint, so at most one range starts before `at` and contains it.
-        let covering = self.0.range(..=at).next_back().filter(|(_, (end, _))| *end > at);
-        let first = covering.map_or(at, |(&from, _)| from);
-        self.0.range(first..).map(|(_, (_, alias))| alias)
+        let (only, ranges) = match self {
+            Self::None => (None, None),
+            Self::One(only) => (Some(only).filter(|only| only.end > at), None),
+            Self::Many(ranges) => {
+                // The ranges are disjoint, so at most one range starts before `at` and contains it.
+                let covering = ranges.range(..=at).next_back().filter(|(_, covering)| covering.end > at);
+                let first = covering.map_or(at, |(&from, _)| from);
+                (None, Some(ranges.range(first..).map(|(_, range)| range)))
+            }
+        };
+        only.into_iter().chain(ranges.into_iter().flatten()).map(|range| &range.alias)
     }
 }
 

@@ -8,8 +8,12 @@
 //! pruned here: the exhaustive search of small graphs calls [`AliasBuilder::try_add`] and
 //! [`AliasBuilder::try_write_in_place`] with and without each alias.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
+use super::classes::ContentClasses;
 use super::contents::{Alias, ContentAliases};
 use super::merge::{GroupMerge, MergeConflict, bytes};
 use super::origins::Origins;
@@ -17,7 +21,7 @@ use super::policy::SharingPolicy;
 use super::rigid::{Member, RigidGroup};
 use super::{AliasKind, Alignment, Interrupted, SharingLevel};
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, Tensor};
 use crate::problem::LiveRange;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Budget, Limits, Stop};
@@ -94,7 +98,7 @@ impl AliasLayout {
 /// Builds the aliases and rigid groups of an order.
 ///
 /// Near-linear: each phase costs O(log^2 n) for each alias and for each pair of tensors that
-/// overlap in bytes and time and are not views of one tensor. After a call returned
+/// overlap in bytes and time and belong to different [classes](ContentClasses). After a call returned
 /// [a reason for stopping](Stop), the builder is inconsistent and must not be used.
 #[derive(Clone)]
 pub(crate) struct AliasBuilder<'a> {
@@ -107,10 +111,14 @@ pub(crate) struct AliasBuilder<'a> {
     pub(super) sharing: SharingLevel,
     /// The content aliases in use, for the comparison of contents.
     pub(super) origins: Origins,
-    /// By root of the union-find: the group's members. Empty for tensors that are no roots.
-    pub(super) groups: Vec<RigidGroup>,
+    /// Tensors that hold the same contents, so that checks of merges skip their pairs.
+    pub(super) classes: ContentClasses,
+    /// By root of the union-find: the group's members; none for a tensor that is alone in its group or
+    /// is no root. Most tensors never join a group, so only groups of several tensors are stored.
+    groups: Vec<Option<Box<RigidGroup>>>,
+    alignment: Alignment,
     /// By operator: the aliases in use.
-    pub(super) aliases: Vec<Vec<Alias>>,
+    pub(super) aliases: Vec<SmallVec<[Alias; 1]>>,
     /// The aliases in use that overwrite an input.
     overwriting: Vec<Alias>,
     /// By tensor: tensors that must not alias it.
@@ -133,13 +141,6 @@ impl<'a> AliasBuilder<'a> {
         budget: &mut Budget<'_>,
     ) -> Result<Self, Interrupted> {
         let alignment = alignment.into();
-        // Tensors without bytes or outside of the arena have a group, so that distances to them are
-        // known, but no member: nothing can conflict with them.
-        let group = |(id, tensor): (TensorId, &crate::graph::Tensor)| {
-            let member = |live| Member { id, class: id, from: 0, end: tensor.bytes().into(), live };
-            let member = live[id.index()].filter(|_| tensor.bytes() > 0).map(member);
-            RigidGroup::new(member, alignment.of(tensor), tensor.fixed_offset())
-        };
         budget.charge(8 * graph.tensors().len())?;
         let mut kept_apart: BTreeMap<TensorId, Vec<TensorId>> = BTreeMap::new();
         for &[first, second] in graph.kept_apart() {
@@ -153,8 +154,10 @@ impl<'a> AliasBuilder<'a> {
             positions: OffsetUnionFind::new(graph.tensors().len()),
             sharing,
             origins: Origins::new(graph),
-            groups: graph.iter_tensors().map(group).collect(),
-            aliases: vec![Vec::new(); graph.operators().len()],
+            classes: ContentClasses::new(graph.tensors().iter().map(Tensor::bytes)),
+            groups: vec![None; graph.tensors().len()],
+            alignment,
+            aliases: vec![SmallVec::new(); graph.operators().len()],
             overwriting: Vec::new(),
             kept_apart,
             allowances: Vec::new(),
@@ -176,6 +179,29 @@ impl<'a> AliasBuilder<'a> {
         }
     }
 
+    /// The group of a root.
+    pub(super) fn group(&self, root: usize) -> Cow<'_, RigidGroup> {
+        if let Some(group) = &self.groups[root] {
+            return Cow::Borrowed(group);
+        }
+        let (id, tensor) = (TensorId::new(root), &self.graph.tensors()[root]);
+        // Tensors without bytes or outside of the arena have a group, so that distances to them are
+        // known, but no member: nothing can conflict with them.
+        let member = |live| Member { id, class: id, from: 0, end: tensor.bytes().into(), live };
+        let member = self.live[root].filter(|_| tensor.bytes() > 0).map(member);
+        Cow::Owned(RigidGroup::new(member, self.alignment.of(tensor), tensor.fixed_offset()))
+    }
+
+    /// Takes the group of a root.
+    pub(super) fn take_group(&mut self, root: usize) -> Box<RigidGroup> {
+        self.groups[root].take().unwrap_or_else(|| Box::new(self.group(root).into_owned()))
+    }
+
+    /// Stores the group of a root.
+    pub(super) fn set_group(&mut self, root: usize, group: Box<RigidGroup>) {
+        self.groups[root] = Some(group);
+    }
+
     /// Merges the groups of relative placements. Adds the content aliases that `is_forced` selects
     /// before that: a merge may be valid only because members hold the same contents.
     fn satisfy_placements(
@@ -193,7 +219,7 @@ impl<'a> AliasBuilder<'a> {
             }
             let merged = self
                 .plan_merge(placement.of, vec![(placement.tensor, placement.at)])
-                .and_then(|merge| self.merge(&merge, budget));
+                .and_then(|merge| self.merge(&merge, &[], budget));
             merged.map_err(|conflict| match conflict {
                 MergeConflict::Stopped(stop) => Interrupted::Stopped(stop),
                 MergeConflict::Offsets => self.unsatisfied(placement, None),
@@ -283,7 +309,7 @@ impl<'a> AliasBuilder<'a> {
             return Ok(false);
         }
         // 3. Members of the merged groups must not conflict. `try_add_with` retracts all claims on failure.
-        match self.merge(&merge, budget) {
+        match self.merge(&merge, added, budget) {
             Ok(()) => Ok(true),
             Err(MergeConflict::Stopped(stop)) => Err(stop),
             Err(MergeConflict::Members(..) | MergeConflict::Offsets) => Ok(false),
@@ -304,12 +330,14 @@ impl<'a> AliasBuilder<'a> {
         let graph = self.graph;
         let mut roots: Vec<usize> = merge.moved.iter().map(|&(root, _)| root).chain([merge.outer]).collect();
         // Leaving out the largest group keeps the total work near-linear, as in `merge`.
-        let largest = (0..roots.len()).max_by_key(|&part| self.groups[roots[part]].len());
+        let largest = (0..roots.len()).max_by_key(|&part| self.group(roots[part]).len());
         roots.swap_remove(largest.unwrap_or(0));
         let mut operators = Vec::new();
-        for member in roots.into_iter().flat_map(|root| self.groups[root].members()) {
-            let tensor = graph.tensor(member.id);
-            operators.extend(tensor.producer().into_iter().chain(tensor.readers().iter().copied()));
+        for root in roots {
+            for member in self.group(root).members() {
+                let tensor = graph.tensor(member.id);
+                operators.extend(tensor.producer().into_iter().chain(tensor.readers().iter().copied()));
+            }
         }
         let operators = unique(operators);
         let aliases: Vec<Alias> =
@@ -372,9 +400,12 @@ impl<'a> AliasBuilder<'a> {
     /// remain free. No offsets are lost: the distances determine the lowest tensor's offset modulo
     /// this alignment.
     pub(crate) fn finish(mut self) -> AliasLayout {
+        // The lists below need memory of the size of these, which are of no more use.
+        (self.origins, self.classes) = (Origins::default(), ContentClasses::default());
         let count = self.graph.tensors().len();
         let positions: Vec<(usize, i128)> = (0..count).map(|id| self.positions.find(id)).collect();
-        let is_live = |id: usize| self.live[id].is_some();
+        let tensors = self.live;
+        let is_live = |id: usize| tensors[id].is_some();
         // By root: the offset of the lowest tensor from the root, and the largest alignment.
         let mut live: Vec<Option<(i128, u64)>> = vec![None; count];
         for (id, &(root, from)) in
@@ -389,11 +420,12 @@ impl<'a> AliasBuilder<'a> {
         let mut starts = vec![None; count];
         for (root, lowest) in live.iter().enumerate() {
             if let &Some((lowest, alignment)) = lowest {
-                let above = self.groups[root].residue(lowest, alignment);
+                let above = self.group(root).residue(lowest, alignment);
                 starts[root] = Some((group_count, lowest - i128::from(above)));
                 group_count += 1;
             }
         }
+        drop((live, self.groups));
         let position = positions.iter().enumerate().map(|(id, &(root, from))| {
             let (number, start) = starts[root].filter(|_| is_live(id))?;
             Some((number, bytes(from - start)))

@@ -4,18 +4,25 @@
 //! possible if (1) alignments and fixed offsets of all members agree, and (2) each pair of members
 //! that would overlap in bytes and time either holds the same contents there or may overwrite one
 //! another by an operator's permission. The largest group stays in place and only members of the
-//! others are looked up in it, so a tensor is moved O(log n) times over all merges. Members of one
-//! class (views of one tensor) are skipped, as they hold the same contents.
+//! others are looked up in it, so a tensor is moved O(log n) times over all merges. Pairs of one
+//! class are skipped, as they hold the same contents. The output of the new aliases is checked part
+//! by part, each with the class of the tensor whose contents the part holds, and its class is joined
+//! with theirs after the check. So a tensor is not compared with the members whose contents it holds.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
 
 use super::AliasKind;
-use super::contents::Alias;
+use super::classes::ContentClasses;
+use super::contents::{Alias, output};
 use super::layout::AliasBuilder;
 use super::merge::{GroupMerge, MergeConflict, bytes};
 use super::rigid::{Member, RigidGroup};
 use crate::graph::{Permit, Side};
 use crate::support::ids::TensorId;
 use crate::support::limits::Budget;
-use crate::support::sorting::sort_by_keys;
+use crate::support::sorting::{sort_by_keys, unique};
 
 impl AliasBuilder<'_> {
     /// Returns the offset that a tensor will have from the root of the merged group, or none if the
@@ -38,15 +45,15 @@ impl AliasBuilder<'_> {
         &mut self,
         of: TensorId,
         tensors: Vec<(TensorId, u64)>,
-    ) -> std::result::Result<GroupMerge, MergeConflict> {
+    ) -> Result<GroupMerge, MergeConflict> {
         let outer = self.positions.find(of.index());
         let mut moved = Vec::new();
         for &(tensor, at) in &tensors {
-            let inner = self.positions.find(tensor.index());
-            let distance = outer.1 + i128::from(at) - inner.1;
+            let (root, position) = self.positions.find(tensor.index());
+            let distance = outer.1 + i128::from(at) - position;
             // Tensors of one group must already have the demanded distance.
-            if inner.0 != outer.0 {
-                moved.push((inner.0, distance));
+            if root != outer.0 {
+                moved.push((root, distance));
             } else if distance != 0 {
                 return Err(MergeConflict::Offsets);
             }
@@ -59,31 +66,49 @@ impl AliasBuilder<'_> {
         Ok(GroupMerge { of, tensors, outer: outer.0, moved })
     }
 
-    /// Makes a merge if no members conflict. Otherwise, the groups stay as they were.
+    /// Performs a planned merge if no members conflict. Otherwise, the groups stay as they were. `claimed` are the
+    /// content aliases of one output that hold after the merge and did not before.
     ///
     /// Costs O(log^2 n) for each member of the groups but the largest, and for each pair of
     /// members of different classes that overlap.
-    pub(super) fn merge(&mut self, merge: &GroupMerge, budget: &mut Budget<'_>) -> Result<(), MergeConflict> {
+    pub(super) fn merge(
+        &mut self,
+        merge: &GroupMerge,
+        claimed: &[Alias],
+        budget: &mut Budget<'_>,
+    ) -> Result<(), MergeConflict> {
         let GroupMerge { of, outer, ref moved, .. } = *merge;
         if moved.is_empty() {
+            self.join_classes(claimed);
             return Ok(());
         }
         let mut parts: Vec<(usize, i128)> = [(outer, 0)].into_iter().chain(moved.iter().copied()).collect();
-        let groups = parts.iter().map(|&(root, distance)| (&self.groups[root], distance));
+        let parts_of: Vec<(Cow<'_, RigidGroup>, i128)> =
+            parts.iter().map(|&(root, distance)| (self.group(root), distance)).collect();
+        let groups = parts_of.iter().map(|(group, distance)| (group.as_ref(), *distance));
         let offsets = RigidGroup::offsets(groups).ok_or(MergeConflict::Offsets)?;
         // Keep the largest group in place and move the others: each time a tensor moves, its group at
         // least doubles, so it moves O(log n) times in all.
-        let largest = (0..parts.len()).rev().max_by_key(|&part| self.groups[parts[part].0].len());
+        let largest = (0..parts.len()).rev().max_by_key(|&part| parts_of[part].0.len());
         parts.swap(0, largest.unwrap_or(0));
+        // Check the output of the aliases last, so that all members whose contents it holds are already in
+        // the groups that it is compared with, where their classes are skipped.
+        if let Some(output) = claimed.first().map(|alias| self.positions.find(output(alias).index()).0) {
+            parts[1..].sort_by_key(|&(root, _)| root == output);
+        }
         let (root, distance) = parts[0];
-        let mut host = self.groups[root].take();
+        let mut host = self.take_group(root);
         host.shift(distance);
         let mut written_over = Vec::new();
-        let moved_group = match self.check_members(&host, &parts[1..], merge, &mut written_over, budget) {
+        // The check reads the classes while it changes other fields, and joins none.
+        let classes = std::mem::take(&mut self.classes);
+        let moved_group = self.check_members(&host, &parts[1..], merge, &classes, &mut written_over, budget);
+        self.classes = classes;
+        let moved_group = match moved_group {
             Ok(moved_group) => moved_group,
             Err(conflict) => {
                 host.shift(-distance);
-                self.groups[root] = host;
+                self.set_group(root, host);
                 return Err(conflict);
             }
         };
@@ -91,12 +116,14 @@ impl AliasBuilder<'_> {
         for &(tensor, at) in &merge.tensors {
             self.positions.tie(tensor, of, at);
         }
-        parts[1..].iter().for_each(|&(root, _)| drop(self.groups[root].take()));
-        host.absorb(offsets, moved_group.members());
-        self.groups[outer] = host;
+        parts[1..].iter().for_each(|&(root, _)| drop(self.take_group(root)));
+        self.join_classes(claimed);
+        host.absorb(offsets, moved_group.members(), &self.classes);
+        self.set_group(outer, host);
         // The trees return members in an order that depends on their history, so sort for
         // deterministic plans.
         sort_by_keys(&mut written_over, |alias| [alias.tensor.index() as u64, alias.of.index() as u64]);
+        written_over.dedup();
         for alias in written_over {
             self.share(alias);
         }
@@ -111,33 +138,69 @@ impl AliasBuilder<'_> {
         host: &RigidGroup,
         parts: &[(usize, i128)],
         merge: &GroupMerge,
+        classes: &ContentClasses,
         written_over: &mut Vec<Alias>,
         budget: &mut Budget<'_>,
     ) -> Result<RigidGroup, MergeConflict> {
         let mut moved_group = RigidGroup::empty();
         for &(root, distance) in parts {
-            let class = |member: Member| Member { class: self.origins.class(member.id), ..member };
-            let part: Vec<Member> =
-                self.groups[root].members().map(|member| class(member.moved(distance))).collect();
+            let part: Vec<Member> = self.group(root).members().map(|member| member.moved(distance)).collect();
             // Members of one part do not conflict with each other: their distances have not changed. So
             // each member is compared with the host and with the parts before its own.
             for &member in &part {
                 let mut work = 8;
-                for group in [host, &moved_group] {
-                    group.for_each_overlapping(&member, &mut work, |other| {
-                        written_over.extend(self.resolve_overlap(member, other)?);
-                        let work = 8 + std::mem::take(&mut self.origins.work);
-                        budget.charge(work as usize).map_err(MergeConflict::Stopped)
-                    })?;
+                for probe in self.probes(member, classes) {
+                    for group in [host, &moved_group] {
+                        group.for_each_overlapping(&probe, classes, &mut work, |other| {
+                            written_over.extend(self.resolve_overlap(member, other)?);
+                            let work = 8 + std::mem::take(&mut self.origins.work);
+                            budget.charge(work as usize).map_err(MergeConflict::Stopped)
+                        })?;
+                    }
                 }
+                work += std::mem::take(&mut self.origins.work);
                 budget.charge(work as usize)?;
                 self.check_kept_apart(member, merge)?;
             }
             for member in part {
-                moved_group.insert(member);
+                moved_group.insert(member, classes);
             }
         }
         Ok(moved_group)
+    }
+
+    /// Cuts a member into ranges of one class each: a part whose contents are those of another tensor
+    /// belongs to that tensor's class.
+    fn probes(&mut self, member: Member, classes: &ContentClasses) -> SmallVec<[Member; 2]> {
+        let mut probes: SmallVec<[Member; 2]> = SmallVec::new();
+        for (at, of) in self.origins.parts(self.graph, member.id) {
+            let (from, class) = (member.from + i128::from(at), classes.find(of));
+            if let Some(last) = probes.last_mut() {
+                if last.class == class {
+                    continue;
+                }
+                last.end = from;
+            }
+            probes.push(Member { class, from, ..member });
+        }
+        probes
+    }
+
+    /// Joins the class of an output with those of the tensors whose contents its aliases show.
+    fn join_classes(&mut self, claimed: &[Alias]) {
+        let outputs = unique(claimed.iter().map(output));
+        for (id, live) in outputs.into_iter().filter_map(|id| Some((id, self.live[id.index()]?))) {
+            let from = self.positions.find(id.index()).1;
+            let end = from + i128::from(self.graph.tensor(id).bytes());
+            let classes = std::mem::take(&mut self.classes);
+            let parts = self.probes(Member { id, class: id, from, end, live }, &classes);
+            self.classes = classes;
+            for part in parts {
+                let classes = [id, part.class].map(|id| self.classes.find(id));
+                let [own, of] = classes.map(|class| (class, self.positions.find(class.index()).1));
+                self.classes.join(own, of, (part.from, part.end));
+            }
+        }
     }
 
     /// Returns an error if a member would overlap a tensor that must not alias it.

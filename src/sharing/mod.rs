@@ -7,6 +7,7 @@
 //! 3. [`RigidGroups`] turns the rigid groups into buffers of a packing problem and computes their load.
 
 mod apply_policy;
+mod classes;
 mod conflict_messages;
 mod contents;
 mod groups;

@@ -7,13 +7,15 @@
 //! earlier in program order. So replacing the later of two tensors by its origins terminates, and
 //! reaches the common origin if there is one.
 
+use smallvec::SmallVec;
+
 use super::AliasKind;
 use super::contents::{Alias, DisjointAliases, output};
 use crate::graph::{Graph, TensorKind};
 use crate::support::ids::TensorId;
 
 /// The content aliases in use, by output, with caches for the queries on them.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Origins {
     /// By output: the content aliases in use that define its bytes.
     aliases: Vec<DisjointAliases>,
@@ -32,6 +34,9 @@ pub(super) struct Origins {
     /// Tensors and aliases visited so far.
     pub(super) work: u64,
 }
+
+/// Starts of the parts of a tensor, each with the tensor whose contents it holds.
+type Parts = SmallVec<[(u64, TensorId); 2]>;
 
 /// A byte range of a tensor: the tensor, the offset of the first byte, and the number of bytes.
 type ByteRange = (TensorId, u64, u64);
@@ -88,10 +93,15 @@ impl Origins {
         self.aliased_bytes[tensor.index()] < graph.tensor(tensor).bytes()
     }
 
-    /// Returns the class of a tensor. Two tensors of one class hold the same contents wherever they
-    /// have bytes in common, because both are views of the tensor that names the class.
-    pub(super) fn class(&self, tensor: TensorId) -> TensorId {
-        self.views[tensor.index()].map_or(tensor, |(of, _)| of)
+    /// Cuts a tensor at the ends of its aliases. Returns the start of each part, ascending, with the
+    /// tensor whose contents the part holds, which is the tensor itself for bytes that its producer
+    /// writes.
+    pub(super) fn parts(&mut self, graph: &Graph, tensor: TensorId) -> Parts {
+        let mut parts = Parts::new();
+        self.expand(graph, (tensor, 0, graph.tensor(tensor).bytes()), |part, at| {
+            parts.push((at, part.map_or(tensor, |(of, ..)| of)));
+        });
+        parts
     }
 
     /// Follows aliases as long as one tensor contains the whole range. Returns the last such tensor

@@ -9,6 +9,7 @@
 
 use smallvec::SmallVec;
 
+use super::classes::ContentClasses;
 use crate::problem::LiveRange;
 use crate::support::ids::TensorId;
 
@@ -17,8 +18,7 @@ use crate::support::ids::TensorId;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     pub(super) id: TensorId,
-    /// Class of the member: members of one class hold the same contents wherever they have bytes
-    /// in common, so they never conflict.
+    /// A tensor of the member's [class](ContentClasses): members of one class never conflict.
     pub(super) class: TensorId,
     /// Offsets of the tensor's start and end from the start of the group's root, in bytes.
     pub(super) from: i128,
@@ -93,11 +93,6 @@ impl RigidGroup {
         Self::new(None, 1, None)
     }
 
-    /// Takes the group and leaves an empty one.
-    pub(super) fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::empty())
-    }
-
     pub(super) fn len(&self) -> usize {
         self.count
     }
@@ -114,7 +109,7 @@ impl RigidGroup {
     }
 
     /// Adds a member. O(log^2 n) amortized.
-    pub(super) fn insert(&mut self, member: Member) {
+    pub(super) fn insert(&mut self, member: Member, classes: &ContentClasses) {
         self.count += 1;
         self.loose.push(member.moved(-self.origin));
         if self.loose.len() < MAX_LOOSE {
@@ -126,20 +121,21 @@ impl RigidGroup {
         while let Some(tree) = self.trees.pop_if(|tree| tree.members.len() <= 2 * members.len()) {
             members.extend(tree.members);
         }
-        self.trees.push(MemberTree::new(members));
+        self.trees.push(MemberTree::new(members, classes));
     }
 
-    /// Calls `visit` for each member of another class that overlaps `probe`, until `visit` fails.
-    /// Adds the number of visited boxes and members to `work`.
+    /// Calls `visit` for each member of another class that overlaps `probe`, until `visit` fails. The
+    /// class of `probe` is a representative. Adds the number of visited boxes and members to `work`.
     pub(super) fn for_each_overlapping<E>(
         &self,
         probe: &Member,
+        classes: &ContentClasses,
         work: &mut u64,
         mut visit: impl FnMut(Member) -> Result<(), E>,
     ) -> Result<(), E> {
         let probe = probe.moved(-self.origin);
         let mut look = |member: &Member| {
-            if member.class != probe.class && member.overlaps(&probe) {
+            if member.overlaps(&probe) && classes.find(member.class) != probe.class {
                 visit(member.moved(self.origin))
             } else {
                 Ok(())
@@ -147,7 +143,7 @@ impl RigidGroup {
         };
         *work += self.loose.len() as u64;
         self.loose.iter().try_for_each(&mut look)?;
-        self.trees.iter().try_for_each(|tree| tree.for_each_overlapping(&probe, work, &mut look))
+        self.trees.iter().try_for_each(|tree| tree.for_each_overlapping(&probe, classes, work, &mut look))
     }
 
     /// The offsets that the merge of some groups may have, given the offset of each root from a
@@ -162,9 +158,14 @@ impl RigidGroup {
     }
 
     /// Adds the members of other groups, which are relative to the same root.
-    pub(super) fn absorb(&mut self, offsets: GroupOffsets, members: impl Iterator<Item = Member>) {
+    pub(super) fn absorb(
+        &mut self,
+        offsets: GroupOffsets,
+        members: impl Iterator<Item = Member>,
+        classes: &ContentClasses,
+    ) {
         self.offsets = offsets;
-        members.for_each(|member| self.insert(member));
+        members.for_each(|member| self.insert(member, classes));
     }
 }
 
@@ -217,7 +218,11 @@ struct BoundingBox {
 
 impl MemberTree {
     /// Builds a tree. O(n log n).
-    fn new(members: Vec<Member>) -> Self {
+    fn new(mut members: Vec<Member>, classes: &ContentClasses) -> Self {
+        // Classes may have been joined since a member was inserted.
+        for member in &mut members {
+            member.class = classes.find(member.class);
+        }
         let mut tree = Self { members, boxes: Vec::new() };
         tree.build(0, 0, tree.members.len(), 0);
         tree
@@ -252,6 +257,7 @@ impl MemberTree {
     fn for_each_overlapping<E>(
         &self,
         probe: &Member,
+        classes: &ContentClasses,
         work: &mut u64,
         look: &mut impl FnMut(&Member) -> Result<(), E>,
         // Iterative, so that the depth of the tree does not matter.
@@ -261,7 +267,7 @@ impl MemberTree {
         pending.push((0, 0, self.members.len()));
         while let Some((node, from, end)) = pending.pop() {
             *work += 1;
-            if !self.boxes[node].may_overlap(probe) {
+            if !self.boxes[node].may_overlap(probe, classes) {
                 continue;
             }
             if end - from <= MAX_LEAF {
@@ -292,10 +298,10 @@ impl BoundingBox {
     }
 
     /// Returns true if a member in the box may overlap `probe` and be of another class.
-    fn may_overlap(&self, probe: &Member) -> bool {
+    fn may_overlap(&self, probe: &Member, classes: &ContentClasses) -> bool {
         self.from < probe.end
             && probe.from < self.end
             && self.live.overlaps(probe.live)
-            && self.class != Some(probe.class)
+            && self.class.is_none_or(|class| classes.find(class) != probe.class)
     }
 }

@@ -86,7 +86,7 @@ impl Requirements<'_> {
         violations: &mut ViolationCollector,
     ) -> Option<PlacedRectangle<Occupant>> {
         let name = || name(self.graph, occupant);
-        match (self.of(occupant), self.plan.placement(occupant)) {
+        match (self.need(occupant), self.plan.placement(occupant)) {
             (Err(_), None) => None,
             (Err(reason), Some(_)) => {
                 let message = format!("{} has a place in the arena, but {reason}", name());
@@ -128,7 +128,7 @@ impl Requirements<'_> {
     pub(super) fn check_certificate(&self, violations: &mut ViolationCollector) {
         let step = self.plan.lower_bound.step;
         for &occupant in &self.plan.lower_bound.causes {
-            let reason = match self.of(occupant) {
+            let reason = match self.need(occupant) {
                 Err(reason) => reason.to_owned(),
                 Ok((_, live)) if !live.contains(step) && self.address_demands(occupant).1.is_none() => {
                     format!("it is live in {live}, not at step {step}")
@@ -154,7 +154,7 @@ impl Requirements<'_> {
             members = self.disjoint(&members, step);
         }
         let member = |occupant: Occupant| {
-            let (bytes, live) = self.of(occupant).ok()?;
+            let (bytes, live) = self.need(occupant).ok()?;
             let (alignment, fixed) = self.address_demands(occupant);
             Some(CertificateMember { bytes, alignment, fixed, is_live: live.contains(step) })
         };
@@ -225,15 +225,15 @@ impl Requirements<'_> {
     }
 
     /// `need(x)`.
-    fn of(&self, occupant: Occupant) -> Requirement {
+    fn need(&self, occupant: Occupant) -> Requirement {
         match occupant {
-            Occupant::Tensor(id) if id.index() < self.graph.tensors().len() => self.of_tensor(id),
-            Occupant::Scratch(id) if id.index() < self.steps.len() => self.of_scratch(id),
+            Occupant::Tensor(id) if id.index() < self.graph.tensors().len() => self.need_of_tensor(id),
+            Occupant::Scratch(id) if id.index() < self.steps.len() => self.need_of_scratch(id),
             _ => Err("it is not of this graph"),
         }
     }
 
-    fn of_tensor(&self, id: TensorId) -> Requirement {
+    fn need_of_tensor(&self, id: TensorId) -> Requirement {
         let tensor = self.graph.tensor(id);
         let whole_run = LiveRange { start: 0, end: (self.plan.order.len() as u32).max(1) };
         let last_read = tensor.readers().iter().filter_map(|reader| self.steps[reader.index()]).max();
@@ -253,7 +253,7 @@ impl Requirements<'_> {
         Ok((tensor.bytes(), LiveRange { start, end }))
     }
 
-    fn of_scratch(&self, id: OperatorId) -> Requirement {
+    fn need_of_scratch(&self, id: OperatorId) -> Requirement {
         let bytes = self.graph.operator(id).scratch_bytes();
         match self.steps[id.index()] {
             None => Err("its operator is folded away"),

@@ -20,6 +20,8 @@
 //!
 //! Complexity: O(n log n) for n aliases and permissions.
 
+use smallvec::SmallVec;
+
 use super::memory::{self, ContentSegment};
 use super::{Rule, ViolationCollector};
 use crate::graph::{Graph, Occupant, Permit, Side};
@@ -32,7 +34,7 @@ use crate::support::ids::{OperatorId, TensorId};
 #[derive(Clone, Default)]
 pub(super) struct OperatorAliases {
     /// By `tensor`.
-    by_tensor: Vec<Alias>,
+    by_tensor: SmallVec<[Alias; 1]>,
     /// Concat slices, by `of`.
     concat_slices: Vec<Alias>,
 }

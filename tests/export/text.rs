@@ -54,13 +54,13 @@ fn capacities_fit_or_do_not() {
         plan.lower_bound.bytes = bound;
         line(&text::summary(&PlanView::of_plan(&graph, &plan), None), "capacity")
     };
-    assert_eq!(said(20544, 20000), "capacity     20.06 KiB (20544 bytes): fits, 0 bytes to spare");
-    assert_eq!(said(20545, 20000), "capacity     20.06 KiB (20545 bytes): fits, 1 byte to spare");
-    assert_eq!(said(20543, 20000), "capacity     20.06 KiB (20543 bytes): does not fit by 1 byte");
-    assert_eq!(said(20000, 20000), "capacity     19.53 KiB (20000 bytes): does not fit by 544 bytes");
+    assert_eq!(said(20544, 20000), "capacity       20.06 KiB (20544 bytes): fits, 0 bytes to spare");
+    assert_eq!(said(20545, 20000), "capacity       20.06 KiB (20545 bytes): fits, 1 byte to spare");
+    assert_eq!(said(20543, 20000), "capacity       20.06 KiB (20543 bytes): does not fit by 1 byte");
+    assert_eq!(said(20000, 20000), "capacity       19.53 KiB (20000 bytes): does not fit by 544 bytes");
     assert_eq!(
         said(20000, 20001),
-        "capacity     19.53 KiB (20000 bytes): does not fit, and no plan can: the lower bound exceeds it by 1 byte"
+        "capacity       19.53 KiB (20000 bytes): does not fit, and no plan can: the lower bound exceeds it by 1 byte"
     );
 }
 
@@ -69,22 +69,22 @@ fn a_fixed_offset_is_named_as_the_cause() {
     let problem = Problem::new(vec![Buffer::new(8, 2..3).at(1000)]).unwrap();
     let solution = plimsoll::Planner::new().solve(&problem).unwrap();
     let text = text::summary(&PlanView::of_solution("", &problem, &solution), None);
-    assert_eq!(line(&text, "bound set by"), "bound set by step 2, and the fixed offset 1000 of");
-    assert_eq!(text.lines().last(), Some("               8 B  0").map(|line| &line[2..]));
+    assert_eq!(line(&text, "bound set by"), "bound set by   step 2, and the fixed offset 1000 of");
+    assert_eq!(text.lines().last(), Some("               8 B  0"));
 }
 
 #[test]
 fn plans_of_nothing_and_wrong_plans_are_summed_up() {
     let empty = Graph::builder("").build().unwrap();
     let text = text::summary(&PlanView::of_plan(&empty, &Plan::unplaced(&empty)), None);
-    assert_eq!(line(&text, "model"), "model        (unnamed)");
-    assert_eq!(line(&text, "gap"), "gap          0.00 %");
+    assert_eq!(line(&text, "model"), "model          (unnamed)");
+    assert_eq!(line(&text, "gap"), "gap            0.00 %");
     let graph = fixture::graph();
     let mut plan = fixture::plan(&graph);
     plan.lower_bound.step = 99;
     plan.lower_bound.causes.push(plimsoll::Occupant::Tensor(plimsoll::TensorId::new(99)));
     plan.status = Status::Infeasible;
     let text = text::summary(&PlanView::of_plan(&graph, &plan), None);
-    assert_eq!(line(&text, "bound set by"), "bound set by step 99");
-    assert_eq!(line(&text, "status"), "status       infeasible (strategy: by hand)");
+    assert_eq!(line(&text, "bound set by"), "bound set by   step 99");
+    assert_eq!(line(&text, "status"), "status         infeasible (strategy: by hand)");
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::tflite_models::*;
 use plimsoll::allocate::{Allocation, Strategy};
-use plimsoll::export::tflite::{self, Layout, Scratch, TfliteError, TflitePlan};
+use plimsoll::export::tflite::{self, HeadLayout, Scratch, TfliteError, TflitePlan};
 use plimsoll::import::{self, Fold, ImportOptions};
 use plimsoll::{Limits, Planner, Problem, ScheduleMode};
 
@@ -311,7 +311,7 @@ fn wrong_layouts_are_not_written() {
     let bytes = branches().bytes();
     let right = planned(&bytes).layout;
     assert_eq!(tflite::write(&bytes, &right).unwrap(), planned(&bytes).bytes);
-    let wrong = |change: &dyn Fn(&mut Layout)| {
+    let wrong = |change: &dyn Fn(&mut HeadLayout)| {
         let mut layout = right.clone();
         change(&mut layout);
         tflite::write(&bytes, &layout).unwrap_err().to_string()

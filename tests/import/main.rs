@@ -1,6 +1,6 @@
 //! Importers: files in every format, names, shapes, permissions.
 
-#[cfg(feature = "onnx-shapes")]
+#[cfg(feature = "onnx")]
 mod access;
 #[cfg(feature = "csv")]
 mod csv;
@@ -9,15 +9,15 @@ mod documents;
 mod given;
 #[cfg(feature = "json")]
 mod json;
-#[cfg(feature = "onnx-shapes")]
+#[cfg(feature = "onnx")]
 mod layout;
 #[cfg(feature = "onnx")]
 mod onnx;
-#[cfg(feature = "onnx-shapes")]
+#[cfg(feature = "onnx")]
 mod operators;
 #[cfg(all(feature = "onnx", feature = "tflite"))]
 mod permits;
-#[cfg(feature = "onnx-shapes")]
+#[cfg(feature = "onnx")]
 mod shapes;
 #[path = "../support/mod.rs"]
 mod support;

@@ -191,26 +191,16 @@ fn symbolic_dimensions_are_bound_by_name() {
         node("Grow", &["y"], &["z"]),
         output("z", FLOAT, "batch, 2*seq + 1"),
     ];
-    let remedy = if cfg!(feature = "onnx-shapes") {
-        // The other dimensions follow from the input.
-        "bind `batch` by --dim batch=1"
-    } else {
-        "bind `2*seq + 1`, `batch`, `seq` by --dim '2*seq + 1=1' --dim batch=1 --dim seq=1"
-    };
+    // The other dimensions follow from the input.
     assert_eq!(
         error_text(&parts, &ImportOptions::default()),
-        format!(
-            "3 tensors have no static size: `x` [batch, 3], `y` [batch, seq], `z` [batch, 2*seq + 1]; {remedy}"
-        )
+        "3 tensors have no static size: `x` [batch, 3], `y` [batch, seq], `z` [batch, 2*seq + 1]; \
+         bind `batch` by --dim batch=1"
     );
     assert_eq!(
         error_text(&parts, &binding(&[("batch", 4), ("2*seq + 1", 11)])),
-        if cfg!(feature = "onnx-shapes") {
-            "1 tensor has no static size: `y` [4, seq], because the output shape of node `the Grow` (Grow) \
-             cannot be inferred: the operator has no shape rule; bind `seq` by --dim seq=1"
-        } else {
-            "1 tensor has no static size: `y` [4, seq]; bind `seq` by --dim seq=1"
-        }
+        "1 tensor has no static size: `y` [4, seq], because the output shape of node `the Grow` (Grow) \
+         cannot be inferred: the operator has no shape rule; bind `seq` by --dim seq=1"
     );
     let graph = import(&parts, &binding(&[("batch", 4), ("seq", 5), ("2*seq + 1", 11)]));
     assert_eq!(tensor_of(&graph, "x").shape(), Some(&[4, 3][..]));
@@ -250,18 +240,8 @@ fn all_unshaped_tensors_are_listed_with_a_remedy() {
     ];
     assert_eq!(
         error_text(&parts, &ImportOptions::default()),
-        format!(
-            "4 tensors have no static size: `x` [1, ?], `untyped` (no type, no shape), `s` (no dense tensor), \
-             `r` (no shape); {}",
-            if cfg!(feature = "onnx-shapes") {
-                "give the inputs fixed shapes by --input-shape NAME=1x3x224x224"
-            } else {
-                "use a build with the feature `onnx-shapes`, or give the inputs fixed shapes and run shape \
-                 inference: python3 -c \"import onnx; onnx.save(onnx.shape_inference.infer_shapes(\
-                 onnx.load('IN.onnx', load_external_data=False)), 'OUT.onnx')\"; only dense tensors of \
-                 numbers have a size before the run"
-            }
-        )
+        "4 tensors have no static size: `x` [1, ?], `untyped` (no type, no shape), `s` (no dense tensor), \
+         `r` (no shape); give the inputs fixed shapes by --input-shape NAME=1x3x224x224"
     );
 }
 
@@ -413,13 +393,9 @@ fn shapes_that_contradict_each_other_count_for_nothing() {
     };
     let text = error_text(&parts("Strange"), &ImportOptions::default());
     assert!(text.contains("`y` (declared [1] and [1000])"), "{text}");
-    if cfg!(feature = "onnx-shapes") {
-        let imported = onnx_from_bytes("model", &model(&parts("Neg")), &ImportOptions::default()).unwrap();
-        assert_eq!(imported.graph.tensors()[1].bytes(), 16);
-        assert!(imported.notes[0].contains("`y` has [4]"), "{:?}", imported.notes);
-    } else {
-        error_text(&parts("Neg"), &ImportOptions::default());
-    }
+    let imported = onnx_from_bytes("model", &model(&parts("Neg")), &ImportOptions::default()).unwrap();
+    assert_eq!(imported.graph.tensors()[1].bytes(), 16);
+    assert!(imported.notes[0].contains("`y` has [4]"), "{:?}", imported.notes);
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 mod graph;
 mod limits;
-#[cfg(all(feature = "onnx-shapes", feature = "tflite"))]
+#[cfg(all(feature = "onnx", feature = "tflite"))]
 mod orders;
 mod placement;
 mod plan;
-#[cfg(all(feature = "onnx-shapes", feature = "tflite"))]
+#[cfg(all(feature = "onnx", feature = "tflite"))]
 mod sharing;
 #[path = "../support/mod.rs"]
 mod support;
-#[cfg(all(feature = "onnx-shapes", feature = "tflite"))]
+#[cfg(all(feature = "onnx", feature = "tflite"))]
 mod zoo;

@@ -15,5 +15,5 @@ pub mod sharing;
 pub mod tflite;
 #[cfg(feature = "tflite")]
 pub mod tflite_models;
-#[cfg(all(feature = "onnx-shapes", feature = "tflite"))]
+#[cfg(all(feature = "onnx", feature = "tflite"))]
 pub mod zoo;

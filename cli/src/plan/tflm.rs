@@ -30,7 +30,7 @@ pub fn run(
     let limits = arguments.searching.limits(&bar);
     let model = arguments.target.model(&arguments.input)?;
     let planned = model.plan(arguments.planner(&limits)?)?;
-    let file_arena = if arguments.order == ScheduleMode::Program {
+    let program_order_arena = if arguments.order == ScheduleMode::Program {
         None
     } else {
         let quick = arguments.planner(&limits)?.effort(Effort::Quick).order(ScheduleMode::Program);
@@ -46,13 +46,13 @@ pub fn run(
     }
     let options = arguments.reading.import_options();
     let mut view = PlanView::of_plan(&planned.graph, &planned.plan);
-    view.file_arena = file_arena;
-    let files = outputs.into_iter().map(|output| {
-        let contents = match output.1 {
+    view.file_arena = program_order_arena;
+    let files = outputs.into_iter().map(|(path, format)| {
+        let contents = match format {
             Format::Tflite => planned.bytes.clone(),
-            _ => output_text(&view, output, arguments, &options).into_bytes(),
+            _ => output_text(&view, (path, format), arguments, &options).into_bytes(),
         };
-        (output.0.to_owned(), contents)
+        (path.to_owned(), contents)
     });
     let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
     files::write_all(&files)?;

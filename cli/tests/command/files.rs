@@ -226,13 +226,13 @@ fn standard_output_is_written_to() {
     let csv = folder.with("in.csv", CSV);
     symlink("/dev/stdout", folder.path("stdout.csv")).unwrap();
     let (status, text, _) = plimsoll(&["plan", &csv, "--out", &folder.text("stdout.csv")]);
-    assert!(status == 0 && text.starts_with("id,lower,") && text.contains("\nmodel        in\n"), "{text}");
+    assert!(status == 0 && text.starts_with("id,lower,") && text.contains("\nmodel          in\n"), "{text}");
     let file = File::create(folder.path("file.txt")).unwrap();
     let mut command = Command::new(cargo_bin("plimsoll"));
     let output = command.args(["plan", &csv, "--out", &folder.text("stdout.csv")]).stdout(file);
     assert!(output.status().unwrap().success());
     let written = folder.read("file.txt");
-    assert!(written.starts_with("id,lower,") && written.contains("\nmodel        in\n"), "{written}");
+    assert!(written.starts_with("id,lower,") && written.contains("\nmodel          in\n"), "{written}");
 }
 
 #[test]

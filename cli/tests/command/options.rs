@@ -23,14 +23,14 @@ fn plan_prints_a_summary_and_writes_every_format() {
     let (status, text, errors) = plimsoll(&arguments);
     assert_eq!((status, errors.as_str()), (0, ""));
     for line in [
-        "operators    118 (0 folded)",
-        "no reuse     1.10 MiB (1153628 bytes)",
-        "arena        84.00 KiB (86016 bytes)",
-        "lower bound  84.00 KiB (86016 bytes)",
-        "gap          0.00 %",
-        "status       optimal",
-        "file order   108.00 KiB (110592 bytes); this order saves 22.22 %",
-        "bound set by step ",
+        "operators      118 (0 folded)",
+        "no reuse       1.10 MiB (1153628 bytes)",
+        "arena          84.00 KiB (86016 bytes)",
+        "lower bound    84.00 KiB (86016 bytes)",
+        "gap            0.00 %",
+        "status         optimal",
+        "program order  108.00 KiB (110592 bytes); this order saves 22.22 %",
+        "bound set by   step ",
     ] {
         assert!(text.contains(line), "no `{line}` in\n{text}");
     }
@@ -51,7 +51,7 @@ fn the_summary_tells_why_the_search_stopped() {
     for (option, limit, reason) in [("--node-limit", "0", "node limit"), ("--time-limit", "0", "deadline")] {
         let (status, text, _) = plimsoll(&["plan", &model(TFLITE), option, limit]);
         assert_eq!(status, 0, "{text}");
-        assert!(text.contains(&format!("gap          125.00 %; the search stopped: {reason}\n")), "{text}");
+        assert!(text.contains(&format!("gap            125.00 %; the search stopped: {reason}\n")), "{text}");
     }
 }
 
@@ -69,7 +69,7 @@ fn plan_writes_every_format_for_several_memories() {
     let (status, text, errors) = plan(&arguments);
     assert_eq!((status, errors.as_str()), (0, ""), "{text}");
     assert_eq!(folder.names(), names);
-    let cost = text.lines().find_map(|line| line.strip_prefix("cost         ")).unwrap();
+    let cost = text.lines().find_map(|line| line.strip_prefix("cost           ")).unwrap();
     let html = folder.read("a.html");
     assert!(html.contains(&format!("\"placement\":{{\"cost\":{cost},")), "{cost}");
     for name in ["l2", "ddr"] {
@@ -222,7 +222,7 @@ fn networks_that_do_not_fit_are_still_planned() {
         plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "80KiB", "--out", &plan]);
     assert_eq!((status, errors.as_str()), (1, ""));
     assert!(text.contains("does not fit, and no plan can: the lower bound exceeds it by 4.00 KiB"), "{text}");
-    assert!(text.contains("status       infeasible"), "{text}");
+    assert!(text.contains("status         infeasible"), "{text}");
     assert!(fs::read_to_string(&plan).unwrap().contains(r#""status": "infeasible""#));
     assert_eq!(plimsoll(&["verify", &model(TFLITE), &plan]).0, 0);
     assert_eq!(plimsoll(&["plan", &model(TFLITE), "--align", "1", "--capacity", "108KiB"]).0, 0);
@@ -447,7 +447,7 @@ fn shared_objects_are_written_and_checked() {
     let (status, text, _) = plimsoll(&["plan", &model(ONNX), "--strategy", "knapsack", "--out", &plan]);
     assert_eq!(status, 0);
     assert!(
-        text.contains("objects      3, 6.75 MiB") && text.contains(" in total: proven minimal"),
+        text.contains("objects        3, 6.75 MiB") && text.contains(" in total: proven minimal"),
         "{text}"
     );
     let written = fs::read_to_string(&plan).unwrap();
@@ -501,13 +501,13 @@ fn plans_that_do_not_fit_are_infeasible_or_unknown() {
     };
     let (status, text, _) = run("120", "knapsack");
     assert_eq!(status, 1);
-    assert!(text.contains("status       unknown") && text.contains("does not fit by 20"), "{text}");
+    assert!(text.contains("status         unknown") && text.contains("does not fit by 20"), "{text}");
     let (status, text, _) = run("99", "knapsack");
     assert_eq!(status, 1);
-    assert!(text.contains("status       infeasible") && text.contains("no plan can"), "{text}");
+    assert!(text.contains("status         infeasible") && text.contains("no plan can"), "{text}");
     let (status, text, _) = run("100", "merge");
     assert_eq!(status, 0);
-    assert!(text.contains("status       optimal"), "{text}");
+    assert!(text.contains("status         optimal"), "{text}");
 }
 
 #[test]
@@ -520,9 +520,9 @@ fn gaps_and_reserved_ranges_reach_the_plan() {
     let run = |more: &[&str]| plimsoll(&[&reserving[..], more].concat());
     let (status, text, errors) = run(&["--capacity", "1050", "--out", &json, "--out", &copy, "--out", &svg]);
     assert_eq!((status, errors.as_str()), (0, ""));
-    assert!(text.contains("arena        1.03 KiB (1050 bytes)"), "{text}");
-    assert!(text.contains("status       optimal"), "{text}");
-    assert!(text.contains("reserved     114 bytes at 0..64, 700..750"), "{text}");
+    assert!(text.contains("arena          1.03 KiB (1050 bytes)"), "{text}");
+    assert!(text.contains("status         optimal"), "{text}");
+    assert!(text.contains("reserved       114 bytes at 0..64, 700..750"), "{text}");
     assert_eq!(plimsoll(&["verify", &csv, &json]).0, 0);
     let plan = fs::read_to_string(&json).unwrap();
     assert!(plan.contains(r#""reserved": [[0,64],[700,750]]"#), "{plan}");
@@ -546,7 +546,7 @@ fn gaps_and_reserved_ranges_reach_the_plan() {
     assert_eq!(status, 1);
     assert!(
         text.contains(
-            "infeasible   these 2 need 1.03 KiB (1050 bytes), 1 byte more than the capacity; without any one of them, the others fit"
+            "infeasible     these 2 need 1.03 KiB (1050 bytes), 1 byte more than the capacity; without any one of them, the others fit"
         ),
         "{text}"
     );
@@ -613,7 +613,7 @@ fn missing_shapes_are_inferred() {
     let bare = folder.text("bare.onnx");
     let (status, text, errors) = plimsoll(&["plan", &bare, "--as", "int8", "--align", "1"]);
     assert_eq!((status, errors.as_str()), (0, ""));
-    assert!(text.contains("arena        1.50 MiB (1577088 bytes)"), "{text}");
+    assert!(text.contains("arena          1.50 MiB (1577088 bytes)"), "{text}");
 }
 
 #[test]
@@ -624,7 +624,7 @@ fn inputs_may_be_given_other_shapes() {
     let named = ["--input-shape", "input.1=1x3xSx112", "--dim", "S=112", "--out", &plan];
     let (status, text, errors) = plimsoll(&[&common[..], &named].concat());
     assert_eq!((status, errors.as_str()), (0, ""));
-    assert!(text.contains("arena        378.13 KiB (387200 bytes)"), "{text}");
+    assert!(text.contains("arena          378.13 KiB (387200 bytes)"), "{text}");
     // The plan records the import options.
     let (status, text, _) = plimsoll(&["verify", &network, &plan]);
     assert!(status == 0 && text.contains("S = 112, input.1 of shape 1,3,S,112"), "{text}");

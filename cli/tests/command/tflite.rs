@@ -23,7 +23,7 @@ fn a_model_is_planned_and_its_plan_verified() {
     let (out, map) = (path(&folder, "planned.tflite"), path(&folder, "map.svg"));
     let (status, text, errors) = plimsoll(&["plan", &model(), "--out", &out, "--out", &map]);
     assert_eq!((status, errors.as_str()), (0, ""));
-    assert!(text.contains("file order   108.00 KiB (110592 bytes)"), "{text}");
+    assert!(text.contains("program order  108.00 KiB (110592 bytes)"), "{text}");
     assert!(
         text.contains(
             "head of TensorFlow Lite Micro's arena: 86016 bytes; 122880 without this plan (30.00 % saved)\n"
@@ -138,8 +138,7 @@ fn commands_agree_on_the_bytes_of_a_model() {
     assert_eq!(assert_consistent_bytes(cases.join("fc_no_shape.tflite").to_str().unwrap(), &folder), 64);
     let file = cases.join("transpose_conv_int8.tflite");
     let file = file.to_str().unwrap();
-    let line =
-        "scratch      not counted: kernels of `0:TRANSPOSE_CONV` need some; use --target tflm to count it\n";
+    let line = "scratch        not counted: kernels of `0:TRANSPOSE_CONV` need some; use --target tflm to count it\n";
     for command in [&["plan", file][..], &["fit", file, "--memory", "l2=512"]] {
         let (status, text, _) = plimsoll(command);
         assert!(status == 0 && text.ends_with(line), "{text}");
@@ -303,7 +302,7 @@ fn scratch_comes_from_a_table() {
         plimsoll(&["plan", &model(), "--out", &out, "--scratch", &table])
     };
     let (status, text, _) = planned("subgraph,operator,type,bytes\n0,0,CONV_2D,1000000\n");
-    assert!(status == 0 && text.contains("scratch      "), "{text}");
+    assert!(status == 0 && text.contains("scratch        "), "{text}");
     let (_, heads) = text.split_once("Micro's arena: ").unwrap();
     let (head, runtime_head) = heads.split_once(" bytes; ").unwrap();
     assert!(

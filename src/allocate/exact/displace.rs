@@ -215,8 +215,9 @@ impl Displacement {
             }
             from = end;
         }
-        let at_random = if self.random.below(2) == 0 { best.1 } else { best.2 };
-        (best.0 < u64::MAX).then_some(at_random)
+        let (weight, lowest, highest) = best;
+        let offset = if self.random.below(2) == 0 { lowest } else { highest };
+        (weight < u64::MAX).then_some(offset)
     }
 
     fn place(&mut self, instance: &ExactInstance, item: u32, offset: u64) {

@@ -123,6 +123,8 @@ impl<'a> MergeSearch<'a> {
         }
     }
 
+    /// The host into which an object is merged so that the arena becomes smallest, and the merged object; none if no
+    /// merge makes it smaller.
     fn best_host(
         &mut self,
         guest: usize,
@@ -138,12 +140,13 @@ impl<'a> MergeSearch<'a> {
             let packed = self.packer.pack(&object.members, &guests, Fit::Lowest, limit, budget)?;
             let Some(members) = packed else { continue };
             let merged = PackedObject::of(members.to_vec(), object.pinned, self.packer.problem);
-            let whole = merged.height == object.height;
+            let is_inside_host = merged.height == object.height;
             let total = self.total_with(&[guest, host], &[&merged]);
             if total < min_total {
                 min_total = total;
                 best = Some((host, merged));
-                if whole {
+                // The whole size of the guest is saved.
+                if is_inside_host {
                     break;
                 }
             }
@@ -188,7 +191,7 @@ impl<'a> MergeSearch<'a> {
         let before: u64 = chosen.iter().map(|&object| self.objects[object].size()).sum();
         let limit = self.height_limit(before);
         let pinned = chosen.iter().copied().find(|&object| self.objects[object].pinned);
-        let kept = pinned.map_or_else(Vec::new, |object| self.fixed(object));
+        let kept = pinned.map_or_else(Vec::new, |object| self.fixed_members(object));
         let packed = self.packer.pack(&kept, &guests, fit, limit, budget)?;
         let Some(members) = packed else { return Ok(()) };
         let merged = PackedObject::of(members.to_vec(), pinned.is_some(), self.packer.problem);
@@ -232,7 +235,7 @@ impl<'a> MergeSearch<'a> {
         Ok(())
     }
 
-    fn fixed(&self, object: usize) -> Vec<(BufferId, u64)> {
+    fn fixed_members(&self, object: usize) -> Vec<(BufferId, u64)> {
         let members = self.objects[object].members.iter().copied();
         members.filter(|&(id, _)| self.packer.problem.buffer(id).fixed_offset().is_some()).collect()
     }

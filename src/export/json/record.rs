@@ -23,33 +23,25 @@ pub struct ImportRecord {
     #[serde(deserialize_with = "json::unique")]
     pub dims: BTreeMap<String, u64>,
     /// Shapes of inputs, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub input_shapes: BTreeMap<String, String>,
     /// Elements of tensors that are known at compile time, by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub values: BTreeMap<String, Vec<i64>>,
     /// State: outputs that a run leaves for the next run, by the names of the inputs that read them.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub states: BTreeMap<String, String>,
     /// True if softmax and normalizations may write their outputs over their inputs.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub multi_pass: bool,
     /// True if operators may overwrite graph inputs.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub overwrite_inputs: bool,
     /// Order of the axes of activations in memory.
-    #[serde(default, with = "LayoutText", skip_serializing_if = "is_as_stored")]
+    #[serde(skip_serializing_if = "is_as_stored")]
     pub layout: Layout,
     /// Alignment of CSV buffers without an alignment of their own.
     pub alignment: Option<u64>,
-}
-
-/// The JSON form of [`Layout`].
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Layout", rename_all = "kebab-case")]
-enum LayoutText {
-    AsStored,
-    ChannelsInnermost,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references

@@ -35,6 +35,8 @@ pub fn check(name: &str, bytes: &[u8]) -> Result<CheckedOnnx, OnnxError> {
     let options = document.options.to_options()?;
     let graph = import::onnx_from_bytes(name, bytes, &options)?.graph;
     let plan = document.to_plan(&graph)?;
+    // The document takes as much memory as the graph, and so does the verification.
+    drop(document);
     verify(&graph, &plan)?;
     if !is_in_order(&graph, &plan) {
         return Err(OnnxError::Wrong("the nodes of the file are not in the order of the plan".to_owned()));

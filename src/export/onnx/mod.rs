@@ -80,6 +80,8 @@ pub fn write(
     let order = reorder::all_nodes(graph, &plan.order)?;
     let (written, plan) = planned(name, &model.with_order(&order)?, (graph, plan, &order), options)?;
     check::same_but_planned(&model, &written, &order)?;
+    drop((model, order));
+    drop(bytes);
     if check(name, &written)?.plan != plan {
         return Err(OnnxError::Wrong("the plan in the written file differs from the given plan".to_owned()));
     }

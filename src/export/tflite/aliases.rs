@@ -13,7 +13,7 @@
 //! Only tensors of the first subgraph are aliased: operators that run bodies copy data to and from the
 //! tensors of the bodies.
 
-use super::net::{Memory, NetOperator, NetSubgraph};
+use super::runtime_network::{Memory, RuntimeOperator, RuntimeSubgraph};
 
 /// Relation of an output to the input at the same address.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) struct InferredAlias {
 }
 
 /// The alias that the kernel of an operator allows, if any.
-pub(super) fn alias(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<InferredAlias> {
+pub(super) fn alias(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Option<InferredAlias> {
     let kind = match operator.read.op_type.as_str() {
         "RESHAPE" | "EXPAND_DIMS" => Kind::View,
         "DYNAMIC_UPDATE_SLICE" => Kind::Update,
@@ -56,7 +56,7 @@ pub(super) fn alias(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<In
 
 /// For each tensor of the first subgraph, the tensor that owns its bytes at these offsets; a tensor that
 /// is no alias owns itself. An alias of an alias has the owner of the latter. O(tensors + operands).
-pub(super) fn owners(subgraph: &NetSubgraph, offsets: &[Option<u64>]) -> Vec<usize> {
+pub(super) fn owners(subgraph: &RuntimeSubgraph, offsets: &[Option<u64>]) -> Vec<usize> {
     let mut owners: Vec<usize> = (0..subgraph.tensors.len()).collect();
     // For each owner, the last operator that reads one of its aliases.
     let mut needed = last_readers(subgraph);
@@ -74,7 +74,7 @@ pub(super) fn owners(subgraph: &NetSubgraph, offsets: &[Option<u64>]) -> Vec<usi
 }
 
 /// For each tensor, the position of the last operator that reads it; `usize::MAX` for graph outputs.
-fn last_readers(subgraph: &NetSubgraph) -> Vec<usize> {
+fn last_readers(subgraph: &RuntimeSubgraph) -> Vec<usize> {
     let mut last = vec![0; subgraph.tensors.len()];
     for (number, operator) in subgraph.operators.iter().enumerate() {
         for input in &operator.read.inputs {

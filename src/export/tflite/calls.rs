@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::TfliteError;
-use super::net::Net;
+use super::runtime_network::RuntimeNetwork;
 
 /// The call graph of the subgraphs.
 pub(super) struct Calls {
@@ -17,10 +17,10 @@ pub(super) struct Calls {
 
 impl Calls {
     /// Sorts the call graph topologically. O(subgraphs + operators).
-    pub(super) fn new(net: &Net) -> Result<Self, TfliteError> {
-        let count = net.subgraphs.len();
+    pub(super) fn new(network: &RuntimeNetwork) -> Result<Self, TfliteError> {
+        let count = network.subgraphs.len();
         let mut calls = vec![0u32; count];
-        for callee in all_calls(net) {
+        for callee in all_calls(network) {
             calls[callee] = calls[callee].saturating_add(1);
         }
         let is_root: Vec<bool> = (0..count).map(|index| index == 0 || calls[index] == 0).collect();
@@ -32,7 +32,7 @@ impl Calls {
         let mut order = Vec::with_capacity(count);
         while let Some(caller) = ready.pop_front() {
             order.push(caller);
-            for &callee in net.subgraphs[caller].operators.iter().flat_map(|operator| &operator.calls) {
+            for &callee in network.subgraphs[caller].operators.iter().flat_map(|operator| &operator.calls) {
                 // A subgraph with several callers calls each of its callees several times.
                 is_repeated[callee] |= is_repeated[caller];
                 waiting[callee] -= 1;
@@ -42,27 +42,27 @@ impl Calls {
             }
         }
         if order.len() < count {
-            return Err(cycle(net, &waiting));
+            return Err(cycle(network, &waiting));
         }
         order.reverse();
         Ok(Self { order, is_root, is_repeated })
     }
 }
 
-fn all_calls(net: &Net) -> impl Iterator<Item = usize> + '_ {
-    let operators = net.subgraphs.iter().flat_map(|subgraph| &subgraph.operators);
+fn all_calls(network: &RuntimeNetwork) -> impl Iterator<Item = usize> + '_ {
+    let operators = network.subgraphs.iter().flat_map(|subgraph| &subgraph.operators);
     operators.flat_map(|operator| operator.calls.iter().copied())
 }
 
 /// The error for a cycle: names the first operator that calls a subgraph left over by the sort.
-fn cycle(net: &Net, waiting: &[u32]) -> TfliteError {
+fn cycle(network: &RuntimeNetwork, waiting: &[u32]) -> TfliteError {
     let stuck = |subgraph: usize| {
-        let mut operators = net.subgraphs[subgraph].operators.iter();
+        let mut operators = network.subgraphs[subgraph].operators.iter();
         let operator =
             operators.position(|operator| operator.calls.iter().any(|&callee| waiting[callee] > 0))?;
         let reason = "runs a subgraph that in the end runs itself".to_owned();
         Some(TfliteError::Call { subgraph, operator, reason })
     };
-    let found = (0..net.subgraphs.len()).filter(|&index| waiting[index] > 0).find_map(stuck);
+    let found = (0..network.subgraphs.len()).filter(|&index| waiting[index] > 0).find_map(stuck);
     found.unwrap_or_else(|| TfliteError::File("subgraphs run each other in a circle".to_owned()))
 }

@@ -2,8 +2,8 @@
 
 use super::calls::Calls;
 use super::layout::{check_orders, refuse_later_variables};
-use super::net::{Memory, Net};
-use super::{Layout, Scratch, TfliteError, metadata, rewrite, runtime};
+use super::runtime_network::{Memory, RuntimeNetwork};
+use super::{HeadLayout, Scratch, TfliteError, metadata, rewrite, runtime};
 use crate::import::tflite;
 use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
 
@@ -18,7 +18,7 @@ pub struct CheckedTflite {
     /// Number of tensors in the head without an offset, which the runtime places.
     pub left_to_runtime: usize,
     /// Operator order of the file and offsets of its plan.
-    pub layout: Layout,
+    pub layout: HeadLayout,
 }
 
 /// Reads the plan in a model and checks it with the live ranges that the runtime computes: the operator
@@ -34,17 +34,17 @@ pub struct CheckedTflite {
 /// [`TfliteError::NotPlanned`] if the model has no plan, [`TfliteError::Wrong`] if the plan is wrong, and
 /// other errors if the file is invalid or unsupported.
 pub fn check(bytes: &[u8], scratch: &Scratch) -> Result<CheckedTflite, TfliteError> {
-    check_sized(bytes, |net| Ok(scratch.of(net)?.sums()))
+    check_sized(bytes, |network| Ok(scratch.requests(network)?.sums()))
 }
 
 /// Does the same as [`check`], with scratch sizes by subgraph and operator of this file.
 pub(super) fn check_sized(
     bytes: &[u8],
-    scratch: impl FnOnce(&Net) -> Result<Vec<Vec<u64>>, TfliteError>,
+    scratch: impl FnOnce(&RuntimeNetwork) -> Result<Vec<Vec<u64>>, TfliteError>,
 ) -> Result<CheckedTflite, TfliteError> {
     let model = tflite::model(bytes)?;
-    let net = Net::new(bytes, model)?;
-    let calls = Calls::new(&net)?;
+    let network = RuntimeNetwork::new(bytes, model)?;
+    let calls = Calls::new(&network)?;
     let mut plans = model.metadata().into_iter().flatten().filter(|entry| rewrite::is_a_plan(entry.name()));
     let plan = plans.next().ok_or(TfliteError::NotPlanned)?;
     if plans.next().is_some() {
@@ -53,25 +53,25 @@ pub(super) fn check_sized(
     let (number, buffers) = (plan.buffer().unwrap_or(0) as usize, model.buffers());
     let buffer = buffers.filter(|buffers| number < buffers.len()).map(|buffers| buffers.get(number));
     let data = buffer.and_then(Buffer::data).map_or(&[][..], |data| data.bytes());
-    let offsets = metadata::decode(data, &net)?;
+    let offsets = metadata::decode(data, &network)?;
     let orders: Vec<Vec<usize>> =
-        net.subgraphs.iter().map(|subgraph| (0..subgraph.operators.len()).collect()).collect();
-    check_orders(&net, &orders)?;
-    refuse_later_variables(&net)?;
-    let head_bytes = runtime::head_bytes(&net, &calls, &scratch(&net)?, &offsets)?;
-    let tensors = net.subgraphs.iter().flat_map(|subgraph| &subgraph.tensors);
+        network.subgraphs.iter().map(|subgraph| (0..subgraph.operators.len()).collect()).collect();
+    check_orders(&network, &orders)?;
+    refuse_later_variables(&network)?;
+    let head_bytes = runtime::head_bytes(&network, &calls, &scratch(&network)?, &offsets)?;
+    let tensors = network.subgraphs.iter().flat_map(|subgraph| &subgraph.tensors);
     let left = tensors
         .zip(offsets.iter().flatten())
         .filter(|(tensor, offset)| tensor.memory == Memory::Head && tensor.bytes > 0 && offset.is_none());
     let left_to_runtime = left.count();
-    Ok(CheckedTflite { head_bytes, left_to_runtime, layout: Layout { orders, offsets } })
+    Ok(CheckedTflite { head_bytes, left_to_runtime, layout: HeadLayout { orders, offsets } })
 }
 
 /// Checks that a new file differs from the old one in the operator order and the plan only.
 pub(super) fn same_but_planned(
     old: (&[u8], Model<'_>),
     new: (&[u8], usize),
-    layout: &Layout,
+    layout: &HeadLayout,
 ) -> Result<(), TfliteError> {
     let (old, old_model) = old;
     let (new, start) = new;

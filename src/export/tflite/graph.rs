@@ -1,7 +1,7 @@
 //! Conversion of a subgraph to a graph of the planner, by the rules of the runtime.
 
 use super::aliases::{InferredAlias, Kind, alias};
-use super::net::{Memory, NetSubgraph};
+use super::runtime_network::{Memory, RuntimeSubgraph};
 use crate::import::folding::{Effects, Holds, OperatorAdder};
 use crate::import::tflite::operator_types;
 use crate::{ElementType, Graph, GraphBuilder, Result, TensorId, TensorKind, TensorSpec};
@@ -14,7 +14,7 @@ use crate::{ElementType, Graph, GraphBuilder, Result, TensorId, TensorKind, Tens
 /// [`aliases`](super::aliases).
 pub(super) fn graph_of(
     name: &str,
-    subgraph: &NetSubgraph,
+    subgraph: &RuntimeSubgraph,
     workspaces: &[u64],
     has_aliases: bool,
 ) -> Result<Graph> {

@@ -3,7 +3,7 @@
 use super::TfliteError;
 use super::calls::Calls;
 use super::graph::graph_of;
-use super::net::{ALIGNMENT, Memory, Net, NetSubgraph};
+use super::runtime_network::{ALIGNMENT, Memory, RuntimeNetwork, RuntimeSubgraph};
 use crate::{Graph, OperatorId, Plan, Planner, TensorKind};
 
 /// The plan that is written to a file: an operator order for each subgraph, and an offset in the arena's
@@ -13,7 +13,7 @@ use crate::{Graph, OperatorId, Plan, Planner, TensorKind};
 ///
 /// Example: the [module](crate::export::tflite).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Layout {
+pub struct HeadLayout {
     /// For each subgraph, positions in its list of operators, in execution order.
     pub orders: Vec<Vec<usize>>,
     /// Offset in bytes from the start of the head, by subgraph and tensor. `None` leaves the tensor to the
@@ -23,7 +23,7 @@ pub struct Layout {
 
 /// The layout of all subgraphs, and the graph and the plan of the first one.
 pub(super) struct HeadPlan {
-    pub(super) layout: Layout,
+    pub(super) layout: HeadLayout,
     pub(super) head_bytes: u64,
     pub(super) graph: Graph,
     pub(super) plan: Plan,
@@ -44,15 +44,15 @@ struct RuntimeBlock {
 /// Bodies are planned before their callers, because the size of a workspace depends on its body.
 pub(super) fn plan(
     name: &str,
-    net: &Net,
+    network: &RuntimeNetwork,
     calls: &Calls,
     scratch: &[Vec<u64>],
     planner: &Planner,
 ) -> Result<HeadPlan, TfliteError> {
-    let mut blocks: Vec<Option<RuntimeBlock>> = net.subgraphs.iter().map(|_| None).collect();
+    let mut blocks: Vec<Option<RuntimeBlock>> = network.subgraphs.iter().map(|_| None).collect();
     let mut first = None;
     for &index in &calls.order {
-        let subgraph = &net.subgraphs[index];
+        let subgraph = &network.subgraphs[index];
         if calls.is_repeated[index] {
             blocks[index] = Some(stacked(subgraph, &scratch[index])?);
             if index > 0 {
@@ -74,30 +74,30 @@ pub(super) fn plan(
         }
     }
     let blocks: Vec<RuntimeBlock> = blocks.into_iter().flatten().collect();
-    let (starts, mut head_bytes) = starts(net, calls, scratch, &blocks);
-    let offsets = net.subgraphs.iter().zip(&blocks).zip(&starts).map(|((subgraph, block), start)| {
+    let (starts, mut head_bytes) = starts(network, calls, scratch, &blocks);
+    let offsets = network.subgraphs.iter().zip(&blocks).zip(&starts).map(|((subgraph, block), start)| {
         let shifted = block.offsets.iter().map(|offset| offset.map(|offset| offset + start));
         let mut offsets: Vec<Option<u64>> = shifted.collect();
         head_bytes = head_bytes.max(place_unreferenced(subgraph, &mut offsets));
         offsets
     });
     let offsets = offsets.collect();
-    refuse_later_variables(net)?;
+    refuse_later_variables(network)?;
     if head_bytes > i32::MAX as u64 {
         return Err(TfliteError::TooLarge { bytes: head_bytes });
     }
     let orders = blocks.into_iter().map(|block| block.order).collect();
     let (graph, plan) = first.ok_or_else(|| TfliteError::File("the model has no subgraph".to_owned()))?;
-    Ok(HeadPlan { layout: Layout { orders, offsets }, head_bytes, graph, plan })
+    Ok(HeadPlan { layout: HeadLayout { orders, offsets }, head_bytes, graph, plan })
 }
 
 /// Rejects variables that the runtime would not allocate. To find the offset of a variable, the runtime
 /// indexes the list of all offsets with the tensor's position in its own subgraph. If that entry is the
 /// offset of a planned tensor, the variable gets no memory.
-pub(super) fn refuse_later_variables(net: &Net) -> Result<(), TfliteError> {
-    let mut all = Vec::with_capacity(net.tensor_count());
-    all.extend(net.subgraphs.iter().flat_map(|subgraph| &subgraph.tensors));
-    for (index, subgraph) in net.subgraphs.iter().enumerate() {
+pub(super) fn refuse_later_variables(network: &RuntimeNetwork) -> Result<(), TfliteError> {
+    let mut all = Vec::with_capacity(network.tensor_count());
+    all.extend(network.subgraphs.iter().flat_map(|subgraph| &subgraph.tensors));
+    for (index, subgraph) in network.subgraphs.iter().enumerate() {
         for (number, tensor) in subgraph.tensors.iter().enumerate() {
             if tensor.memory == Memory::Tail && all[number].memory == Memory::Head {
                 let reason = format!(
@@ -142,7 +142,7 @@ fn block_of(plan: &Plan) -> RuntimeBlock {
 
 /// A block in which no two tensors share a byte. The runtime counts the tensors of a subgraph with several
 /// callers as live from the first call to the last, so their live ranges overlap.
-fn stacked(subgraph: &NetSubgraph, scratch: &[u64]) -> Result<RuntimeBlock, TfliteError> {
+fn stacked(subgraph: &RuntimeSubgraph, scratch: &[u64]) -> Result<RuntimeBlock, TfliteError> {
     let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()], false)?;
     let mut bytes = 0u64;
     let mut offsets = Vec::with_capacity(subgraph.tensors.len());
@@ -160,7 +160,12 @@ fn stacked(subgraph: &NetSubgraph, scratch: &[u64]) -> Result<RuntimeBlock, Tfli
 }
 
 /// The start of each subgraph's block, and the end of all blocks.
-fn starts(net: &Net, calls: &Calls, scratch: &[Vec<u64>], blocks: &[RuntimeBlock]) -> (Vec<u64>, u64) {
+fn starts(
+    network: &RuntimeNetwork,
+    calls: &Calls,
+    scratch: &[Vec<u64>],
+    blocks: &[RuntimeBlock],
+) -> (Vec<u64>, u64) {
     let once = |index: &usize| !calls.is_repeated[*index];
     let roots = (0..blocks.len()).filter(|index| calls.is_root[*index] && once(index));
     let mut end = roots.map(|index| blocks[index].bytes).max().unwrap_or(0);
@@ -170,7 +175,7 @@ fn starts(net: &Net, calls: &Calls, scratch: &[Vec<u64>], blocks: &[RuntimeBlock
         end = end.saturating_add(blocks[index].bytes);
     }
     for &caller in calls.order.iter().rev() {
-        for (number, operator) in net.subgraphs[caller].operators.iter().enumerate() {
+        for (number, operator) in network.subgraphs[caller].operators.iter().enumerate() {
             for &callee in operator.calls.iter().filter(|callee| once(callee)) {
                 let workspace = blocks[caller].workspaces[number];
                 starts[callee] = starts[caller] + workspace + scratch[caller][number];
@@ -183,7 +188,7 @@ fn starts(net: &Net, calls: &Calls, scratch: &[Vec<u64>], blocks: &[RuntimeBlock
 /// Sets the offsets of unreferenced and of empty tensors. The runtime allocates memory even for
 /// unreferenced tensors; they hold no data, so offset 0 is valid. Returns the end of the largest one.
 /// Empty tensors are left to the runtime.
-fn place_unreferenced(subgraph: &NetSubgraph, offsets: &mut [Option<u64>]) -> u64 {
+fn place_unreferenced(subgraph: &RuntimeSubgraph, offsets: &mut [Option<u64>]) -> u64 {
     let mut end = 0;
     for ((tensor, offset), referenced) in subgraph.tensors.iter().zip(offsets).zip(subgraph.referenced()) {
         if tensor.bytes == 0 {
@@ -202,12 +207,12 @@ fn place_unreferenced(subgraph: &NetSubgraph, offsets: &mut [Option<u64>]) -> u6
 /// # Errors
 /// [`Error::Order`](crate::Error::Order), which names the first misplaced operator;
 /// [`TfliteError::Wrong`] for a wrong number of orders or an unknown operator.
-pub(super) fn check_orders(net: &Net, orders: &[Vec<usize>]) -> Result<(), TfliteError> {
-    if orders.len() != net.subgraphs.len() {
-        let reason = format!("{} orders for {} subgraphs", orders.len(), net.subgraphs.len());
+pub(super) fn check_orders(network: &RuntimeNetwork, orders: &[Vec<usize>]) -> Result<(), TfliteError> {
+    if orders.len() != network.subgraphs.len() {
+        let reason = format!("{} orders for {} subgraphs", orders.len(), network.subgraphs.len());
         return Err(TfliteError::Wrong(reason));
     }
-    for (subgraph, order) in net.subgraphs.iter().zip(orders) {
+    for (subgraph, order) in network.subgraphs.iter().zip(orders) {
         let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()], false)?;
         let count = subgraph.operators.len();
         if let Some(unknown) = order.iter().find(|&&operator| operator >= count) {

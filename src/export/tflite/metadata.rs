@@ -2,8 +2,8 @@
 //! offset for each tensor of all subgraphs, as little-endian 32-bit integers.
 
 use super::TfliteError;
-use super::layout::Layout;
-use super::net::Net;
+use super::layout::HeadLayout;
+use super::runtime_network::RuntimeNetwork;
 
 /// Name of the metadata that the runtime looks for. The runtime silently ignores other names.
 pub(super) const NAME: &[u8] = b"OfflineMemoryAllocation";
@@ -11,7 +11,7 @@ pub(super) const NAME: &[u8] = b"OfflineMemoryAllocation";
 /// Offset of a tensor that the runtime places.
 const ONLINE: i32 = -1;
 
-pub(super) fn encode(layout: &Layout) -> Result<Vec<u8>, TfliteError> {
+pub(super) fn encode(layout: &HeadLayout) -> Result<Vec<u8>, TfliteError> {
     let all = || layout.offsets.iter().flatten();
     let mut numbers = vec![1, number(layout.offsets.len() as u64)?, number(all().count() as u64)?];
     for offset in all() {
@@ -25,14 +25,14 @@ fn number(number: u64) -> Result<i32, TfliteError> {
 }
 
 /// Decodes the offsets of a plan, by subgraph and tensor.
-pub(super) fn decode(data: &[u8], net: &Net) -> Result<Vec<Vec<Option<u64>>>, TfliteError> {
+pub(super) fn decode(data: &[u8], network: &RuntimeNetwork) -> Result<Vec<Vec<Option<u64>>>, TfliteError> {
     let wrong = |reason: String| TfliteError::Wrong(format!("`OfflineMemoryAllocation` {reason}"));
     if !data.len().is_multiple_of(4) || data.len() < 12 {
         return Err(wrong(format!("of {} bytes: expected three numbers of 32 bits or more", data.len())));
     }
     let numbers: Vec<i32> = data.as_chunks().0.iter().map(|&bytes| i32::from_le_bytes(bytes)).collect();
     let (count, offsets) = (numbers[2], &numbers[3..]);
-    let expected = net.tensor_count();
+    let expected = network.tensor_count();
     if usize::try_from(count) != Ok(expected) || offsets.len() != expected {
         let found = format!("says {count} and has {} offsets", offsets.len());
         return Err(wrong(format!("{found}, but the model has {expected} tensors")));
@@ -41,6 +41,6 @@ pub(super) fn decode(data: &[u8], net: &Net) -> Result<Vec<Vec<Option<u64>>>, Tf
         return Err(wrong(format!("has the offset {below}, which is before the arena")));
     }
     let mut rest = offsets.iter().map(|&offset| u64::try_from(offset).ok());
-    let counts = net.subgraphs.iter().map(|subgraph| subgraph.tensors.len());
+    let counts = network.subgraphs.iter().map(|subgraph| subgraph.tensors.len());
     Ok(counts.map(|count| rest.by_ref().take(count).collect()).collect())
 }

@@ -48,17 +48,17 @@ mod greedy;
 mod kernels;
 mod layout;
 mod metadata;
-mod net;
 mod own;
 mod rewrite;
 mod runtime;
+mod runtime_network;
 mod scratch;
 mod tail;
 
 pub use check::{CheckedTflite, check};
 pub use error::TfliteError;
 pub use kernels::Kernels;
-pub use layout::Layout;
+pub use layout::HeadLayout;
 pub use scratch::Scratch;
 
 use crate::import::listing;
@@ -66,7 +66,7 @@ use crate::import::tflite;
 use crate::import::tflite::schema::Model;
 use crate::{Graph, Plan, Planner, ScheduleMode, Variables};
 use calls::Calls;
-use net::{ALIGNMENT, Net};
+use runtime_network::{ALIGNMENT, RuntimeNetwork};
 
 /// A model that contains a plan, and figures of the plan.
 ///
@@ -87,7 +87,7 @@ pub struct TflitePlan {
     /// planning. The tail depends on the runtime's version, its kernels and the width of pointers.
     pub estimated_arena_bytes: u64,
     /// The orders and offsets in the file.
-    pub layout: Layout,
+    pub layout: HeadLayout,
     /// The graph of the first subgraph, with sizes as the runtime rounds them. The scratch of an operator
     /// includes the memory of its bodies.
     pub graph: Graph,
@@ -118,23 +118,24 @@ pub fn plan(
     scratch: &Scratch,
 ) -> Result<TflitePlan, TfliteError> {
     let model = tflite::model(bytes)?;
-    let net = Net::new(bytes, model)?;
-    let calls = Calls::new(&net)?;
-    let requests = scratch.of(&net)?;
+    let network = RuntimeNetwork::new(bytes, model)?;
+    let calls = Calls::new(&network)?;
+    let requests = scratch.requests(&network)?;
     let (sizes, unknown) = (requests.sums(), &requests.unknown);
-    let runtime_head_bytes = if unknown.is_empty() { own::head_bytes(&net, &requests.each)? } else { None };
+    let runtime_head_bytes =
+        if unknown.is_empty() { own::head_bytes(&network, &requests.each)? } else { None };
     let mut planner = planner.alignment(ALIGNMENT).variables(Variables::Outside);
-    let mut notes = notes(&net, model, unknown);
+    let mut notes = notes(&network, model, unknown);
     if has_metadata(model, CONTROL_DEPENDENCIES) {
         notes
             .push(format!("operators keep the order of the file: `{CONTROL_DEPENDENCIES}` names them by it"));
         planner = planner.order(ScheduleMode::Program);
     }
-    let all = layout::plan(name, &net, &calls, &sizes, &planner)?;
+    let all = layout::plan(name, &network, &calls, &sizes, &planner)?;
     let layout::HeadPlan { layout, head_bytes, graph, plan } = all;
-    let (bytes, checked) = write_checked(bytes, model, &net, &layout, &sizes)?;
+    let (bytes, checked) = write_checked(bytes, model, &network, &layout, &sizes)?;
     let head_bytes = head_bytes.max(checked.head_bytes);
-    let estimated_arena_bytes = tail::arena(&net, head_bytes);
+    let estimated_arena_bytes = tail::arena(&network, head_bytes);
     Ok(TflitePlan {
         bytes,
         head_bytes,
@@ -154,12 +155,12 @@ pub fn plan(
 /// # Errors
 /// [`TfliteError`] if the file is invalid or the runtime does not support it.
 pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> {
-    let net = Net::new(bytes, tflite::model(bytes)?)?;
-    let requests = Scratch::reference().of(&net)?;
+    let network = RuntimeNetwork::new(bytes, tflite::model(bytes)?)?;
+    let requests = Scratch::reference().requests(&network)?;
     let is_known = |place| requests.unknown.binary_search(&place).is_err();
     let sums = requests.sums();
     let mut names = Vec::new();
-    for (index, subgraph) in net.subgraphs.iter().enumerate() {
+    for (index, subgraph) in network.subgraphs.iter().enumerate() {
         for (number, operator) in subgraph.operators.iter().enumerate() {
             if sums[index][number] > 0 || !is_known((index, number)) {
                 names.push(operator.read.name.clone());
@@ -176,11 +177,11 @@ pub fn operators_with_scratch(bytes: &[u8]) -> Result<Vec<String>, TfliteError> 
 /// # Errors
 /// [`TfliteError::Wrong`] if tensors would overwrite each other; other errors if the order or the file is
 /// invalid.
-pub fn write(bytes: &[u8], layout: &Layout) -> Result<Vec<u8>, TfliteError> {
+pub fn write(bytes: &[u8], layout: &HeadLayout) -> Result<Vec<u8>, TfliteError> {
     let model = tflite::model(bytes)?;
-    let net = Net::new(bytes, model)?;
-    let sizes = Scratch::reference().of(&net)?.sums();
-    Ok(write_checked(bytes, model, &net, layout, &sizes)?.0)
+    let network = RuntimeNetwork::new(bytes, model)?;
+    let sizes = Scratch::reference().requests(&network)?.sums();
+    Ok(write_checked(bytes, model, &network, layout, &sizes)?.0)
 }
 
 /// The new file, and the plan that [`check`] finds in it. `sizes` are the scratch sizes by subgraph and
@@ -188,11 +189,11 @@ pub fn write(bytes: &[u8], layout: &Layout) -> Result<Vec<u8>, TfliteError> {
 fn write_checked(
     bytes: &[u8],
     model: Model<'_>,
-    net: &Net,
-    layout: &Layout,
+    network: &RuntimeNetwork,
+    layout: &HeadLayout,
     sizes: &[Vec<u64>],
 ) -> Result<(Vec<u8>, CheckedTflite), TfliteError> {
-    layout::check_orders(net, &layout.orders)?;
+    layout::check_orders(network, &layout.orders)?;
     let data = metadata::encode(layout)?;
     let (file, start) = rewrite::rewrite(bytes, model, &layout.orders, &data)?;
     check::same_but_planned((bytes, model), (&file, start), layout)?;
@@ -215,10 +216,10 @@ fn has_metadata(model: Model<'_>, name: &str) -> bool {
     all.any(|entry| entry.name().is_some_and(|found| found.bytes() == name.as_bytes()))
 }
 
-fn notes(net: &Net, model: Model<'_>, unknown: &[(usize, usize)]) -> Vec<String> {
+fn notes(network: &RuntimeNetwork, model: Model<'_>, unknown: &[(usize, usize)]) -> Vec<String> {
     let mut notes = Vec::new();
     let names = unknown.iter().map(|&(subgraph, operator)| {
-        let name = &net.subgraphs[subgraph].operators[operator].read.name;
+        let name = &network.subgraphs[subgraph].operators[operator].read.name;
         if subgraph == 0 { format!("`{name}`") } else { format!("`{name}` of subgraph {subgraph}") }
     });
     if let Some(names) = listing(names) {
@@ -227,7 +228,7 @@ fn notes(net: &Net, model: Model<'_>, unknown: &[(usize, usize)]) -> Vec<String>
              tools/tflm_scratch.py and give it by --scratch, or the arena may be larger than planned"
         ));
     }
-    if net.constants_outside {
+    if network.constants_outside {
         notes.push(
             "constants behind the flatbuffer: TensorFlow Lite Micro does not read them and will not run this \
              model"

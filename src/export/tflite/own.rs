@@ -5,19 +5,22 @@
 
 use super::TfliteError;
 use super::greedy::{self, HeadRequest, MAX_PAIRS};
-use super::net::{Memory, Net};
 use super::runtime::Walk;
+use super::runtime_network::{Memory, RuntimeNetwork};
 
 /// Size in bytes of the head of a model without a plan; `None` if the model has too many buffers.
 /// `requests` are the scratch requests of the kernels by subgraph and operator. O(buffers squared).
 ///
 /// # Errors
 /// [`TfliteError::Call`] if bodies are nested too deeply or run each other too often.
-pub(super) fn head_bytes(net: &Net, requests: &[Vec<Vec<u64>>]) -> Result<Option<u64>, TfliteError> {
+pub(super) fn head_bytes(
+    network: &RuntimeNetwork,
+    requests: &[Vec<Vec<u64>>],
+) -> Result<Option<u64>, TfliteError> {
     let none: Vec<Vec<u64>> = requests.iter().map(|operators| vec![0; operators.len()]).collect();
-    let mut walk = Walk::new(net, &none);
+    let mut walk = Walk::new(network, &none);
     walk.run(0, 0)?;
-    let mut all = tensors(net, &walk);
+    let mut all = tensors(network, &walk);
     for (subgraph, steps) in requests.iter().zip(&walk.scratches) {
         for (requests, steps) in subgraph.iter().zip(steps) {
             let (first, last) = steps.ends().map_or((-1, -1), |(first, last)| (first.into(), last.into()));
@@ -30,9 +33,9 @@ pub(super) fn head_bytes(net: &Net, requests: &[Vec<Vec<u64>>]) -> Result<Option
 
 /// Requests for the tensors of all subgraphs, including subgraphs that never run. A tensor that is neither
 /// an input nor written by an operator is live before the first step.
-fn tensors(net: &Net, walk: &Walk<'_>) -> Vec<HeadRequest> {
-    let mut all = Vec::with_capacity(net.tensor_count());
-    for (index, subgraph) in net.subgraphs.iter().enumerate() {
+fn tensors(network: &RuntimeNetwork, walk: &Walk<'_>) -> Vec<HeadRequest> {
+    let mut all = Vec::with_capacity(network.tensor_count());
+    for (index, subgraph) in network.subgraphs.iter().enumerate() {
         let mut is_created = vec![false; subgraph.tensors.len()];
         let written = subgraph.operators.iter().flat_map(|operator| &operator.read.outputs);
         for id in subgraph.inputs.iter().chain(written) {

@@ -5,7 +5,7 @@ use super::TfliteError;
 use super::aliases;
 use super::calls::Calls;
 use super::greedy::{self, HeadRequest, MAX_PAIRS};
-use super::net::{Memory, Net};
+use super::runtime_network::{Memory, RuntimeNetwork};
 use crate::verify::verify_offsets;
 use crate::{Buffer, Problem};
 
@@ -38,7 +38,7 @@ impl Steps {
 
 /// Live ranges of all tensors and scratch that a run of one root subgraph reaches.
 pub(super) struct Walk<'a> {
-    net: &'a Net,
+    network: &'a RuntimeNetwork,
     scratch: &'a [Vec<u64>],
     now: u32,
     work: usize,
@@ -47,18 +47,18 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(net: &'a Net, scratch: &'a [Vec<u64>]) -> Self {
+    pub(super) fn new(network: &'a RuntimeNetwork, scratch: &'a [Vec<u64>]) -> Self {
         let tensors =
-            net.subgraphs.iter().map(|subgraph| vec![Steps::NONE; subgraph.tensors.len()]).collect();
+            network.subgraphs.iter().map(|subgraph| vec![Steps::NONE; subgraph.tensors.len()]).collect();
         let scratches = scratch.iter().map(|operators| vec![Steps::NONE; operators.len()]).collect();
-        Self { net, scratch, now: 0, work: 0, tensors, scratches }
+        Self { network, scratch, now: 0, work: 0, tensors, scratches }
     }
 
     /// Simulates a run of a subgraph. Inputs are live from the start and outputs to the end. Each operator is
     /// a step, and its bodies run within that step.
     pub(super) fn run(&mut self, index: usize, depth: usize) -> Result<(), TfliteError> {
-        let net = self.net;
-        let subgraph = &net.subgraphs[index];
+        let network = self.network;
+        let subgraph = &network.subgraphs[index];
         let too_much = |operator: usize, reason: &str| TfliteError::Call {
             subgraph: index,
             operator,
@@ -114,19 +114,19 @@ impl<'a> Walk<'a> {
 /// # Errors
 /// [`TfliteError::Wrong`], which names the tensors.
 pub(super) fn head_bytes(
-    net: &Net,
+    network: &RuntimeNetwork,
     calls: &Calls,
     scratch: &[Vec<u64>],
     offsets: &[Vec<Option<u64>>],
 ) -> Result<u64, TfliteError> {
-    check_places(net, offsets)?;
+    check_places(network, offsets)?;
     let mut head = 0;
-    for index in (0..net.subgraphs.len()).filter(|&index| calls.is_root[index]) {
-        let mut walk = Walk::new(net, scratch);
+    for index in (0..network.subgraphs.len()).filter(|&index| calls.is_root[index]) {
+        let mut walk = Walk::new(network, scratch);
         walk.run(index, 0)?;
         head = head.max(root_bytes(&walk, offsets)?);
     }
-    for (subgraph, offsets) in net.subgraphs.iter().zip(offsets) {
+    for (subgraph, offsets) in network.subgraphs.iter().zip(offsets) {
         // Unreferenced tensors have offsets too.
         let placed = subgraph.tensors.iter().zip(offsets).filter(|(tensor, _)| tensor.memory == Memory::Head);
         let ends = placed.map(|(tensor, offset)| offset.unwrap_or(0) + tensor.bytes);
@@ -136,12 +136,12 @@ pub(super) fn head_bytes(
 }
 
 /// Checks that variables have no offset and that offsets in the head are aligned.
-fn check_places(net: &Net, offsets: &[Vec<Option<u64>>]) -> Result<(), TfliteError> {
-    for (index, (subgraph, offsets)) in net.subgraphs.iter().zip(offsets).enumerate() {
+fn check_places(network: &RuntimeNetwork, offsets: &[Vec<Option<u64>>]) -> Result<(), TfliteError> {
+    for (index, (subgraph, offsets)) in network.subgraphs.iter().zip(offsets).enumerate() {
         for (number, (tensor, offset)) in subgraph.tensors.iter().zip(offsets).enumerate() {
             let reason = match (tensor.memory, offset) {
                 (Memory::Tail, Some(_)) => "is a variable, but has an offset in the head",
-                (Memory::Head, Some(offset)) if !offset.is_multiple_of(super::net::ALIGNMENT) => {
+                (Memory::Head, Some(offset)) if !offset.is_multiple_of(super::runtime_network::ALIGNMENT) => {
                     "has an offset that is no multiple of 16"
                 }
                 _ => continue,
@@ -157,7 +157,7 @@ fn check_places(net: &Net, offsets: &[Vec<Option<u64>>]) -> Result<(), TfliteErr
 fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>]) -> Result<u64, TfliteError> {
     let (mut buffers, mut names, mut places) = (Vec::new(), Vec::new(), Vec::new());
     let mut waiting = Vec::new();
-    for (index, subgraph) in walk.net.subgraphs.iter().enumerate() {
+    for (index, subgraph) in walk.network.subgraphs.iter().enumerate() {
         let steps = steps_of(walk, index, &offsets[index]);
         for (number, tensor) in subgraph.tensors.iter().enumerate() {
             let steps = steps[number];
@@ -188,7 +188,7 @@ fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>]) -> Result<u64, Tfli
 fn steps_of(walk: &Walk<'_>, index: usize, offsets: &[Option<u64>]) -> Vec<Steps> {
     let mut steps = walk.tensors[index].clone();
     if index == 0 {
-        let owners = aliases::owners(&walk.net.subgraphs[0], offsets);
+        let owners = aliases::owners(&walk.network.subgraphs[0], offsets);
         for (tensor, &owner) in owners.iter().enumerate().filter(|(tensor, owner)| tensor != *owner) {
             if let Some((first, last)) = std::mem::replace(&mut steps[tensor], Steps::NONE).ends() {
                 steps[owner].extend(first, last);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::TfliteError;
 use super::kernels::Kernels;
-use super::net::{ALIGNMENT, Net, NetSubgraph};
+use super::runtime_network::{ALIGNMENT, RuntimeNetwork, RuntimeOperator, RuntimeSubgraph};
 
 /// Scratch of operators in bytes: measured sizes, and for other operators the requests of the kernels of
 /// TensorFlow Lite Micro.
@@ -21,9 +21,10 @@ pub struct Scratch {
 
 /// Scratch requests of all operators, and the operators with unknown requests.
 pub(super) struct Requests {
-    /// Sizes of requests by subgraph and operator, in the order in which the kernel makes them, each rounded
-    /// up. A measured size counts as one request.
+    /// By subgraph and operator: the sizes of its requests, in the order in which the kernel makes them, each
+    /// rounded up. A measured size counts as one request.
     pub(super) each: Vec<Vec<Vec<u64>>>,
+    /// Subgraph and number of each operator with unknown requests.
     pub(super) unknown: Vec<(usize, usize)>,
 }
 
@@ -38,6 +39,7 @@ impl Requests {
 
 #[derive(Clone, Debug)]
 struct Measured {
+    /// The type of the operator that was measured, if it is known.
     op_type: Option<String>,
     bytes: u64,
 }
@@ -77,9 +79,13 @@ impl Scratch {
         self
     }
 
-    pub(super) fn of(&self, net: &Net) -> Result<Requests, TfliteError> {
+    /// The requests of all operators of a model.
+    ///
+    /// # Errors
+    /// [`TfliteError::Scratch`] if a measurement does not fit the model.
+    pub(super) fn requests(&self, network: &RuntimeNetwork) -> Result<Requests, TfliteError> {
         let mut unknown = Vec::new();
-        let of_subgraph = |(index, subgraph): (usize, &NetSubgraph)| -> Vec<Vec<u64>> {
+        let of_subgraph = |(index, subgraph): (usize, &RuntimeSubgraph)| -> Vec<Vec<u64>> {
             let operators = subgraph.operators.iter().enumerate().map(|(number, operator)| {
                 if self.measured.contains_key(&(index, number)) {
                     return Vec::new();
@@ -91,21 +97,30 @@ impl Scratch {
             });
             operators.collect()
         };
-        let mut each: Vec<Vec<Vec<u64>>> = net.subgraphs.iter().enumerate().map(of_subgraph).collect();
+        let mut each: Vec<Vec<Vec<u64>>> = network.subgraphs.iter().enumerate().map(of_subgraph).collect();
         for (&(subgraph, operator), measured) in &self.measured {
-            let wrong = |reason: String| TfliteError::Scratch { subgraph, operator, reason };
-            let found = net.subgraphs.get(subgraph).and_then(|one| one.operators.get(operator));
-            let op_type =
-                &found.ok_or_else(|| wrong("the model has no such operator".to_owned()))?.read.op_type;
-            if let Some(other) = measured.op_type.as_ref().filter(|&other| other != op_type) {
-                return Err(wrong(format!("it was measured for {other}, but the operator is {op_type}")));
-            }
-            let rounded = measured.bytes.checked_next_multiple_of(ALIGNMENT);
-            let bytes = rounded
-                .filter(|&bytes| i32::try_from(bytes).is_ok())
-                .ok_or_else(|| wrong(format!("{} bytes are more than 2 GiB", measured.bytes)))?;
+            let found = network.subgraphs.get(subgraph).and_then(|subgraph| subgraph.operators.get(operator));
+            let bytes = measured.rounded(found).map_err(|reason| TfliteError::Scratch {
+                subgraph,
+                operator,
+                reason,
+            })?;
             each[subgraph][operator] = vec![bytes];
         }
         Ok(Requests { each, unknown })
+    }
+}
+
+impl Measured {
+    /// The size rounded up, or the reason why the measurement does not fit the operator.
+    fn rounded(&self, operator: Option<&RuntimeOperator>) -> Result<u64, String> {
+        let op_type = &operator.ok_or("the model has no such operator")?.read.op_type;
+        if let Some(other) = self.op_type.as_ref().filter(|&other| other != op_type) {
+            return Err(format!("it was measured for {other}, but the operator is {op_type}"));
+        }
+        let rounded = self.bytes.checked_next_multiple_of(ALIGNMENT);
+        rounded
+            .filter(|&bytes| i32::try_from(bytes).is_ok())
+            .ok_or_else(|| format!("{} bytes are more than 2 GiB", self.bytes))
     }
 }

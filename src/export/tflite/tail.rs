@@ -4,7 +4,7 @@
 //! `tflite-micro` with the reference kernels on a 64-bit machine. 32-bit boards need less; optimised kernels
 //! may need more.
 
-use super::net::{ALIGNMENT, Memory, Net, NetOperator, NetSubgraph};
+use super::runtime_network::{ALIGNMENT, Memory, RuntimeNetwork, RuntimeOperator, RuntimeSubgraph};
 use crate::ElementType;
 
 /// Bytes for records that every model has.
@@ -23,9 +23,9 @@ const CHANNEL: u64 = 8;
 const PLANNING: (u64, u64) = (640, 72);
 
 /// Estimated size of the tail in bytes.
-pub(super) fn tail(net: &Net) -> u64 {
+pub(super) fn tail(network: &RuntimeNetwork) -> u64 {
     let mut bytes = BASE;
-    for subgraph in &net.subgraphs {
+    for subgraph in &network.subgraphs {
         let channels = subgraph.operators.iter().map(|operator| channels(subgraph, operator));
         let records = OPERATOR * subgraph.operators.len() as u64 + TENSOR * subgraph.tensors.len() as u64;
         let variables =
@@ -42,14 +42,14 @@ pub(super) fn tail(net: &Net) -> u64 {
 }
 
 /// Estimated size in bytes of an arena with a head of `head` bytes.
-pub(super) fn arena(net: &Net, head: u64) -> u64 {
-    let planning = PLANNING.0 + PLANNING.1 * net.tensor_count() as u64;
-    let all = tail(net).saturating_add(head.max(planning)).saturating_add(ALIGNMENT);
+pub(super) fn arena(network: &RuntimeNetwork, head: u64) -> u64 {
+    let planning = PLANNING.0 + PLANNING.1 * network.tensor_count() as u64;
+    let all = tail(network).saturating_add(head.max(planning)).saturating_add(ALIGNMENT);
     all.checked_next_multiple_of(ALIGNMENT).unwrap_or(u64::MAX)
 }
 
 /// Number of channels of an operator's quantized weights; 0 for other operators.
-fn channels(subgraph: &NetSubgraph, operator: &NetOperator) -> u64 {
+fn channels(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> u64 {
     let (data, axis) = match operator.read.op_type.as_str() {
         "CONV_2D" | "FULLY_CONNECTED" => (0, 0),
         "DEPTHWISE_CONV_2D" => (0, 3),

@@ -16,9 +16,9 @@ pub(super) use layout::{
     blocks_to_depth, concatenation, depth_to_blocks, flattened, joined, kept, packed, padded, permuted,
     reshaped, selected, sliced, split,
 };
-pub(super) use products::{Convolution, MatrixProduct, convolution, matrix_product, pooling};
+pub(super) use products::{ConvolutionAccess, MatrixProduct, convolution, matrix_product, pooling};
 pub(super) use resize::{Coordinates, Interpolation, Resampling, Rounding, Scale, resampled};
-pub(super) use window::{Window, same_padding};
+pub(super) use window::{AccessWindow, same_padding};
 
 use crate::graph::{AccessMap, GraphBuilder, Outside, RowMap, TileAxis};
 use crate::support::ids::OperatorId;
@@ -146,14 +146,17 @@ impl AccessMaps {
         (cost, axes): (u64, Vec<TileAxis>),
         [inputs, outputs]: [&[bool]; 2],
     ) {
-        let axes: Vec<TileAxis> = axes.iter().map(|axis| present(axis, inputs, outputs)).collect();
-        let axes: Vec<TileAxis> = axes.into_iter().filter(|axis| builder.can_split(id, axis)).collect();
+        let axes = axes.iter().map(|axis| present(axis, inputs, outputs));
+        let axes: Vec<TileAxis> = axes.filter(|axis| builder.can_split(id, axis)).collect();
         if axes.is_empty() && cost <= 1 {
             return;
         }
         let map = AccessMap::new(cost, axes);
-        let shared = self.known.get(&map).cloned().unwrap_or_else(|| Arc::new(map));
-        self.known.insert(Arc::clone(&shared));
+        let shared = self.known.get(&map).cloned().unwrap_or_else(|| {
+            let shared = Arc::new(map);
+            self.known.insert(Arc::clone(&shared));
+            shared
+        });
         if let Some(operator) = builder.operator_mut(id) {
             operator.access(shared);
         }

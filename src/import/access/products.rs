@@ -1,17 +1,17 @@
 //! Convolutions, pooling and matrix products.
 
-use super::{InputRows, OperatorShapes, Window, row_map};
+use super::{AccessWindow, InputRows, OperatorShapes, row_map};
 use crate::graph::{Outside, RowMap, TileAxis};
 
 /// A convolution, by positions of inputs in the file and by axes.
-pub(in crate::import) struct Convolution<'w> {
+pub(in crate::import) struct ConvolutionAccess<'w> {
     pub(in crate::import) input: usize,
     pub(in crate::import) weights: usize,
     pub(in crate::import) bias: usize,
     /// The axis of the weights that has an entry for each output channel; none if groups share entries.
     pub(in crate::import) filters: Option<usize>,
     /// By spatial axis.
-    pub(in crate::import) windows: &'w [Window],
+    pub(in crate::import) windows: &'w [AccessWindow],
     /// Channels of the input and of the output in each group, if there are several groups.
     pub(in crate::import) group: Option<[u64; 2]>,
     pub(in crate::import) is_transposed: bool,
@@ -20,7 +20,10 @@ pub(in crate::import) struct Convolution<'w> {
 }
 
 /// The axes of a convolution: spatial ones, batch, output channels.
-pub(in crate::import) fn convolution(shapes: &OperatorShapes<'_>, of: &Convolution<'_>) -> Vec<TileAxis> {
+pub(in crate::import) fn convolution(
+    shapes: &OperatorShapes<'_>,
+    of: &ConvolutionAccess<'_>,
+) -> Vec<TileAxis> {
     let rank = of.windows.len() + 2;
     if [shapes.input(of.input), shapes.output()]
         .iter()
@@ -54,7 +57,7 @@ fn channels_of_group([inputs, outputs]: [u64; 2]) -> Option<RowMap> {
 }
 
 /// The axes of pooling over `windows`: spatial ones, batch, channels.
-pub(in crate::import) fn pooling(shapes: &OperatorShapes<'_>, windows: &[Window]) -> Vec<TileAxis> {
+pub(in crate::import) fn pooling(shapes: &OperatorShapes<'_>, windows: &[AccessWindow]) -> Vec<TileAxis> {
     let rank = windows.len() + 2;
     if [shapes.input(0), shapes.output()].iter().any(|shape| shape.is_none_or(|dims| dims.len() != rank)) {
         return Vec::new();

@@ -5,7 +5,7 @@ use crate::graph::{Outside, RowMap};
 
 /// A window along one axis.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::import) struct Window {
+pub(in crate::import) struct AccessWindow {
     pub(in crate::import) kernel: u64,
     pub(in crate::import) stride: u64,
     pub(in crate::import) dilation: u64,
@@ -13,7 +13,7 @@ pub(in crate::import) struct Window {
     pub(in crate::import) before: [i64; 2],
 }
 
-impl Window {
+impl AccessWindow {
     /// The extent of the dilated window.
     pub(in crate::import) fn extent(&self) -> i128 {
         (i128::from(self.kernel) - 1) * i128::from(self.dilation) + 1
@@ -40,7 +40,7 @@ impl Window {
 
 /// The padding before and after the rows with which `output` positions of a window cover `input` rows: the smaller half
 /// and the larger half. O if no padding is needed.
-pub(in crate::import) fn same_padding(window: &Window, input: u64, output: u64) -> [i64; 2] {
+pub(in crate::import) fn same_padding(window: &AccessWindow, input: u64, output: u64) -> [i64; 2] {
     let span = (i128::from(output) - 1) * i128::from(window.stride) + window.extent();
     let total = (span - i128::from(input)).max(0);
     [total / 2, total - total / 2].map(|half| i64::try_from(half).unwrap_or(i64::MAX))

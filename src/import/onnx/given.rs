@@ -20,9 +20,6 @@ pub(super) fn check(
     let mut bound = options.dims.clone();
     for (name, shape) in &options.input_shapes {
         let wrong = |reason: String| ImportError::InputShape { name: name.clone(), reason };
-        if !cfg!(feature = "onnx-shapes") {
-            return Err(wrong("this build lacks the feature `onnx-shapes`".to_owned()));
-        }
         let is_constant = graph.initializer.iter().any(|tensor| tensor.name == *name);
         let Some(input) = graph.input.iter().find(|input| input.name == *name && !is_constant) else {
             if is_result(graph, name) {

@@ -1,4 +1,8 @@
-//! Models, graphs, functions and nodes, which contain each other. Nodes are made compact one by one as they are decoded.
+//! Models, graphs, functions and nodes, which contain each other.
+//!
+//! A file of a few bytes per node may have a million nodes. So each node is decoded into a message of strings
+//! and lists, and then stored as an [`OnnxNode`] with all its text in one allocation, before the next node is
+//! decoded.
 
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -54,9 +58,13 @@ impl Message for OnnxGraph {
             11 => add_named(&mut self.input, "graph input", |info| &info.name, field, buf)?,
             12 => add_named(&mut self.output, "graph output", |info| &info.name, field, buf)?,
             13 => add_named(&mut self.value_info, "value_info", |info| &info.name, field, buf)?,
-            15 => {
-                add_named(&mut self.sparse_initializer, "sparse initializer", |one| one.name(), field, buf)?
-            }
+            15 => add_named(
+                &mut self.sparse_initializer,
+                "sparse initializer",
+                |tensor| tensor.name(),
+                field,
+                buf,
+            )?,
             _ => return encoding::skip_field(wire_type, tag, buf, field.1),
         };
         Ok(())
@@ -65,7 +73,7 @@ impl Message for OnnxGraph {
     skip_encoding!();
 }
 
-/// Decodes an entry of a list; returns a fault if it has no name.
+/// Decodes an entry and adds it to the list. Returns a fault if the entry has no name.
 fn add_named<T: Message + Default>(
     list: &mut Vec<T>,
     kind: &str,
@@ -80,7 +88,7 @@ fn add_named<T: Message + Default>(
     Ok(fault)
 }
 
-/// Decodes a node; returns its fault.
+/// Decodes a node and adds it to the list. Returns the fault of the node, if it has one.
 fn add_node(
     list: &mut Vec<OnnxNode>,
     (wire_type, context): (WireType, DecodeContext),

@@ -36,12 +36,9 @@ mod node_permits;
 pub(super) mod operator_types;
 #[cfg(feature = "onnx")]
 mod read;
-#[cfg(feature = "onnx-shapes")]
+#[cfg(feature = "onnx")]
 mod rules;
-#[cfg(all(feature = "onnx", not(feature = "onnx-shapes")))]
-#[path = "shapeless.rs"]
-mod shapes;
-#[cfg(feature = "onnx-shapes")]
+#[cfg(feature = "onnx")]
 mod shapes;
 #[cfg(feature = "onnx")]
 mod subgraphs;

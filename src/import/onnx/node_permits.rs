@@ -41,7 +41,7 @@ impl NodePermits {
         let reads_constants = |node: &OnnxNode| matches!(node.op_type(), "Slice" | "Dropout");
         let has_readers = graph.node.iter().any(reads_constants);
         let constants = if has_readers { constants(graph) } else { HashMap::new() };
-        let rule = |node: &OnnxNode| match operator_types::row(node.domain(), node.op_type()) {
+        let rule = |node: &OnnxNode| match operator_types::find(node.domain(), node.op_type()) {
             Some(row) if !may_train(node, version, &constants) => row.permits,
             _ => PermitRule::Nothing,
         };

@@ -3,22 +3,21 @@
 //!
 //! `docs/onnx.md` lists the operators with a shape rule; a test compares the two.
 
-use std::sync::LazyLock;
-
-#[cfg(feature = "onnx-shapes")]
+#[cfg(feature = "onnx")]
 use super::rules::{
     attention, bodies, bounds, convolution, creation, elementwise, layout, normalization, pieces, products,
     recurrent, reduction, resize, selection, signal,
 };
-#[cfg(feature = "onnx-shapes")]
+#[cfg(feature = "onnx")]
 use super::rules::{
     bounds::Bound::{self, Axes, Broadcast, Elements, Monotone, MonotoneInFirst, Same, Unknown},
     call::NodeCall,
     value::{Outputs, types},
 };
-use crate::import::folding::Effects::{self, Impure, MakesConstants, OfBodies, Pure};
+use crate::import::folding::Effects::{Impure, MakesConstants, OfBodies};
+use crate::import::operator_table::{OperatorTable, OperatorTypes, name_count};
 use crate::import::permits::PermitRule::{
-    self, Concatenation, InPlace, InPlaceByRow, Nothing, Slice, Split, Transpose, Update, View,
+    Concatenation, InPlace, InPlaceByRow, Slice, Split, Transpose, Update, View,
 };
 
 /// The newest operator set of the standard that the shape rules support.
@@ -27,103 +26,69 @@ pub(super) const NEWEST: i64 = 28;
 /// The domain of the operators of ONNX Runtime.
 pub(super) const MICROSOFT: &str = "com.microsoft";
 
-/// Operator types of which the importer knows the same. What tiling will need to know about an operator, such as the
-/// window along each axis, belongs into another column.
-pub(crate) struct OnnxOperatorTypes {
-    /// Empty for the standard domain.
-    pub(super) domain: &'static str,
-    pub(super) names: &'static [&'static str],
+/// A row of the table.
+pub(crate) type OnnxOperatorTypes = OperatorTypes<OnnxColumns>;
+
+/// What the importer knows about ONNX operators besides permissions and effects. `access/table.rs` has their access
+/// maps, as operators of one row read their inputs in different ways.
+pub(crate) struct OnnxColumns {
     /// The first operator set that the shape rule supports.
     pub(super) since: i64,
     /// None without a shape rule.
-    pub(super) shape: Option<Shape>,
-    pub(super) permits: PermitRule,
-    pub(crate) effects: Effects,
+    pub(super) shape: Option<OnnxShapeRule>,
 }
 
 /// Shape inference for an operator.
-#[cfg(feature = "onnx-shapes")]
-pub(super) enum Shape {
+#[cfg(feature = "onnx")]
+pub(super) enum OnnxShapeRule {
     /// A rule, and the effect of bounded inputs.
     Rule(fn(&NodeCall) -> Outputs, Bound),
     /// The rule of an operator that runs bodies.
     BodyRule(for<'m> fn(&NodeCall<'_, 'm>, &mut bodies::RunBody<'m, '_>) -> Outputs),
 }
 
-#[cfg(not(feature = "onnx-shapes"))]
-pub(super) enum Shape {}
+#[cfg(not(feature = "onnx"))]
+pub(super) enum OnnxShapeRule {}
 
 /// The shape inference of a row, in builds that infer shapes.
-#[cfg(feature = "onnx-shapes")]
+#[cfg(feature = "onnx")]
 macro_rules! shape {
     ($rule:expr, $bound:expr) => {
-        Some(Shape::Rule($rule, $bound))
+        Some(OnnxShapeRule::Rule($rule, $bound))
     };
     ($rule:expr) => {
-        Some(Shape::BodyRule($rule))
+        Some(OnnxShapeRule::BodyRule($rule))
     };
 }
 
-#[cfg(not(feature = "onnx-shapes"))]
+#[cfg(not(feature = "onnx"))]
 macro_rules! shape {
     ($($rule:tt)*) => {
         None
     };
 }
 
-const fn standard(since: i64, names: &'static [&'static str], shape: Option<Shape>) -> OnnxOperatorTypes {
-    OnnxOperatorTypes { domain: "", names, since, shape, permits: Nothing, effects: Pure }
+const fn standard(
+    since: i64,
+    names: &'static [&'static str],
+    shape: Option<OnnxShapeRule>,
+) -> OnnxOperatorTypes {
+    OperatorTypes::new("", names, OnnxColumns { since, shape })
 }
 
-const fn runtime(names: &'static [&'static str], shape: Option<Shape>) -> OnnxOperatorTypes {
-    OnnxOperatorTypes { domain: MICROSOFT, names, since: 1, shape, permits: Nothing, effects: Pure }
+const fn runtime(names: &'static [&'static str], shape: Option<OnnxShapeRule>) -> OnnxOperatorTypes {
+    OperatorTypes::new(MICROSOFT, names, OnnxColumns { since: 1, shape })
 }
 
-impl OnnxOperatorTypes {
-    const fn permits(mut self, permits: PermitRule) -> Self {
-        self.permits = permits;
-        self
-    }
-
-    const fn effects(mut self, effects: Effects) -> Self {
-        self.effects = effects;
-        self
-    }
-}
-
-/// Number of names in the table.
-const NAMES: usize = {
-    let (mut names, mut row) = (0, 0);
-    while row < TABLE.len() {
-        names += TABLE[row].names.len();
-        row += 1;
-    }
-    names
-};
+static TABLE: OperatorTable<OnnxColumns, { name_count(ROWS) }> = OperatorTable::new(ROWS);
 
 /// The row of an operator type. The domain of the standard is the empty one.
-pub(crate) fn row(domain: &str, op_type: &str) -> Option<&'static OnnxOperatorTypes> {
-    /// Positions of the row and of the name in it. A map would take more memory than a small file.
-    type Position = (u16, u16);
-    fn key((row, name): Position) -> (&'static str, &'static str) {
-        let row = &TABLE[usize::from(row)];
-        (row.domain, row.names[usize::from(name)])
-    }
-    static SORTED: LazyLock<[Position; NAMES]> = LazyLock::new(|| {
-        let names = |(row, types): (u16, &OnnxOperatorTypes)| {
-            (0..types.names.len() as u16).map(move |name| (row, name))
-        };
-        let mut all = [(0, 0); NAMES];
-        all.iter_mut().zip((0..).zip(TABLE).flat_map(names)).for_each(|(slot, position)| *slot = position);
-        all.sort_unstable_by_key(|&position| key(position));
-        all
-    });
-    let found = SORTED.binary_search_by_key(&(domain, op_type), |&position| key(position)).ok()?;
-    Some(&TABLE[usize::from(SORTED[found].0)])
+pub(crate) fn find(domain: &str, op_type: &str) -> Option<&'static OnnxOperatorTypes> {
+    TABLE.find(domain, op_type)
 }
 
 #[rustfmt::skip] // compact rows
-pub(super) static TABLE: &[OnnxOperatorTypes] = &[
+static ROWS: &[OnnxOperatorTypes] = &[
     standard(1, &["Identity"], shape!(elementwise::identity, Same)).permits(View).effects(MakesConstants),
     standard(1, &["Abs", "Ceil", "Floor"], shape!(elementwise::unary, Same)).effects(MakesConstants),
     standard(1, &["Neg", "Sqrt"], shape!(elementwise::unary, Same)).permits(InPlace).effects(MakesConstants),
@@ -268,14 +233,15 @@ pub(super) static TABLE: &[OnnxOperatorTypes] = &[
     runtime(&["BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", "Sampling"], None).effects(Impure),
 ];
 
-#[cfg(all(test, feature = "onnx-shapes"))]
+#[cfg(all(test, feature = "onnx"))]
 mod tests {
     use super::*;
 
     /// The operators of a domain with a shape rule, each with its first version.
     fn listed(domain: &str) -> Vec<String> {
-        let rows = TABLE.iter().filter(|row| row.domain == domain && row.shape.is_some());
-        let mut all: Vec<_> = rows.flat_map(|row| row.names.iter().map(|name| (*name, row.since))).collect();
+        let rows = ROWS.iter().filter(|row| row.domain == domain && row.columns.shape.is_some());
+        let mut all: Vec<_> =
+            rows.flat_map(|row| row.names.iter().map(|name| (*name, row.columns.since))).collect();
         all.sort_unstable();
         let text = |(name, since)| if since == 1 { format!("`{name}`") } else { format!("`{name}` {since}") };
         all.into_iter().map(text).collect()

@@ -48,7 +48,7 @@ pub(super) fn decode_file<T>(
 ///   value that `options` gives it;
 /// - [`ImportError::Invalid`] if the graph breaks a rule;
 /// - [`ImportError::Unshaped`], naming all tensors that need memory and have no static size: neither a
-///   declared one nor, with the feature `onnx-shapes`, an inferred one.
+///   declared one nor an inferred one.
 pub fn from_bytes(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
     build::build(name, decode(bytes)?, options)
 }

@@ -46,7 +46,7 @@ pub(super) fn is_foldable(node: &OnnxNode, functions: &Functions) -> bool {
 /// Returns whether the outputs of a node depend on its inputs and the captured values of its bodies only, and the
 /// node has no other effect. False for functions that the model defines and for unknown domains.
 fn is_pure(node: &OnnxNode, functions: &Functions) -> bool {
-    let row = operator_types::row(node.domain(), node.op_type());
+    let row = operator_types::find(node.domain(), node.op_type());
     let has_effects = row.is_some_and(|row| row.effects == Effects::Impure);
     let is_known = KNOWN_DOMAINS.contains(&node.domain()) && !is_function(node, functions);
     let are_pure = |body: &OnnxGraph| body.node.iter().all(|inner| is_pure(inner, functions));

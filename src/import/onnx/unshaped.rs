@@ -111,7 +111,7 @@ fn declared_text(description: Option<&Description>) -> String {
 /// One remedy for each kind of cause among the tensors.
 fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
     let mut names = BTreeSet::new();
-    let (mut infer, mut open_input, mut never) = (false, false, false);
+    let (mut lacks_input, mut never) = (false, false);
     let (mut first_cause, mut lacks_rule) = (None, false);
     for (name, tensor) in tensors {
         let Some(UnshapedDetail { declared, reason }) = tensor.detail.as_deref() else { continue };
@@ -121,8 +121,7 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
         }
         let mut lacks = || match reason {
             Some(UnshapedReason::Cause(_)) => lacks_rule = true,
-            Some(_) => open_input = true,
-            None => infer = true,
+            Some(_) | None => lacks_input = true,
         };
         match description {
             Some(Description::Tensor { dims: Some(dims), .. }) => {
@@ -144,15 +143,8 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
     if !names.is_empty() {
         remedies.push(bind(&names));
     }
-    if open_input || (infer && cfg!(feature = "onnx-shapes")) {
+    if lacks_input {
         remedies.push("give the inputs fixed shapes by --input-shape NAME=1x3x224x224".to_owned());
-    } else if infer {
-        remedies.push(
-            "use a build with the feature `onnx-shapes`, or give the inputs fixed shapes and run shape \
-             inference: python3 -c \"import onnx; onnx.save(onnx.shape_inference.infer_shapes(\
-             onnx.load('IN.onnx', load_external_data=False)), 'OUT.onnx')\""
-                .to_owned(),
-        );
     }
     if let Some(name) = first_cause.filter(|_| lacks_rule) {
         let option = for_shell(&format!("{}=1x3:float32", short(name)));

@@ -1,5 +1,6 @@
 //! Access maps of operators, from their options, the shapes of their tensors, and constants.
 
+use super::operator_types;
 use super::operators::Read;
 use super::options::Options;
 use super::rules::call::OperatorCall;
@@ -8,10 +9,10 @@ use super::rules::strided;
 use super::schema::{Operator, SubGraph};
 use crate::graph::{ElementType, GraphBuilder, Outside, RowMap, TileAxis};
 use crate::import::access::{
-    AccessMaps, Convolution, Coordinates, Interpolation, MatrixProduct, OperatorShapes, Resampling, Rounding,
-    Scale, Window, blocks_to_depth, concatenation, convolution, depth_to_blocks, flattened, has_small_ranks,
-    is_small, joined, kept, matrix_product, packed, padded, permuted, pooling, resampled, reshaped,
-    same_padding, selected, sliced, split,
+    AccessMaps, AccessWindow, ConvolutionAccess, Coordinates, Interpolation, MatrixProduct, OperatorShapes,
+    Resampling, Rounding, Scale, blocks_to_depth, concatenation, convolution, depth_to_blocks, flattened,
+    has_small_ranks, is_small, joined, kept, matrix_product, packed, padded, permuted, pooling, resampled,
+    reshaped, same_padding, selected, sliced, split,
 };
 use crate::import::dims::axis;
 use crate::support::ids::OperatorId;
@@ -59,8 +60,7 @@ impl<'a, 'f> OperatorAccess<'a, 'f> {
             inputs,
             output_count: read.outputs.len(),
             declared: None,
-            options: Options { operator, bytes: self.bytes },
-            window: None,
+            options: Options { operator, bytes: self.bytes, fields: operator_types::options(&read.op_type) },
         };
         if let Some(stated) = access(&read.op_type, &call, &shapes) {
             let all = vec![true; read.outputs.len()];
@@ -95,8 +95,7 @@ fn access(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -
         "RESIZE_BILINEAR" | "RESIZE_NEAREST_NEIGHBOR" => resized(op_type, call, shapes),
         "FULLY_CONNECTED" => return fully_connected(shapes),
         "BATCH_MATMUL" => {
-            const OPTIONS: u8 = 101;
-            let swapped = [call.options.flag(OPTIONS, 0), call.options.flag(OPTIONS, 1)];
+            let swapped = [call.options.flag(0), call.options.flag(1)];
             return matrix_product(shapes, &MatrixProduct { operands: [0, 1], swapped, sum: None });
         }
 
@@ -107,20 +106,17 @@ fn access(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -
             permuted(shapes, &order.collect::<Option<Vec<_>>>()?)
         }
         "CONCATENATION" => {
-            const OPTIONS: u8 = 10;
-            let along = call.axis_option(OPTIONS, 0, shapes.output()?.len()).ok()?;
+            let along = call.axis_option(0, shapes.output()?.len()).ok()?;
             concatenation(shapes, along, &(0..shapes.inputs.len()).collect::<Vec<_>>())
         }
         "SPLIT" => split(shapes, call.axis_at(0, shapes.output()?.len()).ok()?, 1),
         "SPLIT_V" => split(shapes, call.axis_at(2, shapes.output()?.len()).ok()?, 0),
         "PACK" => {
-            const OPTIONS: u8 = 59;
-            let along = call.axis_option(OPTIONS, 1, shapes.output()?.len()).ok()?;
+            let along = call.axis_option(1, shapes.output()?.len()).ok()?;
             packed(shapes, along, shapes.inputs.len())
         }
         "UNPACK" => {
-            const OPTIONS: u8 = 64;
-            let along = call.axis_option(OPTIONS, 1, shapes.input(0)?.len()).ok()?;
+            let along = call.axis_option(1, shapes.input(0)?.len()).ok()?;
             kept(shapes, 0, |axis| Some(if axis < along { axis } else { axis + 1 }))
         }
         "SLICE" => {
@@ -134,14 +130,13 @@ fn access(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -
             kept(shapes, 0, |axis| (times.get(axis) == Some(&1)).then_some(axis))
         }
         "GATHER" => gather(call, shapes)?,
-        "DEPTH_TO_SPACE" => blocks(shapes, depth_to_blocks(block(call, 94)?, 0)),
-        "SPACE_TO_DEPTH" => blocks(shapes, blocks_to_depth(block(call, 19)?, 0)),
+        "DEPTH_TO_SPACE" => blocks(shapes, depth_to_blocks(block(call)?, 0)),
+        "SPACE_TO_DEPTH" => blocks(shapes, blocks_to_depth(block(call)?, 0)),
         "BATCH_TO_SPACE_ND" => batch_blocks(call, shapes, depth_to_blocks)?,
         "SPACE_TO_BATCH_ND" => batch_blocks(call, shapes, blocks_to_depth)?,
 
         "MEAN" | "REDUCE_ALL" | "REDUCE_ANY" | "REDUCE_MAX" | "REDUCE_MIN" | "REDUCE_PROD" | "SUM" => {
-            const OPTIONS: u8 = 27;
-            reduced(call, shapes, call.options.flag(OPTIONS, 0))?
+            reduced(call, shapes, call.options.flag(0))?
         }
         "ARG_MAX" | "ARG_MIN" => reduced(call, shapes, false)?,
         _ => return None,
@@ -153,44 +148,38 @@ fn rank(shapes: &OperatorShapes<'_>) -> Option<usize> {
     Some(shapes.output()?.len())
 }
 
-/// The window along one axis of a convolution or pooling: the size, and stride and dilation. Padding makes `input` rows
-/// into `output` rows.
+/// The window along a spatial axis of a convolution or pooling; `kernel` is its size if a filter determines it. Padding
+/// makes `input` rows into `output` rows.
 fn window(
-    kernel: u64,
-    [stride, dilation]: [i32; 2],
-    is_valid: bool,
+    call: &OperatorCall<'_>,
+    axis: usize,
+    kernel: Option<u64>,
     [input, output]: [u64; 2],
-) -> Option<Window> {
+) -> Option<AccessWindow> {
+    let [stride, dilation, size] = call.options.window_along(axis)?;
+    let kernel = kernel.or(u64::try_from(size).ok())?;
     let (stride, dilation) = (u64::try_from(stride).ok()?, u64::try_from(dilation).ok()?);
-    let mut window = Window { kernel, stride, dilation, before: [0; 2] };
-    if !is_valid {
+    let mut window = AccessWindow { kernel, stride, dilation, before: [0; 2] };
+    if !call.options.has_valid_padding() {
         window.before = [same_padding(&window, input, output)[0]; 2];
     }
     Some(window)
 }
 
-const VALID: u8 = 1;
-
 fn convolved(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Stated> {
-    // The number of the options, and by spatial axis the fields of stride and dilation.
-    let (options, fields): (u8, &[[u16; 2]]) = match op_type {
-        "CONV_2D" => (1, &[[2, 5], [1, 4]]),
-        "DEPTHWISE_CONV_2D" => (2, &[[2, 6], [1, 5]]),
-        _ => (106, &[[1, 5], [3, 7], [2, 6]]),
-    };
     let (input, weights, output) = (shapes.input(0)?, shapes.input(1)?, shapes.output()?);
-    if [input, weights, output].iter().any(|shape| shape.len() != fields.len() + 2) {
+    let spatial = call.options.fields.window?.stride.len();
+    if [input, weights, output].iter().any(|shape| shape.len() != spatial + 2) {
         return None;
     }
     // The kernel comes after the filters, or first in three dimensions.
     let first = usize::from(op_type != "CONV_3D");
-    let kernel = &weights[first..first + fields.len()];
-    let is_valid = call.options.byte(options, 0) == VALID;
-    let windows = fields.iter().enumerate().map(|(number, &[stride, dilation])| {
-        let steps = [call.options.number(options, stride, 0), call.options.number(options, dilation, 1)];
-        window(kernel[number], steps, is_valid, [input[1 + number], output[1 + number]])
-    });
-    let windows: Vec<Window> = windows.collect::<Option<_>>()?;
+    let kernel = &weights[first..first + spatial];
+    let windows = kernel
+        .iter()
+        .enumerate()
+        .map(|(axis, &size)| window(call, axis, Some(size), [input[1 + axis], output[1 + axis]]));
+    let windows: Vec<AccessWindow> = windows.collect::<Option<_>>()?;
     let area = kernel.iter().try_fold(1_u64, |all, &dim| all.checked_mul(dim))?;
     let (channels, outputs) = (*input.last()?, *output.last()?);
     let (filters, depth, group) = match op_type {
@@ -201,7 +190,7 @@ fn convolved(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>
         "DEPTHWISE_CONV_2D" => (3, 1, Some([1, outputs.checked_div(channels)?])),
         _ => (4, channels, None),
     };
-    let of = Convolution {
+    let of = ConvolutionAccess {
         input: 0,
         weights: 1,
         bias: 2,
@@ -216,18 +205,16 @@ fn convolved(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>
 
 /// `TRANSPOSE_CONV`: output shape, weights, input, bias.
 fn transposed(call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Stated> {
-    const OPTIONS: u8 = 49;
     let (&[filters, rows, columns, _], output) = (shapes.input(1)?, shapes.output()?) else {
         return None;
     };
-    let is_valid = call.options.byte(OPTIONS, 0) == VALID;
-    let along = |kernel, stride, length: u64| {
-        let stride = call.options.number(OPTIONS, stride, 0);
+    let along = |axis, kernel, length: u64| {
+        let [stride, ..] = call.options.window_along(axis)?;
         let positions = length.div_ceil(u64::try_from(stride).ok().filter(|&stride| stride > 0)?);
-        window(kernel, [stride, 1], is_valid, [length, positions])
+        window(call, axis, Some(kernel), [length, positions])
     };
-    let windows = [along(rows, 2, *output.get(1)?)?, along(columns, 1, *output.get(2)?)?];
-    let of = Convolution {
+    let windows = [along(0, rows, *output.get(1)?)?, along(1, columns, *output.get(2)?)?];
+    let of = ConvolutionAccess {
         input: 2,
         weights: 1,
         bias: 3,
@@ -244,23 +231,18 @@ fn transposed(call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<St
 }
 
 fn pooled(call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Vec<TileAxis>> {
-    const OPTIONS: u8 = 5;
     let (&[_, height, width, _], &[_, rows, columns, _]) = (shapes.input(0)?, shapes.output()?) else {
         return None;
     };
-    let is_valid = call.options.byte(OPTIONS, 0) == VALID;
-    let along = |kernel, stride, lengths| {
-        let kernel = u64::try_from(call.options.number(OPTIONS, kernel, 0)).ok()?;
-        window(kernel, [call.options.number(OPTIONS, stride, 0), 1], is_valid, lengths)
-    };
-    Some(pooling(shapes, &[along(4, 2, [height, rows])?, along(3, 1, [width, columns])?]))
+    let windows = [window(call, 0, None, [height, rows])?, window(call, 1, None, [width, columns])?];
+    Some(pooling(shapes, &windows))
 }
 
 /// Resizing of height and width.
 fn resized(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Vec<TileAxis> {
     let is_linear = op_type == "RESIZE_BILINEAR";
-    let (options, fields) = if is_linear { (15, [2, 3]) } else { (74, [0, 1]) };
-    let [corners, centres] = fields.map(|field| call.options.flag(options, field));
+    let fields = if is_linear { [2, 3] } else { [0, 1] };
+    let [corners, centres] = fields.map(|field| call.options.flag(field));
     let is_float = call.input(0).is_some_and(|fact| fact.element_type == Some(ElementType::Float32));
     let coordinates = match (corners, centres) {
         (false, false) => Coordinates::Asymmetric,
@@ -320,10 +302,9 @@ fn pad(op_type: &str, call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> O
 
 /// `GATHER`: the axes of the data other than the gathered one, and those of the indices.
 fn gather(call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Vec<TileAxis>> {
-    const OPTIONS: u8 = 23;
     let (data, indices) = (shapes.input(0)?, shapes.input(1)?);
-    let along = call.axis_option(OPTIONS, 0, data.len()).ok()?;
-    let batch = match call.options.number(OPTIONS, 1, 0) {
+    let along = call.axis_option(0, data.len()).ok()?;
+    let batch = match call.options.number(1, 0) {
         0 => 0,
         number => axis(number.into(), indices.len() + 1).ok()?,
     };
@@ -341,8 +322,8 @@ fn gather(call: &OperatorCall<'_>, shapes: &OperatorShapes<'_>) -> Option<Vec<Ti
     Some(axes.collect())
 }
 
-fn block(call: &OperatorCall<'_>, options: u8) -> Option<u64> {
-    u64::try_from(call.options.number(options, 0, 0)).ok().filter(|&block| block > 0)
+fn block(call: &OperatorCall<'_>) -> Option<u64> {
+    u64::try_from(call.options.number(0, 0)).ok().filter(|&block| block > 0)
 }
 
 /// Blocks of pixels: height, width and batch.

@@ -80,8 +80,7 @@ fn quantizations(subgraph: SubGraph<'_>) -> Vec<usize> {
 
 /// Indices of the subgraphs that an operator runs, in the order in which the runtime visits them.
 pub(crate) fn called(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Vec<usize> {
-    let fields = operator_types::find(op_type).and_then(|row| row.bodies);
-    fields.map_or_else(Vec::new, |fields| Options { operator, bytes }.bodies(fields))
+    Options { operator, bytes, fields: operator_types::options(op_type) }.bodies()
 }
 
 /// Window of a convolution. Pairs are height and width.
@@ -97,16 +96,18 @@ pub(crate) struct Window {
 
 /// The window of a convolution in two dimensions; none for other types.
 pub(crate) fn window(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Option<Window> {
-    const VALID: u8 = 1;
-    let fields = operator_types::find(op_type)?.window.filter(|fields| fields.kernel.is_empty())?;
-    let options = Options { operator, bytes };
-    let &[down, right] = fields.stride else { return None };
-    let read = |slot: u16, default: i32| options.number(fields.options, slot, default);
-    options.are(fields.options).then(|| Window {
-        is_valid: options.byte(fields.options, 0) == VALID,
-        stride: [read(down, 0), read(right, 0)],
-        dilation: if let &[down, right] = fields.dilation { [read(down, 1), read(right, 1)] } else { [1; 2] },
-        multiplier: read(3, 0),
+    let options = Options { operator, bytes, fields: operator_types::options(op_type) };
+    let fields = options.fields.window.filter(|fields| fields.kernel.is_empty())?;
+    if fields.stride.len() != 2 || !options.exist() {
+        return None;
+    }
+    let ([down, down_dilation, _], [right, right_dilation, _]) =
+        (options.window_along(0)?, options.window_along(1)?);
+    Some(Window {
+        is_valid: options.has_valid_padding(),
+        stride: [down, right],
+        dilation: [down_dilation, right_dilation],
+        multiplier: options.number(3, 0),
     })
 }
 

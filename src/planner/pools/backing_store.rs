@@ -23,29 +23,30 @@ pub(super) fn offsets(problem: &Problem, steps: u32, limits: &Limits) -> Result<
     Ok(Auto::new().allocate(problem, limits)?.offsets)
 }
 
-/// None if an offset would exceed 64 bits.
+/// Offsets of permanent buffers at the bottom and of the others above. None if an offset would exceed 64 bits.
 fn in_layers(problem: &Problem, steps: u32, limits: &Limits) -> Result<Option<Vec<u64>>> {
     let buffers = problem.buffers();
-    let lasts = |&one: &usize| buffers[one].live().start == 0 && buffers[one].live().end == steps;
-    let (mut lasting, passing): (Vec<usize>, Vec<usize>) = (0..buffers.len()).partition(lasts);
-    sort_by_keys(&mut lasting, |&one| [!buffers[one].alignment(), 0]);
+    let is_permanent = |&id: &usize| buffers[id].live().start == 0 && buffers[id].live().end == steps;
+    let (mut permanent, passing): (Vec<usize>, Vec<usize>) = (0..buffers.len()).partition(is_permanent);
+    // In descending order of alignments, which leaves little padding.
+    sort_by_keys(&mut permanent, |&id| [!buffers[id].alignment(), 0]);
     let mut offsets = vec![0; buffers.len()];
-    let aligned = lasting.iter().map(|&one| (buffers[one].size(), buffers[one].alignment()));
+    let aligned = permanent.iter().map(|&id| (buffers[id].size(), buffers[id].alignment()));
     let Some((bottom, top)) = stacked(aligned) else { return Ok(None) };
-    for (&one, offset) in lasting.iter().zip(bottom) {
-        offsets[one] = offset;
+    for (&id, offset) in permanent.iter().zip(bottom) {
+        offsets[id] = offset;
     }
-    let coarsest = passing.iter().map(|&one| buffers[one].alignment()).max().unwrap_or(1);
+    let coarsest = passing.iter().map(|&id| buffers[id].alignment()).max().unwrap_or(1);
     let Some(base) = top.checked_next_multiple_of(coarsest) else { return Ok(None) };
-    let above = Problem::new(passing.iter().map(|&one| buffers[one].clone()).collect())?;
+    let above = Problem::new(passing.iter().map(|&id| buffers[id].clone()).collect())?;
     let above = if passing.len() > MOST_SEARCHED {
         best_fit::offsets(&above, limits)?
     } else {
         Auto::new().allocate(&above, &Limits::new().nodes(1))?.offsets
     };
-    for (one, offset) in passing.into_iter().zip(above) {
+    for (id, offset) in passing.into_iter().zip(above) {
         let Some(offset) = base.checked_add(offset) else { return Ok(None) };
-        offsets[one] = offset;
+        offsets[id] = offset;
     }
     Ok(Some(offsets))
 }

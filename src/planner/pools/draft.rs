@@ -24,7 +24,7 @@ pub(super) struct Draft {
 /// A draft with its estimated cost.
 pub(super) struct EstimatedDraft {
     pub(super) draft: Draft,
-    pub(super) wish: SharingPolicy,
+    pub(super) policy: SharingPolicy,
     pub(super) estimate: CostEstimate,
 }
 
@@ -56,18 +56,18 @@ impl<'a> Drafts<'a> {
     ///
     /// # Errors
     /// As [`Planner::place_in_order`].
-    pub(super) fn draft(&self, order: &[OperatorId], wish: SharingPolicy) -> Result<Draft> {
+    pub(super) fn draft(&self, order: &[OperatorId], policy: SharingPolicy) -> Result<Draft> {
         let Planner { alignment, variables, sharing, .. } = *self.planner;
         let liveness = Liveness::new(self.graph, order, alignment, variables)?;
         let live = live_ranges(self.graph, &liveness);
         let limits = &self.planner.limits;
         limits.check_cancelled()?;
         let (layout, _) =
-            AliasLayout::within(limits, self.graph, &self.contents, &live, self.alignment, (order, wish))?;
+            AliasLayout::within(limits, self.graph, &self.contents, &live, self.alignment, (order, policy))?;
         let groups = RigidGroups::new(&liveness, &layout)?;
         limits.check_cancelled()?;
         let [.., least] = SharingPolicy::variants(sharing);
-        if wish != least && groups.members.iter().any(|own| own.len() > MOST_TOGETHER) {
+        if policy != least && groups.members.iter().any(|own| own.len() > MOST_TOGETHER) {
             return self.draft(order, least);
         }
         let run = ItemBuilder {
@@ -84,13 +84,15 @@ impl<'a> Drafts<'a> {
         Ok(Draft { order: order.to_vec(), layout, items })
     }
 
+    /// The draft of an order under a sharing policy, with its estimated cost.
+    ///
     /// # Errors
     /// As [`draft`](Self::draft).
-    pub(super) fn estimated(&self, order: &[OperatorId], wish: SharingPolicy) -> Result<EstimatedDraft> {
-        let draft = self.draft(order, wish)?;
+    pub(super) fn estimated(&self, order: &[OperatorId], policy: SharingPolicy) -> Result<EstimatedDraft> {
+        let draft = self.draft(order, policy)?;
         let estimate = estimate(&draft.items.instance);
         self.planner.limits.check_cancelled()?;
-        Ok(EstimatedDraft { draft, wish, estimate })
+        Ok(EstimatedDraft { draft, policy, estimate })
     }
 
     /// The draft of an order under the sharing policy of the lowest estimated cost. For large graphs,
@@ -106,10 +108,10 @@ impl<'a> Drafts<'a> {
             return Ok(best);
         }
         let skipped = if best.draft.items.instance.is_large() { others.len() - 1 } else { 0 };
-        for &wish in &others[skipped..] {
+        for &policy in &others[skipped..] {
             if best.estimate.cost > best.estimate.unavoidable_cost
                 && self.planner.limits.poll().is_ok()
-                && let Ok(other) = self.estimated(order, wish)
+                && let Ok(other) = self.estimated(order, policy)
                 && other.estimate.cost < best.estimate.cost
             {
                 best = other;

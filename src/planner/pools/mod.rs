@@ -25,7 +25,7 @@ const ORDERS: u64 = 10_000;
 /// Above this number of operands, the order is chosen by its peak, without offsets.
 const MOST_PLANNED: usize = 20_000;
 /// Nodes for the first comparison of each candidate order.
-const SOME: u64 = 40_000;
+const COMPARISON_NODES: u64 = 40_000;
 
 impl Planner {
     /// Plans a graph for several memories: chooses operator order, residency of every tensor and
@@ -87,19 +87,19 @@ impl Planner {
         let drafts = Drafts::new(self, graph, pools)?;
         let planned = drafts.best_shared(order)?;
         let mut budget = Budget::new(&self.limits, ORDERS);
-        let mut all = orders::better(&drafts, &planned, &mut budget)?;
+        let mut candidates = orders::cheaper_drafts(&drafts, &planned, &mut budget)?;
         let limits = self.limits.clone().less(budget.nodes());
-        if all.is_empty() || !planned.draft.items.instance.is_large() {
-            all.push(planned);
+        if candidates.is_empty() || !planned.draft.items.instance.is_large() {
+            candidates.push(planned);
         }
-        let plan = self.place_best(graph, pools, &all, &limits)?;
+        let plan = self.place_best(graph, pools, &candidates, &limits)?;
         Ok(PoolPlan { nodes: budget.nodes() + plan.nodes, ..plan })
     }
 
     /// The order of the smallest arena; for large graphs, the order of the lowest peak. Returns it with the
     /// nodes spent.
     fn planned_order(&self, graph: &Graph) -> Result<(Vec<OperatorId>, u64)> {
-        let operands = |one: &Operator| one.inputs().len() + one.outputs().len();
+        let operands = |operator: &Operator| operator.inputs().len() + operator.outputs().len();
         if graph.operators().iter().map(operands).sum::<usize>() > MOST_PLANNED {
             let Schedule { order, nodes, .. } = self.schedule(graph)?;
             return Ok((order, nodes));
@@ -114,29 +114,29 @@ impl Planner {
         &self,
         graph: &Graph,
         pools: &Pools,
-        all: &[EstimatedDraft],
+        candidates: &[EstimatedDraft],
         limits: &Limits,
     ) -> Result<PoolPlan> {
-        let place = |one: &EstimatedDraft, search: (u64, PlacementEffort), limits: &Limits| {
-            self.place_draft(graph, pools, &one.draft, search, limits)
+        let place = |candidate: &EstimatedDraft, search: (u64, PlacementEffort), limits: &Limits| {
+            self.place_draft(graph, pools, &candidate.draft, search, limits)
         };
-        if let [only] = all {
+        if let [only] = candidates {
             return place(only, (u64::MAX, PlacementEffort::Full), limits);
         }
         let mut nodes = 0;
         let mut best: Option<(PoolPlan, &EstimatedDraft)> = None;
         let mut failed = None;
-        for one in all {
+        for candidate in candidates {
             if best.is_some() && limits.poll().is_err() {
                 break;
             }
             let below = best.as_ref().map_or(u64::MAX, |best| best.0.cost);
-            let some = limits.clone().less(nodes).at_most(SOME);
-            match place(one, (below, PlacementEffort::Comparison), &some) {
+            let few_nodes = limits.clone().less(nodes).at_most(COMPARISON_NODES);
+            match place(candidate, (below, PlacementEffort::Comparison), &few_nodes) {
                 Ok(plan) => {
                     nodes += plan.nodes;
                     if plan.cost < below {
-                        best = Some((plan, one));
+                        best = Some((plan, candidate));
                     }
                 }
                 // An earlier draft has a verified plan.
@@ -146,11 +146,13 @@ impl Planner {
                 Err(error) => return Err(error),
             }
         }
-        let Some((mut plan, one)) = best else { return Err(failed.expect("there is a plan or an error")) };
+        let Some((mut plan, candidate)) = best else {
+            return Err(failed.expect("there is a plan or an error"));
+        };
         plan.stop = plan.stop.max(limits.poll().err().unwrap_or(Stop::Finished));
-        let is_open = plan.cost > plan.lower_bound && one.draft.items.instance.is_medium();
+        let is_open = plan.cost > plan.lower_bound && candidate.draft.items.instance.is_medium();
         if plan.stop == Stop::Nodes || (plan.stop == Stop::Finished && is_open) {
-            match place(one, (u64::MAX, PlacementEffort::Full), &limits.clone().less(nodes)) {
+            match place(candidate, (u64::MAX, PlacementEffort::Full), &limits.clone().less(nodes)) {
                 Ok(full) => {
                     nodes += full.nodes;
                     let bound = plan.lower_bound.max(full.lower_bound);
@@ -229,7 +231,7 @@ impl Task<'_> {
         for item in 0..items.members.len() {
             self.uses(items, &placement, item, &mut plan);
         }
-        sort_by_keys(&mut plan.uses, |one| [one.step.into(), 0]);
+        sort_by_keys(&mut plan.uses, |entry| [entry.step.into(), 0]);
         Ok(plan)
     }
 
@@ -245,13 +247,13 @@ impl Task<'_> {
     /// Reason why no placement exists.
     fn too_much(&self) -> Misfit {
         let instance = &self.draft.items.instance;
-        let Some(one) = first_overfull_pool(instance) else { return Misfit::Offsets };
-        let operator = self.draft.order.get(one.step as usize);
+        let Some(overfull) = first_overfull_pool(instance) else { return Misfit::Offsets };
+        let operator = self.draft.order.get(overfull.step as usize);
         Misfit::InputsAndOutputs {
-            pool: self.pools.named_pool(PoolId::new(one.pool)),
-            capacity: instance.pools[one.pool].bytes,
+            pool: self.pools.named_pool(PoolId::new(overfull.pool)),
+            capacity: instance.pools[overfull.pool].bytes,
             operator: operator.map(|&id| self.graph.named_operator(id)),
-            needed: one.bytes,
+            needed: overfull.bytes,
         }
     }
 
@@ -285,10 +287,10 @@ impl Task<'_> {
         }
         let members = &items.members[item];
         path.copies(|copied| {
-            for one in copied_members(self.graph, members, copied.step, instance.steps) {
-                let Occupant::Tensor(tensor) = one.occupant else { continue };
+            for member in copied_members(self.graph, members, copied.step, instance.steps) {
+                let Occupant::Tensor(tensor) = member.occupant else { continue };
                 let [from, to] = [copied.from, copied.to].map(PoolId::new);
-                let (step, due, bytes) = (copied.step, copied.due, one.bytes);
+                let (step, due, bytes) = (copied.step, copied.due, member.bytes);
                 plan.traffic[copied.from].read += bytes;
                 plan.traffic[copied.to].written += bytes;
                 plan.transfers.push(Transfer { tensor, step, due, from, to, bytes });

@@ -26,11 +26,12 @@ const WORK: usize = 3_000_000;
 /// The search ends after this many moves in vain per movable operator.
 const PATIENCE: usize = 4;
 
-/// A few orders of lower estimated cost than the given draft, the best first.
+/// Drafts of a lower estimated cost than the given one, in other orders, the cheapest first: the result
+/// of the search, and that of its first part. If the search finds none, the draft of program order.
 ///
 /// # Errors
 /// As [`Drafts::draft`].
-pub(super) fn better(
+pub(super) fn cheaper_drafts(
     drafts: &Drafts<'_>,
     planned: &EstimatedDraft,
     budget: &mut Budget<'_>,
@@ -38,16 +39,16 @@ pub(super) fn better(
     if planned.estimate.cost <= planned.estimate.unavoidable_cost || budget.check().is_err() {
         return Ok(Vec::new());
     }
-    let is_cheaper = |one: &EstimatedDraft| one.estimate.cost < planned.estimate.cost;
-    let file = drafts.graph.program_order();
-    let mut of_file = None;
-    if planned.draft.order != file {
-        of_file = Some(drafts.estimated(file, planned.wish)?).filter(is_cheaper);
+    let is_cheaper = |draft: &EstimatedDraft| draft.estimate.cost < planned.estimate.cost;
+    let program_order = drafts.graph.program_order();
+    let mut in_program_order = None;
+    if planned.draft.order != program_order {
+        in_program_order = Some(drafts.estimated(program_order, planned.policy)?).filter(is_cheaper);
     }
-    let start = of_file.as_ref().unwrap_or(planned);
+    let start = in_program_order.as_ref().unwrap_or(planned);
     let instance = &start.draft.items.instance;
     if instance.is_large() || budget.check().is_err() {
-        return Ok(of_file.into_iter().collect());
+        return Ok(in_program_order.into_iter().collect());
     }
     let moves = OrderMoves::new(drafts.graph);
     let size = instance.accesses.len() + instance.steps as usize;
@@ -55,17 +56,17 @@ pub(super) fn better(
     let mut search = OrderImprovement { drafts, budget, moves, size, left, start, grouped, incumbent };
     let _ = search.run();
     let OrderImprovement { grouped, incumbent, .. } = search;
-    let mut all: Vec<EstimatedDraft> = incumbent.into_iter().filter(is_cheaper).collect();
+    let mut cheaper: Vec<EstimatedDraft> = incumbent.into_iter().filter(is_cheaper).collect();
     if !grouped.is_empty()
         && budget.check().is_ok()
-        && all.iter().chain([planned]).all(|one| one.draft.order != grouped)
+        && cheaper.iter().chain([planned]).all(|known| known.draft.order != grouped)
     {
-        all.extend(Some(drafts.estimated(&grouped, planned.wish)?).filter(is_cheaper));
+        cheaper.extend(Some(drafts.estimated(&grouped, planned.policy)?).filter(is_cheaper));
     }
-    if all.is_empty() {
-        all.extend(of_file);
+    if cheaper.is_empty() {
+        cheaper.extend(in_program_order);
     }
-    Ok(all)
+    Ok(cheaper)
 }
 
 /// Reason to stop: the estimate reaches the unavoidable cost, or the work limit is met.
@@ -105,7 +106,7 @@ impl OrderImprovement<'_, '_> {
         loop {
             let before = self.cost();
             self.bring_together(Acceptance::NoWorse)?;
-            self.move_some()?;
+            self.move_single_operators()?;
             if self.cost() >= before {
                 return Ok(());
             }
@@ -121,14 +122,14 @@ impl OrderImprovement<'_, '_> {
     }
 
     /// Brings operators together that access the same tensor.
-    fn bring_together(&mut self, take: Acceptance) -> Outcome {
+    fn bring_together(&mut self, acceptance: Acceptance) -> Outcome {
         loop {
             let before = self.cost();
-            for pair in apart(self.current()) {
+            for pair in gap_ends(self.current()) {
                 for side in [MovedEnd::Later, MovedEnd::Earlier] {
                     let order = self.incumbent.as_ref().unwrap_or(self.start).draft.order.as_slice();
-                    if let Some(order) = self.moves.together(order, pair, side)
-                        && self.take(&order, take)?
+                    if let Some(order) = self.moves.with_ends_together(order, pair, side)
+                        && self.examine(&order, acceptance)?
                     {
                         break;
                     }
@@ -141,7 +142,7 @@ impl OrderImprovement<'_, '_> {
     }
 
     /// Moves single operators to other valid steps.
-    fn move_some(&mut self) -> Outcome {
+    fn move_single_operators(&mut self) -> Outcome {
         let mut random = Random::new(1);
         let movable = self.moves.movable(&self.current().draft.order.clone());
         let mut in_vain = 0;
@@ -149,8 +150,8 @@ impl OrderImprovement<'_, '_> {
             let operator = movable[random.below(movable.len())];
             let order = self.incumbent.as_ref().unwrap_or(self.start).draft.order.as_slice();
             in_vain += 1;
-            if let Some(order) = self.moves.elsewhere(order, operator, &mut random)
-                && self.take(&order, Acceptance::NoWorse)?
+            if let Some(order) = self.moves.at_random_step(order, operator, &mut random)
+                && self.examine(&order, Acceptance::NoWorse)?
             {
                 in_vain = 0;
             }
@@ -160,18 +161,17 @@ impl OrderImprovement<'_, '_> {
 
     /// Examines an order and makes it the incumbent if the criterion accepts it. Returns true if its
     /// estimated cost is lower.
-    fn take(&mut self, order: &[OperatorId], take: Acceptance) -> Outcome<bool> {
-        let current = self.current();
-        let (cost, wish, fits) =
-            (current.estimate.cost, current.wish, current.estimate.cost <= current.estimate.unavoidable_cost);
-        if fits || self.left == 0 || self.budget.spend_on(1, 32 * self.size as u64).is_err() {
+    fn examine(&mut self, order: &[OperatorId], acceptance: Acceptance) -> Outcome<bool> {
+        let EstimatedDraft { policy, ref estimate, .. } = *self.current();
+        let (cost, is_unavoidable) = (estimate.cost, estimate.cost <= estimate.unavoidable_cost);
+        if is_unavoidable || self.left == 0 || self.budget.spend_on(1, 32 * self.size as u64).is_err() {
             return Err(Exhausted);
         }
         self.left -= 1;
         // Aliases that must hold rule out some orders.
-        let Ok(next) = self.drafts.estimated(order, wish) else { return Ok(false) };
+        let Ok(next) = self.drafts.estimated(order, policy) else { return Ok(false) };
         let is_better = next.estimate.cost < cost;
-        if is_better || (take == Acceptance::NoWorse && next.estimate.cost == cost) {
+        if is_better || (acceptance == Acceptance::NoWorse && next.estimate.cost == cost) {
             self.incumbent = Some(next);
         }
         Ok(is_better)
@@ -180,7 +180,7 @@ impl OrderImprovement<'_, '_> {
 
 /// Pairs of operators at the ends of gaps between two accesses of a tensor: gaps during which the
 /// tensor is off chip first, larger tensors first.
-fn apart(draft: &EstimatedDraft) -> Vec<(OperatorId, OperatorId)> {
+fn gap_ends(draft: &EstimatedDraft) -> Vec<(OperatorId, OperatorId)> {
     let order = &draft.draft.order;
     let mut gaps: Vec<AccessGap> = draft.estimate.gaps.clone();
     sort_by_keys(&mut gaps, |gap| [(!gap.is_off_chip).into(), !gap.bytes]);
@@ -201,8 +201,10 @@ struct OrderMoves {
     /// Predecessors and successors by operator.
     before: Rows,
     after: Rows,
-    /// By operator.
+    /// By operator: its step in the order of the last call.
     step: Vec<usize>,
+    /// By operator of the window that [`with_ends_together`](Self::with_ends_together) rearranges: true if
+    /// it moves with the moved end.
     moves_along: Vec<bool>,
 }
 
@@ -227,12 +229,12 @@ impl OrderMoves {
     /// Operators that have another valid step while the others keep their order.
     fn movable(&mut self, order: &[OperatorId]) -> Vec<OperatorId> {
         self.number(order);
-        order.iter().copied().filter(|&one| self.steps(order, one).len() > 1).collect()
+        order.iter().copied().filter(|&operator| self.steps(order, operator).len() > 1).collect()
     }
 
     /// Valid steps of an operator, including its present one.
     fn steps(&self, order: &[OperatorId], operator: OperatorId) -> Range<usize> {
-        let step = |&one: &u32| self.step[one as usize];
+        let step = |&operator: &u32| self.step[operator as usize];
         let number = operator.index() as u32;
         let first = self.before.row(number).iter().map(step).max().map_or(0, |last| last + 1);
         let end = self.after.row(number).iter().map(step).min().unwrap_or(order.len());
@@ -240,7 +242,7 @@ impl OrderMoves {
     }
 
     /// The order with the operator at a random valid step; none if that is its present one.
-    fn elsewhere(
+    fn at_random_step(
         &mut self,
         order: &[OperatorId],
         operator: OperatorId,
@@ -259,7 +261,7 @@ impl OrderMoves {
     }
 
     /// The order with two operators as close together as dependencies allow; none if it is the same.
-    fn together(
+    fn with_ends_together(
         &mut self,
         order: &[OperatorId],
         (from, until): (OperatorId, OperatorId),
@@ -269,27 +271,28 @@ impl OrderMoves {
         let (first, last) = (self.step[from.index()], self.step[until.index()]);
         let (first, last) = (first.min(last), first.max(last));
         let window = &order[first..=last];
-        for &one in window {
-            // Both ends move or stay as a whole, whichever depends on the other.
-            self.moves_along[one.index()] = one == from || one == until;
+        for &operator in window {
+            // Both ends end up in one part of the window, so the other part does not separate them.
+            self.moves_along[operator.index()] = operator == from || operator == until;
         }
-        let rows = match side {
+        let neighbours = match side {
             MovedEnd::Later => &self.before,
             MovedEnd::Earlier => &self.after,
         };
-        for place in 0..window.len() {
-            let one = match side {
-                MovedEnd::Later => window[window.len() - 1 - place],
-                MovedEnd::Earlier => window[place],
+        // Dependencies point forward in the order, so one pass marks all ancestors or descendants.
+        for distance in 0..window.len() {
+            let operator = match side {
+                MovedEnd::Later => window[window.len() - 1 - distance],
+                MovedEnd::Earlier => window[distance],
             };
-            if self.moves_along[one.index()] {
-                for &other in rows.row(one.index() as u32) {
+            if self.moves_along[operator.index()] {
+                for &other in neighbours.row(operator.index() as u32) {
                     self.moves_along[other as usize] |= (first..=last).contains(&self.step[other as usize]);
                 }
             }
         }
         let (moves_along, stays): (Vec<OperatorId>, Vec<OperatorId>) =
-            window.iter().partition(|one| self.moves_along[one.index()]);
+            window.iter().partition(|operator| self.moves_along[operator.index()]);
         let (head, tail) = match side {
             MovedEnd::Later => (moves_along, stays),
             MovedEnd::Earlier => (stays, moves_along),

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use crate::report::palette::{COPIES, KINDS, OTHER, ROLES, Swatch, TYPES, TypePalette};
 use crate::report::rectangles::operator_name;
 use crate::report::regions::{TilingRole, region_figures, region_steps, untiled_live};
-use crate::report::scene::{alias_text, live_in_file_order, same_bytes};
+use crate::report::scene::{alias_text, live_in_program_order, same_bytes};
 use crate::report::text::{gap_text, percent};
 use crate::report::{BufferKind, Rectangle, Scene, profile, traffic};
 use crate::{Graph, Occupant, OperatorId, Plan, PoolPlan, TilingView, ViewedPlan};
@@ -385,7 +385,7 @@ fn arena(scene: &Scene, plan: &Plan) -> PoolData {
 fn before(scene: &Scene) -> Option<Vec<u64>> {
     match &scene.view.tiling {
         Some(tiling) => untiled_live(tiling),
-        None => live_in_file_order(scene.view),
+        None => live_in_program_order(scene.view),
     }
 }
 
@@ -440,7 +440,7 @@ fn copies(scene: &Scene, numbers: &[u32]) -> TransferColumns {
 /// The shares, and the kinds that occur: texts, and whether both tensors hold the same bytes.
 fn shares(scene: &Scene) -> (Vec<ShareRow>, Vec<(&'static str, bool)>) {
     let mut hows = Vec::new();
-    let shares = scene.shared.iter().map(|share| {
+    let shares = scene.aliases.iter().map(|share| {
         let entry = (alias_text(share.kind), same_bytes(share.kind));
         let how = hows.iter().position(|&kind| kind == entry).unwrap_or_else(|| {
             hows.push(entry);

@@ -45,7 +45,7 @@ pub(super) fn draw(scene: &Scene, plan: &Plan, colour: Colour) -> String {
         document = document.add(shapes::reserved(&plan.reserved, &frame));
     }
     document = document.add(shapes::draw(scene, &layers, &colouring, &frame));
-    if !scene.shared.is_empty() {
+    if !scene.aliases.is_empty() {
         document = document.add(sharing::patterns()).add(sharing::draw(scene, &frame));
     }
     if let Some(tiling) = &scene.view.tiling {
@@ -97,7 +97,7 @@ fn legend(scene: &Scene, plan: &Plan, colouring: &Colouring) -> Legend {
     for (class, name, same) in
         [("frame same", "shared: same bytes", true), ("frame over", "shared: written over", false)]
     {
-        if scene.shared.iter().any(|alias| same_bytes(alias.kind) == same) {
+        if scene.aliases.iter().any(|alias| same_bytes(alias.kind) == same) {
             legend.add_area(class, name);
         }
     }

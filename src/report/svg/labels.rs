@@ -39,7 +39,7 @@ fn visible(scene: &Scene, layers: &Layers) -> Vec<Option<(LiveRange, bool)>> {
     for (layer, &row) in layers.titled.iter().enumerate() {
         depth[row as usize] = layer;
     }
-    for alias in &scene.shared {
+    for alias in &scene.aliases {
         let common = alias.common.live;
         if common.steps() == 0 || alias.common.bytes == 0 {
             continue;

@@ -21,7 +21,7 @@ impl Layers {
     pub(super) fn new(scene: &Scene) -> Self {
         let all = &scene.rectangles;
         let mut rows: Vec<u32> = (0..all.len() as u32).filter(|&row| !all[row as usize].is_empty()).collect();
-        if rows.len() > MAX_TITLED || !scene.shared.is_empty() {
+        if rows.len() > MAX_TITLED || !scene.aliases.is_empty() {
             // The sort is stable: equal areas stay in the order of their ids.
             rows.sort_by_key(|&row| std::cmp::Reverse(all[row as usize].area()));
         }

@@ -54,7 +54,7 @@ pub(super) fn draw(scene: &Scene, plan: &PoolPlan, colour: Colour) -> String {
     }
     document = document.add(copies(scene, &rows, &panels));
     for panel in &panels {
-        document = document.add(panel.names(&rectangles));
+        document = document.add(panel.draw_text(&rectangles));
     }
     format!("{document}\n")
 }
@@ -78,37 +78,40 @@ struct Panel {
     used: u64,
     capacity: Option<u64>,
     is_backing_store: bool,
-    /// Indices of its drawn rectangles.
-    places: Vec<usize>,
+    /// Its rectangles, as indices into the list of drawn rectangles.
+    contents: Vec<usize>,
 }
 
 fn panels(scene: &Scene, plan: &PoolPlan, drawn: &[&Rectangle]) -> Vec<Panel> {
     let list = plan.pools.list();
-    let mut places: Vec<Vec<usize>> = vec![Vec::new(); list.len()];
+    let mut by_pool: Vec<Vec<usize>> = vec![Vec::new(); list.len()];
     for (number, rectangle) in drawn.iter().enumerate() {
-        places[rectangle.memory].push(number);
+        by_pool[rectangle.memory].push(number);
     }
-    let busy = places[..list.len() - 1].iter().filter(|list| !list.is_empty()).count().max(1);
+    let on_chip_panels =
+        by_pool[..list.len() - 1].iter().filter(|contents| !contents.is_empty()).count().max(1);
     // A single panel is as high as the map of an arena; several share the height.
-    let height = (520.0 / busy as f64).max(170.0);
+    let height = (520.0 / on_chip_panels as f64).max(170.0);
     let mut top = FIRST_TOP;
     let mut panels = Vec::new();
-    for ((id, pool), places) in plan.pools.ids().zip(list).zip(places) {
+    for ((id, pool), contents) in plan.pools.ids().zip(list).zip(by_pool) {
         let is_backing_store = id == plan.pools.backing_store_id();
         let used = plan.used.get(id.index()).copied().unwrap_or(0);
-        let panel_height = match (places.is_empty(), is_backing_store) {
+        let panel_height = match (contents.is_empty(), is_backing_store) {
             (true, _) => EMPTY_HEIGHT,
             (false, true) => BACKING_STORE_HEIGHT,
             (false, false) => height,
         };
-        let tops = places.iter().map(|&place| drawn[place].shown().end()).max().unwrap_or(0);
+        let top_offset = contents.iter().map(|&row| drawn[row].shown().end()).max().unwrap_or(0);
         // A capacity far above the contents would flatten the map.
-        let near = pool.bytes().filter(|&capacity| !is_backing_store && capacity / 2 <= used.max(tops));
-        let bytes = if is_backing_store { tops } else { tops.max(used).max(near.unwrap_or(0)) }.max(1);
-        let frame = MapFrame { steps: scene.steps, bytes, top, bottom: top + panel_height };
+        let shown_capacity =
+            pool.bytes().filter(|&capacity| !is_backing_store && capacity / 2 <= used.max(top_offset));
+        let bytes =
+            if is_backing_store { top_offset } else { top_offset.max(used).max(shown_capacity.unwrap_or(0)) };
+        let frame = MapFrame { steps: scene.steps, bytes: bytes.max(1), top, bottom: top + panel_height };
         top += panel_height + BETWEEN;
-        let title = title(plan, id, is_backing_store, places.is_empty());
-        panels.push(Panel { frame, title, used, capacity: pool.bytes(), is_backing_store, places });
+        let title = title(plan, id, is_backing_store, contents.is_empty());
+        panels.push(Panel { frame, title, used, capacity: pool.bytes(), is_backing_store, contents });
     }
     panels
 }
@@ -135,16 +138,16 @@ fn title(plan: &PoolPlan, id: PoolId, is_backing_store: bool, is_empty: bool) ->
 impl Panel {
     fn draw(&self, scene: &Scene, drawn: &[&Rectangle], colouring: &Colouring) -> Group {
         let frame = &self.frame;
-        let label = if self.places.is_empty() || self.is_backing_store { "" } else { "offset in " };
+        let label = if self.contents.is_empty() || self.is_backing_store { "" } else { "offset in " };
         let mut group = Group::new().add(axes::bytes(frame, label));
-        if self.places.is_empty() {
+        if self.contents.is_empty() {
             return group;
         }
-        let outline = if self.places.len() > 1000 { 0.2 } else { 0.7 };
-        let shapes = self.places.iter().map(|&place| {
-            let title = Title::new(frame::xml(&shapes::details(scene, drawn[place], &[])));
-            let class = format!("buffer c{}", colouring.of[place]);
-            shapes::shape(&class, frame, drawn[place], MIN_SIZE).add(title)
+        let outline = if self.contents.len() > 1000 { 0.2 } else { 0.7 };
+        let shapes = self.contents.iter().map(|&row| {
+            let title = Title::new(frame::xml(&shapes::details(scene, drawn[row], &[])));
+            let class = format!("buffer c{}", colouring.of[row]);
+            shapes::shape(&class, frame, drawn[row], MIN_SIZE).add(title)
         });
         group = group.add(shapes.fold(Group::new().set("stroke-width", outline), Group::add));
         for &cut in scene.cuts.iter().filter(|_| self.is_backing_store) {
@@ -159,9 +162,9 @@ impl Panel {
     }
 
     /// Draws the title of the panel and the labels of its rectangles, after the arrows.
-    fn names(&self, drawn: &[&Rectangle]) -> Group {
+    fn draw_text(&self, drawn: &[&Rectangle]) -> Group {
         let title = text("pool", (LEFT, px(self.frame.top - 10.0)), &self.title);
-        let rectangles = self.places.iter().map(|&number| drawn[number]);
+        let rectangles = self.contents.iter().map(|&row| drawn[row]);
         let named =
             rectangles.filter_map(|rectangle| labels::inside(&self.frame, rectangle, rectangle.place.live));
         named.fold(Group::new().add(title), Group::add)
@@ -192,11 +195,11 @@ fn copies(scene: &Scene, drawn: &[usize], panels: &[Panel]) -> Group {
         let rises = transfer.to < transfer.from;
         let [x1, x2] = [transfer.step, transfer.due].map(|step| px(from.frame.x(step.min(scene.steps))));
         // The arrow is a stub if one end is not drawn.
-        let down = if rises { STUB } else { -STUB };
+        let to_start = if rises { STUB } else { -STUB };
         let (y1, y2) = match (middle(from, copy.from), middle(to, copy.to)) {
             (Some(y1), Some(y2)) => (px(y1), px(y2)),
-            (None, Some(y2)) => (px(y2 + down), px(y2)),
-            (Some(y1), None) => (px(y1), px(y1 - down)),
+            (None, Some(y2)) => (px(y2 + to_start), px(y2)),
+            (Some(y1), None) => (px(y1), px(y1 - to_start)),
             (None, None) if rises => (px(from.frame.top), px(to.frame.bottom)),
             (None, None) => (px(from.frame.bottom), px(to.frame.top)),
         };

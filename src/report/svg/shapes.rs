@@ -67,7 +67,7 @@ fn without_titles(scene: &Scene, layers: &Layers, colouring: &Colouring, frame: 
 /// The aliases of each rectangle.
 fn shares_by_row(scene: &Scene) -> Vec<Vec<u32>> {
     let mut aliases = vec![Vec::new(); scene.rectangles.len()];
-    for (number, alias) in scene.shared.iter().enumerate() {
+    for (number, alias) in scene.aliases.iter().enumerate() {
         aliases[alias.tensor as usize].push(number as u32);
         aliases[alias.of as usize].push(number as u32);
     }
@@ -90,7 +90,7 @@ pub(super) fn details(scene: &Scene, rectangle: &Rectangle, aliases: &[u32]) -> 
     }
     let named = |row: u32| shortened(&scene.rectangles[row as usize].name, NAME_WIDTH);
     for &number in aliases.iter().take(MAX_NAMED) {
-        let alias = &scene.shared[number as usize];
+        let alias = &scene.aliases[number as usize];
         let (tensor, of) = (named(alias.tensor), named(alias.of));
         write!(text, "\n{tensor} {} {of}", alias_text(alias.kind)).expect("a string takes all");
     }

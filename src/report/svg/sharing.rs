@@ -29,7 +29,7 @@ pub(super) fn patterns() -> Definitions {
 }
 
 pub(super) fn draw(scene: &Scene, frame: &MapFrame) -> Group {
-    let drawn = scene.shared.iter().filter_map(|alias| hatched(scene, alias, frame));
+    let drawn = scene.aliases.iter().filter_map(|alias| hatched(scene, alias, frame));
     drawn.take(MAX_DRAWN).fold(Group::new(), Group::add)
 }
 

@@ -24,7 +24,7 @@ impl SummaryLines {
         // Names may contain line breaks; a line of the summary must not.
         let value: String =
             value.as_ref().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        writeln!(self.text, "{key:<13}{value}").expect("a string takes every letter");
+        writeln!(self.text, "{key:<15}{value}").expect("a string takes every letter");
     }
 
     /// Lists the arenas of bodies, the largest first.

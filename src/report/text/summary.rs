@@ -114,7 +114,7 @@ fn verdict(plan: &Plan, capacity: u64, no_plan: &str) -> String {
 fn program_order(lines: &mut SummaryLines, plan: &Plan, arena: u64) {
     let part = if arena == 0 { 0.0 } else { 1.0 - plan.arena_bytes as f64 / arena as f64 };
     let saves = if part > 0.0 { format!("; this order saves {}", percent(part)) } else { String::new() };
-    lines.line("file order", format!("{}{saves}", bytes(arena)));
+    lines.line("program order", format!("{}{saves}", bytes(arena)));
     if plan.lower_bound.bytes > plan.bound() {
         let bound = bytes(plan.lower_bound.bytes);
         lines.line("this order", format!("at least {bound}; the lower bound above holds for all orders"));

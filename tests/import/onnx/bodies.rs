@@ -1,5 +1,5 @@
 //! Import of the bodies of `If`, `Loop` and `Scan`.
-#![cfg(feature = "onnx-shapes")]
+#![cfg(feature = "onnx")]
 
 use plimsoll::import::{Fold, ImportOptions, onnx_from_bytes};
 use plimsoll::{Graph, Planner, SharingLevel, TensorKind};

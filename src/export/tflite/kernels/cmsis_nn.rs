@@ -7,7 +7,7 @@
 use super::convolution::{Convolution, Dims, bytes, rounded};
 use super::{Kernel, dim, requests, times, type_of};
 use crate::ElementType::{Int4, Int8, Int16};
-use crate::export::tflite::net::{NetOperator, NetSubgraph, NetTensor};
+use crate::export::tflite::runtime_network::{RuntimeOperator, RuntimeSubgraph, RuntimeTensor};
 
 /// Instruction set extension that the library uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,23 +19,23 @@ pub(super) enum Extension {
 use Extension::{Dsp, Mve};
 
 /// The kernel of an operator in builds with CMSIS-NN.
-pub(super) fn kernel(extension: Extension, subgraph: &NetSubgraph, operator: &NetOperator) -> Kernel {
+pub(super) fn kernel(extension: Extension, subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Kernel {
     let call = Call { extension, subgraph, operator };
     let input = |position: usize| type_of(subgraph.input(operator, position));
     let is_packed = input(1) == Some(Int4);
     Kernel::Own(match (operator.read.op_type.as_str(), input(0)) {
-        ("CONV_2D", Some(Int8)) => call.convolution(0, |one| [conv_s8(extension, one), 0]),
-        ("CONV_2D", Some(Int16)) => call.convolution(0, |one| [conv_s16(extension, one), 0]),
+        ("CONV_2D", Some(Int8)) => call.convolution(0, |convolution| [conv_s8(extension, convolution), 0]),
+        ("CONV_2D", Some(Int16)) => call.convolution(0, |convolution| [conv_s16(extension, convolution), 0]),
         ("DEPTHWISE_CONV_2D", Some(Int8)) => {
-            call.convolution(0, |one| [depthwise_s8(extension, one, is_packed), 0])
+            call.convolution(0, |convolution| [depthwise_s8(extension, convolution, is_packed), 0])
         }
         ("TRANSPOSE_CONV", _) if input(2) == Some(Int8) => {
-            call.convolution(2, |one| transpose_s8(extension, one))
+            call.convolution(2, |convolution| transpose_s8(extension, convolution))
         }
         ("FULLY_CONNECTED", Some(Int8)) if !is_packed => call.fully_connected(),
         ("DEPTHWISE_CONV_2D", Some(Int16)) | ("FULLY_CONNECTED", Some(Int8 | Int16)) => Some(Vec::new()),
-        ("AVERAGE_POOL_2D", Some(Int8 | Int16)) if extension == Dsp => call.sums_of_channels(3),
-        ("BATCH_MATMUL", Some(Int8)) if extension == Mve => call.sums_of_last(),
+        ("AVERAGE_POOL_2D", Some(Int8 | Int16)) if extension == Dsp => call.sums_along(3),
+        ("BATCH_MATMUL", Some(Int8)) if extension == Mve => call.sums_along_last_axis(),
         ("SVDF", Some(Int8)) if extension == Mve => call.svdf(),
         ("UNIDIRECTIONAL_SEQUENCE_LSTM", Some(Int8 | Int16)) => call.lstm(),
         _ => return Kernel::Reference,
@@ -45,20 +45,21 @@ pub(super) fn kernel(extension: Extension, subgraph: &NetSubgraph, operator: &Ne
 /// An operator and the extension that its kernel uses.
 struct Call<'a> {
     extension: Extension,
-    subgraph: &'a NetSubgraph,
-    operator: &'a NetOperator,
+    subgraph: &'a RuntimeSubgraph,
+    operator: &'a RuntimeOperator,
 }
 
 impl<'a> Call<'a> {
-    fn input(&self, position: usize) -> Option<&'a NetTensor> {
+    fn input(&self, position: usize) -> Option<&'a RuntimeTensor> {
         self.subgraph.input(self.operator, position)
     }
 
-    fn output(&self) -> Option<&'a NetTensor> {
+    fn output(&self) -> Option<&'a RuntimeTensor> {
         self.subgraph.output(self.operator)
     }
 
-    /// Requests of a convolution over the input at position `data`.
+    /// Requests of a convolution over the input at position `data`. Some kernels make two requests; a
+    /// request of 0 bytes takes nothing.
     fn convolution(&self, data: usize, sizes: impl Fn(&Convolution) -> [i128; 2]) -> Option<Vec<u64>> {
         requests(sizes(&Convolution::of(self.subgraph, self.operator, data)?).map(bytes))
     }
@@ -70,12 +71,12 @@ impl<'a> Call<'a> {
         requests(fully_connected(self.extension, depth, accumulated, output.rank()?))
     }
 
-    /// A 32-bit sum for each element along an axis of the output.
-    fn sums_of_channels(&self, axis: usize) -> Option<Vec<u64>> {
+    /// A 32-bit sum for each index along an axis of the output.
+    fn sums_along(&self, axis: usize) -> Option<Vec<u64>> {
         requests([dim(self.output()?, axis)?.checked_mul(4)])
     }
 
-    fn sums_of_last(&self) -> Option<Vec<u64>> {
+    fn sums_along_last_axis(&self) -> Option<Vec<u64>> {
         requests([self.output()?.shape.as_ref()?.last()?.checked_mul(4)])
     }
 
@@ -93,18 +94,18 @@ impl<'a> Call<'a> {
 }
 
 /// Equals `arm_convolve_wrapper_s8_get_buffer_size`.
-fn conv_s8(extension: Extension, one: &Convolution) -> i128 {
-    let Convolution { input, filter, stride, dilation, padding, .. } = *one;
+fn conv_s8(extension: Extension, convolution: &Convolution) -> i128 {
+    let Convolution { input, filter, stride, dilation, padding, .. } = *convolution;
     let has_unit_dilation = (dilation.h, dilation.w) == (1, 1);
     let has_all_channels = input.c == filter.c;
     if (filter.h, filter.w, padding.h, padding.w) == (1, 1, 0, 0) && has_unit_dilation && has_all_channels {
-        let is_fast = (stride.h, stride.w) == (1, 1);
+        let has_unit_stride = (stride.h, stride.w) == (1, 1);
         // Only builds with Arm's compiler use this buffer.
-        return if is_fast && extension == Dsp { 4 * input.c } else { 0 };
+        return if has_unit_stride && extension == Dsp { 4 * input.c } else { 0 };
     }
     let is_row = input.h == 1 && filter.h == 1 && dilation.w == 1;
     if extension == Mve && is_row && has_all_channels && stride.w * input.c % 4 == 0 {
-        return row_s8(one);
+        return row_s8(convolution);
     }
     columns_s8(extension, input.c * filter.w * filter.h)
 }
@@ -118,8 +119,8 @@ fn columns_s8(extension: Extension, patch: i128) -> i128 {
 }
 
 /// Size for a convolution along one row with MVE.
-fn row_s8(one: &Convolution) -> i128 {
-    let Convolution { input, filter, output, stride, padding, .. } = *one;
+fn row_s8(convolution: &Convolution) -> i128 {
+    let Convolution { input, filter, output, stride, padding, .. } = *convolution;
     let uneven = ((output.w - 1) * stride.w + filter.w - input.w) % 2;
     let padded = |pad: i128| if pad == 0 { 0 } else { ((pad + stride.w - 1) / stride.w).max(1) };
     let (left, right) = (padded(padding.w), padded(padding.w + uneven));
@@ -133,8 +134,8 @@ fn row_s8(one: &Convolution) -> i128 {
 }
 
 /// Equals `arm_convolve_wrapper_s16_get_buffer_size`.
-fn conv_s16(extension: Extension, one: &Convolution) -> i128 {
-    let patch = one.input.c * one.filter.w * one.filter.h;
+fn conv_s16(extension: Extension, convolution: &Convolution) -> i128 {
+    let patch = convolution.input.c * convolution.filter.w * convolution.filter.h;
     match extension {
         Dsp => 4 * patch,
         Mve => 8 * rounded(patch, 8),
@@ -142,10 +143,10 @@ fn conv_s16(extension: Extension, one: &Convolution) -> i128 {
 }
 
 /// Equals `arm_depthwise_conv_wrapper_s8_get_buffer_size`, or the `s4` function for packed weights.
-fn depthwise_s8(extension: Extension, one: &Convolution, is_packed: bool) -> i128 {
+fn depthwise_s8(extension: Extension, convolution: &Convolution, is_packed: bool) -> i128 {
     /// Number of channels that the kernel processes at once.
     const BLOCK: i128 = 124;
-    let Convolution { input, filter, output, dilation, padding, .. } = *one;
+    let Convolution { input, filter, output, dilation, padding, .. } = *convolution;
     let window = filter.w * filter.h;
     if extension == Mve && !is_packed && input.c == 1 && output.c > 1 {
         // The library runs it as a convolution. The kernel does not set the stride of this convolution, so the
@@ -166,10 +167,10 @@ fn depthwise_s8(extension: Extension, one: &Convolution, is_packed: bool) -> i12
 }
 
 /// Equals `arm_transpose_conv_s8_get_buffer_size` and `..._get_reverse_conv_buffer_size`.
-fn transpose_s8(extension: Extension, one: &Convolution) -> [i128; 2] {
+fn transpose_s8(extension: Extension, convolution: &Convolution) -> [i128; 2] {
     /// With more channels than this and strides of at most 2, the library convolves with the reversed filter.
     const FEW_CHANNELS: i128 = 16;
-    let Convolution { input, filter, output, stride, .. } = *one;
+    let Convolution { input, filter, output, stride, .. } = *convolution;
     if stride.w <= 2 && stride.h <= 2 && input.c > FEW_CHANNELS {
         let patch = input.c * filter.w * filter.h;
         return [columns_s8(extension, patch), patch * filter.n];
@@ -207,14 +208,14 @@ mod tests {
         for line in SIZES.lines().filter(|line| !line.starts_with('#')) {
             let (name, numbers) = line.split_once('\t').unwrap();
             let numbers: Vec<i128> = numbers.split('\t').map(|number| number.parse().unwrap()).collect();
-            let one = Convolution::of_numbers(&numbers);
+            let convolution = Convolution::of_numbers(&numbers);
             let found = [Dsp, Mve].map(|extension| match name {
-                "conv_s8" => conv_s8(extension, &one),
-                "conv_s16" => conv_s16(extension, &one),
-                "depthwise_s8" => depthwise_s8(extension, &one, false),
-                "depthwise_s4" => depthwise_s8(extension, &one, true),
-                "transpose_s8" => transpose_s8(extension, &one)[0],
-                "reversed_s8" => transpose_s8(extension, &one)[1],
+                "conv_s8" => conv_s8(extension, &convolution),
+                "conv_s16" => conv_s16(extension, &convolution),
+                "depthwise_s8" => depthwise_s8(extension, &convolution, false),
+                "depthwise_s4" => depthwise_s8(extension, &convolution, true),
+                "transpose_s8" => transpose_s8(extension, &convolution)[0],
+                "reversed_s8" => transpose_s8(extension, &convolution)[1],
                 other => panic!("{other}"),
             });
             assert_eq!(found.as_slice(), &numbers[18..], "{line}");

@@ -1,6 +1,6 @@
 //! Shapes and options of convolutions, as the kernels compute them.
 
-use crate::export::tflite::net::{NetOperator, NetSubgraph, NetTensor};
+use crate::export::tflite::runtime_network::{RuntimeOperator, RuntimeSubgraph, RuntimeTensor};
 use crate::import::tflite::operators::Window;
 
 /// Maximum dimension and stride, so that no product of the size formulas overflows 128 bits.
@@ -55,7 +55,7 @@ impl Convolution {
 
     /// Reads a convolution; `None` if a tensor is missing or does not have four dimensions, or if a number
     /// exceeds [`LARGEST`].
-    pub(super) fn of(subgraph: &NetSubgraph, operator: &NetOperator, data: usize) -> Option<Self> {
+    pub(super) fn of(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator, data: usize) -> Option<Self> {
         let window = operator.window?;
         let [input, filter] = [data, 1].map(|position| dims(subgraph.input(operator, position)));
         let (input, filter, output) = (input?, filter?, dims(subgraph.output(operator))?);
@@ -79,7 +79,7 @@ impl Convolution {
     }
 }
 
-fn dims(tensor: Option<&NetTensor>) -> Option<Dims> {
+fn dims(tensor: Option<&RuntimeTensor>) -> Option<Dims> {
     let &[n, h, w, c] = tensor?.shape.as_deref()? else { return None };
     let [n, h, w, c] = [n, h, w, c].map(i128::from);
     [n, h, w, c].iter().all(|dim| (0..=LARGEST).contains(dim)).then_some(Dims { n, h, w, c })

@@ -7,10 +7,10 @@
 use super::convolution::{Convolution, bytes, rounded};
 use super::{Kernel, dim, requests, times, type_of};
 use crate::ElementType::{Int4, Int8};
-use crate::export::tflite::net::{NetOperator, NetSubgraph};
+use crate::export::tflite::runtime_network::{RuntimeOperator, RuntimeSubgraph};
 
 /// The kernel of an operator in builds with ESP-NN.
-pub(super) fn kernel(subgraph: &NetSubgraph, operator: &NetOperator) -> Kernel {
+pub(super) fn kernel(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Kernel {
     let data = subgraph.input(operator, 0);
     if type_of(data) != Some(Int8) {
         return Kernel::Reference;
@@ -29,10 +29,10 @@ pub(super) fn kernel(subgraph: &NetSubgraph, operator: &NetOperator) -> Kernel {
 }
 
 /// Equals `esp_nn_get_conv_scratch_size`.
-fn conv(one: &Convolution) -> i128 {
+fn conv(convolution: &Convolution) -> i128 {
     /// Bytes for alignment, and for accesses of vector instructions outside a buffer.
     const MARGIN: i128 = 64;
-    let Convolution { input, filter, output, stride, padding, .. } = *one;
+    let Convolution { input, filter, output, stride, padding, .. } = *convolution;
     let is_padded = (padding.h, padding.w) != (0, 0);
     if (filter.h, filter.w, stride.h, stride.w) == (1, 1, 1, 1) && !is_padded {
         let channels = rounded(input.c, 8);
@@ -56,29 +56,29 @@ fn conv(one: &Convolution) -> i128 {
 }
 
 /// Equals `esp_nn_get_depthwise_conv_scratch_size`.
-fn depthwise(one: &Convolution) -> i128 {
-    let Convolution { input, filter, multiplier, .. } = *one;
+fn depthwise(convolution: &Convolution) -> i128 {
+    let Convolution { input, filter, multiplier, .. } = *convolution;
     let weights = filter.w * filter.h * input.c * multiplier;
     let wide = 2 * (weights + input.w * input.h * input.c) + 32;
     let is_single = multiplier == 1;
     match (filter.h, filter.w) {
-        (3, 3) if is_single && input.c % 16 == 0 => small_window(one, weights),
-        (3, 3) if is_single && input.c % 8 == 0 && input.c >= 12 => widened(one),
+        (3, 3) if is_single && input.c % 16 == 0 => small_window(convolution, weights),
+        (3, 3) if is_single && input.c % 8 == 0 && input.c >= 12 => widened(convolution),
         (3, 3) if is_single && input.c % 8 == 0 => wide,
         _ if is_single && input.c % 8 == 0 => {
             // The library processes larger inputs in stripes.
             let stripe = 2 * weights + 2 * input.w * filter.h * input.c + 32;
             if wide - 32 <= 48 * 1024 { wide } else { stripe }
         }
-        _ if is_single && input.c > 3 => copied(one),
+        _ if is_single && input.c > 3 => copied(convolution),
         _ if multiplier % 4 == 0 => wide,
         _ => 32,
     }
 }
 
 /// Size for 3 x 3 windows if the number of channels is a multiple of 16.
-fn small_window(one: &Convolution, weights: i128) -> i128 {
-    let Convolution { input, filter, output, stride, padding, .. } = *one;
+fn small_window(convolution: &Convolution, weights: i128) -> i128 {
+    let Convolution { input, filter, output, stride, padding, .. } = *convolution;
     let (height, width) = if (padding.h, padding.w) == (0, 0) {
         (output.h * stride.h + filter.h - 1 - input.h, output.w * stride.w + filter.w - 1 - input.w)
     } else {
@@ -93,8 +93,8 @@ fn small_window(one: &Convolution, weights: i128) -> i128 {
 }
 
 /// Size for 3 x 3 windows if the kernel pads the channels to a multiple of 16.
-fn widened(one: &Convolution) -> i128 {
-    let Convolution { input, output, stride, padding, .. } = *one;
+fn widened(convolution: &Convolution) -> i128 {
+    let Convolution { input, output, stride, padding, .. } = *convolution;
     let channels = rounded(input.c, 16);
     let width = 2 * padding.w + (output.w * stride.w + 2 - input.w).max(0);
     let height = 2 * padding.h + (output.h * stride.h + 2 - input.h).max(0);
@@ -104,8 +104,8 @@ fn widened(one: &Convolution) -> i128 {
 
 /// Size for copies of the filter, the input, the output and the quantization factors with channels padded to a
 /// multiple of 8.
-fn copied(one: &Convolution) -> i128 {
-    let Convolution { input, filter, output, .. } = *one;
+fn copied(convolution: &Convolution) -> i128 {
+    let Convolution { input, filter, output, .. } = *convolution;
     let channels = rounded(input.c, 8);
     let filter = rounded(2 * filter.w * filter.h * channels, 16);
     let input = rounded(filter + 2 * input.w * input.h * channels, 16);
@@ -125,8 +125,8 @@ mod tests {
         for line in SIZES.lines().filter(|line| !line.starts_with('#')) {
             let (name, numbers) = line.split_once('\t').unwrap();
             let numbers: Vec<i128> = numbers.split('\t').map(|number| number.parse().unwrap()).collect();
-            let one = Convolution { multiplier: numbers[18], ..Convolution::of_numbers(&numbers) };
-            let found = if name == "conv" { conv(&one) } else { depthwise(&one) };
+            let convolution = Convolution { multiplier: numbers[18], ..Convolution::of_numbers(&numbers) };
+            let found = if name == "conv" { conv(&convolution) } else { depthwise(&convolution) };
             assert_eq!(found, numbers[19], "{line}");
         }
         assert!(SIZES.lines().count() > 200);

@@ -5,7 +5,7 @@ mod convolution;
 mod esp_nn;
 mod reference;
 
-use super::net::{ALIGNMENT, NetOperator, NetSubgraph, NetTensor};
+use super::runtime_network::{ALIGNMENT, RuntimeOperator, RuntimeSubgraph, RuntimeTensor};
 use crate::ElementType;
 
 /// Kernel library of a build of TensorFlow Lite Micro.
@@ -28,7 +28,7 @@ pub enum Kernels {
 impl Kernels {
     /// The scratch requests of an operator's kernel, each rounded up; `None` if they are unknown. If builds of
     /// one library differ (by compiler, or by buffers in persistent memory), the larger request counts.
-    pub(super) fn requests(self, subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Vec<u64>> {
+    pub(super) fn requests(self, subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Option<Vec<u64>> {
         let kernel = match self {
             Self::Reference => Kernel::Reference,
             Self::CmsisNnDsp => cmsis_nn::kernel(cmsis_nn::Extension::Dsp, subgraph, operator),
@@ -57,19 +57,19 @@ fn requests<const N: usize>(bytes: [Option<u64>; N]) -> Option<Vec<u64>> {
     i32::try_from(sum).is_ok().then_some(rounded)
 }
 
-fn times(tensor: &NetTensor, width: u64) -> Option<u64> {
+fn times(tensor: &RuntimeTensor, width: u64) -> Option<u64> {
     tensor.elements()?.checked_mul(width)
 }
 
 /// Bytes of a 32-bit integer for each dimension.
-fn ranks(tensor: &NetTensor) -> Option<u64> {
+fn ranks(tensor: &RuntimeTensor) -> Option<u64> {
     tensor.rank()?.checked_mul(4)
 }
 
-fn dim(tensor: &NetTensor, axis: usize) -> Option<u64> {
+fn dim(tensor: &RuntimeTensor, axis: usize) -> Option<u64> {
     tensor.shape.as_ref()?.get(axis).copied()
 }
 
-fn type_of(tensor: Option<&NetTensor>) -> Option<ElementType> {
+fn type_of(tensor: Option<&RuntimeTensor>) -> Option<ElementType> {
     tensor.and_then(|tensor| tensor.element_type)
 }

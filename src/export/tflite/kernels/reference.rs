@@ -2,7 +2,7 @@
 
 use super::{dim, ranks, requests, times, type_of};
 use crate::ElementType;
-use crate::export::tflite::net::{NetOperator, NetSubgraph};
+use crate::export::tflite::runtime_network::{RuntimeOperator, RuntimeSubgraph};
 
 /// Custom operators that are part of the runtime and request no scratch.
 const NO_SCRATCH: [&str; 14] = [
@@ -24,7 +24,7 @@ const NO_SCRATCH: [&str; 14] = [
 
 /// The scratch requests of the reference kernel; `None` if they are unknown. The formulas come from the
 /// kernels' sources and were confirmed by measurements; see docs/tflm.md.
-pub(super) fn requests_of(subgraph: &NetSubgraph, operator: &NetOperator) -> Option<Vec<u64>> {
+pub(super) fn requests_of(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Option<Vec<u64>> {
     let input = |position: usize| subgraph.input(operator, position);
     let output = || subgraph.output(operator);
     let is_integer = |tensor| matches!(type_of(tensor), Some(ElementType::Int8 | ElementType::Int16));

@@ -83,19 +83,23 @@ impl<'m> NodeAccess<'m> {
         if subgraphs::is_function(node, functions) || !is_small(node.input().len(), node.output().len()) {
             return;
         }
-        let shape = |name| names.get(name).and_then(|number| builder.exact_shape(TensorId::new(number)));
-        let inputs = node.input().iter().map(shape).collect();
-        let outputs = node.output().iter().map(shape).collect();
-        let shapes = OperatorShapes { inputs, outputs, channels_last: false };
+        let id_of = |name| names.get(name).map(TensorId::new);
+        let input_ids: Vec<Option<TensorId>> = node.input().iter().map(id_of).collect();
+        let output_ids: Vec<Option<TensorId>> = node.output().iter().map(id_of).collect();
+        let shape = |id: &Option<TensorId>| builder.exact_shape((*id)?);
+        let shapes = OperatorShapes {
+            inputs: input_ids.iter().map(shape).collect(),
+            outputs: output_ids.iter().map(shape).collect(),
+            channels_last: false,
+        };
         let mut outputs = node.output().iter().zip(&shapes.outputs);
         if outputs.any(|(name, shape)| !name.is_empty() && shape.is_none()) || !has_small_ranks(&shapes) {
             return;
         }
         let facts = NodeFacts { node, version: self.version, shapes, numbers: &self.numbers };
         let Some(stated) = table::access(&facts) else { return };
-        let present = |name: &str| names.get(name).is_some();
-        let inputs: Vec<bool> = node.input().iter().map(present).collect();
-        let outputs: Vec<bool> = node.output().iter().map(present).collect();
+        let inputs: Vec<bool> = input_ids.iter().map(Option::is_some).collect();
+        let outputs: Vec<bool> = output_ids.iter().map(Option::is_some).collect();
         self.maps.state(builder, id, stated, [&inputs, &outputs]);
     }
 }

@@ -3,12 +3,17 @@
 use super::node::{NodeFacts, Stated, axes};
 use crate::graph::{RowMap, TileAxis};
 use crate::import::access::{
-    Convolution, Coordinates, Interpolation, Resampling, Rounding, Scale, Window, convolution, pooling,
-    resampled, same_padding,
+    AccessWindow, ConvolutionAccess, Coordinates, Interpolation, Resampling, Rounding, Scale, convolution,
+    pooling, resampled, same_padding,
 };
 
 /// The windows of a node, by spatial axis. `input` and `output` are the sizes that padding by `auto_pad` relates.
-fn windows(facts: &NodeFacts<'_>, kernel: &[u64], input: &[u64], output: &[u64]) -> Option<Vec<Window>> {
+fn windows(
+    facts: &NodeFacts<'_>,
+    kernel: &[u64],
+    input: &[u64],
+    output: &[u64],
+) -> Option<Vec<AccessWindow>> {
     let rank = kernel.len();
     let list = |name: &str| match facts.ints(name) {
         None => Some(vec![1; rank]),
@@ -25,7 +30,7 @@ fn windows(facts: &NodeFacts<'_>, kernel: &[u64], input: &[u64], output: &[u64])
     }
     let window = |axis: usize| {
         let (kernel, stride, dilation) = (kernel[axis], strides[axis], dilations[axis]);
-        let mut window = Window { kernel, stride, dilation, before: [0; 2] };
+        let mut window = AccessWindow { kernel, stride, dilation, before: [0; 2] };
         let [smaller, larger] = same_padding(&window, input[axis], output[axis]);
         window.before = match auto_pad {
             "NOTSET" | "" => [pads.map_or(0, |pads| pads[axis]); 2],
@@ -54,7 +59,7 @@ pub(super) fn conv(facts: &NodeFacts<'_>, [weights, bias]: [usize; 2], sum: Opti
     let windows = windows(facts, kernel, spatial(input)?, spatial(output)?)?;
     let groups = u64::try_from(facts.int("group", 1)).ok().filter(|&groups| groups > 0)?;
     let group = (groups > 1).then(|| [filters[1], filters[0] / groups]);
-    let convolved = Convolution {
+    let convolved = ConvolutionAccess {
         input: 0,
         weights,
         bias,
@@ -85,7 +90,7 @@ pub(super) fn conv_transpose(facts: &NodeFacts<'_>) -> Option<Stated> {
         }
     }
     let groups = u64::try_from(facts.int("group", 1)).ok().filter(|&groups| groups > 0)?;
-    let convolved = Convolution {
+    let convolved = ConvolutionAccess {
         input: 0,
         weights: 1,
         bias: 2,
@@ -110,7 +115,18 @@ pub(super) fn pool(facts: &NodeFacts<'_>) -> Option<Stated> {
     }
     let kernel: Option<Vec<u64>> =
         facts.ints("kernel_shape")?.iter().map(|&number| u64::try_from(number).ok()).collect();
-    let windows = windows(facts, &kernel?, spatial(facts.input(0)?)?, spatial(facts.output()?)?)?;
+    let (input, output) = (spatial(facts.input(0)?)?, spatial(facts.output()?)?);
+    let mut windows = windows(facts, &kernel?, input, output)?;
+    if facts.text("auto_pad", "NOTSET")?.starts_with("SAME") {
+        // Strides above the kernel may leave rows over. Some runtimes leave out half of them before the first window
+        // (ONNX Runtime's AveragePool), others none.
+        for (axis, window) in windows.iter_mut().enumerate() {
+            let span = (i128::from(output[axis]) - 1) * i128::from(window.stride) + window.extent();
+            let rest = (i128::from(input[axis]) - span).max(0);
+            let half = i64::try_from(rest - rest / 2).unwrap_or(i64::MAX);
+            window.before[0] = window.before[0].saturating_sub(half);
+        }
+    }
     Some((1, pooling(&facts.shapes, &windows)))
 }
 
@@ -204,6 +220,13 @@ pub(super) fn resize(facts: &NodeFacts<'_>) -> Option<Stated> {
             None => Scale::of_sizes(from, to, false)?,
         };
         let coordinates = coordinates(facts, position)?;
+        // Implementations differ: for aligned corners, ONNX Runtime takes the number of rows of the output, the reference
+        // implementation of ONNX the product of size and scale. Where a scale changes no size, ONNX Runtime copies.
+        let product = scales.as_ref().and_then(|scales| scales[axis]).map(|scale| scale * from as f64);
+        let is_fraction = product.is_some_and(|product| product.total_cmp(&(to as f64)).is_ne());
+        if is_fraction && (from == to || matches!(coordinates, Coordinates::AlignCorners)) {
+            return None;
+        }
         let resampling = Resampling {
             input: from,
             output: to,

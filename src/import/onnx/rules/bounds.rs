@@ -30,9 +30,9 @@ pub(crate) enum Bound {
 }
 
 /// Marks the outputs of a rule as upper bounds if an input is one.
-pub(crate) fn of(call: &NodeCall, bound: Bound, outputs: Vec<Value>) -> Outputs {
-    let bounded = |slot: &CallInput| matches!(slot, CallInput::Known(value) if value.is_upper());
-    let Some(number) = call.inputs.iter().position(bounded) else { return Ok(outputs) };
+pub(crate) fn mark_outputs(call: &NodeCall, bound: Bound, outputs: Vec<Value>) -> Outputs {
+    let is_bounded = |slot: &CallInput| matches!(slot, CallInput::Known(value) if value.is_upper());
+    let Some(number) = call.inputs.iter().position(is_bounded) else { return Ok(outputs) };
     let upper = match bound {
         Bound::Elements => {
             return Ok(outputs.into_iter().map(|value| value.like(value.data_type)).collect());
@@ -48,11 +48,11 @@ pub(crate) fn of(call: &NodeCall, bound: Bound, outputs: Vec<Value>) -> Outputs 
         let name = short(call.input_name(number));
         format!("the size of its input `{name}` depends on data, and no upper bound of its output follows")
     })?;
-    let bounded = |value: Value| {
+    let mark = |value: Value| {
         let marked = value.upper();
         value.at_most_along(upper | marked)
     };
-    Ok(outputs.into_iter().map(bounded).collect())
+    Ok(outputs.into_iter().map(mark).collect())
 }
 
 fn is_upper(value: &Value, axis: usize) -> bool {
@@ -61,7 +61,7 @@ fn is_upper(value: &Value, axis: usize) -> bool {
 
 pub(crate) fn transpose(call: &NodeCall) -> Inferred<Option<u32>> {
     let first = call.input(0)?;
-    Ok(Some(collected(axis_order(call)?.into_iter().map(|axis| is_upper(first, axis)))))
+    Ok(Some(axis_bits(axis_order(call)?.into_iter().map(|axis| is_upper(first, axis)))))
 }
 
 pub(crate) fn unsqueeze(call: &NodeCall) -> Inferred<Option<u32>> {
@@ -70,7 +70,7 @@ pub(crate) fn unsqueeze(call: &NodeCall) -> Inferred<Option<u32>> {
     let rank = first.rank() + new.len();
     let new = axes(new, rank)?;
     let mut old = (0..first.rank()).map(|axis| is_upper(first, axis));
-    Ok(Some(collected((0..rank).map(|axis| !new.contains(&axis) && old.next().unwrap_or(false)))))
+    Ok(Some(axis_bits((0..rank).map(|axis| !new.contains(&axis) && old.next().unwrap_or(false)))))
 }
 
 /// Without a list of axes, those of size 1 are removed, and a dimension below its bound may be 1.
@@ -79,7 +79,7 @@ pub(crate) fn squeeze(call: &NodeCall) -> Inferred<Option<u32>> {
     let Some(numbers) = call.numbers_since(13, "axes", 1)? else { return Ok(None) };
     let gone = axes(numbers, first.rank())?;
     let kept = (0..first.rank()).filter(|axis| !gone.contains(axis));
-    Ok(Some(collected(kept.map(|axis| is_upper(first, axis)))))
+    Ok(Some(axis_bits(kept.map(|axis| is_upper(first, axis)))))
 }
 
 pub(crate) fn gather(call: &NodeCall) -> Inferred<Option<u32>> {
@@ -88,7 +88,7 @@ pub(crate) fn gather(call: &NodeCall) -> Inferred<Option<u32>> {
     let of_first = |axis| is_upper(first, axis);
     let within = (0..indices.rank()).map(|axis| is_upper(indices, axis));
     let after = (along + 1..first.rank()).map(of_first);
-    Ok(Some(collected((0..along).map(of_first).chain(within).chain(after))))
+    Ok(Some(axis_bits((0..along).map(of_first).chain(within).chain(after))))
 }
 
 /// `GatherND`: the last dimension of the indices determines the rank of the output, so it must be exact.
@@ -98,7 +98,7 @@ pub(crate) fn gather_nd(call: &NodeCall) -> Inferred<Option<u32>> {
 }
 
 /// A bit for each axis that is an upper bound.
-fn collected(axes: impl Iterator<Item = bool>) -> u32 {
+fn axis_bits(axes: impl Iterator<Item = bool>) -> u32 {
     axes.take(32).enumerate().fold(0, |all, (axis, is_upper)| all | u32::from(is_upper) << axis)
 }
 
@@ -120,7 +120,7 @@ pub(crate) fn either(left: &Value, right: &Value) -> Inferred<Value> {
         right.dims,
         right.data_type
     );
-    let differ = collected(left.dims.iter().zip(&right.dims).map(|(left, right)| left != right));
+    let differ = axis_bits(left.dims.iter().zip(&right.dims).map(|(left, right)| left != right));
     let dims: Vec<u64> = left.dims.iter().zip(&right.dims).map(|(left, right)| *left.max(right)).collect();
     let value = Value { dims, ..left.like(left.data_type) };
     Ok(value.at_most_along(differ | left.upper() | right.upper()))

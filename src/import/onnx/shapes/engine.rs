@@ -15,7 +15,7 @@ use crate::import::onnx::descriptions;
 use crate::import::onnx::graph::{OnnxAttribute, OnnxFunction, OnnxGraph, OnnxNode};
 use crate::import::onnx::inferred::BodyShapes;
 use crate::import::onnx::messages::domain;
-use crate::import::onnx::operator_types::{self, MICROSOFT, NEWEST, Shape};
+use crate::import::onnx::operator_types::{self, MICROSOFT, NEWEST, OnnxShapeRule};
 use crate::import::onnx::rules::bounds;
 use crate::import::onnx::rules::call::{CallInput, NodeCall};
 use crate::import::onnx::rules::value::{Elements, Inferred, Outputs, Value};
@@ -266,8 +266,9 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
                 return Err(format!("the file imports no operator set of the domain `{name}`"));
             }
         };
-        let row = operator_types::row(domain, node.op_type());
-        let Some((since, shape)) = row.and_then(|row| Some((row.since, row.shape.as_ref()?))) else {
+        let row = operator_types::find(domain, node.op_type());
+        let columns = row.map(|row| &row.columns);
+        let Some((since, shape)) = columns.and_then(|row| Some((row.since, row.shape.as_ref()?))) else {
             return Err("the operator has no shape rule".to_owned());
         };
         ensure!(
@@ -276,8 +277,10 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         );
         let call = NodeCall { node, version, inputs, attributes: &attributes };
         match shape {
-            Shape::Rule(rule, bound) => rule(&call).and_then(|outputs| bounds::of(&call, *bound, outputs)),
-            Shape::BodyRule(rule) => rule(&call, &mut |body, inputs| self.run(body, scope, inputs)),
+            OnnxShapeRule::Rule(rule, bound) => {
+                rule(&call).and_then(|outputs| bounds::mark_outputs(&call, *bound, outputs))
+            }
+            OnnxShapeRule::BodyRule(rule) => rule(&call, &mut |body, inputs| self.run(body, scope, inputs)),
         }
     }
 

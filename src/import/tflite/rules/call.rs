@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::fact::TensorFact;
 use crate::import::dims::axis;
 use crate::import::short;
-use crate::import::tflite::options::{Options, WindowFields};
+use crate::import::tflite::options::Options;
 
 /// Limit of axes. Rules reject tensors of higher rank, which no kernel supports, as ranks bound the work.
 pub(crate) const MAX_AXES: usize = 32;
@@ -50,8 +50,6 @@ pub(crate) struct OperatorCall<'a> {
     /// Declared shape of the first output, if it is definite.
     pub(crate) declared: Option<&'a [u64]>,
     pub(crate) options: Options<'a>,
-    /// Fields of the options that describe the operator's window.
-    pub(crate) window: Option<WindowFields>,
 }
 
 impl<'a> OperatorCall<'a> {
@@ -148,8 +146,8 @@ impl<'a> OperatorCall<'a> {
     }
 
     /// The axis that the options contain; negative numbers count from the end.
-    pub(crate) fn axis_option(&self, options: u8, slot: u16, rank: usize) -> Result<usize, NoShape> {
-        Ok(axis(self.options.number(options, slot, 0).into(), rank)?)
+    pub(crate) fn axis_option(&self, slot: u16, rank: usize) -> Result<usize, NoShape> {
+        Ok(axis(self.options.number(slot, 0).into(), rank)?)
     }
 
     /// The options of a custom operator, as bytes.

@@ -5,7 +5,6 @@ use crate::import::dims::{axis, broadcast, ensure, permutation, plus, product, s
 
 /// RESHAPE: the target shape is an input or an option; a dimension of -1 follows from the others.
 pub(crate) fn reshape(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 17;
     let target = match call.input(1) {
         Some(_) => match call.integers(1) {
             // The number of elements does not change, so a declared shape with this number has the right size.
@@ -16,7 +15,7 @@ pub(crate) fn reshape(call: &OperatorCall<'_>) -> RuleResult {
             }
             target => target?,
         },
-        None => call.options.numbers(OPTIONS, 0, MAX_AXES).ok_or(NoShape::NoRule)?,
+        None => call.options.numbers(0, MAX_AXES).ok_or(NoShape::NoRule)?,
     };
     // Old files write the shape of a scalar as [0].
     let target = if target == [0] && product(call.dims(0)?)? == 1 { Vec::new() } else { target };
@@ -40,9 +39,8 @@ fn reshaped(dims: &[u64], target: &[i64], upper: bool) -> Result<OutputShape, No
 }
 
 pub(crate) fn squeeze(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 30;
     let dims = call.dims(0)?;
-    let numbers = call.options.numbers(OPTIONS, 0, MAX_AXES).unwrap_or_default();
+    let numbers = call.options.numbers(0, MAX_AXES).unwrap_or_default();
     let axes: Result<Vec<usize>, String> = if numbers.is_empty() {
         Ok((0..dims.len()).filter(|&axis| dims[axis] == 1).collect())
     } else {

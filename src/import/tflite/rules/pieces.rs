@@ -6,7 +6,7 @@ use crate::import::dims::{axis, concatenated, ensure, product};
 
 pub(crate) fn concatenation(call: &OperatorCall<'_>) -> RuleResult {
     let shapes = call.all_dims()?;
-    let axis = call.axis_option(10, 0, shapes[0].len())?;
+    let axis = call.axis_option(0, shapes[0].len())?;
     single(concatenated(&shapes, axis, call.is_any_upper())?)
 }
 
@@ -19,14 +19,14 @@ pub(crate) fn pack(call: &OperatorCall<'_>) -> RuleResult {
         "its inputs have different shapes: {dims:?} and {:?}",
         other.unwrap_or(&shapes[0])
     );
-    let axis = call.axis_option(59, 1, dims.len() + 1)?;
+    let axis = call.axis_option(1, dims.len() + 1)?;
     dims.insert(axis, shapes.len() as u64);
     single(dims)
 }
 
 pub(crate) fn unpack(call: &OperatorCall<'_>) -> RuleResult {
     let mut dims = call.dims(0)?.to_vec();
-    let axis = call.axis_option(64, 1, dims.len())?;
+    let axis = call.axis_option(1, dims.len())?;
     let (size, count) = (dims.remove(axis), call.output_count);
     ensure!(size == count as u64, "an axis of size {size} cannot be unpacked into {count} outputs");
     call.each(dims)
@@ -95,10 +95,9 @@ pub(crate) fn slice(call: &OperatorCall<'_>) -> RuleResult {
 }
 
 pub(crate) fn gather(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 23;
     let (dims, indices) = (call.dims(0)?, call.dims(1)?);
-    let at = call.axis_option(OPTIONS, 0, dims.len())?;
-    let batch = call.options.number(OPTIONS, 1, 0);
+    let at = call.axis_option(0, dims.len())?;
+    let batch = call.options.number(1, 0);
     let batch = if batch == 0 { 0 } else { axis(batch.into(), indices.len() + 1)? };
     ensure!(
         batch <= at && dims[..batch] == indices[..batch],
@@ -126,7 +125,7 @@ pub(crate) fn embedding_lookup(call: &OperatorCall<'_>) -> RuleResult {
 pub(crate) fn one_hot(call: &OperatorCall<'_>) -> RuleResult {
     let (mut dims, depth) = (call.dims(0)?.to_vec(), call.size(1, "depth")?);
     // -1 stands for a new last axis.
-    let axis = call.axis_option(61, 0, dims.len() + 1)?;
+    let axis = call.axis_option(0, dims.len() + 1)?;
     dims.insert(axis, depth);
     single(dims)
 }

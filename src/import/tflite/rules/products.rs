@@ -4,14 +4,13 @@ use super::call::{NoShape, OperatorCall, RuleResult, all, single};
 use crate::import::dims::{axis, ensure, multiplied, product, transposed, without};
 
 pub(crate) fn fully_connected(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 8;
     const SHUFFLED: u8 = 1;
     let (dims, [units, depth]) = (call.dims(0)?, call.ranked(1)?);
     let count = product(dims)?;
-    if call.options.byte(OPTIONS, 1) == SHUFFLED {
+    if call.options.byte(1) == SHUFFLED {
         return Err(NoShape::NoRule);
     }
-    if call.options.flag(OPTIONS, 2) {
+    if call.options.flag(2) {
         let (last, rows) = dims.split_last().ok_or(NoShape::NoRule)?;
         ensure!(*last == depth, "weights of depth {depth} do not match {dims:?}");
         return single([rows, &[units]].concat());
@@ -24,11 +23,10 @@ pub(crate) fn fully_connected(call: &OperatorCall<'_>) -> RuleResult {
 }
 
 pub(crate) fn batch_matmul(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 101;
     let matrices = |position: usize| {
         let dims = call.dims(position)?;
         ensure!(dims.len() > 1, "its input {position} of shape {dims:?} has no matrices");
-        let is_transposed = call.options.flag(OPTIONS, position as u16);
+        let is_transposed = call.options.flag(position as u16);
         Ok::<_, NoShape>(if is_transposed { transposed(dims) } else { dims.to_vec() })
     };
     single(multiplied(&matrices(0)?, &matrices(1)?, call.is_any_upper())?)
@@ -36,10 +34,9 @@ pub(crate) fn batch_matmul(call: &OperatorCall<'_>) -> RuleResult {
 
 /// Reductions, whose axes are an input.
 pub(crate) fn reduce(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 27;
     let dims = call.dims(0)?;
     let axes = call.integers(1)?.into_iter().map(|number| axis(number, dims.len().max(1)));
-    single(without(dims, &axes.collect::<Result<Vec<_>, _>>()?, call.options.flag(OPTIONS, 0)))
+    single(without(dims, &axes.collect::<Result<Vec<_>, _>>()?, call.options.flag(0)))
 }
 
 /// `ARG_MAX`, `ARG_MIN`: removes one axis.
@@ -50,10 +47,9 @@ pub(crate) fn arg(call: &OperatorCall<'_>) -> RuleResult {
 
 /// SVDF: one output for each group of `rank` filters.
 pub(crate) fn svdf(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 6;
     let ([batch, _], [filters, _]) = (call.ranked(0)?, call.ranked(1)?);
     check_state(call, 4, batch, None)?;
-    let rank = u64::try_from(call.options.number(OPTIONS, 0, 0)).unwrap_or(0);
+    let rank = u64::try_from(call.options.number(0, 0)).unwrap_or(0);
     ensure!(rank > 0 && filters % rank == 0, "its rank does not divide its number of filters");
     single(vec![batch, filters / rank])
 }
@@ -87,9 +83,8 @@ const OUTPUT_STATE: usize = 18;
 
 /// LSTM: a full LSTM step, or the basic kernel, which has four outputs.
 pub(crate) fn lstm(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 14;
     const BASIC: u8 = 1;
-    if call.options.byte(OPTIONS, 3) != BASIC {
+    if call.options.byte(3) != BASIC {
         let ([batch, _], width) = (call.ranked(0)?, width(call, 2, 16)?);
         check_state(call, OUTPUT_STATE, batch, Some(width))?;
         return single(vec![batch, width]);
@@ -106,9 +101,8 @@ pub(crate) fn lstm(call: &OperatorCall<'_>) -> RuleResult {
 
 /// `UNIDIRECTIONAL_SEQUENCE_LSTM`: an output for each step.
 pub(crate) fn sequence_lstm(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 71;
     let ([first, second, _], width) = (call.ranked(0)?, width(call, 2, 16)?);
-    let batch = if call.options.flag(OPTIONS, 3) { second } else { first };
+    let batch = if call.options.flag(3) { second } else { first };
     check_state(call, OUTPUT_STATE, batch, Some(width))?;
     single(vec![first, second, width])
 }
@@ -132,12 +126,10 @@ fn both(call: &OperatorCall<'_>, merged: bool, (forward, backward): (u64, u64)) 
 }
 
 pub(crate) fn bidirectional_lstm(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 69;
-    both(call, call.options.flag(OPTIONS, 3), (width(call, 2, 16)?, width(call, 19, 33)?))
+    both(call, call.options.flag(3), (width(call, 2, 16)?, width(call, 19, 33)?))
 }
 
 pub(crate) fn bidirectional_rnn(call: &OperatorCall<'_>) -> RuleResult {
-    const OPTIONS: u8 = 70;
     let ([forward, _], [backward, _]) = (call.ranked(1)?, call.ranked(5)?);
-    both(call, call.options.flag(OPTIONS, 2), (forward, backward))
+    both(call, call.options.flag(2), (forward, backward))
 }

@@ -3,8 +3,6 @@
 use super::call::{MAX_AXES, NoShape, OperatorCall, RuleResult, at_most, single};
 use crate::import::dims::ensure;
 
-const OPTIONS: u8 = 32;
-
 /// Slots of the masks. The bounds of a masked begin or end are those of the axis.
 const BEGIN: u16 = 0;
 const END: u16 = 1;
@@ -14,7 +12,7 @@ const SHRINK: u16 = 4;
 
 /// Returns whether a mask has the bit of a position.
 fn has(call: &OperatorCall<'_>, mask: u16, position: usize) -> bool {
-    call.options.number(OPTIONS, mask, 0) >> position & 1 == 1
+    call.options.number(mask, 0) >> position & 1 == 1
 }
 
 /// Effect of one position of the specification.
@@ -92,7 +90,7 @@ fn axis_slice(
     let (low, high) = if stride > 0 { (0, dim) } else { (-1, dim - 1) };
     let (first, last) = if stride > 0 { (low, high) } else { (high, low) };
     let from_start = |bound: i64| if bound < 0 { bound.saturating_add(dim) } else { bound };
-    let end_counts_from_begin = call.options.flag(OPTIONS, 5);
+    let end_counts_from_begin = call.options.flag(5);
     let end = if end_counts_from_begin { from_start(begin).saturating_add(end) } else { from_start(end) };
     let begin = if has(call, BEGIN, position) { first } else { from_start(begin).clamp(low, high) };
     let end = if has(call, END, position) { last } else { end.clamp(low, high) };

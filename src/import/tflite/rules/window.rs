@@ -6,16 +6,9 @@ use crate::import::dims::{self, AxisWindow, Padding, ensure, plus, times};
 /// The number of positions of the operator's window along each spatial axis. `kernel` is the size of the window if a
 /// filter determines it.
 fn positions(call: &OperatorCall<'_>, spatial: &[u64], kernel: &[u64]) -> Result<Vec<u64>, NoShape> {
-    const VALID: u8 = 1;
-    let fields = call.window.ok_or(NoShape::NoRule)?;
-    let number = |slots: &[u16], axis: usize, default| {
-        slots.get(axis).map_or(1, |&slot| call.options.number(fields.options, slot, default))
-    };
-    let is_valid = call.options.byte(fields.options, 0) == VALID;
-    let padding = if is_valid { Padding::Explicit(0, 0) } else { Padding::Same };
+    let padding = if call.options.has_valid_padding() { Padding::Explicit(0, 0) } else { Padding::Same };
     let along = |(axis, &dim): (usize, &u64)| {
-        let (stride, dilation) = (number(fields.stride, axis, 0), number(fields.dilation, axis, 1));
-        let size = number(fields.kernel, axis, 0);
+        let [stride, dilation, size] = call.options.window_along(axis).ok_or(NoShape::NoRule)?;
         let kernel = kernel.get(axis).copied().or(u64::try_from(size).ok()).unwrap_or(0);
         ensure!(
             kernel > 0 && stride > 0 && dilation > 0,
@@ -97,20 +90,20 @@ pub(crate) fn transpose_conv_bias(call: &OperatorCall<'_>) -> RuleResult {
 
 /// `SPACE_TO_DEPTH`: moves blocks of pixels into channels.
 pub(crate) fn space_to_depth(call: &OperatorCall<'_>) -> RuleResult {
-    let ([batch, height, width, channels], block) = (call.ranked(0)?, block(call, 19)?);
+    let ([batch, height, width, channels], block) = (call.ranked(0)?, block(call)?);
     let [channels, height, width] = dims::space_to_depth(channels, [height, width], block)?;
     single(vec![batch, height, width, channels])
 }
 
 /// `DEPTH_TO_SPACE`: moves channels into blocks of pixels.
 pub(crate) fn depth_to_space(call: &OperatorCall<'_>) -> RuleResult {
-    let ([batch, height, width, channels], block) = (call.ranked(0)?, block(call, 94)?);
+    let ([batch, height, width, channels], block) = (call.ranked(0)?, block(call)?);
     let [channels, height, width] = dims::depth_to_space(channels, [height, width], block)?;
     single(vec![batch, height, width, channels])
 }
 
-fn block(call: &OperatorCall<'_>, options: u8) -> Result<u64, NoShape> {
-    let block = call.options.number(options, 0, 0);
+fn block(call: &OperatorCall<'_>) -> Result<u64, NoShape> {
+    let block = call.options.number(0, 0);
     let size = u64::try_from(block).ok().filter(|&block| block > 0);
     Ok(size.ok_or_else(|| format!("its block size {block} is not positive"))?)
 }

@@ -1,7 +1,6 @@
 //! IF and WHILE: their output shapes, inferred through their bodies.
 
 use super::SubgraphInference;
-use crate::import::tflite::operator_types::TfliteOperatorTypes;
 use crate::import::tflite::operators;
 use crate::import::tflite::rules::call::{NoShape, OperatorCall, OutputShape, RuleResult};
 
@@ -10,13 +9,8 @@ const MAX_DEPTH: usize = 16;
 
 impl SubgraphInference<'_, '_> {
     /// Output shapes of an operator that runs bodies; none for other operators.
-    pub(super) fn through_bodies(
-        &mut self,
-        op_type: &str,
-        row: &TfliteOperatorTypes,
-        call: &OperatorCall<'_>,
-    ) -> Option<RuleResult> {
-        match (op_type, call.options.bodies(row.bodies?).as_slice()) {
+    pub(super) fn through_bodies(&mut self, op_type: &str, call: &OperatorCall<'_>) -> Option<RuleResult> {
+        match (op_type, call.options.bodies().as_slice()) {
             ("IF", &[yes, no]) => Some(self.branches(call, [yes, no])),
             ("WHILE", &[_, body]) => Some(self.iteration(call, body)),
             _ => None,

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use super::operator_types::{self, TfliteOperatorTypes};
 use super::operators::Read;
-use super::options::Options;
+use super::options::{OptionFields, Options};
 use super::rules::call::{MAX_AXES, NoShape, OperatorCall, OutputShape, RuleResult};
 pub(super) use super::rules::fact::TensorFact;
 use super::rules::fold;
@@ -158,8 +158,11 @@ impl<'a> SubgraphInference<'a, '_> {
             inputs,
             output_count: read.outputs.len(),
             declared: declared.as_deref(),
-            options: Options { operator, bytes: self.bytes },
-            window: row.and_then(|row| row.window),
+            options: Options {
+                operator,
+                bytes: self.bytes,
+                fields: row.map_or(OptionFields::NONE, |row| row.columns.options),
+            },
         };
         let mut shapes = self.output_shapes(&read.op_type, row, &call).map(Vec::into_iter);
         let mut values = fold::outputs(&read.op_type, &call, element_type).into_iter();
@@ -187,10 +190,10 @@ impl<'a> SubgraphInference<'a, '_> {
         call: &OperatorCall<'_>,
     ) -> RuleResult {
         let row = row.filter(|_| self.work <= MAX_WORK).ok_or(NoShape::NoRule)?;
-        if let Some(shapes) = self.through_bodies(op_type, row, call) {
+        if let Some(shapes) = self.through_bodies(op_type, call) {
             return shapes;
         }
-        let shapes = row.shape.ok_or(NoShape::NoRule)?(call)?;
+        let shapes = row.columns.shape.ok_or(NoShape::NoRule)?(call)?;
         if shapes.iter().any(|shape| shape.dims.len() > MAX_AXES) { Err(NoShape::NoRule) } else { Ok(shapes) }
     }
 

@@ -57,7 +57,8 @@ fn inferred_shapes_of_the_zoo_are_as_declared() {
             let stated: Vec<_> = facts.iter().map(|fact| fact.declared.clone()).collect();
             let mut inferred = BTreeSet::new();
             for operator in &operators {
-                let has_rule = operator_types::find(&operator.op_type).is_some_and(|row| row.shape.is_some());
+                let has_rule =
+                    operator_types::find(&operator.op_type).is_some_and(|row| row.columns.shape.is_some());
                 for output in operator.outputs.iter().filter(|_| has_rule) {
                     facts[output.index()].declared = None;
                     inferred.insert(output.index());

@@ -21,7 +21,7 @@ pub(super) enum Memory {
     Head,
 }
 
-pub(super) struct NetTensor {
+pub(super) struct RuntimeTensor {
     pub(super) name: String,
     pub(super) memory: Memory,
     /// `None` if this crate does not know the type.
@@ -32,7 +32,7 @@ pub(super) struct NetTensor {
     pub(super) bytes: u64,
 }
 
-pub(super) struct NetOperator {
+pub(super) struct RuntimeOperator {
     pub(super) read: Read,
     /// All inputs by position; `None` for an absent optional input.
     pub(super) inputs: Vec<Option<TensorId>>,
@@ -42,21 +42,21 @@ pub(super) struct NetOperator {
     pub(super) window: Option<Window>,
 }
 
-pub(super) struct NetSubgraph {
-    pub(super) tensors: Vec<NetTensor>,
+pub(super) struct RuntimeSubgraph {
+    pub(super) tensors: Vec<RuntimeTensor>,
     pub(super) inputs: Vec<TensorId>,
     pub(super) outputs: Vec<TensorId>,
-    pub(super) operators: Vec<NetOperator>,
+    pub(super) operators: Vec<RuntimeOperator>,
 }
 
 /// All subgraphs of a model.
-pub(super) struct Net {
-    pub(super) subgraphs: Vec<NetSubgraph>,
+pub(super) struct RuntimeNetwork {
+    pub(super) subgraphs: Vec<RuntimeSubgraph>,
     /// True if the file has constants behind its tables, which the runtime does not read.
     pub(super) constants_outside: bool,
 }
 
-impl Net {
+impl RuntimeNetwork {
     pub(super) fn new(bytes: &[u8], model: Model<'_>) -> Result<Self, TfliteError> {
         let subgraphs: Vec<SubGraph> = model.subgraphs().into_iter().flatten().collect();
         if subgraphs.is_empty() {
@@ -81,7 +81,7 @@ impl Net {
                 // The kernel keeps handles in persistent memory, so they need no bytes in the head.
                 tensors[id.index()].bytes = 0;
             }
-            Ok(NetSubgraph { tensors, inputs, outputs, operators })
+            Ok(RuntimeSubgraph { tensors, inputs, outputs, operators })
         });
         let subgraphs = read.collect::<Result<Vec<_>, TfliteError>>()?;
         Ok(Self { subgraphs, constants_outside })
@@ -92,7 +92,7 @@ impl Net {
     }
 }
 
-impl NetSubgraph {
+impl RuntimeSubgraph {
     /// For each tensor, whether an operator or the inputs or outputs of the subgraph refer to it. The runtime
     /// allocates memory for unreferenced tensors too.
     pub(super) fn referenced(&self) -> Vec<bool> {
@@ -106,18 +106,18 @@ impl NetSubgraph {
     }
 
     /// The tensor of an input, by its position among all inputs, absent ones included.
-    pub(super) fn input(&self, operator: &NetOperator, position: usize) -> Option<&NetTensor> {
+    pub(super) fn input(&self, operator: &RuntimeOperator, position: usize) -> Option<&RuntimeTensor> {
         let id = operator.inputs.get(position).copied().flatten()?;
         self.tensors.get(id.index())
     }
 
     /// The tensor of the first output.
-    pub(super) fn output(&self, operator: &NetOperator) -> Option<&NetTensor> {
+    pub(super) fn output(&self, operator: &RuntimeOperator) -> Option<&RuntimeTensor> {
         operator.read.outputs.first().and_then(|id| self.tensors.get(id.index()))
     }
 }
 
-impl NetTensor {
+impl RuntimeTensor {
     /// Number of elements; `None` if it is unknown or exceeds 64 bits.
     pub(super) fn elements(&self) -> Option<u64> {
         let shape = self.shape.as_ref()?;
@@ -134,7 +134,7 @@ fn operators_of(
     model: Model<'_>,
     (index, subgraph): (usize, SubGraph<'_>),
     subgraphs: usize,
-) -> Result<Vec<NetOperator>, TfliteError> {
+) -> Result<Vec<RuntimeOperator>, TfliteError> {
     let read = operators::read(model, subgraph)?;
     let tables = subgraph.operators().into_iter().flatten();
     let operators = read.into_iter().zip(tables).enumerate().map(|(number, (read, operator))| {
@@ -146,7 +146,7 @@ fn operators_of(
             return Err(TfliteError::Call { subgraph: index, operator: number, reason });
         }
         let window = operators::window(bytes, &read.op_type, operator);
-        Ok(NetOperator { read, inputs, calls, window })
+        Ok(RuntimeOperator { read, inputs, calls, window })
     });
     operators.collect()
 }
@@ -154,11 +154,11 @@ fn operators_of(
 /// Enlarges tensors without a shape to their inferred size. The runtime reads a missing shape as a scalar,
 /// but the kernels write results of the real size.
 fn raise_to_inferred(
-    tensors: &mut [NetTensor],
+    tensors: &mut [RuntimeTensor],
     (bytes, model): (&[u8], Model<'_>),
     subgraph: SubGraph<'_>,
 ) -> Result<(), TfliteError> {
-    let is_missing = |tensor: &NetTensor| {
+    let is_missing = |tensor: &RuntimeTensor| {
         tensor.memory == Memory::Head && tensor.shape.as_ref().is_some_and(Vec::is_empty)
     };
     if !tensors.iter().any(is_missing) {
@@ -183,7 +183,7 @@ fn describe(
     tensor: Tensor<'_>,
     (subgraph, number): (usize, usize),
     buffers: List<'_, Buffer<'_>>,
-) -> Result<(NetTensor, bool), TfliteError> {
+) -> Result<(RuntimeTensor, bool), TfliteError> {
     let wrong =
         |reason: String| TfliteError::Tensor { subgraph, tensor: number, name: text(tensor.name()), reason };
     let buffer = tensor.buffer().unwrap_or(0) as usize;
@@ -204,7 +204,7 @@ fn describe(
     let element_type = tensor.known_type();
     let shape: Option<Vec<u64>> =
         tensor.shape().into_iter().flatten().map(|dim| u64::try_from(dim).ok()).collect();
-    let mut described = NetTensor { name: text(tensor.name()), memory, element_type, shape, bytes: 0 };
+    let mut described = RuntimeTensor { name: text(tensor.name()), memory, element_type, shape, bytes: 0 };
     if memory == Memory::Head {
         described.bytes = head_bytes(&described, tensor.element_type().unwrap_or(0)).map_err(wrong)?;
     }
@@ -213,7 +213,7 @@ fn describe(
 
 /// Size of a tensor in the head as the runtime computes it: 4-bit elements are not packed, and handles take
 /// 4 bytes.
-fn head_bytes(tensor: &NetTensor, number: i8) -> Result<u64, String> {
+fn head_bytes(tensor: &RuntimeTensor, number: i8) -> Result<u64, String> {
     let element_type = tensor.element_type.ok_or_else(|| format!("is of the unknown type {number}"))?;
     let width = match element_type {
         ElementType::Int4 => 1,
