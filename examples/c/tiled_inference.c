@@ -233,7 +233,7 @@ static void run_apart(const network *net, int8_t **apart) {
     }
 }
 
-/* What a runtime keeps of a tiled plan: what each operator of the tiled graph does, in order, and offsets. */
+/* The parts of a tiled plan that a runtime keeps: operators of the tiled graph in order, and offsets. */
 typedef struct {
     plimsoll_tiled_operator *operators;
     plimsoll_tile_read *reads;

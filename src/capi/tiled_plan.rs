@@ -27,8 +27,8 @@ use crate::{Graph, OperatorId, Plan, PlanView, RowsRead, TensorId, TiledPlan};
 /// graph, and the plan of that graph. Immutable; any number of threads may use it at the same time.
 pub struct plimsoll_tiled_plan {
     graph: Arc<Graph>,
-    untiled: Box<Plan>,
-    plan: Box<TiledPlan>,
+    untiled: Plan,
+    plan: TiledPlan,
     alignment: u64,
 }
 
@@ -53,12 +53,11 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
     tiled: *mut *mut plimsoll_tiled_plan,
 ) -> i32 {
     guard(|| {
-        let untiled = unsafe { reference(plan, "plan") }?;
+        let plan = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled, "tiled") }?;
-        let PlanSource::Graph(graph) = &untiled.source else {
+        let PlanSource::Graph(graph) = &plan.source else {
             return Err(Failure::argument("a plan of a problem has no operators to tile"));
         };
-        let untiled = &untiled.plan;
         let default = plimsoll_options::default();
         let options = unsafe { options_or_default(options, &default) }?;
         let goal = match capacity {
@@ -66,22 +65,14 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
             bytes => TilingGoal::fit(bytes),
         };
         options.log(&format!("tiling `{}`", graph.name()));
-        let found = options.planner()?.tile(graph, untiled, &goal.max_extra_ppm(max_extra_ppm))?;
-        let Some(plan) = found else {
+        let found = options.planner()?.tile(graph, &plan.plan, &goal.max_extra_ppm(max_extra_ppm))?;
+        let Some(found) = found else {
             *out = std::ptr::null_mut();
             return Ok(());
         };
-        options.log(&format!("tiled `{}`: {} bytes", graph.name(), plan.plan.arena_bytes));
-        let (graph, untiled) = (Arc::clone(graph), untiled.clone());
-        give(
-            out,
-            plimsoll_tiled_plan {
-                graph,
-                untiled: Box::new(untiled),
-                plan: Box::new(plan),
-                alignment: options.alignment(),
-            },
-        );
+        options.log(&format!("tiled `{}`: {} bytes", graph.name(), found.plan.arena_bytes));
+        let (graph, untiled, alignment) = (Arc::clone(graph), plan.plan.clone(), options.alignment());
+        give(out, plimsoll_tiled_plan { graph, untiled, plan: found, alignment });
         Ok(())
     })
 }
@@ -285,7 +276,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_operands(
     })
 }
 
-/// Copies out what tiles read: those of an operator begin at its `first_read`, one for each input of the operator that
+/// Copies out the rows that tiles read: those of an operator begin at its `first_read`, one for each input of the operator that
 /// it is a tile of. `count` as for `plimsoll_tiled_plan_regions`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tiled_plan_reads(
@@ -310,7 +301,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_reads(
     })
 }
 
-/// What a tile reads of `tensor`, a tensor of the untiled graph.
+/// The rows of `tensor`, a tensor of the untiled graph, that a tile reads.
 fn read_of(
     tiled: &TiledGraph,
     tile: OperatorId,

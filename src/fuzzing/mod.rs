@@ -13,7 +13,7 @@ pub use planner::planner;
 
 use crate::export::json::{self, PlanDocument, PoolPlanDocument};
 use crate::import::{self, ImportError, ImportOptions, ImportedGraph};
-use crate::verify::{verify, verify_pools, verify_solution};
+use crate::verify::{verify, verify_pools, verify_solution, verify_tiled_plan};
 use crate::{Graph, Limits, Plan, PlanView, Planner, Pool, PoolPlan, Pools, Problem, SharingLevel};
 
 /// Larger graphs are imported but not planned.
@@ -59,6 +59,9 @@ pub fn csv(bytes: &[u8]) {
 pub fn plan_json(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let graph = network();
+    if let Ok(plan) = PlanDocument::from_json(text).and_then(|document| document.to_tiled_plan(&graph)) {
+        let _ = verify_tiled_plan(&graph, &plan);
+    }
     match PlanDocument::from_json(text).and_then(|document| document.to_plan(&graph)) {
         Err(error) => check_message(&error.to_string()),
         Ok(plan) => {

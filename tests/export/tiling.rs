@@ -259,3 +259,44 @@ fn pictures_of_a_tiled_plan() {
     let other = PlanView::of_plan(&graph, &untiled);
     assert_eq!(svg::write(&other, Colour::Stripe), svg::write(&other, Colour::Kind));
 }
+
+/// Every number of a tiling, one after the other.
+fn numbers<'a>(value: &'a mut Value, list: &mut Vec<&'a mut Value>) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(|value| numbers(value, list)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| numbers(value, list)),
+        Value::Number(_) => list.push(value),
+        _ => {}
+    }
+}
+
+/// No number of a file may end in a panic, and only the expected bytes and the kinds of unread parts may pass.
+#[test]
+fn changed_numbers_are_refused() {
+    let (graph, document) = document();
+    let count = {
+        let (mut copy, mut list) = (document["tiling"].clone(), Vec::new());
+        numbers(&mut copy, &mut list);
+        list.len()
+    };
+    let mut refused = 0;
+    for at in 0..count {
+        for number in [0, 3, u64::MAX] {
+            let mut changed = document.clone();
+            let mut list = Vec::new();
+            numbers(&mut changed["tiling"], &mut list);
+            *list[at] = json!(number);
+            if changed == document {
+                continue;
+            }
+            let plan =
+                PlanDocument::from_json(&changed.to_string()).and_then(|read| read.to_tiled_plan(&graph));
+            let is_right = plan.is_ok_and(|plan| verify_tiled_plan(&graph, &plan).is_ok());
+            let mut ignored = changed.clone();
+            ignored["tiling"]["expected_bytes"] = document["tiling"]["expected_bytes"].clone();
+            assert!(!is_right || ignored == document, "number {at} of the tiling is {number}");
+            refused += usize::from(!is_right);
+        }
+    }
+    assert!(refused > 1000, "{refused} changes are refused");
+}

@@ -1,10 +1,12 @@
 //! `plan --tile`: regions of operators that run stripe by stripe.
 
+use plimsoll::import::Layout;
 use plimsoll::tiling::TilingGoal;
 use plimsoll::{Graph, Plan, Planner, TiledPlan};
 
 use super::format::Format;
 use crate::arguments::PlanArguments;
+use crate::inputs::is_onnx;
 use crate::outcome::Failure;
 
 /// Budgets of extra cost, in parts per million, that are tried if the least cost for a capacity does not fit.
@@ -84,6 +86,10 @@ pub fn tile(
         None if graph.operators().iter().all(|operator| operator.access().is_none()) => {
             note("tiling       none: no operator of the network has an access map")
         }
+        None if is_onnx(&arguments.input) && arguments.reading.layout == Layout::AsStored => note(
+            "tiling       none: no tiling found within the limits makes the arena smaller; rows of images are \
+             contiguous with --layout channels-innermost",
+        ),
         None => note("tiling       none: no tiling found within the limits makes the arena smaller"),
     }
 }

@@ -273,7 +273,7 @@ impl<'a> Trials<'a> {
     }
 }
 
-/// A tiling as options of `plan`, with what it does and costs.
+/// A tiling as options of `plan`, with its stripes and its cost.
 fn description(tiled: &TiledPlan, budget: u64) -> String {
     let options = match budget {
         0 => "--tile".to_owned(),
