@@ -1646,7 +1646,7 @@ int32_t plimsoll_tiled_plan_operands(const struct plimsoll_tiled_plan *plan,
                                      size_t capacity,
                                      size_t *count);
 
-// Copies out what tiles read: those of an operator begin at its `first_read`, one for each input of the operator that
+// Copies out the rows that tiles read: those of an operator begin at its `first_read`, one for each input of the operator that
 // it is a tile of. `count` as for `plimsoll_tiled_plan_regions`.
 int32_t plimsoll_tiled_plan_reads(const struct plimsoll_tiled_plan *plan,
                                   struct plimsoll_tile_read *reads,

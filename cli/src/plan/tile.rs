@@ -66,7 +66,7 @@ pub fn tile(
     let tiling = &arguments.tiling;
     let mut best = match arguments.capacity {
         Some(capacity) if untiled.arena_bytes <= capacity => {
-            return note("tiling       not needed: the plan fits the capacity without");
+            return note("tiling         not needed: the plan fits the capacity without");
         }
         Some(capacity) => planner.tile(graph, untiled, &tiling.goal_of_capacity(capacity))?,
         None => planner.tile(graph, untiled, &tiling.goal_of_memory())?,
@@ -84,12 +84,12 @@ pub fn tile(
     match best {
         Some(tiled) => Ok(Tiled { plan: Some(tiled), note: None }),
         None if graph.operators().iter().all(|operator| operator.access().is_none()) => {
-            note("tiling       none: no operator of the network has an access map")
+            note("tiling         none: no operator of the network has an access map")
         }
         None if is_onnx(&arguments.input) && arguments.reading.layout == Layout::AsStored => note(
-            "tiling       none: no tiling found within the limits makes the arena smaller; rows of images are \
+            "tiling         none: no tiling found within the limits makes the arena smaller; rows of images are \
              contiguous with --layout channels-innermost",
         ),
-        None => note("tiling       none: no tiling found within the limits makes the arena smaller"),
+        None => note("tiling         none: no tiling found within the limits makes the arena smaller"),
     }
 }

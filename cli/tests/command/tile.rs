@@ -104,7 +104,7 @@ fn a_capacity_decides_how_much_tiling_costs() {
         run(&["plan", &network], &[&["--tile", "--capacity", &capacity], more].concat())
     };
     let (status, text, _) = with(plain, &[]);
-    assert!(status == 0 && text.contains("\ntiling       not needed: "), "{text}");
+    assert!(status == 0 && text.contains("\ntiling         not needed: "), "{text}");
     let (status, text, _) = with(plain - 1, &[]);
     assert!(status == 0 && exact(&text, "arena") < plain && text.contains("fits, "), "{text}");
     // One byte does not fit; the smallest plan is shown.
@@ -167,7 +167,7 @@ fn a_network_that_cannot_be_tiled_is_planned_as_it_is() {
     let file = folder.with("graph.json", graph);
     let (status, text, _) = plimsoll(&["plan", &file, "--tile"]);
     assert!(
-        status == 0 && text.contains("\ntiling       none: no operator of the network has an access map\n"),
+        status == 0 && text.contains("\ntiling         none: no operator of the network has an access map\n"),
         "{text}"
     );
 }
