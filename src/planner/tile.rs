@@ -57,8 +57,8 @@ impl Planner {
         goal: &TilingGoal,
     ) -> Result<Option<TiledPlan>> {
         let net = OrderedGraph::new(graph, order);
-        let mut search = TilingSearch::new(&net, &self.limits);
         let max_extra = goal.max_extra(net.total_cost());
+        let mut search = TilingSearch::new(&net, max_extra, &self.limits);
         let found = match goal.capacity {
             None => search.least_bytes(max_extra)?,
             Some(capacity) => search.least_cost(capacity)?.filter(|found| found.cost.extra <= max_extra),

@@ -12,6 +12,13 @@ pub(crate) struct Estimate {
     pub(crate) cost: TilingCost,
 }
 
+/// The limits of an estimate: cuts that exceed them are of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Most {
+    pub(crate) bytes: u64,
+    pub(crate) extra: u64,
+}
+
 /// Computes estimates; keeps its memory between calls.
 #[derive(Default)]
 pub(crate) struct Estimator {
@@ -26,6 +33,8 @@ pub(crate) struct Estimator {
     last_of_entry: Vec<u32>,
     /// By stripe and entry: the first row that the stripe or a later one reads.
     first_needed: Vec<u64>,
+    /// By operator: end of the rows that are computed.
+    done: Vec<u64>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -37,32 +46,43 @@ impl Estimator {
     /// Entries that nothing reads later die row by row; exits grow row by row; a tile is live from its
     /// operator to its last reader in the stripe, and its carried rows until the next stripe.
     ///
+    /// None if the bytes or the extra cost exceed `most`.
+    ///
     /// O(stripes x (operators + edges)).
-    pub(crate) fn estimate(&mut self, segment: &TilingSegment, cut: &Cut, before: u64) -> Estimate {
+    pub(crate) fn estimate(
+        &mut self,
+        segment: &TilingSegment,
+        cut: &Cut,
+        before: u64,
+        most: Most,
+    ) -> Option<Estimate> {
         let mut tiles = std::mem::take(&mut self.tiles);
         tiles.compute(segment, cut);
-        self.prepare(segment, &tiles, cut.ends.len());
+        self.prepare(segment, &tiles, tiles.len());
         let mut walk = StripeWalk {
             segment,
             tiles: &tiles,
-            stripes: cut.ends.len(),
+            stripes: tiles.len(),
             state: self,
             live: before,
             peak: before,
             cost: TilingCost { untiled: segment.cost, ..TilingCost::default() },
         };
-        for stripe in 0..cut.ends.len() {
+        let is_within = (0..tiles.len()).all(|stripe| {
             walk.run(stripe);
-        }
-        let estimate = Estimate { bytes: walk.peak, cost: walk.cost.beyond_untiled() };
+            walk.peak <= most.bytes && walk.cost.extra <= most.extra
+        });
+        let estimate = Estimate { bytes: walk.peak, cost: walk.cost };
         self.tiles = tiles;
-        estimate
+        is_within.then_some(estimate)
     }
 
     fn prepare(&mut self, segment: &TilingSegment, tiles: &Tiles, stripes: usize) {
         let entries = segment.entries.len();
         self.live_of.clear();
         self.live_of.resize(segment.operators.len(), 0);
+        self.done.clear();
+        self.done.resize(segment.operators.len(), 0);
         self.dead.clear();
         self.dead.resize(entries, 0);
         self.first_needed.clear();
@@ -111,14 +131,6 @@ impl SegmentLink {
     }
 }
 
-impl TilingCost {
-    /// `extra` counts all rows while a segment runs; only those beyond the untiled cost are extra.
-    fn beyond_untiled(mut self) -> Self {
-        self.extra = self.extra.saturating_sub(self.untiled);
-        self
-    }
-}
-
 struct StripeWalk<'a> {
     segment: &'a TilingSegment,
     tiles: &'a Tiles,
@@ -139,8 +151,12 @@ impl StripeWalk<'_> {
             }
             let node = &self.segment.operators[operator];
             let rows = tile.computed.end - tile.computed.start;
-            self.cost.extra = self.cost.extra.saturating_add(node.row_cost.saturating_mul(rows));
-            if stripe > 0 {
+            let done = &mut self.state.done[operator];
+            let again = tile.computed.end.min(*done).saturating_sub(tile.computed.start);
+            self.cost.extra = self.cost.extra.saturating_add(node.row_cost.saturating_mul(again));
+            let is_first = *done == 0;
+            *done = tile.computed.end.max(*done);
+            if !is_first {
                 self.cost.constant_bytes = self.cost.constant_bytes.saturating_add(node.constant_bytes);
             }
             self.live += node.row_bytes * rows;
@@ -148,6 +164,18 @@ impl StripeWalk<'_> {
             let saving = self.saving(operator, tile, stripe);
             self.peak = self.peak.max((self.live + node.scratch).saturating_sub(saving));
             self.release(operator, stripe);
+        }
+        self.release_unread(stripe);
+    }
+
+    /// Reduces tiles that nothing reads in the stripe to the rows that later stripes read. The other
+    /// tiles are reduced already.
+    fn release_unread(&mut self, stripe: usize) {
+        for operator in 0..self.segment.operators.len() {
+            let is_live = self.state.live_of[operator] > 0;
+            if is_live && !self.segment.operators[operator].is_exit {
+                self.leave_carried(operator, stripe);
+            }
         }
     }
 
@@ -224,7 +252,9 @@ impl StripeWalk<'_> {
     /// Reduces a tile to the rows that the next stripe takes over.
     fn leave_carried(&mut self, producer: usize, stripe: usize) {
         let left = self.carried(producer, stripe) * self.segment.operators[producer].row_bytes;
-        self.cost.copied_bytes = self.cost.copied_bytes.saturating_add(left);
+        if left < self.state.live_of[producer] {
+            self.cost.copied_bytes = self.cost.copied_bytes.saturating_add(left);
+        }
         let live = &mut self.state.live_of[producer];
         self.live = self.live - *live + left;
         *live = left;

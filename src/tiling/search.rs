@@ -19,7 +19,7 @@
 
 use std::ops::Range;
 
-use super::cost::{Estimate, Estimator};
+use super::cost::{Estimate, Estimator, Most};
 use super::ordered_graph::{OrderedGraph, Position};
 use super::region::{Region, Tiling, TilingCost};
 use super::rows::{Cut, Tiles};
@@ -28,7 +28,10 @@ use crate::error::Result;
 use crate::support::limits::Limits;
 
 /// Largest number of operators in a region.
-const MAX_LENGTH: usize = 64;
+const MAX_LENGTH: usize = 160;
+
+/// Largest number of tiles in a region.
+const MAX_TILES: u64 = 6_000;
 
 /// A tiling and what it needs according to the estimate.
 #[derive(Clone, Debug)]
@@ -47,11 +50,17 @@ pub(crate) struct TilingSearch<'a, 'g> {
     /// By first position and length: the cuts of a segment.
     segments: Vec<Vec<Option<Cuts>>>,
     estimator: Estimator,
+    /// Extra cost that a path may have.
+    max_extra: u64,
     limits: &'a Limits,
 }
 
 /// The cuts of a segment worth choosing, by descending bytes and ascending cost.
-type Cuts = Vec<Variant>;
+struct Cuts {
+    /// Cuts with more bytes are missing.
+    within: u64,
+    list: Vec<Variant>,
+}
 
 #[derive(Clone, Debug)]
 struct Variant {
@@ -81,10 +90,11 @@ struct PathStep {
 }
 
 impl<'a, 'g> TilingSearch<'a, 'g> {
-    pub(crate) fn new(net: &'a OrderedGraph<'g>, limits: &'a Limits) -> Self {
+    /// A search for tilings whose extra cost is at most `max_extra`.
+    pub(crate) fn new(net: &'a OrderedGraph<'g>, max_extra: u64, limits: &'a Limits) -> Self {
         let (steps, between) = net.loads();
-        let segments = vec![Vec::new(); steps.len()];
-        Self { net, steps, between, segments, estimator: Estimator::default(), limits }
+        let segments = steps.iter().map(|_| Vec::new()).collect();
+        Self { net, steps, between, segments, estimator: Estimator::default(), max_extra, limits }
     }
 
     /// Live bytes at the largest step if every operator runs as a whole.
@@ -94,20 +104,25 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
 
     /// The tiling of least memory whose extra cost is at most `max_extra`.
     ///
+    /// Small capacities come first: few segments start and end where so few bytes are live.
+    ///
     /// # Errors
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub(crate) fn least_bytes(&mut self, max_extra: u64) -> Result<Option<Found>> {
         let mut high = self.untiled_bytes();
         let mut low = self.least_possible();
-        let mut best = None;
+        let (mut best, mut step) = (None, low / 4 + 1);
         while low < high {
-            let capacity = low + (high - low) / 2;
+            let capacity = match best {
+                None => low.saturating_add(step).min(high - 1),
+                Some(_) => low + (high - low) / 2,
+            };
             match self.cheapest_path(capacity)?.filter(|path| path.cost.extra <= max_extra) {
                 Some(path) => {
                     high = path.bytes.min(capacity);
                     best = Some(path);
                 }
-                None => low = capacity + 1,
+                None => (low, step) = (capacity + 1, step + step / 2),
             }
         }
         Ok(best.map(|path| self.found(path)))
@@ -162,7 +177,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             if !is_hot || self.between[end] > capacity {
                 continue;
             }
-            let cuts = self.cuts(start..end as Position);
+            let cuts = self.cuts(start..end as Position, capacity);
             let fits = cuts.iter().enumerate().filter(|(_, cut)| cut.estimate.bytes <= capacity);
             let cheapest = fits.min_by_key(|(_, cut)| (path_cost(&cut.estimate.cost), cut.stripes));
             if let Some((variant, cut)) = cheapest {
@@ -173,20 +188,25 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         }
     }
 
-    /// The cuts of a segment; computed once.
-    fn cuts(&mut self, span: Range<Position>) -> &Cuts {
+    /// The cuts of a segment within `capacity` bytes, and perhaps further ones.
+    fn cuts(&mut self, span: Range<Position>, capacity: u64) -> &[Variant] {
         let (start, length) = (span.start as usize, span.len());
         let row = &mut self.segments[start];
         if row.len() < length {
-            row.resize(length, None);
+            row.resize_with(length, || None);
         }
-        if row[length - 1].is_none() {
+        let slot = &mut row[length - 1];
+        if slot.as_ref().is_none_or(|cuts| cuts.within < capacity) {
             let before = self.between[start];
-            let cuts = TilingSegment::new(self.net, span)
-                .map_or_else(Vec::new, |segment| variants(&segment, before, &mut self.estimator));
-            self.segments[start][length - 1] = Some(cuts);
+            // The next capacities may be a little larger.
+            let within = capacity.saturating_add(capacity / 4);
+            let most = Most { bytes: within, extra: self.max_extra };
+            let segment = TilingSegment::new(self.net, span);
+            let list = segment
+                .map_or_else(Vec::new, |segment| variants(&segment, before, most, &mut self.estimator));
+            *slot = Some(Cuts { within, list });
         }
-        self.segments[start][length - 1].as_ref().expect("it was computed")
+        &slot.as_ref().expect("it was computed").list
     }
 
     /// Follows the path back.
@@ -202,7 +222,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
                 None => bytes = bytes.max(self.steps[start]),
                 Some(variant) => {
                     let cuts = self.segments[start][end - start - 1].as_ref().expect("it was computed");
-                    let chosen = &cuts[variant as usize];
+                    let chosen = &cuts.list[variant as usize];
                     bytes = bytes.max(chosen.estimate.bytes);
                     cost = cost.plus(&chosen.estimate.cost);
                     segments.push((step.from..end as Position, chosen.clone()));
@@ -261,26 +281,22 @@ fn offer(best: &mut Option<PathStep>, step: PathStep) {
     }
 }
 
-/// A cut into equal stripes.
+/// A cut into equal stripes. Rows that are not contiguous in memory cannot be carried.
 fn cut(segment: &TilingSegment, stripes: u64, carries: bool) -> Cut {
-    let rows = segment.exit_rows;
-    let ends =
-        (1..=stripes).map(|stripe| (u128::from(rows) * u128::from(stripe) / u128::from(stripes)) as u64);
-    Cut { ends: ends.collect(), carried: vec![carries; segment.operators.len()] }
+    let carried = segment.operators.iter().map(|operator| carries && operator.is_contiguous);
+    Cut::equal(segment, stripes, carried.collect())
 }
 
 /// Evaluates a ladder of stripe counts with both kinds of halo; keeps the cuts that no other cut
 /// beats in bytes and cost.
-fn variants(segment: &TilingSegment, before: u64, estimator: &mut Estimator) -> Cuts {
+fn variants(segment: &TilingSegment, before: u64, most: Most, estimator: &mut Estimator) -> Vec<Variant> {
     let mut all = Vec::new();
-    for stripes in ladder(segment.exit_rows) {
-        for carries in [true, false] {
-            let estimate = estimator.estimate(segment, &cut(segment, stripes, carries), before);
+    let max_stripes = MAX_TILES / segment.operators.len() as u64;
+    for (carries, rows) in [(true, segment.most_rows), (false, segment.exit_rows)] {
+        for stripes in ladder(rows.min(max_stripes)) {
+            let cut = cut(segment, stripes, carries);
+            let Some(estimate) = estimator.estimate(segment, &cut, before, most) else { continue };
             all.push(Variant { stripes, carries, estimate });
-            // Without halo both are the same.
-            if carries && estimate.cost.copied_bytes == 0 {
-                break;
-            }
         }
     }
     all.sort_by_key(|cut| (path_cost(&cut.estimate.cost), cut.estimate.bytes, cut.stripes));

@@ -14,8 +14,9 @@ pub(crate) struct TilingSegment {
     /// Tensors from before the segment that nothing reads after it, and that are read by rows only:
     /// they die row by row.
     pub(crate) entries: Vec<TensorId>,
-    /// Rows of the exit with the most rows.
+    /// Rows of the exit with the most rows, and of the operator with the most rows.
     pub(crate) exit_rows: u64,
+    pub(crate) most_rows: u64,
     /// Cost of all operators, each run once.
     pub(crate) cost: u64,
 }
@@ -29,6 +30,8 @@ pub(crate) struct SegmentOperator {
     pub(crate) scratch: u64,
     /// True if an output is read after the segment, or never: then it exists as a whole.
     pub(crate) is_exit: bool,
+    /// True if rows can be carried: consecutive rows of the outputs are consecutive in memory.
+    pub(crate) is_contiguous: bool,
     /// Its inputs, in [`TilingSegment::links`].
     pub(crate) links: Range<u32>,
 }
@@ -67,6 +70,7 @@ impl TilingSegment {
             operators: Vec::with_capacity(span.len()),
             links: Vec::new(),
             exit_rows: 0,
+            most_rows: 0,
             cost: 0,
         };
         for position in span {
@@ -86,6 +90,7 @@ impl TilingSegment {
         if is_exit {
             self.exit_rows = self.exit_rows.max(operator.rows);
         }
+        self.most_rows = self.most_rows.max(operator.rows);
         self.cost = self.cost.saturating_add(operator.row_cost.saturating_mul(operator.rows));
         self.operators.push(SegmentOperator {
             rows: operator.rows,
@@ -94,6 +99,7 @@ impl TilingSegment {
             constant_bytes: operator.constant_bytes,
             scratch: operator.scratch,
             is_exit,
+            is_contiguous: operator.outputs.iter().all(|&id| net.tensor(id).is_contiguous),
             links: first..self.links.len() as u32,
         });
     }
@@ -126,16 +132,18 @@ fn is_exit(net: &OrderedGraph<'_>, operator: &OrderedOperator, position: Positio
 }
 
 /// True if all operators of a span can be split, along the axes along which their inputs from
-/// within the span are.
+/// within the span are, and the rows of all exits are contiguous in memory.
 fn can_tile(net: &OrderedGraph<'_>, span: &Range<Position>) -> bool {
     span.clone().all(|position| {
         let operator = &net.operators[position as usize];
         let is_internal = |link: &RowLink| {
             net.tensor(link.tensor).producer().is_some_and(|producer| producer >= span.start)
         };
-        let outputs_split = operator.outputs.iter().all(|&id| net.tensor(id).is_contiguous);
+        let are_contiguous = || operator.outputs.iter().all(|&id| net.tensor(id).is_contiguous);
+        let are_split = operator.outputs.iter().all(|&id| net.tensor(id).axis.is_some());
         operator.axis.is_some()
-            && outputs_split
+            && are_split
+            && (!is_exit(net, operator, position, span.end) || are_contiguous())
             && operator.inputs.iter().all(|link| link.map.is_some() || !is_internal(link))
     })
 }

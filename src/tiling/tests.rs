@@ -123,11 +123,14 @@ pub(crate) fn random_tiling(graph: &Graph, draws: &mut Draws) -> Tiling {
 }
 
 fn random_region(net: &OrderedGraph<'_>, segment: &TilingSegment, draws: &mut Draws) -> Region {
-    let mut ends: Vec<u64> = (1..segment.exit_rows).filter(|_| draws.below(3) == 0).collect();
-    ends.push(segment.exit_rows);
+    // Half of the regions begin with stripes in which no exit has rows.
+    let total = segment.exit_rows.cast_signed() * 2;
+    let first = if draws.below(2) == 0 { 1 } else { 1 - draws.below(40).cast_signed() };
+    let mut ends: Vec<i64> = (first..total).filter(|_| draws.below(6) == 0).collect();
+    ends.push(total);
     let carried = segment.operators.iter().map(|_| draws.below(2) == 0).collect();
     let mut tiles = Tiles::default();
-    tiles.compute(segment, &Cut { ends, carried });
+    tiles.compute(segment, &Cut { ends, total, carried });
     let range = segment.span.start as usize..segment.span.end as usize;
     Region {
         operators: net.order[range.clone()].to_vec(),
