@@ -498,6 +498,10 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
                 ))),
             };
         };
+        if read.rows.is_empty() {
+            // All rows read are padding.
+            return Ok(Vec::new());
+        }
         let parts = match self.producer(input) {
             Some((operator, output)) => &self.parts[operator][output],
             None => match self.entries.iter().find(|entry| entry.0 == input) {

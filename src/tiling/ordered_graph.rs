@@ -9,9 +9,19 @@ pub(crate) type Position = u32;
 /// Position of the first read of a graph output by the caller, after all operators.
 pub(crate) const AT_THE_END: Position = u32::MAX;
 
+/// The axis along which an operator is split, of those that its access map offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AxisChoice {
+    /// The axis that agrees with most inputs, the first one on ties.
+    Agreeing,
+    /// The first axis, whatever the axes of its inputs are.
+    First,
+}
+
 /// The graph in one order.
 pub(crate) struct OrderedGraph<'g> {
     pub(crate) graph: &'g Graph,
+    choice: AxisChoice,
     pub(crate) order: Vec<OperatorId>,
     /// By position.
     pub(crate) operators: Vec<OrderedOperator>,
@@ -71,11 +81,11 @@ impl OrderedTensor {
 }
 
 impl<'g> OrderedGraph<'g> {
-    /// Chooses for each operator the axis that agrees with most of its inputs, the first of the access
-    /// map on ties. O(operators + edges).
-    pub(crate) fn new(graph: &'g Graph, order: &[OperatorId]) -> Self {
+    /// O(operators + edges).
+    pub(crate) fn new(graph: &'g Graph, order: &[OperatorId], choice: AxisChoice) -> Self {
         let mut net = Self {
             graph,
+            choice,
             order: order.to_vec(),
             operators: Vec::with_capacity(order.len()),
             tensors: graph.tensors().iter().map(whole).collect(),
@@ -155,8 +165,8 @@ impl<'g> OrderedGraph<'g> {
         }
     }
 
-    /// The axis of the access map under which most inputs are split along the axis that their
-    /// producers have; none if the operator must run as a whole.
+    /// The axis of the access map; if axes shall agree, the one under which most inputs are split along the
+    /// axis that their producers have. None if the operator must run as a whole.
     fn best_axis(&self, id: OperatorId) -> Option<usize> {
         let node = self.graph.operator(id);
         let touches_variable = |id: &TensorId| self.graph.tensor(*id).kind() == TensorKind::Variable;
@@ -174,6 +184,9 @@ impl<'g> OrderedGraph<'g> {
             .count()
         };
         let axes = node.access()?.axes().iter().enumerate();
+        if self.choice == AxisChoice::First {
+            return axes.map(|(at, _)| at).next();
+        }
         axes.rev().max_by_key(|(_, axis)| agreeing(axis)).map(|(at, _)| at)
     }
 
@@ -261,6 +274,12 @@ impl<'g> OrderedGraph<'g> {
             }
         }
         (steps, between)
+    }
+
+    /// True if another graph has the same order and axes.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let axes = |net: &Self| net.operators.iter().map(|operator| operator.axis).collect::<Vec<_>>();
+        self.order == other.order && axes(self) == axes(other)
     }
 
     /// Cost of all operators, each run once.

@@ -23,18 +23,29 @@ pub(crate) struct Cut {
 }
 
 /// Progress in rows, in units of 1 / [`ONE`].
-type Progress = i128;
-const ONE: Progress = 1 << 16;
+type Progress = i64;
+const ONE: Progress = 1 << 10;
 
 /// Maximum progress that is propagated, either way: beyond all rows of any tensor.
-const FARTHEST: Progress = ONE << 80;
+const FARTHEST: Progress = ONE << 50;
 
-/// The tiles of a segment: for each stripe, those of all operators in order.
-#[derive(Debug, Default)]
+/// The tiles of a segment: for each stripe, those of all operators in order. Stripes in which
+/// nothing runs are left out.
+#[derive(Debug)]
 pub(crate) struct Tiles {
     count: usize,
     flat: Vec<Tile>,
+}
+
+/// Computes the tiles of one stripe after another; keeps its memory between segments.
+#[derive(Debug, Default)]
+pub(crate) struct StripeMaker {
+    /// Number of stripes that are done.
+    stripe: usize,
+    /// By operator.
     progress: Vec<TileProgress>,
+    /// By entry: the first row that the last stripe or a later one reads; `u64::MAX` if none does.
+    pub(crate) entry_needed: Vec<u64>,
 }
 
 /// State of one operator while stripes are computed.
@@ -79,7 +90,7 @@ fn filling(segment: &TilingSegment, total: i64) -> i64 {
     let steps = zero.iter().zip(&one).map(|(&zero, &one)| {
         let step = one - zero;
         // Each step advances by at least a row of the smallest exit in `total` steps.
-        if zero <= 0 || step <= 0 { 0 } else { i64::try_from(zero / step + 1).unwrap_or(0) }
+        if zero <= 0 || step <= 0 { 0 } else { zero / step + 1 }
     });
     steps.max().unwrap_or(0).min(MAX_FILLING * total)
 }
@@ -90,7 +101,9 @@ const MAX_FILLING: i64 = 4;
 /// The progress of an exit at the end of a stripe.
 fn own_progress(operator: &SegmentOperator, end: i64, total: i64) -> Progress {
     if operator.is_exit {
-        (i128::from(operator.rows) * ONE * i128::from(end)).div_euclid(i128::from(total))
+        let share = i128::from(operator.rows) * i128::from(ONE) * i128::from(end);
+        let progress = share.div_euclid(i128::from(total));
+        Progress::try_from(progress).unwrap_or(-FARTHEST).clamp(1 - FARTHEST, FARTHEST)
     } else {
         -FARTHEST
     }
@@ -101,8 +114,9 @@ impl SegmentLink {
     fn progress(&self, reader: Progress) -> Progress {
         let Some(map) = self.map.filter(|_| reader > -FARTHEST) else { return -FARTHEST };
         let (numerator, denominator, _, last) = map.numbers();
-        let row = (reader - ONE) * i128::from(numerator) + i128::from(last) * ONE;
-        (row.div_euclid(i128::from(denominator)) + ONE).clamp(1 - FARTHEST, FARTHEST)
+        let row = (reader - ONE).saturating_mul(i64::from(numerator)).saturating_add(last * ONE);
+        let needed = if denominator == 1 { row } else { row.div_euclid(i64::from(denominator)) };
+        needed.saturating_add(ONE).clamp(1 - FARTHEST, FARTHEST)
     }
 
     /// The first row that the reader needs for its rows from `next` on; none if it needs no more.
@@ -113,20 +127,32 @@ impl SegmentLink {
 }
 
 impl Tiles {
-    pub(crate) fn stripe(&self, stripe: usize) -> &[Tile] {
-        &self.flat[stripe * self.count..(stripe + 1) * self.count]
-    }
-
-    /// Number of stripes; those in which nothing runs are left out.
-    pub(crate) fn len(&self) -> usize {
-        self.flat.len() / self.count
+    pub(crate) fn new(segment: &TilingSegment, cut: &Cut) -> Self {
+        let (mut maker, mut flat, mut stripe) = (StripeMaker::default(), Vec::new(), Vec::new());
+        maker.start(segment);
+        while maker.advance(segment, cut, &mut stripe) {
+            flat.append(&mut stripe);
+        }
+        Self { count: segment.operators.len(), flat }
     }
 
     pub(crate) fn stripes(&self) -> impl ExactSizeIterator<Item = &[Tile]> {
         self.flat.chunks_exact(self.count)
     }
+}
 
-    /// Computes the tiles of a segment, from its exits backwards in each stripe.
+impl StripeMaker {
+    /// Prepares for a segment.
+    pub(crate) fn start(&mut self, segment: &TilingSegment) {
+        self.stripe = 0;
+        self.progress.clear();
+        self.progress.resize(segment.operators.len(), TileProgress::default());
+        self.entry_needed.clear();
+        self.entry_needed.resize(segment.entries.len(), 0);
+    }
+
+    /// Computes the tiles of the next stripe in which an operator runs, from the exits backwards. False
+    /// if there is none.
     ///
     /// - An exit exists as a whole, so that no row of it is computed twice: its tile begins where the one
     ///   before ended, and ends at its progress or where a reader in the segment needs it to.
@@ -134,31 +160,26 @@ impl Tiles {
     ///   that readers still need are carried.
     /// - Any other tile has the rows that its readers in the stripe need.
     ///
-    /// O(stripes x (operators + edges)).
-    pub(crate) fn compute(&mut self, segment: &TilingSegment, cut: &Cut) {
-        self.count = segment.operators.len();
-        self.flat.clear();
-        self.progress.clear();
-        self.progress.resize(self.count, TileProgress::default());
-        for &end in &cut.ends {
+    /// O(operators + edges) for each stripe of the cut.
+    pub(crate) fn advance(&mut self, segment: &TilingSegment, cut: &Cut, tiles: &mut Vec<Tile>) -> bool {
+        let mut runs = false;
+        while !runs {
             self.find_kept_rows(segment, cut);
-            let from = self.flat.len();
-            self.flat.resize(from + self.count, Tile::default());
-            let mut is_idle = true;
-            for operator in (0..self.count).rev() {
+            let Some(&end) = cut.ends.get(self.stripe) else { return false };
+            self.stripe += 1;
+            tiles.clear();
+            tiles.resize(segment.operators.len(), Tile::default());
+            for operator in (0..segment.operators.len()).rev() {
                 let node = &segment.operators[operator];
-                let own = own_progress(node, end, cut.total);
                 let progress = &mut self.progress[operator];
-                progress.ahead = progress.ahead.max(own);
+                progress.ahead = progress.ahead.max(own_progress(node, end, cut.total));
                 let tile = progress.tile(node, cut.carried[operator]);
-                is_idle &= tile.computed.is_empty();
+                runs |= !tile.computed.is_empty();
                 self.need(segment, operator, &tile);
-                self.flat[from + operator] = tile;
-            }
-            if is_idle {
-                self.flat.truncate(from);
+                tiles[operator] = tile;
             }
         }
+        true
     }
 
     /// Finds the first row of each tensor that is still needed.
@@ -166,19 +187,23 @@ impl Tiles {
         for progress in &mut self.progress {
             (progress.kept_from, progress.ahead) = (u64::MAX, -FARTHEST);
         }
-        for operator in (0..self.count).rev() {
+        self.entry_needed.fill(u64::MAX);
+        for operator in (0..segment.operators.len()).rev() {
             let node = &segment.operators[operator];
             let progress = &self.progress[operator];
             // Rows that are computed again begin where a reader needs them.
             let is_kept = node.is_exit || cut.carried[operator];
             let next = if is_kept { progress.done } else { progress.kept_from };
+            if next >= node.rows {
+                continue;
+            }
             for link in segment.links_of(operator) {
-                if let (Source::Operator(producer), Some(first)) =
-                    (link.source, link.first_needed(next, node))
-                {
-                    let kept_from = &mut self.progress[producer as usize].kept_from;
-                    *kept_from = (*kept_from).min(first);
-                }
+                let first = match link.source {
+                    Source::Operator(producer) => &mut self.progress[producer as usize].kept_from,
+                    Source::Entry(entry) => &mut self.entry_needed[entry as usize],
+                    Source::Whole => continue,
+                };
+                *first = (*first).min(link.first_needed(next, node).unwrap_or(u64::MAX));
             }
         }
     }
@@ -190,6 +215,9 @@ impl Tiles {
             let (Source::Operator(producer), Some(map)) = (link.source, link.map) else { continue };
             let producer = &mut self.progress[producer as usize];
             producer.ahead = producer.ahead.max(link.progress(ahead));
+            if tile.computed.is_empty() {
+                continue;
+            }
             let read = map.reads(tile.computed.clone(), link.rows).rows;
             if !read.is_empty() {
                 let (low, high) = producer.needed.unwrap_or((read.start, read.end));
@@ -208,8 +236,7 @@ impl TileProgress {
             self.done = done.max(end);
             return Tile { computed: start..end, carried: 0 };
         }
-        let rows = Progress::from(operator.rows);
-        let ahead = self.ahead.div_euclid(ONE).clamp(0, rows) as u64;
+        let ahead = self.ahead.div_euclid(ONE).max(0).cast_unsigned().min(operator.rows);
         self.done = needed.map_or(ahead, |(_, end)| ahead.max(end)).max(done);
         let carried = if operator.is_exit { 0 } else { done - self.kept_from.min(done) };
         Tile { computed: done..self.done, carried }
