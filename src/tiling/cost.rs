@@ -59,7 +59,7 @@ pub(crate) struct Estimator {
     state: WalkState,
 }
 
-/// What the walk through the stripes of a segment knows of each operator and entry.
+/// The state of each operator and entry during the walk through the stripes of a segment.
 #[derive(Default)]
 struct WalkState {
     /// By operator: the operator that reads its tile last in the current stripe.

@@ -39,10 +39,10 @@ const MAX_TILES: u64 = 6_000;
 /// In graphs of more operators, segments start and end at some positions only.
 const MAX_BOUNDARIES: usize = 64;
 
-/// Number of tiles that a search evaluates before it leaves out segments of more than
-/// [`SHORT_LENGTH`] operators.
+/// Number of tiles that a search evaluates before it evaluates segments of at most [`SHORT_LENGTH`]
+/// operators only. Segments of medium length are left out earlier.
 const MAX_WORK: u64 = 4_000_000;
-const SHORT_LENGTH: usize = 8;
+const SHORT_LENGTH: usize = 16;
 
 /// Number of operators of a segment from which on few stripe counts are evaluated.
 const LONG_LENGTH: u64 = 12;
@@ -235,7 +235,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         let slot = &mut row[length - 1];
         if slot.as_ref().is_none_or(|cuts| cuts.within < capacity) {
             let before = self.between[start];
-            let is_left_out = self.estimator.work > MAX_WORK && length > SHORT_LENGTH;
+            let is_left_out = length > longest(self.estimator.work);
             self.has_left_out |= is_left_out;
             // The next capacities may be a little larger.
             let within = capacity.saturating_add(capacity / 4);
@@ -335,6 +335,19 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     }
 }
 
+/// The largest number of operators of a segment that is evaluated after so much work.
+fn longest(work: u64) -> usize {
+    match work {
+        0..QUARTER => MAX_LENGTH,
+        QUARTER..HALF => 4 * SHORT_LENGTH,
+        HALF..MAX_WORK => 2 * SHORT_LENGTH,
+        _ => SHORT_LENGTH,
+    }
+}
+
+const QUARTER: u64 = MAX_WORK / 4;
+const HALF: u64 = MAX_WORK / 2;
+
 /// The positions where segments may start and end: all in a small graph. In a large one, not those before
 /// an operator that is written over a tensor of the operator before it: such an operator belongs to the
 /// same segment.
@@ -345,7 +358,9 @@ fn boundaries(net: &OrderedGraph<'_>) -> Vec<bool> {
             return true;
         }
         let writes_over = |link: &RowLink| {
-            link.over.is_some() && net.tensor(link.tensor).producer() == Some(at as Position - 1)
+            link.over.is_some()
+                && link.map.is_some()
+                && net.tensor(link.tensor).producer() == Some(at as Position - 1)
         };
         let operator = &net.operators[at];
         let is_inner = operator.axis.is_some() && operator.inputs.iter().any(writes_over);
@@ -377,7 +392,7 @@ fn offer(best: &mut Option<PathStep>, step: PathStep) {
 /// The cuts of the family: numbers of stripes, and whether halos are carried.
 pub(crate) fn family(segment: &TilingSegment) -> impl Iterator<Item = (u64, bool)> {
     let length = segment.operators.len() as u64;
-    let (max_stripes, step) = (MAX_TILES / length, if length > LONG_LENGTH { 3 } else { 0 });
+    let (max_stripes, step) = (MAX_TILES / length, if length > LONG_LENGTH { 1 } else { 0 });
     let each = [(true, segment.most_rows), (false, segment.exit_rows)].into_iter();
     let stripes = move |rows: u64| ladder(rows.min(max_stripes), step);
     each.flat_map(move |(carries, rows)| stripes(rows).map(move |stripes| (stripes, carries)))
