@@ -3,11 +3,13 @@
 //! `cargo run --release --all-features --example tiling_table -- FOLDER [NAME-PART]`
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use plimsoll::import::{ImportOptions, Imported, Layout, read};
 use plimsoll::tiling::TilingGoal;
-use plimsoll::{ElementType, Planner, SharingLevel, Variables};
+use plimsoll::{ElementType, Planner, SharingLevel, TiledPlan, Variables};
+
+/// Budgets of extra cost, in percent.
+const BUDGETS: [u64; 5] = [0, 2, 5, 10, 30];
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -16,9 +18,9 @@ fn main() {
     let mut files = Vec::new();
     collect(Path::new(&folder), &mut files);
     files.sort();
-    println!(
-        "model\ttoday\ttiled_0\ttiled_2\ttiled_5\ttiled_10\ttiled_30\texpected_0\tbound_0\texpected_30\tbound_30\tseconds\toperators"
-    );
+    let columns = |name: &str| BUDGETS.map(|percent| format!("{name}_{percent}")).join("\t");
+    let header = ["tiled", "expected", "bound", "extra_ppm", "cpu"].map(columns).join("\t");
+    println!("model\ttoday\t{header}\toperators");
     for file in files.iter().filter(|file| file.to_string_lossy().contains(&part)) {
         if let Err(error) = line(file) {
             println!("{}\terror: {error}", file.display());
@@ -46,22 +48,31 @@ fn line(file: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let planner = Planner::new().alignment(1).share(SharingLevel::All).variables(Variables::Outside);
     let untiled = planner.plan(&graph)?;
     print!("{}\t{}", file.file_stem().unwrap_or_default().to_string_lossy(), untiled.arena_bytes);
-    let start = Instant::now();
-    let mut expected = Vec::new();
-    let mut operators = 0;
-    for ppm in [0, 20_000, 50_000, 100_000, 300_000] {
-        let goal = TilingGoal::least_memory().max_extra_ppm(ppm);
-        if let Some(tiled) = planner.tile(&graph, &untiled, &goal)? {
-            print!("\t{}", tiled.plan.arena_bytes);
-            expected.push((tiled.expected_bytes, tiled.plan.lower_bound.bytes));
-            operators = tiled.plan.order.len();
-        } else {
-            print!("\t{}", untiled.arena_bytes);
-            expected.push((0, 0));
+    let (mut columns, mut operators) = (vec![Vec::new(); 5], graph.operators().len());
+    for percent in BUDGETS {
+        let start = cpu_seconds();
+        let goal = TilingGoal::least_memory().max_extra_ppm(percent * 10_000);
+        let found = planner.tile(&graph, &untiled, &goal)?;
+        let (mut arena, mut expected, mut bound, mut extra) = (untiled.arena_bytes, 0, 0, 0);
+        if let Some(TiledPlan { plan, cost, expected_bytes, .. }) = found {
+            (arena, expected, bound) = (plan.arena_bytes, expected_bytes, plan.lower_bound.bytes);
+            extra = cost.extra.saturating_mul(1_000_000).checked_div(cost.untiled).unwrap_or(0);
+            operators = plan.order.len();
+        }
+        let cells = [arena, expected, bound, extra].map(|number| number.to_string());
+        let seconds = format!("{:.2}", cpu_seconds() - start);
+        for (column, cell) in columns.iter_mut().zip(cells.into_iter().chain([seconds])) {
+            column.push(cell);
         }
     }
-    let [first, .., last] = expected.as_slice() else { return Ok(()) };
-    let seconds = start.elapsed().as_secs_f64();
-    println!("\t{}\t{}\t{}\t{}\t{seconds:.2}\t{operators}", first.0, first.1, last.0, last.1);
+    println!("\t{}\t{operators}", columns.concat().join("\t"));
     Ok(())
+}
+
+/// CPU seconds of this process, all threads; 0 where the system has no `/proc`.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }

@@ -4,6 +4,9 @@
 //! An item is called a *shape*. Its *frame* is the bounding buffer: size, alignment and fixed
 //! offset of the shape as a whole. Its pieces are the rectangles that it occupies.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::support::ids::BufferId;
 use crate::support::limits::{Budget, Stop};
@@ -111,6 +114,9 @@ impl<'a> Shapes<'a> {
         let mut order: Vec<u32> = (0..pieces.len() as u32).collect();
         sort_by_keys(&mut order, |&piece| [pieces[piece as usize].live.start.into(), 0]);
         let mut rows: Vec<Vec<ForbiddenRange>> = vec![Vec::new(); frames.buffers().len()];
+        // Pieces of two shapes often forbid the same distances again and again. The last range of each
+        // pair of shapes is extended in place, so that rows stay short.
+        let mut last_range: HashMap<(u32, u32), u32> = HashMap::new();
         let mut live: Vec<u32> = Vec::new();
         let (mut count, mut tested) = (0, 0);
         for number in order {
@@ -133,13 +139,32 @@ impl<'a> Shapes<'a> {
                 }
                 let above = other.from.cast_signed() - piece.end.cast_signed() + reaches.of(piece, other);
                 let below = other.end.cast_signed() - piece.from.cast_signed() - reaches.of(other, piece);
-                if above < below - 1 {
-                    rows[piece.shape as usize].push(ForbiddenRange { other: other.shape, above, below });
-                    rows[other.shape as usize].push(ForbiddenRange {
-                        other: piece.shape,
-                        above: -below,
-                        below: -above,
-                    });
+                if above >= below - 1 {
+                    continue;
+                }
+                // Each pair is recorded once, in the row of the shape with the smaller number.
+                let mut range = ForbiddenRange { other: other.shape, above, below };
+                let mut shape = piece.shape;
+                if other.shape < shape {
+                    range = ForbiddenRange { other: shape, above: -below, below: -above };
+                    shape = other.shape;
+                }
+                let row = &mut rows[shape as usize];
+                match last_range.entry((shape, range.other)) {
+                    Entry::Occupied(mut last) => {
+                        let known = &mut row[*last.get() as usize];
+                        if known.above < range.below && range.above < known.below {
+                            known.above = known.above.min(range.above);
+                            known.below = known.below.max(range.below);
+                        } else {
+                            last.insert(row.len() as u32);
+                            row.push(range);
+                        }
+                    }
+                    Entry::Vacant(slot) => {
+                        slot.insert(row.len() as u32);
+                        row.push(range);
+                    }
                 }
             }
             if piece.from < piece.end {
@@ -147,7 +172,7 @@ impl<'a> Shapes<'a> {
             }
         }
         let mut conflicts = Rows::default();
-        for mut row in rows {
+        for mut row in both_ways(rows) {
             budget.work(WORK_OF_A_CONFLICT * (1 + row.len()))?;
             sort_by_keys(&mut row, |range| [range.other.into(), (range.above + (1 << 62)).cast_unsigned()]);
             // Overlapping intervals of one pair of shapes are joined, so a row has disjoint intervals
@@ -361,6 +386,24 @@ impl<'a> Shapes<'a> {
             by(&|shape| frame(shape).live().start.into()),
         ]
     }
+}
+
+/// Adds the ranges of each row to the rows of the other shapes.
+fn both_ways(mut rows: Vec<Vec<ForbiddenRange>>) -> Vec<Vec<ForbiddenRange>> {
+    for shape in 0..rows.len() {
+        // Rows of larger numbers are not yet extended by this one.
+        for at in 0..rows[shape].len() {
+            let ForbiddenRange { other, above, below } = rows[shape][at];
+            if other as usize > shape {
+                rows[other as usize].push(ForbiddenRange {
+                    other: shape as u32,
+                    above: -below,
+                    below: -above,
+                });
+            }
+        }
+    }
+    rows
 }
 
 /// How far buffers may reach into others: by lower buffer, the upper buffers and bytes, ascending.

@@ -157,6 +157,8 @@ rules! {
     TilePermit "W7" "A permission to share memory in a tiled graph follows from one of the untiled graph.";
     TileOrder "W8" "Each operator runs as a whole or in tiles, in an order that the untiled graph allows.";
     TileRegion "W9" "Regions, stripes and cost of a tiled plan are those of its tiled graph.";
+    TileConstraint "W10"
+        "Tensors keep alignment and fixed offset; tensors with placement constraints are not split and keep them.";
 }
 
 impl Rule {

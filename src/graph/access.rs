@@ -173,6 +173,7 @@ impl RowMap {
 
     /// Numerator, denominator, first, last.
     #[must_use]
+    #[inline]
     pub fn numbers(&self) -> (u32, u32, i64, i64) {
         (self.numerator, self.denominator, self.first, self.last)
     }
@@ -187,22 +188,26 @@ impl RowMap {
     ///
     /// Rows of a map within its limits never overflow. Empty if `rows` is empty.
     #[must_use]
+    #[inline]
     #[allow(clippy::cast_sign_loss)] // all numbers are clamped to the rows of the input, or to padding
     pub fn reads(&self, rows: Range<u64>, count: u64) -> RowsRead {
         if rows.is_empty() || count == 0 {
             return RowsRead { rows: 0..0, before: 0, after: 0 };
         }
+        // Within the limits of maps and rows, 64 bits suffice.
         let at = |row: u64, term: i64| {
-            let exact = i128::from(row) * i128::from(self.numerator) + i128::from(term);
-            exact.div_euclid(i128::from(self.denominator))
+            let row = i64::try_from(row).unwrap_or(i64::MAX);
+            let exact = row.saturating_mul(i64::from(self.numerator)).saturating_add(term);
+            if self.denominator == 1 { exact } else { exact.div_euclid(i64::from(self.denominator)) }
         };
-        let (low, high) = (at(rows.start, self.first), at(rows.end - 1, self.last) + 1);
-        let most = i128::from(count);
+        let (low, high) = (at(rows.start, self.first), at(rows.end - 1, self.last).saturating_add(1));
+        let most = i64::try_from(count).unwrap_or(i64::MAX);
         if self.outside == Outside::Edge {
             let [low, high] = [low.clamp(0, most - 1), high.clamp(1, most)];
             return RowsRead { rows: low as u64..high as u64, before: 0, after: 0 };
         }
-        let [before, after] = [(-low).clamp(0, high - low), (high - most).clamp(0, high - low)];
+        let all = high.saturating_sub(low);
+        let [before, after] = [(-low).clamp(0, all), (high - most).clamp(0, all)];
         let [low, high] = [low.clamp(0, most), high.clamp(0, most)];
         RowsRead { rows: low as u64..high as u64, before: before as u64, after: after as u64 }
     }

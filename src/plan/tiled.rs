@@ -20,6 +20,10 @@ pub struct TiledPlan {
     pub cost: TilingCost,
     /// Live bytes that the search expected.
     pub expected_bytes: u64,
+    /// The least live bytes, as the search counts them, of all tilings of its family in the order of
+    /// [`tiling`](Self::tiling) within the goal's budget; none if the search was cut short. Other orders,
+    /// and tilings outside of the family, may need less.
+    pub family_bound: Option<u64>,
 }
 
 /// The tiling of a [`PlanView`](super::PlanView).

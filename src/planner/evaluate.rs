@@ -32,6 +32,8 @@ pub(super) enum Packing {
     Frames,
     /// By their shapes, if the bounding rectangles stay above the bound.
     Shapes(PackingEffort),
+    /// By their shapes, with the most aliases and little effort.
+    Draft,
 }
 
 /// An operator order with its live ranges and the resulting problem.
@@ -109,6 +111,7 @@ impl<'a> Evaluation<'a> {
             OrderPlanner::new(self.planner, self.scheduler, self.order, &self.liveness, self.over_orders)?;
         let (aliases, effort) = match packing {
             Packing::FirstFrames => (Aliases::Fewest, None),
+            Packing::Draft => (Aliases::Most, Some(PackingEffort::QUICK)),
             Packing::Frames if self.is_large() => (Aliases::Most, None),
             Packing::Frames => (Aliases::All, None),
             Packing::Shapes(effort) if self.is_large() || self.is_draft(effort) => {

@@ -46,6 +46,15 @@ pub(super) fn plan_in_order(planner: &Planner, graph: &Graph, order: &[OperatorI
     plan_orders(planner, graph, order, Mode::OneOrder)
 }
 
+/// The arena of a quick plan in program order, not verified: one choice of aliases, greedy offsets, and
+/// little packing. Bodies have plans of their own and are not counted.
+pub(super) fn draft(planner: &Planner, graph: &Graph) -> Result<u64> {
+    let scheduler = planner.scheduler(graph, planner.sharing);
+    let evaluation = Evaluation::new(planner, &scheduler, graph.program_order(), None)?;
+    let plan = evaluation.plan(&Greedy::by_size(), Packing::Draft, &planner.limits)?;
+    Ok(plan.arena_bytes)
+}
+
 fn plan_orders(planner: &Planner, graph: &Graph, order: &[OperatorId], mode: Mode) -> Result<Plan> {
     let scheduler = planner.scheduler(graph, planner.sharing);
     let mut pipeline = Pipeline::start(planner, &scheduler, order, mode)?;

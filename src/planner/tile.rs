@@ -1,15 +1,48 @@
 //! Plans with tiling: tilings of several orders, each judged by the plan of its graph.
+//!
+//! For each order, two measures and each level of extra cost up to the goal's, the search gives the path of
+//! least memory, improved where it needs the most. A draft plan of its graph decides whether it is planned in full; if the draft is
+//! above the estimate, a path of the memory between them is tried as well. Levels come in ascending
+//! order, so that a larger budget repeats what a smaller one does, and never has a larger arena.
 
-use super::Planner;
+use super::{Planner, pipeline};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::plan::{Plan, TiledPlan};
 use crate::schedule::ScheduleMode;
 use crate::support::effort::Effort;
 use crate::support::ids::OperatorId;
+use crate::tiling::cost::Measure;
+use crate::tiling::orders::{Late, late_order};
 use crate::tiling::search::{Found, TilingSearch};
-use crate::tiling::{OrderedGraph, TilingGoal, apply};
-use crate::verify::verify_tiling;
+use crate::tiling::{AxisChoice, OrderedGraph, TiledGraph, TilingGoal, apply};
+use crate::verify::verify_tiled_plan;
+
+/// Levels of extra cost, in parts per million. A goal's budget is rounded down to one of them.
+const LEVELS: [u64; 14] = [
+    0,
+    5_000,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    200_000,
+    300_000,
+    500_000,
+    750_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    u64::MAX,
+];
+
+/// Number of full plans in a call although the draft is above the best plan, and the most tensors of
+/// their graphs.
+const MAX_SECOND_PLANS: u32 = 6;
+const MAX_SECOND_TENSORS: usize = 1_000;
+
+/// A tiling that is expected to save less than this part of the best arena is not planned.
+const LEAST_SAVING: u64 = 256;
 
 impl Planner {
     /// Plans a graph with regions that run stripe by stripe, if that takes less memory than `untiled`, the
@@ -18,45 +51,133 @@ impl Planner {
     /// # Errors
     /// As [`plan`](Self::plan).
     pub fn tile(&self, graph: &Graph, untiled: &Plan, goal: &TilingGoal) -> Result<Option<TiledPlan>> {
-        let mut best: Option<TiledPlan> = None;
-        let mut orders = vec![untiled.order.clone()];
-        if graph.program_order() != untiled.order.as_slice() {
-            orders.push(graph.program_order().to_vec());
-        }
-        for order in &orders {
-            let most = best.as_ref().map_or(untiled.arena_bytes, |best| best.plan.arena_bytes);
-            if let Some(found) = self.tile_order(graph, order, most, goal)? {
-                best = Some(found);
+        let mut nets: Vec<OrderedGraph<'_>> = Vec::new();
+        for order in orders(graph, untiled) {
+            for choice in [AxisChoice::Agreeing, AxisChoice::First] {
+                let net = OrderedGraph::new(graph, &order, choice);
+                if !nets.iter().any(|other| other.is_same(&net)) {
+                    nets.push(net);
+                }
             }
         }
-        Ok(best)
+        let total = nets[0].total_cost();
+        let search = |net| TilingSearch::new(net, goal.max_extra(total), &self.limits);
+        let mut searches: Vec<TilingSearch<'_, '_>> = nets.iter().map(search).collect();
+        let most = untiled.arena_bytes;
+        let mut judge =
+            Judge { planner: self, graph, goal, most, best: None, tried: Vec::new(), second_plans: 0 };
+        for &level in LEVELS.iter().filter(|&&level| level <= goal.max_extra_ppm) {
+            let max_extra = TilingGoal::default().max_extra_ppm(level).max_extra(total);
+            for search in &mut searches {
+                for measure in [Measure::FixedPlaces, Measure::LiveBytes] {
+                    judge.level(search, measure, max_extra)?;
+                }
+            }
+            if judge.is_done() {
+                break;
+            }
+        }
+        let Some(mut best) = judge.best else { return Ok(None) };
+        let is_of_best = |search: &&mut TilingSearch<'_, '_>| search.order() == best.tiling.order;
+        if let Some(search) = searches.iter_mut().find(is_of_best) {
+            let least = search.least_bytes(Measure::LiveBytes, goal.max_extra(total), u64::MAX)?;
+            let bytes = least.map_or(search.untiled_bytes(), |path| path.bytes);
+            best.family_bound = search.is_complete().then_some(bytes);
+        }
+        Ok(Some(best))
+    }
+}
+
+/// The orders that are searched, each once.
+fn orders(graph: &Graph, untiled: &Plan) -> Vec<Vec<OperatorId>> {
+    let program = graph.program_order();
+    let candidates = [
+        Some(untiled.order.clone()),
+        Some(program.to_vec()),
+        late_order(graph, &untiled.order, Late::Expanding),
+        late_order(graph, program, Late::Expanding),
+        late_order(graph, program, Late::All),
+    ];
+    let mut orders: Vec<Vec<OperatorId>> = Vec::new();
+    for order in candidates.into_iter().flatten() {
+        if !orders.contains(&order) {
+            orders.push(order);
+        }
+    }
+    orders
+}
+
+/// Plans tilings and keeps the best one.
+struct Judge<'a> {
+    planner: &'a Planner,
+    graph: &'a Graph,
+    goal: &'a TilingGoal,
+    /// The arena of the best plan so far.
+    most: u64,
+    best: Option<TiledPlan>,
+    tried: Vec<Tiling>,
+    second_plans: u32,
+}
+
+impl Judge<'_> {
+    /// True if a plan fits the goal's capacity.
+    fn is_done(&self) -> bool {
+        self.goal.capacity.is_some_and(|capacity| self.most <= capacity) && self.best.is_some()
     }
 
-    /// The best tiled plan of one order with an arena below `most` bytes.
-    fn tile_order(
-        &self,
-        graph: &Graph,
-        order: &[OperatorId],
-        most: u64,
-        goal: &TilingGoal,
-    ) -> Result<Option<TiledPlan>> {
-        let net = OrderedGraph::new(graph, order);
-        let mut search = TilingSearch::new(&net, &self.limits);
-        let max_extra = goal.max_extra(net.total_cost());
-        let found = match goal.capacity {
-            None => search.least_bytes(max_extra)?,
-            Some(capacity) => search.least_cost(capacity)?.filter(|found| found.cost.extra <= max_extra),
-        };
-        let Some(found) = found.filter(|found| found.bytes < most) else { return Ok(None) };
-        let tiled = self.tiled_plan(graph, found)?;
-        Ok(Some(tiled).filter(|tiled| tiled.plan.arena_bytes < most))
+    /// Tries the paths of one search within a budget.
+    fn level(&mut self, search: &mut TilingSearch<'_, '_>, measure: Measure, max_extra: u64) -> Result<()> {
+        if let Some(capacity) = self.goal.capacity.filter(|&capacity| capacity < self.most) {
+            let path = search.cheapest_path(measure, capacity)?;
+            if let Some(path) = path.filter(|path| path.cost.extra <= max_extra) {
+                self.offer(search.found(path))?;
+            }
+            if self.is_done() {
+                return Ok(());
+            }
+        }
+        // A path above the best plan may be improved to be below it.
+        let below = self.most.saturating_add(self.most / 8);
+        let Some(mut path) = search.least_bytes(measure, max_extra, below)? else { return Ok(()) };
+        search.improve(&mut path, measure, max_extra);
+        let expected = path.bytes;
+        let drafted = self.offer(search.found(path))?.min(self.most);
+        if drafted > expected.saturating_add(expected / 32) {
+            let between = search.cheapest_path(measure, expected + (drafted - expected) / 2)?;
+            if let Some(path) = between.filter(|path| path.cost.extra <= max_extra) {
+                self.offer(search.found(path))?;
+            }
+        }
+        Ok(())
     }
 
-    fn tiled_plan(&self, graph: &Graph, found: Found) -> Result<TiledPlan> {
-        let tiled = apply(graph, &found.tiling)?;
-        verify_tiling(graph, &tiled).map_err(|violations| self.wrong_plan(violations))?;
-        let plan = self.clone().effort(Effort::Quick).order(ScheduleMode::Program).plan(&tiled.graph)?;
-        let cost = tiled.cost(graph);
-        Ok(TiledPlan { tiling: found.tiling, tiled, plan, cost, expected_bytes: found.bytes })
+    /// Plans a tiling if it may be better than the best plan; returns the arena of the plan or draft.
+    fn offer(&mut self, found: Found) -> Result<u64> {
+        let is_of_use =
+            found.bytes < self.most - self.most / LEAST_SAVING && !found.tiling.regions.is_empty();
+        if !is_of_use || self.tried.contains(&found.tiling) {
+            return Ok(0);
+        }
+        self.tried.push(found.tiling.clone());
+        let tiled = apply(self.graph, &found.tiling)?;
+        let planner = self.planner.clone().effort(Effort::Quick).order(ScheduleMode::Program);
+        let drafted = pipeline::draft(&planner, &tiled.graph)?;
+        if drafted >= self.most {
+            // The full plan of a small graph may be smaller than its draft.
+            let is_small = tiled.graph.tensors().len() <= MAX_SECOND_TENSORS;
+            if !is_small || self.second_plans == MAX_SECOND_PLANS {
+                return Ok(drafted);
+            }
+            self.second_plans += 1;
+        }
+        let plan = planner.plan(&tiled.graph)?;
+        if plan.arena_bytes < self.most {
+            let (cost, Found { tiling, bytes, .. }) = (tiled.cost(self.graph), found);
+            let best = TiledPlan { tiling, tiled, plan, cost, expected_bytes: bytes, family_bound: None };
+            verify_tiled_plan(self.graph, &best).map_err(|violations| planner.wrong_plan(violations))?;
+            self.most = best.plan.arena_bytes;
+            self.best = Some(best);
+        }
+        Ok(drafted)
     }
 }

@@ -5,13 +5,14 @@
 //! | operator of a region, in one stripe | an operator that reads and writes parts of tensors |
 //! | exit: a tensor that is read after its region | one part for each stripe, each at its place in the tensor, and a `Join` that does nothing |
 //! | entry that dies in the region | a `Split` that does nothing, and parts that die one after the other |
-//! | carried rows | a `Carry` that moves the last rows of a tile to its start; the next stripe's rows follow them |
+//! | carried rows | a `Carry` that moves the last rows of a tile to its start; the next stripe's rows follow them. Nothing moves while all rows are needed |
 //!
 //! Parts lie where the tensor has these rows ([`RelativePlacement`](crate::RelativePlacement)), so joins and
 //! splits cost nothing at any level of sharing.
 
 use std::ops::Range;
 
+use super::ordered_graph::{constrained_tensors, has_aligned_rows};
 use super::region::{Region, Tile, Tiling};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, GraphBuilder, Permit, RowsRead, TensorKind, TensorSpec, TileAxis};
@@ -78,7 +79,8 @@ pub enum OperatorOrigin {
         /// The rows.
         rows: Range<u64>,
     },
-    /// Names a tensor whose rows have all been computed. Nothing is executed.
+    /// Names a tensor, or consecutive rows of it, whose parts have all been computed. Nothing is
+    /// executed.
     Join {
         /// The tensor of the untiled graph.
         tensor: TensorId,
@@ -135,6 +137,7 @@ struct TiledGraphMaker<'g> {
     builder: GraphBuilder,
     /// By tensor of the untiled graph: the whole tensor, once it is needed.
     whole: Vec<Option<TensorId>>,
+    is_constrained: Vec<bool>,
     tensors: Vec<TensorOrigin>,
     operators: Vec<OperatorOrigin>,
     /// By operator of the untiled graph: the operator that runs last for it.
@@ -182,6 +185,7 @@ impl<'g> TiledGraphMaker<'g> {
             graph,
             builder: Graph::builder(graph.name()),
             whole: vec![None; graph.tensors().len()],
+            is_constrained: constrained_tensors(graph),
             tensors: Vec::new(),
             operators: Vec::new(),
             ran: vec![None; graph.operators().len()],
@@ -229,15 +233,31 @@ impl<'g> TiledGraphMaker<'g> {
         })
     }
 
-    /// Adds a tensor with some rows of a tensor of the untiled graph along an axis.
-    fn add_part(&mut self, of: TensorId, axis: usize, rows: Range<u64>, is_carried: bool) -> Result<Part> {
+    /// Adds a tensor with some rows of a tensor of the untiled graph along an axis. A part that will be placed
+    /// relative to another follows it without padding; others have the alignment of the tensor.
+    fn add_part(
+        &mut self,
+        of: TensorId,
+        axis: usize,
+        rows: Range<u64>,
+        (is_placed, is_carried): (bool, bool),
+    ) -> Result<Part> {
         let tensor = self.graph.tensor(of);
+        if self.is_constrained[of.index()] || !has_aligned_rows(tensor, axis) {
+            return Err(invalid(format!(
+                "tensor `{}` cannot be split: its place or the alignment of its rows is given",
+                tensor.name()
+            )));
+        }
         let (Some(element), Some(shape)) = (tensor.element_type(), tensor.shape()) else {
             return Err(invalid(format!("tensor `{}` has no shape and cannot be split", tensor.name())));
         };
         let mut shape = shape.to_vec();
         shape[axis] = rows.end - rows.start;
-        let mut spec = TensorSpec::shaped(element, shape).align(1);
+        let mut spec = TensorSpec::shaped(element, shape);
+        if let Some(alignment) = tensor.alignment().or(is_placed.then_some(1)) {
+            spec = spec.align(alignment);
+        }
         if let Some(order) = tensor.stated_memory_order().and_then(|_| tensor.memory_order()) {
             spec = spec.memory_order(order);
         }
@@ -459,22 +479,22 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
                 outputs.push(id);
                 continue;
             }
-            let part = self.maker.add_part(output, axis, rows.clone(), false)?;
+            let is_placed = carried > 0 || self.is_exit(output);
+            let part = self.maker.add_part(output, axis, rows.clone(), (is_placed, false))?;
             outputs.push(part.id);
             if carried > 0 {
-                let kept = self.parts[operator][at]
-                    .last()
-                    .filter(|kept| kept.rows == (rows.start - carried..rows.start));
-                let Some(kept) = kept.cloned() else {
+                let start = rows.start - carried;
+                let parts = &self.parts[operator][at];
+                let is_kept = parts.first().is_some_and(|first| first.rows.start <= start);
+                let Some(before) = parts.last().filter(|last| is_kept && last.rows.end == rows.start) else {
                     return Err(invalid(format!(
-                        "rows {}..{} of tensor `{}` are carried, but were not kept",
-                        rows.start - carried,
+                        "rows {start}..{} of tensor `{}` are carried, but were not kept",
                         rows.start,
                         self.graph().tensor(output).name()
                     )));
                 };
-                let bytes = carried * self.row_bytes(output, axis);
-                self.maker.builder.place_at(part.id, kept.id, bytes);
+                let bytes = (rows.start - before.rows.start) * self.row_bytes(output, axis);
+                self.maker.builder.place_at(part.id, before.id, bytes);
             }
             self.parts[operator][at].push(part);
         }
@@ -498,6 +518,10 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
                 ))),
             };
         };
+        if read.rows.is_empty() {
+            // All rows read are padding.
+            return Ok(Vec::new());
+        }
         let parts = match self.producer(input) {
             Some((operator, output)) => &self.parts[operator][output],
             None => match self.entries.iter().find(|entry| entry.0 == input) {
@@ -611,61 +635,67 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             let parts = std::mem::take(&mut self.parts[operator][at]);
             let Some(next) = next.filter(|next| next.carried > 0) else { continue };
             let rows = next.computed.start - next.carried..next.computed.start;
-            let kept = self.carry(operator, at, output, rows, &parts)?;
-            self.parts[operator][at].push(kept);
+            self.parts[operator][at] = self.carry(operator, at, output, rows, parts)?;
         }
         Ok(())
     }
 
-    /// Adds a `Carry` of rows of a tile: in place at the start of the tile if they fit there.
+    /// Keeps rows of a tile for later stripes. If earlier rows die, a `Carry` moves the kept rows to the
+    /// place of the first one.
     fn carry(
         &mut self,
         operator: usize,
         at: usize,
         tensor: TensorId,
         rows: Range<u64>,
-        parts: &[Part],
-    ) -> Result<Part> {
+        mut parts: Vec<Part>,
+    ) -> Result<Vec<Part>> {
         let axis = self.axis(operator).outputs()[at];
-        let ends = (parts.first().map(|part| part.rows.start), parts.last().map(|part| part.rows.end));
-        let exists = matches!(ends, (Some(first), Some(end)) if first <= rows.start && end == rows.end);
-        if !exists {
+        let held = parts.first().zip(parts.last()).map(|(first, last)| first.rows.start..last.rows.end);
+        let Some(held) = held.filter(|held| held.start <= rows.start && held.end == rows.end) else {
             return Err(invalid(format!(
                 "rows {}..{} of tensor `{}` are carried, but do not exist in the stripe before",
                 rows.start,
                 rows.end,
                 self.graph().tensor(tensor).name()
             )));
+        };
+        if held.start == rows.start {
+            return Ok(parts);
         }
-        // The same rows as before stay where they are.
-        if let [part] = parts
-            && part.rows == rows
-        {
-            return Ok(part.clone());
+        if parts[0].rows.end - parts[0].rows.start < rows.end - rows.start {
+            // The kept rows overwrite several parts.
+            let all = self.maker.add_part(tensor, axis, held, (false, false))?;
+            self.join_parts(tensor, axis, &all, &parts);
+            parts = vec![all];
         }
-        let kept = self.maker.add_part(tensor, axis, rows.clone(), true)?;
         let first = &parts[0];
-        let fits = first.rows.end - first.rows.start >= rows.end - rows.start;
-        let mut permits = Vec::new();
-        if fits {
-            permits.push(Permit::InPlace { input: first.id, output: kept.id });
-            self.maker.builder.place_at(kept.id, first.id, 0);
-        }
-        let inputs: Vec<TensorId> = parts
-            .iter()
-            .filter(|part| part.rows.end > rows.start || fits && part.id == first.id)
-            .map(|part| part.id)
-            .collect();
+        let kept = self.maker.add_part(tensor, axis, rows.clone(), (true, true))?;
+        self.maker.builder.place_at(kept.id, first.id, 0);
+        let permit = Permit::InPlace { input: first.id, output: kept.id };
+        let inputs = parts.iter().filter(|part| part.rows.end > rows.start || part.id == first.id);
+        let inputs: Vec<TensorId> = inputs.map(|part| part.id).collect();
         let name = format!("carry {}/rows_{}_{}", self.graph().tensor(tensor).name(), rows.start, rows.end);
         let origin = OperatorOrigin::Carry { tensor, axis, rows };
-        let _ = self
-            .maker
-            .add_operator(name, origin)
-            .op_type("Carry")
-            .reads(inputs)
-            .writes([kept.id])
-            .permits(permits);
-        Ok(kept)
+        let added = self.maker.add_operator(name, origin).op_type("Carry");
+        let _ = added.reads(inputs).writes([kept.id]).permits([permit]);
+        Ok(vec![kept])
+    }
+
+    /// Adds a `Join` of parts, each at its place in `all`.
+    fn join_parts(&mut self, tensor: TensorId, axis: usize, all: &Part, parts: &[Part]) -> OperatorId {
+        let row = self.row_bytes(tensor, axis);
+        let at = |part: &Part| (part.rows.start - all.rows.start) * row;
+        for part in parts {
+            self.maker.builder.place_at(part.id, all.id, at(part));
+        }
+        let permit = |part: &Part| Permit::ConcatSlice { input: part.id, output: all.id, at: at(part) };
+        let permits: Vec<Permit> = parts.iter().map(permit).collect();
+        let origin = &self.maker.tensors[all.id.index()];
+        let part = origin.rows.as_ref().map(|rows| format!("/rows_{}_{}", rows.start, rows.end));
+        let name = format!("join {}{}", self.graph().tensor(tensor).name(), part.unwrap_or_default());
+        let added = self.maker.add_operator(name, OperatorOrigin::Join { tensor, axis }).op_type("Join");
+        added.reads(parts.iter().map(|part| part.id)).writes([all.id]).permits(permits).id()
     }
 
     /// Splits the entries that die in the region into parts by the stripe that reads them last.
@@ -673,14 +703,17 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
         for tensor in self.dying_entries() {
             let axis = self.axis_of(tensor);
             let ends = self.ends_of_entry(tensor, axis);
-            let is_contiguous = self.graph().tensor(tensor).has_contiguous_rows(axis);
-            if ends.len() < 2 || !is_contiguous {
+            let old = self.graph().tensor(tensor);
+            let may_split = old.has_contiguous_rows(axis)
+                && has_aligned_rows(old, axis)
+                && !self.maker.is_constrained[tensor.index()];
+            if ends.len() < 2 || !may_split {
                 continue;
             }
             let whole = self.maker.whole(tensor)?;
             let (mut parts, mut permits, mut start) = (Vec::new(), Vec::new(), 0);
             for end in ends {
-                let part = self.maker.add_part(tensor, axis, start..end, false)?;
+                let part = self.maker.add_part(tensor, axis, start..end, (true, false))?;
                 let at = start * self.row_bytes(tensor, axis);
                 self.maker.builder.place_at(part.id, whole, at);
                 permits.push(Permit::View { input: whole, output: part.id, at });
@@ -788,7 +821,6 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
                 "rows of tensor `{name}` along axis {axis} are not contiguous in memory"
             )));
         }
-        let row = self.row_bytes(tensor, axis);
         let mut next = 0;
         for part in &parts {
             if part.rows.start != next {
@@ -798,7 +830,6 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
                 )));
             }
             next = part.rows.end;
-            self.maker.builder.place_at(part.id, whole, part.rows.start * row);
         }
         if self.graph().tensor(tensor).shape().is_none_or(|shape| shape[axis] != next) {
             return Err(invalid(format!(
@@ -806,14 +837,8 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
                 self.graph().tensor(tensor).name()
             )));
         }
-        let permits: Vec<Permit> = parts
-            .iter()
-            .map(|part| Permit::ConcatSlice { input: part.id, output: whole, at: part.rows.start * row })
-            .collect();
-        let name = format!("join {}", self.graph().tensor(tensor).name());
-        let inputs = parts.iter().map(|part| part.id);
-        let added = self.maker.add_operator(name, OperatorOrigin::Join { tensor, axis }).op_type("Join");
-        let ran = added.reads(inputs).writes([whole]).permits(permits).id();
+        let all = Part { rows: 0..next, id: whole };
+        let ran = self.join_parts(tensor, axis, &all, &parts);
         self.maker.ran[self.region.operators[operator].index()] = Some(ran);
         Ok(())
     }

@@ -1,102 +1,163 @@
 //! Memory and cost of a segment that is cut into stripes.
 
 use super::region::{Tile, TilingCost};
-use super::rows::{Cut, Tiles};
+use super::rows::{Cut, StripeMaker};
 use super::segment::{SegmentLink, Source, TilingSegment};
+
+/// The memory that a search minimizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// The maximum number of live bytes, less what permissions save: the bound of the tiled graph's
+    /// plan. No plan needs less.
+    LiveBytes,
+    /// The height of a simple layout, at least the live bytes: exits, and entries that die, have fixed
+    /// places for the whole segment; the largest exit grows into the entries above it as they die. Tiles
+    /// lie elsewhere. Plans seldom need more.
+    FixedPlaces,
+}
 
 /// Memory and cost of a segment that is cut into stripes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Estimate {
-    /// The maximum number of live bytes at a step, less the bytes that permissions save.
-    pub(crate) bytes: u64,
+    /// The memory at the largest step, by each measure.
+    live_bytes: u64,
+    fixed_bytes: u64,
     pub(crate) cost: TilingCost,
+}
+
+impl Estimate {
+    pub(crate) fn bytes(&self, measure: Measure) -> u64 {
+        match measure {
+            Measure::LiveBytes => self.live_bytes,
+            Measure::FixedPlaces => self.fixed_bytes,
+        }
+    }
+
+    /// True if another estimate is not larger in anything.
+    pub(crate) fn is_beaten_by(&self, other: &Self) -> bool {
+        other.live_bytes <= self.live_bytes && other.fixed_bytes <= self.fixed_bytes
+    }
+}
+
+/// The limits of an estimate: cuts that exceed them are of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Most {
+    /// Live bytes.
+    pub(crate) bytes: u64,
+    pub(crate) extra: u64,
 }
 
 /// Computes estimates; keeps its memory between calls.
 #[derive(Default)]
 pub(crate) struct Estimator {
-    tiles: Tiles,
+    /// Number of tiles visited so far.
+    pub(crate) work: u64,
+    maker: StripeMaker,
+    /// The tiles of the current stripe and of the next one.
+    now: Vec<Tile>,
+    next: Vec<Tile>,
+    state: WalkState,
+}
+
+/// The state of each operator and entry during the walk through the stripes of a segment.
+#[derive(Default)]
+struct WalkState {
     /// By operator: the operator that reads its tile last in the current stripe.
     last_reader: Vec<u32>,
     /// By operator: bytes of its tile that are live.
     live_of: Vec<u64>,
+    /// By operator: end of the rows that are computed.
+    done: Vec<u64>,
+    /// By operator: true if its tiles lie in an exit, which an operator writes over them.
+    is_hosted: Vec<bool>,
     /// By entry: rows before this one are dead.
     dead: Vec<u64>,
-    /// By entry: the operator that reads it last in the current stripe.
+    /// By entry: the operator that reads last, in the current stripe, rows that die in the stripe.
     last_of_entry: Vec<u32>,
-    /// By stripe and entry: the first row that the stripe or a later one reads.
-    first_needed: Vec<u64>,
+    /// By entry: the most bytes by which the largest exit was ahead of the entry's dead rows.
+    ahead_of_entry: Vec<u64>,
 }
 
 const NONE: u32 = u32::MAX;
 
 impl Estimator {
-    /// Computes the live bytes of each step of a segment and its cost. `before` bytes are live when it
+    /// Computes the memory of each step of a segment and its cost. `before` bytes are live when it
     /// starts, entries included.
     ///
     /// Entries that nothing reads later die row by row; exits grow row by row; a tile is live from its
     /// operator to its last reader in the stripe, and its carried rows until the next stripe.
     ///
+    /// None if the live bytes or the extra cost exceed `most`.
+    ///
     /// O(stripes x (operators + edges)).
-    pub(crate) fn estimate(&mut self, segment: &TilingSegment, cut: &Cut, before: u64) -> Estimate {
-        let mut tiles = std::mem::take(&mut self.tiles);
-        tiles.compute(segment, cut);
-        self.prepare(segment, &tiles, cut.ends.len());
+    pub(crate) fn estimate(
+        &mut self,
+        segment: &TilingSegment,
+        cut: &Cut,
+        before: u64,
+        most: Most,
+    ) -> Option<Estimate> {
+        let Self { work, maker, now, next, state } = self;
+        maker.start(segment);
+        state.start(segment);
         let mut walk = StripeWalk {
             segment,
-            tiles: &tiles,
-            stripes: cut.ends.len(),
-            state: self,
-            live: before,
-            peak: before,
+            state,
+            lead: segment.largest_exit(),
+            live: Lane { bytes: before, peak: before },
+            tiles: Lane::default(),
             cost: TilingCost { untiled: segment.cost, ..TilingCost::default() },
         };
-        for stripe in 0..cut.ends.len() {
-            walk.run(stripe);
-        }
-        let estimate = Estimate { bytes: walk.peak, cost: walk.cost.beyond_untiled() };
-        self.tiles = tiles;
-        estimate
-    }
-
-    fn prepare(&mut self, segment: &TilingSegment, tiles: &Tiles, stripes: usize) {
-        let entries = segment.entries.len();
-        self.live_of.clear();
-        self.live_of.resize(segment.operators.len(), 0);
-        self.dead.clear();
-        self.dead.resize(entries, 0);
-        self.first_needed.clear();
-        self.first_needed.resize((stripes + 1) * entries, u64::MAX);
-        if entries == 0 {
-            return;
-        }
-        for stripe in (0..stripes).rev() {
-            let (now, later) = self.first_needed.split_at_mut((stripe + 1) * entries);
-            let now = &mut now[stripe * entries..];
-            now.copy_from_slice(&later[..entries]);
-            for (operator, tile) in tiles.stripe(stripe).iter().enumerate() {
-                for link in segment.links_of(operator) {
-                    if let Source::Entry(entry) = link.source {
-                        let read = link.reads(tile);
-                        if !read.is_empty() {
-                            now[entry as usize] = now[entry as usize].min(read.start);
-                        }
-                    }
-                }
+        let mut has_tiles = maker.advance(segment, cut, now);
+        while has_tiles {
+            *work += now.len() as u64;
+            has_tiles = maker.advance(segment, cut, next);
+            if !has_tiles {
+                next.clear();
+            }
+            walk.run(&Stripe { now, next, needed: &maker.entry_needed });
+            std::mem::swap(now, next);
+            if walk.live.peak > most.bytes || walk.cost.extra > most.extra {
+                return None;
             }
         }
+        let entries = segment.entry_bytes.iter().sum::<u64>();
+        let fixed = before - entries + walk.fixed_places() + walk.tiles.peak;
+        let live_bytes = walk.live.peak;
+        Some(Estimate { live_bytes, fixed_bytes: fixed.max(live_bytes), cost: walk.cost })
+    }
+}
+
+impl WalkState {
+    fn start(&mut self, segment: &TilingSegment) {
+        let (operators, entries) = (segment.operators.len(), segment.entries.len());
+        for list in [&mut self.live_of, &mut self.done] {
+            list.clear();
+            list.resize(operators, 0);
+        }
+        for list in [&mut self.dead, &mut self.ahead_of_entry] {
+            list.clear();
+            list.resize(entries, 0);
+        }
+        segment.find_hosted(&mut self.is_hosted);
     }
 
-    fn find_last_readers(&mut self, segment: &TilingSegment, tiles: &[Tile]) {
+    fn find_last_readers(&mut self, segment: &TilingSegment, stripe: &Stripe<'_>) {
         self.last_reader.clear();
-        self.last_reader.resize(tiles.len(), NONE);
+        self.last_reader.resize(stripe.now.len(), NONE);
         self.last_of_entry.clear();
         self.last_of_entry.resize(segment.entries.len(), NONE);
-        for (operator, _) in tiles.iter().enumerate().filter(|(_, tile)| !tile.computed.is_empty()) {
+        for (operator, tile) in stripe.now.iter().enumerate().filter(|(_, tile)| !tile.computed.is_empty()) {
             for link in segment.links_of(operator) {
                 match link.source {
                     Source::Operator(producer) => self.last_reader[producer as usize] = operator as u32,
-                    Source::Entry(entry) => self.last_of_entry[entry as usize] = operator as u32,
+                    // Only readers of rows that die in the stripe matter.
+                    Source::Entry(entry) => {
+                        let (entry, read) = (entry as usize, link.reads(tile));
+                        if read.start < stripe.needed[entry] && self.dead[entry] < read.end {
+                            self.last_of_entry[entry] = operator as u32;
+                        }
+                    }
                     Source::Whole => {}
                 }
             }
@@ -111,92 +172,174 @@ impl SegmentLink {
     }
 }
 
-impl TilingCost {
-    /// `extra` counts all rows while a segment runs; only those beyond the untiled cost are extra.
-    fn beyond_untiled(mut self) -> Self {
-        self.extra = self.extra.saturating_sub(self.untiled);
-        self
+/// One stripe during the walk.
+struct Stripe<'a> {
+    now: &'a [Tile],
+    /// The tiles of the next stripe; none after the last one.
+    next: &'a [Tile],
+    /// By entry: the first row that a later stripe reads.
+    needed: &'a [u64],
+}
+
+impl Stripe<'_> {
+    /// Rows that the next stripe takes over from a tile.
+    fn carried(&self, producer: usize) -> u64 {
+        self.next.get(producer).map_or(0, |tile| tile.carried)
+    }
+}
+
+/// Bytes during the walk, and the most of them.
+#[derive(Clone, Copy, Default)]
+struct Lane {
+    bytes: u64,
+    peak: u64,
+}
+
+impl Lane {
+    fn reach(&mut self, scratch: u64, saving: u64) {
+        self.peak = self.peak.max((self.bytes + scratch).saturating_sub(saving));
     }
 }
 
 struct StripeWalk<'a> {
     segment: &'a TilingSegment,
-    tiles: &'a Tiles,
-    stripes: usize,
-    state: &'a mut Estimator,
-    live: u64,
-    peak: u64,
+    state: &'a mut WalkState,
+    /// The exit that grows into entries, if places are fixed.
+    lead: Option<usize>,
+    /// Live bytes.
+    live: Lane,
+    /// Live bytes of tiles that lie in no fixed place.
+    tiles: Lane,
     cost: TilingCost,
 }
 
 impl StripeWalk<'_> {
-    fn run(&mut self, stripe: usize) {
-        let tiles = self.tiles.stripe(stripe);
-        self.state.find_last_readers(self.segment, tiles);
-        for (operator, tile) in tiles.iter().enumerate() {
+    /// The height of exits and dying entries: the largest exit starts at 0; entries are stacked in the
+    /// order in which it reaches them; other exits lie beside.
+    fn fixed_places(&self) -> u64 {
+        let lead = self.lead.map_or(0, |lead| self.segment.exit_bytes(lead));
+        let others = self.segment.all_exit_bytes - lead;
+        let entries = self.state.ahead_of_entry.iter().zip(&self.segment.entry_bytes);
+        let top = match self.segment.entries.len() {
+            0 => 0,
+            1 => self.state.ahead_of_entry[0] + self.segment.entry_bytes[0],
+            _ => {
+                let mut entries: Vec<(u64, u64)> = entries.map(|(&at, &bytes)| (at, bytes)).collect();
+                entries.sort_unstable();
+                entries.iter().fold(0, |top, &(at, bytes)| at.max(top) + bytes)
+            }
+        };
+        top.max(lead) + others
+    }
+
+    fn run(&mut self, stripe: &Stripe<'_>) {
+        self.state.find_last_readers(self.segment, stripe);
+        for (operator, tile) in stripe.now.iter().enumerate() {
             if tile.computed.is_empty() {
                 continue;
             }
             let node = &self.segment.operators[operator];
             let rows = tile.computed.end - tile.computed.start;
-            self.cost.extra = self.cost.extra.saturating_add(node.row_cost.saturating_mul(rows));
-            if stripe > 0 {
-                self.cost.constant_bytes = self.cost.constant_bytes.saturating_add(node.constant_bytes);
+            self.count_cost(operator, tile);
+            let bytes = node.row_bytes * rows;
+            self.live.bytes += bytes;
+            self.state.live_of[operator] += bytes;
+            if self.lead == Some(operator) {
+                self.note_growth(operator, stripe);
             }
-            self.live += node.row_bytes * rows;
-            self.state.live_of[operator] += node.row_bytes * rows;
-            let saving = self.saving(operator, tile, stripe);
-            self.peak = self.peak.max((self.live + node.scratch).saturating_sub(saving));
+            self.live.reach(node.scratch, self.saving(operator, tile, stripe, Measure::LiveBytes));
+            let mut saving = 0;
+            if self.is_apart(operator) {
+                self.tiles.bytes += bytes;
+                saving = self.saving(operator, tile, stripe, Measure::FixedPlaces);
+            }
+            self.tiles.reach(node.scratch, saving);
             self.release(operator, stripe);
+        }
+        self.release_unread(stripe);
+    }
+
+    /// True if the operator's tiles lie in no fixed place.
+    fn is_apart(&self, operator: usize) -> bool {
+        !self.segment.operators[operator].is_exit && !self.state.is_hosted[operator]
+    }
+
+    fn count_cost(&mut self, operator: usize, tile: &Tile) {
+        let node = &self.segment.operators[operator];
+        let done = &mut self.state.done[operator];
+        let again = tile.computed.end.min(*done).saturating_sub(tile.computed.start);
+        self.cost.extra = self.cost.extra.saturating_add(node.row_cost.saturating_mul(again));
+        if *done > 0 {
+            self.cost.constant_bytes = self.cost.constant_bytes.saturating_add(node.constant_bytes);
+        }
+        *done = tile.computed.end.max(*done);
+    }
+
+    /// Records how far the largest exit is ahead of the dead rows of each entry.
+    fn note_growth(&mut self, operator: usize, stripe: &Stripe<'_>) {
+        let node = &self.segment.operators[operator];
+        let grown = self.state.done[operator] * node.row_bytes;
+        for entry in 0..self.segment.entries.len() {
+            let links = self.segment.links_of(operator).iter();
+            let link = links.clone().find(|link| link.source == Source::Entry(entry as u32));
+            // A row that is written over the entry is not ahead of it.
+            let is_over = link.is_some_and(|link| link.over_row_bytes > 0)
+                && self.state.last_of_entry[entry] == operator as u32;
+            let bytes = self.segment.entry_bytes[entry];
+            let row_bytes = self.segment.entry_row_bytes(entry);
+            let dead = if is_over { stripe.needed[entry] } else { self.state.dead[entry] };
+            let dead = dead.saturating_mul(row_bytes).min(bytes);
+            // The exit may grow past an entry that is dead.
+            let ahead = if dead == bytes { 0 } else { grown.saturating_sub(dead) };
+            let most = &mut self.state.ahead_of_entry[entry];
+            *most = ahead.max(*most);
         }
     }
 
-    /// The most bytes that an output tile can share with rows that die at the step.
-    fn saving(&self, operator: usize, tile: &Tile, stripe: usize) -> u64 {
+    /// The most bytes that an output tile can share with rows that die at the step. The rows that it reads
+    /// must lie in one part, which is no smaller.
+    fn saving(&self, operator: usize, tile: &Tile, stripe: &Stripe<'_>, measure: Measure) -> u64 {
         let rows = tile.computed.end - tile.computed.start;
         let of_link = |link: &SegmentLink| {
-            let dying = self.dying(link, operator, stripe)?;
+            let dying = self.dying(link, operator, stripe, measure)?;
             let read = link.reads(tile);
-            // An output overwrites from the first row that it reads on.
-            let is_below = read.start >= dying.start;
-            let common = dying.end.min(read.end).saturating_sub(read.start);
-            is_below.then(|| (link.over_row_bytes * rows).min(common * link.row_bytes))
+            let is_within = dying.start <= read.start && read.end <= dying.end;
+            let bytes = link.over_row_bytes * rows;
+            let room = dying.end.saturating_sub(dying.start) * link.row_bytes;
+            (is_within && bytes <= room).then_some(bytes)
         };
         let links = self.segment.links_of(operator).iter().filter(|link| link.over_row_bytes > 0);
         links.filter_map(of_link).max().unwrap_or(0)
     }
 
     /// The rows of an input that die at the step.
-    fn dying(&self, link: &SegmentLink, reader: usize, stripe: usize) -> Option<std::ops::Range<u64>> {
+    fn dying(
+        &self,
+        link: &SegmentLink,
+        reader: usize,
+        stripe: &Stripe<'_>,
+        measure: Measure,
+    ) -> Option<std::ops::Range<u64>> {
         match link.source {
             Source::Whole => None,
             Source::Operator(producer) => {
                 let producer = producer as usize;
                 let is_last = self.state.last_reader[producer] == reader as u32;
-                let is_tile =
-                    !self.segment.operators[producer].is_exit && self.carried(producer, stripe) == 0;
-                (is_last && is_tile).then(|| self.tiles.stripe(stripe)[producer].computed.clone())
+                let is_tile = (measure == Measure::LiveBytes || self.is_apart(producer))
+                    && !self.segment.operators[producer].is_exit
+                    && stripe.carried(producer) == 0;
+                (is_last && is_tile).then(|| stripe.now[producer].computed.clone())
             }
             Source::Entry(entry) => {
                 let is_last = self.state.last_of_entry[entry as usize] == reader as u32;
-                is_last
-                    .then(|| self.state.dead[entry as usize]..self.first_needed(entry, stripe).min(link.rows))
+                let needed = stripe.needed[entry as usize].min(link.rows);
+                (is_last && measure == Measure::LiveBytes).then(|| self.state.dead[entry as usize]..needed)
             }
         }
     }
 
-    /// Rows that the next stripe takes over from a tile.
-    fn carried(&self, producer: usize, stripe: usize) -> u64 {
-        if stripe + 1 < self.stripes { self.tiles.stripe(stripe + 1)[producer].carried } else { 0 }
-    }
-
-    /// The first row of an entry that a stripe after this one reads.
-    fn first_needed(&self, entry: u32, stripe: usize) -> u64 {
-        self.state.first_needed[(stripe + 1) * self.segment.entries.len() + entry as usize]
-    }
-
     /// Frees what the operator reads last: tiles, except for carried rows, and rows of entries.
-    fn release(&mut self, operator: usize, stripe: usize) {
+    fn release(&mut self, operator: usize, stripe: &Stripe<'_>) {
         for link in self.segment.links_of(operator) {
             match link.source {
                 Source::Whole => {}
@@ -211,9 +354,9 @@ impl StripeWalk<'_> {
                 }
                 Source::Entry(entry) => {
                     if self.state.last_of_entry[entry as usize] == operator as u32 {
-                        let first = self.first_needed(entry, stripe).min(link.rows);
+                        let first = stripe.needed[entry as usize].min(link.rows);
                         let dead = &mut self.state.dead[entry as usize];
-                        self.live -= link.row_bytes * first.saturating_sub(*dead);
+                        self.live.bytes -= link.row_bytes * first.saturating_sub(*dead);
                         *dead = first.max(*dead);
                     }
                 }
@@ -221,12 +364,28 @@ impl StripeWalk<'_> {
         }
     }
 
+    /// Reduces tiles that nothing reads in the stripe to the rows that later stripes read. The other
+    /// tiles are reduced already.
+    fn release_unread(&mut self, stripe: &Stripe<'_>) {
+        for operator in 0..self.segment.operators.len() {
+            if self.state.live_of[operator] > 0 && !self.segment.operators[operator].is_exit {
+                self.leave_carried(operator, stripe);
+            }
+        }
+    }
+
     /// Reduces a tile to the rows that the next stripe takes over.
-    fn leave_carried(&mut self, producer: usize, stripe: usize) {
-        let left = self.carried(producer, stripe) * self.segment.operators[producer].row_bytes;
-        self.cost.copied_bytes = self.cost.copied_bytes.saturating_add(left);
+    fn leave_carried(&mut self, producer: usize, stripe: &Stripe<'_>) {
+        let left = stripe.carried(producer) * self.segment.operators[producer].row_bytes;
+        let is_apart = self.is_apart(producer);
         let live = &mut self.state.live_of[producer];
-        self.live = self.live - *live + left;
+        if left < *live {
+            self.cost.copied_bytes = self.cost.copied_bytes.saturating_add(left);
+        }
+        self.live.bytes = self.live.bytes - *live + left;
+        if is_apart {
+            self.tiles.bytes = self.tiles.bytes - *live + left;
+        }
         *live = left;
     }
 }

@@ -11,9 +11,10 @@
 //! in memory, which costs bytes. Each tensor has its own choice.
 
 mod apply;
-mod cost;
+pub(crate) mod cost;
 mod goal;
 mod ordered_graph;
+pub(crate) mod orders;
 mod region;
 mod region_cost;
 mod rows;
@@ -22,7 +23,9 @@ mod segment;
 
 pub use apply::{OperatorOrigin, TensorOrigin, TiledGraph, apply};
 pub use goal::TilingGoal;
-pub(crate) use ordered_graph::OrderedGraph;
+pub(crate) use ordered_graph::{AxisChoice, OrderedGraph};
 pub use region::{Region, Tile, Tiling, TilingCost};
+#[cfg(test)]
+mod brute_force;
 #[cfg(test)]
 mod tests;

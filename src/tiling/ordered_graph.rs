@@ -9,14 +9,25 @@ pub(crate) type Position = u32;
 /// Position of the first read of a graph output by the caller, after all operators.
 pub(crate) const AT_THE_END: Position = u32::MAX;
 
+/// The axis along which an operator is split, of those that its access map offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AxisChoice {
+    /// The axis that agrees with most inputs, the first one on ties.
+    Agreeing,
+    /// The first axis, whatever the axes of its inputs are.
+    First,
+}
+
 /// The graph in one order.
 pub(crate) struct OrderedGraph<'g> {
     pub(crate) graph: &'g Graph,
+    choice: AxisChoice,
     pub(crate) order: Vec<OperatorId>,
     /// By position.
     pub(crate) operators: Vec<OrderedOperator>,
     /// By tensor id. Constants and tensors outside of the arena have no bytes.
     pub(crate) tensors: Vec<OrderedTensor>,
+    is_constrained: Vec<bool>,
 }
 
 pub(crate) struct OrderedOperator {
@@ -71,14 +82,15 @@ impl OrderedTensor {
 }
 
 impl<'g> OrderedGraph<'g> {
-    /// Chooses for each operator the axis that agrees with most of its inputs, the first of the access
-    /// map on ties. O(operators + edges).
-    pub(crate) fn new(graph: &'g Graph, order: &[OperatorId]) -> Self {
+    /// O(operators + edges).
+    pub(crate) fn new(graph: &'g Graph, order: &[OperatorId], choice: AxisChoice) -> Self {
         let mut net = Self {
             graph,
+            choice,
             order: order.to_vec(),
             operators: Vec::with_capacity(order.len()),
             tensors: graph.tensors().iter().map(whole).collect(),
+            is_constrained: constrained_tensors(graph),
         };
         for (position, &id) in order.iter().enumerate() {
             let operator = net.operator(id);
@@ -155,8 +167,8 @@ impl<'g> OrderedGraph<'g> {
         }
     }
 
-    /// The axis of the access map under which most inputs are split along the axis that their
-    /// producers have; none if the operator must run as a whole.
+    /// The axis of the access map; if axes shall agree, the one under which most inputs are split along the
+    /// axis that their producers have. None if the operator must run as a whole.
     fn best_axis(&self, id: OperatorId) -> Option<usize> {
         let node = self.graph.operator(id);
         let touches_variable = |id: &TensorId| self.graph.tensor(*id).kind() == TensorKind::Variable;
@@ -166,6 +178,12 @@ impl<'g> OrderedGraph<'g> {
         {
             return None;
         }
+        let may_write = |(_, axis): &(usize, &crate::graph::TileAxis)| {
+            let mut outputs = node.outputs().iter().zip(axis.outputs());
+            outputs.all(|(id, &at)| {
+                !self.is_constrained[id.index()] && has_aligned_rows(self.graph.tensor(*id), at)
+            })
+        };
         let agreeing = |axis: &crate::graph::TileAxis| {
             let maps = node.inputs().iter().zip(axis.inputs());
             maps.filter(|(input, map)| {
@@ -173,7 +191,11 @@ impl<'g> OrderedGraph<'g> {
             })
             .count()
         };
-        let axes = node.access()?.axes().iter().enumerate();
+        let axes: Vec<_> = node.access()?.axes().iter().enumerate().filter(may_write).collect();
+        let axes = axes.into_iter();
+        if self.choice == AxisChoice::First {
+            return axes.map(|(at, _)| at).next();
+        }
         axes.rev().max_by_key(|(_, axis)| agreeing(axis)).map(|(at, _)| at)
     }
 
@@ -188,7 +210,10 @@ impl<'g> OrderedGraph<'g> {
         if rows == 0 || !tensor.bytes.is_multiple_of(rows) {
             return;
         }
-        let is_contiguous = self.graph.tensor(id).has_contiguous_rows(axis);
+        let old = self.graph.tensor(id);
+        // Other entries and exits stay whole.
+        let is_contiguous =
+            old.has_contiguous_rows(axis) && !self.is_constrained[id.index()] && has_aligned_rows(old, axis);
         (tensor.axis, tensor.rows, tensor.row_bytes) = (Some(axis), rows, tensor.bytes / rows);
         tensor.is_contiguous = is_contiguous;
     }
@@ -263,6 +288,12 @@ impl<'g> OrderedGraph<'g> {
         (steps, between)
     }
 
+    /// True if another graph has the same order and axes.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let axes = |net: &Self| net.operators.iter().map(|operator| operator.axis).collect::<Vec<_>>();
+        self.order == other.order && axes(self) == axes(other)
+    }
+
     /// Cost of all operators, each run once.
     pub(crate) fn total_cost(&self) -> u64 {
         let each = |operator: &OrderedOperator| operator.row_cost.saturating_mul(operator.rows);
@@ -298,4 +329,21 @@ fn over(permits: &[Permit], input: TensorId, outputs: &[TensorId]) -> Option<u32
     })?;
     let at = outputs.iter().position(|&output| output == permit.output())?;
     Some(at as u32)
+}
+
+/// By tensor: true if its place is given or depends on the place of other tensors, so that it must not be split.
+pub(super) fn constrained_tensors(graph: &Graph) -> Vec<bool> {
+    let mut is_constrained: Vec<bool> =
+        graph.tensors().iter().map(|tensor| tensor.fixed_offset().is_some()).collect();
+    let placements = graph.relative_placements().iter().map(|placement| [placement.tensor, placement.of]);
+    for pair in placements.chain(graph.kept_apart().iter().copied()) {
+        pair.iter().for_each(|id| is_constrained[id.index()] = true);
+    }
+    is_constrained
+}
+
+/// True if all rows along an axis have the alignment that the tensor states.
+pub(super) fn has_aligned_rows(tensor: &Tensor, axis: usize) -> bool {
+    let rows = tensor.shape().map_or(0, |shape| shape[axis]).max(1);
+    tensor.alignment().is_none_or(|alignment| (tensor.bytes() / rows).is_multiple_of(alignment))
 }

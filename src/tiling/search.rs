@@ -4,31 +4,52 @@
 //! region are carried, or all are recomputed.
 //!
 //! **What is decided.** A path over the positions of the order: each edge is an operator that runs as a
-//! whole, or a segment with a cut. An edge exists if its live bytes are within a capacity. The
-//! cheapest path is the tiling of least cost; the least capacity that has a path within the budget is
-//! found by bisection (a minimax path). Both are optimal in the family, up to the ladder of
-//! stripe counts and the cap on the length of a segment. The formulation is that of msf-CNN (arXiv
-//! 2505.11483), for graphs instead of chains.
+//! whole, or a segment with a cut. An edge exists if its memory, by one of two measures
+//! ([`Measure`]), is within a capacity. The cheapest path is the tiling of least cost; the least
+//! capacity that has a path within the budget is found by bisection (a minimax path). Both are optimal
+//! in the family, up to the ladder of stripe counts, the cap on the length of a segment and, in graphs
+//! of more than [`MAX_BOUNDARIES`] operators, the positions where segments may start and end. The
+//! formulation is that of msf-CNN (arXiv 2505.11483), for graphs instead of chains.
 //!
 //! **What is pruned.** Segments that contain no operator above the capacity: running their operators
 //! as a whole costs nothing extra. Segments that start or end where more bytes are live than the
 //! capacity: these bytes are live in the segment as well.
 //!
-//! **Cost.** Each segment is evaluated once: O(stripes x (operators + edges)) for each cut. Up to
-//! [`MAX_LENGTH`] segments start at each position.
+//! **Cost.** O(stripes x (operators + edges)) for each cut of each segment, less where the walk through
+//! the stripes exceeds the capacity early. Small capacities are tried first, as few segments start and
+//! end where so few bytes are live. After [`MAX_WORK`] tiles, only short segments are evaluated.
 
 use std::ops::Range;
 
-use super::cost::{Estimate, Estimator};
-use super::ordered_graph::{OrderedGraph, Position};
+use super::cost::{Estimate, Estimator, Measure, Most};
+use super::ordered_graph::{OrderedGraph, Position, RowLink};
 use super::region::{Region, Tiling, TilingCost};
 use super::rows::{Cut, Tiles};
 use super::segment::TilingSegment;
 use crate::error::Result;
+use crate::support::ids::OperatorId;
 use crate::support::limits::Limits;
 
 /// Largest number of operators in a region.
-const MAX_LENGTH: usize = 64;
+const MAX_LENGTH: usize = 160;
+
+/// Largest number of tiles in a region.
+const MAX_TILES: u64 = 6_000;
+
+/// In graphs of more operators, segments start and end at some positions only.
+const MAX_BOUNDARIES: usize = 64;
+
+/// Number of tiles that a search evaluates before it evaluates segments of at most [`SHORT_LENGTH`]
+/// operators only. Segments of medium length are left out earlier.
+const MAX_WORK: u64 = 4_000_000;
+const SHORT_LENGTH: usize = 16;
+
+/// Number of operators of a segment from which on few stripe counts are evaluated.
+const LONG_LENGTH: u64 = 12;
+
+/// Number of times that the largest segment of a path is improved, and of cuts tried each time.
+const MAX_IMPROVEMENTS: usize = 12;
+const MAX_CUTS: usize = 16;
 
 /// A tiling and what it needs according to the estimate.
 #[derive(Clone, Debug)]
@@ -44,29 +65,38 @@ pub(crate) struct TilingSearch<'a, 'g> {
     /// Live bytes at each step if every operator runs as a whole, and between steps.
     steps: Vec<u64>,
     between: Vec<u64>,
+    /// By position: true if a segment may start or end there.
+    is_boundary: Vec<bool>,
     /// By first position and length: the cuts of a segment.
     segments: Vec<Vec<Option<Cuts>>>,
     estimator: Estimator,
+    /// True if the work limit has left out a segment.
+    has_left_out: bool,
+    /// Extra cost that a path may have.
+    max_extra: u64,
     limits: &'a Limits,
 }
 
 /// The cuts of a segment worth choosing, by descending bytes and ascending cost.
-type Cuts = Vec<Variant>;
+struct Cuts {
+    /// Cuts with more live bytes are missing.
+    within: u64,
+    list: Vec<Variant>,
+}
 
 #[derive(Clone, Debug)]
 struct Variant {
-    stripes: u64,
-    carries: bool,
+    cut: Cut,
     estimate: Estimate,
 }
 
-/// A path over all positions. The bisection compares paths; only the best one becomes a tiling.
-struct TilingPath {
+/// A path over all positions. The bisection compares paths; only the best ones become tilings.
+pub(crate) struct TilingPath {
     /// Positions and cuts of the segments, in order.
     segments: Vec<(Range<Position>, Variant)>,
-    /// Live bytes at the largest step.
-    bytes: u64,
-    cost: TilingCost,
+    /// The memory at the largest step.
+    pub(crate) bytes: u64,
+    pub(crate) cost: TilingCost,
 }
 
 /// Cost of a path: extra operations first, then bytes moved.
@@ -81,10 +111,22 @@ struct PathStep {
 }
 
 impl<'a, 'g> TilingSearch<'a, 'g> {
-    pub(crate) fn new(net: &'a OrderedGraph<'g>, limits: &'a Limits) -> Self {
+    /// A search for tilings whose extra cost is at most `max_extra`.
+    pub(crate) fn new(net: &'a OrderedGraph<'g>, max_extra: u64, limits: &'a Limits) -> Self {
         let (steps, between) = net.loads();
-        let segments = vec![Vec::new(); steps.len()];
-        Self { net, steps, between, segments, estimator: Estimator::default(), limits }
+        let segments = steps.iter().map(|_| Vec::new()).collect();
+        let is_boundary = boundaries(net);
+        let estimator = Estimator::default();
+        Self { net, steps, between, is_boundary, segments, estimator, has_left_out: false, max_extra, limits }
+    }
+
+    pub(crate) fn order(&self) -> &[OperatorId] {
+        &self.net.order
+    }
+
+    /// True if the search has left out no segment so far.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.has_left_out
     }
 
     /// Live bytes at the largest step if every operator runs as a whole.
@@ -92,25 +134,33 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         self.steps.iter().copied().max().unwrap_or(0)
     }
 
-    /// The tiling of least memory whose extra cost is at most `max_extra`.
+    /// The path of least memory, below `below` bytes, whose extra cost is at most `max_extra`.
     ///
     /// # Errors
     /// [`Error::Cancelled`](crate::Error::Cancelled).
-    pub(crate) fn least_bytes(&mut self, max_extra: u64) -> Result<Option<Found>> {
-        let mut high = self.untiled_bytes();
+    pub(crate) fn least_bytes(
+        &mut self,
+        measure: Measure,
+        max_extra: u64,
+        below: u64,
+    ) -> Result<Option<TilingPath>> {
+        let mut high = self.untiled_bytes().min(below);
         let mut low = self.least_possible();
-        let mut best = None;
+        let (mut best, mut step) = (None, low / 4 + 1);
         while low < high {
-            let capacity = low + (high - low) / 2;
-            match self.cheapest_path(capacity)?.filter(|path| path.cost.extra <= max_extra) {
-                Some(path) => {
-                    high = path.bytes.min(capacity);
-                    best = Some(path);
-                }
-                None => low = capacity + 1,
+            let capacity = match best {
+                None => low.saturating_add(step).min(high - 1),
+                Some(_) => low + (high - low) / 2,
+            };
+            let path = self.cheapest_path(measure, capacity)?.filter(|path| path.cost.extra <= max_extra);
+            if let Some(path) = path {
+                high = path.bytes.min(capacity);
+                best = Some(path);
+            } else {
+                (low, step) = (capacity + 1, step + step / 2);
             }
         }
-        Ok(best.map(|path| self.found(path)))
+        Ok(best)
     }
 
     /// Bytes below which no tiling of the family gets: live bytes at steps that cannot be split.
@@ -121,17 +171,11 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         whole.map(|(_, &load)| load).chain(ends.copied()).max().unwrap_or(0)
     }
 
-    /// The tiling of least extra cost within `capacity` bytes.
+    /// The cheapest path within `capacity` bytes; none if there is no path.
     ///
     /// # Errors
     /// [`Error::Cancelled`](crate::Error::Cancelled).
-    pub(crate) fn least_cost(&mut self, capacity: u64) -> Result<Option<Found>> {
-        let path = self.cheapest_path(capacity)?;
-        Ok(path.map(|path| self.found(path)))
-    }
-
-    /// The cheapest path within `capacity` bytes; none if there is no path.
-    fn cheapest_path(&mut self, capacity: u64) -> Result<Option<TilingPath>> {
+    pub(crate) fn cheapest_path(&mut self, measure: Measure, capacity: u64) -> Result<Option<TilingPath>> {
         let count = self.steps.len();
         let mut best: Vec<Option<PathStep>> = vec![None; count + 1];
         if self.between[0] > capacity {
@@ -145,13 +189,21 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             if self.steps[start] <= capacity {
                 offer(&mut best[start + 1], PathStep { cost, from, variant: None });
             }
-            self.extend(from, cost, capacity, &mut best);
+            if self.is_boundary[start] {
+                self.extend(from, cost, (measure, capacity), &mut best);
+            }
         }
-        Ok(best[count].is_some().then(|| self.followed(&best)))
+        Ok(best[count].is_some().then(|| self.followed(measure, &best)))
     }
 
     /// Offers all segments that start at a position.
-    fn extend(&mut self, start: Position, cost: PathCost, capacity: u64, best: &mut [Option<PathStep>]) {
+    fn extend(
+        &mut self,
+        start: Position,
+        cost: PathCost,
+        (measure, capacity): (Measure, u64),
+        best: &mut [Option<PathStep>],
+    ) {
         let mut is_hot = false;
         let from = start as usize;
         for (end, slot) in best.iter_mut().enumerate().take(from + MAX_LENGTH + 1).skip(from + 1) {
@@ -159,12 +211,12 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
                 break;
             }
             is_hot |= self.steps[end - 1] > capacity;
-            if !is_hot || self.between[end] > capacity {
+            if !is_hot || self.between[end] > capacity || !self.is_boundary[end] {
                 continue;
             }
-            let cuts = self.cuts(start..end as Position);
-            let fits = cuts.iter().enumerate().filter(|(_, cut)| cut.estimate.bytes <= capacity);
-            let cheapest = fits.min_by_key(|(_, cut)| (path_cost(&cut.estimate.cost), cut.stripes));
+            let cuts = self.cuts(start..end as Position, capacity);
+            let fits = cuts.iter().enumerate().filter(|(_, cut)| cut.estimate.bytes(measure) <= capacity);
+            let cheapest = fits.min_by_key(|(_, cut)| (path_cost(&cut.estimate.cost), cut.cut.total));
             if let Some((variant, cut)) = cheapest {
                 let own = path_cost(&cut.estimate.cost);
                 let cost = (cost.0.saturating_add(own.0), cost.1.saturating_add(own.1));
@@ -173,24 +225,31 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         }
     }
 
-    /// The cuts of a segment; computed once.
-    fn cuts(&mut self, span: Range<Position>) -> &Cuts {
+    /// The cuts of a segment within `capacity` bytes, and perhaps further ones.
+    fn cuts(&mut self, span: Range<Position>, capacity: u64) -> &[Variant] {
         let (start, length) = (span.start as usize, span.len());
         let row = &mut self.segments[start];
         if row.len() < length {
-            row.resize(length, None);
+            row.resize_with(length, || None);
         }
-        if row[length - 1].is_none() {
+        let slot = &mut row[length - 1];
+        if slot.as_ref().is_none_or(|cuts| cuts.within < capacity) {
             let before = self.between[start];
-            let cuts = TilingSegment::new(self.net, span)
-                .map_or_else(Vec::new, |segment| variants(&segment, before, &mut self.estimator));
-            self.segments[start][length - 1] = Some(cuts);
+            let is_left_out = length > longest(self.estimator.work);
+            self.has_left_out |= is_left_out;
+            // The next capacities may be a little larger.
+            let within = capacity.saturating_add(capacity / 4);
+            let most = Most { bytes: within, extra: self.max_extra };
+            let segment = TilingSegment::new(self.net, span).filter(|_| !is_left_out);
+            let list = segment
+                .map_or_else(Vec::new, |segment| variants(&segment, before, most, &mut self.estimator));
+            *slot = Some(Cuts { within, list });
         }
-        self.segments[start][length - 1].as_ref().expect("it was computed")
+        &slot.as_ref().expect("it was computed").list
     }
 
     /// Follows the path back.
-    fn followed(&self, best: &[Option<PathStep>]) -> TilingPath {
+    fn followed(&self, measure: Measure, best: &[Option<PathStep>]) -> TilingPath {
         let mut segments = Vec::new();
         let (mut bytes, mut cost) =
             (0, TilingCost { untiled: self.net.total_cost(), ..TilingCost::default() });
@@ -202,8 +261,8 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
                 None => bytes = bytes.max(self.steps[start]),
                 Some(variant) => {
                     let cuts = self.segments[start][end - start - 1].as_ref().expect("it was computed");
-                    let chosen = &cuts[variant as usize];
-                    bytes = bytes.max(chosen.estimate.bytes);
+                    let chosen = &cuts.list[variant as usize];
+                    bytes = bytes.max(chosen.estimate.bytes(measure));
                     cost = cost.plus(&chosen.estimate.cost);
                     segments.push((step.from..end as Position, chosen.clone()));
                 }
@@ -214,8 +273,49 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         TilingPath { segments, bytes, cost }
     }
 
+    /// Improves the segment that needs the most memory, as long as a cut with less memory is found: other
+    /// numbers of stripes, or another kind of halo for one operator.
+    pub(crate) fn improve(&mut self, path: &mut TilingPath, measure: Measure, max_extra: u64) {
+        for _ in 0..MAX_IMPROVEMENTS {
+            let of_segment = |(_, variant): &(Range<Position>, Variant)| variant.estimate.bytes(measure);
+            let Some(at) = path.segments.iter().position(|segment| of_segment(segment) == path.bytes) else {
+                return;
+            };
+            let (span, variant) = &path.segments[at];
+            let before = self.between[span.start as usize];
+            let others = path.cost.extra - variant.estimate.cost.extra;
+            let segment = TilingSegment::new(self.net, span.clone()).expect("it has cuts");
+            let most = Most { bytes: path.bytes, extra: max_extra.saturating_sub(others) };
+            let better = neighbours(&segment, &variant.cut).filter_map(|cut| {
+                let estimate = self.estimator.estimate(&segment, &cut, before, most)?;
+                Some(Variant { cut, estimate })
+            });
+            let least = better
+                .min_by_key(|variant| (variant.estimate.bytes(measure), path_cost(&variant.estimate.cost)));
+            let Some(least) = least.filter(|variant| variant.estimate.bytes(measure) < path.bytes) else {
+                return;
+            };
+            path.segments[at].1 = least;
+            self.sum(path, measure);
+        }
+    }
+
+    /// Computes memory and cost of a path again.
+    fn sum(&self, path: &mut TilingPath, measure: Measure) {
+        let mut inside = vec![false; self.steps.len()];
+        path.bytes = 0;
+        path.cost = TilingCost { untiled: self.net.total_cost(), ..TilingCost::default() };
+        for (span, variant) in &path.segments {
+            inside[span.start as usize..span.end as usize].fill(true);
+            path.bytes = path.bytes.max(variant.estimate.bytes(measure));
+            path.cost = path.cost.plus(&variant.estimate.cost);
+        }
+        let whole = self.steps.iter().zip(&inside).filter(|(_, inside)| !**inside).map(|(&load, _)| load);
+        path.bytes = path.bytes.max(whole.max().unwrap_or(0));
+    }
+
     /// The tiling of a path.
-    fn found(&self, path: TilingPath) -> Found {
+    pub(crate) fn found(&self, path: TilingPath) -> Found {
         let TilingPath { segments, bytes, cost } = path;
         let regions = segments.into_iter().map(|(span, variant)| self.region(span, &variant)).collect();
         Found { tiling: Tiling { order: self.net.order.clone(), regions }, bytes, cost }
@@ -223,8 +323,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
 
     fn region(&self, span: Range<Position>, variant: &Variant) -> Region {
         let segment = TilingSegment::new(self.net, span.clone()).expect("it has cuts");
-        let mut tiles = Tiles::default();
-        tiles.compute(&segment, &variant.cut(&segment));
+        let tiles = Tiles::new(&segment, &variant.cut);
         let range = span.start as usize..span.end as usize;
         let axis =
             |operator: &super::ordered_graph::OrderedOperator| operator.axis.expect("the segment is split");
@@ -236,10 +335,39 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     }
 }
 
-impl Variant {
-    fn cut(&self, segment: &TilingSegment) -> Cut {
-        cut(segment, self.stripes, self.carries)
+/// The largest number of operators of a segment that is evaluated after so much work.
+fn longest(work: u64) -> usize {
+    match work {
+        0..QUARTER => MAX_LENGTH,
+        QUARTER..HALF => 4 * SHORT_LENGTH,
+        HALF..MAX_WORK => 2 * SHORT_LENGTH,
+        _ => SHORT_LENGTH,
     }
+}
+
+const QUARTER: u64 = MAX_WORK / 4;
+const HALF: u64 = MAX_WORK / 2;
+
+/// The positions where segments may start and end: all in a small graph. In a large one, not those before
+/// an operator that is written over a tensor of the operator before it: such an operator belongs to the
+/// same segment.
+fn boundaries(net: &OrderedGraph<'_>) -> Vec<bool> {
+    let count = net.operators.len();
+    let is_boundary = |at: usize| {
+        if count <= MAX_BOUNDARIES || at == 0 || at == count {
+            return true;
+        }
+        let writes_over = |link: &RowLink| {
+            link.over.is_some()
+                && link.map.is_some()
+                && net.tensor(link.tensor).producer() == Some(at as Position - 1)
+        };
+        let operator = &net.operators[at];
+        let is_inner = operator.axis.is_some() && operator.inputs.iter().any(writes_over);
+        let is_whole = operator.axis.is_none() || net.operators[at - 1].axis.is_none();
+        is_whole || !is_inner
+    };
+    (0..=count).map(is_boundary).collect()
 }
 
 impl TilingCost {
@@ -261,41 +389,67 @@ fn offer(best: &mut Option<PathStep>, step: PathStep) {
     }
 }
 
-/// A cut into equal stripes.
-fn cut(segment: &TilingSegment, stripes: u64, carries: bool) -> Cut {
-    let rows = segment.exit_rows;
-    let ends =
-        (1..=stripes).map(|stripe| (u128::from(rows) * u128::from(stripe) / u128::from(stripes)) as u64);
-    Cut { ends: ends.collect(), carried: vec![carries; segment.operators.len()] }
+/// The cuts of the family: numbers of stripes, and whether halos are carried.
+pub(crate) fn family(segment: &TilingSegment) -> impl Iterator<Item = (u64, bool)> {
+    let length = segment.operators.len() as u64;
+    let (max_stripes, step) = (MAX_TILES / length, if length > LONG_LENGTH { 1 } else { 0 });
+    let each = [(true, segment.most_rows), (false, segment.exit_rows)].into_iter();
+    let stripes = move |rows: u64| ladder(rows.min(max_stripes), step);
+    each.flat_map(move |(carries, rows)| stripes(rows).map(move |stripes| (stripes, carries)))
+}
+
+/// A cut into equal stripes. Rows that are not contiguous in memory cannot be carried.
+pub(crate) fn cut(segment: &TilingSegment, stripes: u64, carries: bool) -> Cut {
+    let by_operator = segment.operators.iter().map(|operator| carries && operator.is_contiguous);
+    Cut::equal(segment, stripes, by_operator.collect())
+}
+
+/// Cuts that differ from a cut in the number of stripes, or in the halo of one operator with many bytes
+/// in a row.
+fn neighbours(segment: &TilingSegment, cut: &Cut) -> impl Iterator<Item = Cut> {
+    let stripes = cut.total.unsigned_abs();
+    let rows = if cut.carried.contains(&true) { segment.most_rows } else { segment.exit_rows };
+    let most = rows.min(MAX_TILES / segment.operators.len() as u64);
+    let counts =
+        [stripes * 2, stripes * 4 / 3, stripes * 8 / 7, stripes * 7 / 8, stripes * 3 / 4, stripes / 2];
+    let counts = counts.into_iter().filter(move |&other| other != stripes && (2..=most).contains(&other));
+    let mut wide: Vec<usize> = (0..segment.operators.len()).collect();
+    wide.retain(|&at| segment.operators[at].is_contiguous && !segment.operators[at].is_exit);
+    wide.sort_by_key(|&at| std::cmp::Reverse(segment.operators[at].row_bytes));
+    wide.truncate(MAX_CUTS - counts.clone().count());
+    let flipped = move |at: usize| {
+        let mut carried = cut.carried.clone();
+        carried[at] = !carried[at];
+        Cut::equal(segment, stripes, carried)
+    };
+    let others = counts.map(move |other| Cut::equal(segment, other, cut.carried.clone()));
+    others.chain(wide.into_iter().map(flipped))
 }
 
 /// Evaluates a ladder of stripe counts with both kinds of halo; keeps the cuts that no other cut
 /// beats in bytes and cost.
-fn variants(segment: &TilingSegment, before: u64, estimator: &mut Estimator) -> Cuts {
-    let mut all = Vec::new();
-    for stripes in ladder(segment.exit_rows) {
-        for carries in [true, false] {
-            let estimate = estimator.estimate(segment, &cut(segment, stripes, carries), before);
-            all.push(Variant { stripes, carries, estimate });
-            // Without halo both are the same.
-            if carries && estimate.cost.copied_bytes == 0 {
-                break;
-            }
+fn variants(segment: &TilingSegment, before: u64, most: Most, estimator: &mut Estimator) -> Vec<Variant> {
+    let mut all: Vec<Variant> = Vec::new();
+    for (stripes, carries) in family(segment) {
+        let cut = cut(segment, stripes, carries);
+        let Some(estimate) = estimator.estimate(segment, &cut, before, most) else { continue };
+        all.push(Variant { cut, estimate });
+    }
+    all.sort_by_key(|variant| (path_cost(&variant.estimate.cost), variant.cut.total));
+    let mut kept: Vec<Variant> = Vec::new();
+    for variant in all {
+        if !kept.iter().any(|cheaper| variant.estimate.is_beaten_by(&cheaper.estimate)) {
+            kept.push(variant);
         }
     }
-    all.sort_by_key(|cut| (path_cost(&cut.estimate.cost), cut.estimate.bytes, cut.stripes));
-    let mut least = u64::MAX;
-    all.retain(|cut| {
-        let is_wanted = cut.estimate.bytes < least;
-        least = least.min(cut.estimate.bytes);
-        is_wanted
-    });
-    all
+    kept
 }
 
-/// Stripe counts: each at most half as many again as the one before, and one row in each stripe.
-fn ladder(rows: u64) -> impl Iterator<Item = u64> {
-    let next =
-        move |&stripes: &u64| (stripes < rows).then(|| (stripes + stripes / 2).max(stripes + 1).min(rows));
+/// Stripe counts up to one row in each stripe: each at most half as many again as the one before, and
+/// `step` times as many again in long segments.
+fn ladder(rows: u64, step: u64) -> impl Iterator<Item = u64> {
+    let next = move |&stripes: &u64| {
+        (stripes < rows).then(|| (stripes + stripes / 2 + stripes * step).max(stripes + 1).min(rows))
+    };
     std::iter::successors((rows >= 2).then_some(2), next)
 }

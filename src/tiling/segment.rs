@@ -14,8 +14,15 @@ pub(crate) struct TilingSegment {
     /// Tensors from before the segment that nothing reads after it, and that are read by rows only:
     /// they die row by row.
     pub(crate) entries: Vec<TensorId>,
-    /// Rows of the exit with the most rows.
+    /// By entry: its bytes.
+    pub(crate) entry_bytes: Vec<u64>,
+    /// By entry: bytes of a row.
+    entry_row_bytes: Vec<u64>,
+    /// Bytes of all exits.
+    pub(crate) all_exit_bytes: u64,
+    /// Rows of the exit with the most rows, and of the operator with the most rows.
     pub(crate) exit_rows: u64,
+    pub(crate) most_rows: u64,
     /// Cost of all operators, each run once.
     pub(crate) cost: u64,
 }
@@ -29,6 +36,9 @@ pub(crate) struct SegmentOperator {
     pub(crate) scratch: u64,
     /// True if an output is read after the segment, or never: then it exists as a whole.
     pub(crate) is_exit: bool,
+    pub(crate) has_one_output: bool,
+    /// True if rows can be carried: consecutive rows of the outputs are consecutive in memory.
+    pub(crate) is_contiguous: bool,
     /// Its inputs, in [`TilingSegment::links`].
     pub(crate) links: Range<u32>,
 }
@@ -61,12 +71,17 @@ impl TilingSegment {
         if !can_tile(net, &span) {
             return None;
         }
+        let entries = dying_entries(net, &span);
         let mut segment = Self {
-            entries: dying_entries(net, &span),
+            entry_bytes: entries.iter().map(|&id| net.tensor(id).bytes).collect(),
+            entry_row_bytes: entries.iter().map(|&id| net.tensor(id).row_bytes).collect(),
+            entries,
+            all_exit_bytes: 0,
             span: span.clone(),
             operators: Vec::with_capacity(span.len()),
             links: Vec::new(),
             exit_rows: 0,
+            most_rows: 0,
             cost: 0,
         };
         for position in span {
@@ -85,7 +100,9 @@ impl TilingSegment {
         let is_exit = is_exit(net, operator, position, self.span.end);
         if is_exit {
             self.exit_rows = self.exit_rows.max(operator.rows);
+            self.all_exit_bytes += operator.outputs.iter().map(|&id| net.tensor(id).bytes).sum::<u64>();
         }
+        self.most_rows = self.most_rows.max(operator.rows);
         self.cost = self.cost.saturating_add(operator.row_cost.saturating_mul(operator.rows));
         self.operators.push(SegmentOperator {
             rows: operator.rows,
@@ -94,6 +111,8 @@ impl TilingSegment {
             constant_bytes: operator.constant_bytes,
             scratch: operator.scratch,
             is_exit,
+            has_one_output: operator.outputs.len() == 1,
+            is_contiguous: operator.outputs.iter().all(|&id| net.tensor(id).is_contiguous),
             links: first..self.links.len() as u32,
         });
     }
@@ -111,6 +130,49 @@ impl TilingSegment {
         SegmentLink { source, map: link.map, rows: tensor.rows, row_bytes: tensor.row_bytes, over_row_bytes }
     }
 
+    /// The exit with the most bytes, of operators with one output.
+    pub(crate) fn largest_exit(&self) -> Option<usize> {
+        let exits = self.operators.iter().enumerate().filter(|(_, node)| node.is_exit && node.has_one_output);
+        exits.map(|(at, _)| at).max_by_key(|&at| (self.exit_bytes(at), std::cmp::Reverse(at)))
+    }
+
+    /// Bytes of the outputs of an operator.
+    pub(crate) fn exit_bytes(&self, operator: usize) -> u64 {
+        self.operators[operator].rows * self.operators[operator].row_bytes
+    }
+
+    pub(crate) fn entry_row_bytes(&self, entry: usize) -> u64 {
+        self.entry_row_bytes[entry]
+    }
+
+    /// Finds the operators whose tiles can lie in an exit: an operator writes the exit, or another such
+    /// tile, over all of them, and nothing else reads them.
+    pub(crate) fn find_hosted(&self, is_hosted: &mut Vec<bool>) {
+        let mut readers = vec![0u32; self.operators.len()];
+        for link in &self.links {
+            if let Source::Operator(producer) = link.source {
+                readers[producer as usize] += 1;
+            }
+        }
+        is_hosted.clear();
+        is_hosted.resize(self.operators.len(), false);
+        for operator in (0..self.operators.len()).rev() {
+            let node = &self.operators[operator];
+            if !node.has_one_output || !(node.is_exit || is_hosted[operator]) {
+                continue;
+            }
+            let hosts =
+                |link: &&SegmentLink| link.map == Some(RowMap::SAME) && link.over_row_bytes == link.row_bytes;
+            // Only one input can lie at the output's place.
+            let host = self.links_of(operator).iter().find(hosts);
+            if let Some(SegmentLink { source: Source::Operator(producer), .. }) = host {
+                let producer = *producer as usize;
+                let inner = &self.operators[producer];
+                is_hosted[producer] = readers[producer] == 1 && !inner.is_exit && inner.has_one_output;
+            }
+        }
+    }
+
     pub(crate) fn links_of(&self, operator: usize) -> &[SegmentLink] {
         let links = &self.operators[operator].links;
         &self.links[links.start as usize..links.end as usize]
@@ -126,16 +188,18 @@ fn is_exit(net: &OrderedGraph<'_>, operator: &OrderedOperator, position: Positio
 }
 
 /// True if all operators of a span can be split, along the axes along which their inputs from
-/// within the span are.
+/// within the span are, and the rows of all exits are contiguous in memory.
 fn can_tile(net: &OrderedGraph<'_>, span: &Range<Position>) -> bool {
     span.clone().all(|position| {
         let operator = &net.operators[position as usize];
         let is_internal = |link: &RowLink| {
             net.tensor(link.tensor).producer().is_some_and(|producer| producer >= span.start)
         };
-        let outputs_split = operator.outputs.iter().all(|&id| net.tensor(id).is_contiguous);
+        let are_contiguous = || operator.outputs.iter().all(|&id| net.tensor(id).is_contiguous);
+        let are_split = operator.outputs.iter().all(|&id| net.tensor(id).axis.is_some());
         operator.axis.is_some()
-            && outputs_split
+            && are_split
+            && (!is_exit(net, operator, position, span.end) || are_contiguous())
             && operator.inputs.iter().all(|link| link.map.is_some() || !is_internal(link))
     })
 }

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`verify`] | a plan of a graph: rules F, O, N, P, L1, A, D1, D2, S, M1 to M4, G, B |
 //! | [`verify_tiling`] | a tiled graph: rules W1 to W8 |
-//! | [`verify_tiled_plan`] | a tiled plan: rules W1 to W9, and those of [`verify`] for the plan of the tiled graph |
+//! | [`verify_tiled_plan`] | a tiled plan: rules W1 to W10, and those of [`verify`] for the plan of the tiled graph |
 //! | [`verify_pools`] | a plan for several memories: rules F, O, N, P2, P3, L2, A1, A3, A5, D, S, M, R, T, C |
 //! | [`verify_offsets`] | offsets of a problem: rules F1, F4, A |
 //! | [`verify_solution`] | a solution of a problem: rules F1, F3, F4, A, G, B |
@@ -68,6 +68,7 @@ mod pools;
 mod replay;
 mod tiled_plan;
 mod tiling;
+mod tiling_constraints;
 mod violation;
 
 pub use crate::error::{MAX_REPORTED, Rule, Violation, Violations};
@@ -263,7 +264,7 @@ pub(crate) fn verify_pools_until(
 }
 
 /// Checks that a tiled graph computes what the untiled graph computes, if the access maps of the graph are
-/// true: rules W1 to W8. A plan of the tiled graph is checked by [`verify`].
+/// true: rules W1 to W8 and W10. A plan of the tiled graph is checked by [`verify`].
 ///
 /// Complexity: O(n log n) for n tensors and edges of the tiled graph.
 ///
@@ -275,7 +276,7 @@ pub fn verify_tiling(graph: &Graph, tiled: &TiledGraph) -> Result<(), Violations
     violations.finish()
 }
 
-/// Checks a tiled plan against the untiled graph: its tiled graph ([`verify_tiling`], rules W1 to W8), the plan of that
+/// Checks a tiled plan against the untiled graph: its tiled graph ([`verify_tiling`]), the plan of that
 /// graph ([`verify`]), and regions, stripes and cost as it states them (rule W9).
 ///
 /// Complexity: O(operators + edges + n log n) for n placements of the tiled graph.

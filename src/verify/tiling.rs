@@ -14,8 +14,8 @@
 //!   what lies outside of the tensor. Its inputs hold these rows, in parts that follow each other in memory.
 //! - *W4*: a tile writes the rows that it states, of each output of its operator.
 //! - *W5*: a carry keeps rows that its inputs hold.
-//! - *W6*: a join's parts are all rows of its tensor, each row once; parts of joins and splits lie where the
-//!   tensor has these rows, whatever the plan, and rows follow each other in memory.
+//! - *W6*: a join's parts are all rows of its label, each row once; parts of joins and splits lie where the
+//!   label has these rows, whatever the plan, and rows follow each other in memory.
 //! - *W7*: a permission to share memory is one that the untiled operator gives, and holds for the rows.
 //! - *W8*: every operator of the untiled graph runs as a whole once, or in tiles (in none if no row is read); operators that access one
 //!   variable, and those that must run after others, keep their order.
@@ -42,6 +42,9 @@ pub(super) fn check(graph: &Graph, tiled: &TiledGraph, violations: &mut Violatio
     }
     let check = Check { graph, tiled, violations };
     check.run();
+    if violations.is_empty() {
+        super::tiling_constraints::check(graph, tiled, violations);
+    }
 }
 
 struct Check<'a> {
@@ -156,11 +159,13 @@ impl Check<'_> {
                 let node = self.graph.operators().get(operator.index())?;
                 node.access()?.axes().get(*axis)?.outputs().get(output).copied()
             }
-            OperatorOrigin::Split { axis, .. } | OperatorOrigin::Carry { axis, .. } => {
+            OperatorOrigin::Split { axis, .. }
+            | OperatorOrigin::Carry { axis, .. }
+            | OperatorOrigin::Join { axis, .. } => {
                 let rank = self.graph.tensor(origin.tensor).shape()?.len();
                 (*axis < rank).then_some(*axis)
             }
-            OperatorOrigin::Whole(_) | OperatorOrigin::Join { .. } => None,
+            OperatorOrigin::Whole(_) => None,
         }
     }
 
@@ -392,7 +397,8 @@ impl Check<'_> {
         axis: usize,
     ) -> bool {
         let distance = i128::from(other.0.start - one.0.start) * i128::from(self.row_bytes(tensor, axis));
-        self.tiled.graph.distance(other.1, one.1) == Some(distance)
+        rows_follow_each_other(self.graph.tensor(tensor), axis)
+            && self.tiled.graph.distance(other.1, one.1) == Some(distance)
     }
 
     /// W5 and W7.
@@ -443,15 +449,15 @@ impl Check<'_> {
     /// W6 and W7.
     fn join(&mut self, id: OperatorId, tensor: TensorId, axis: usize) {
         let new = self.tiled.graph.operator(id);
-        let [whole] = new.outputs() else {
+        let [output] = new.outputs() else {
             return self.wrong(Rule::TilePlace, id, "does not write one tensor");
         };
-        let is_right = self.of(*whole) == tensor && self.is_whole(*whole);
-        self.parts_lie_in(id, is_right, tensor, axis, *whole, new.inputs());
+        let is_right = self.of(*output) == tensor;
+        self.parts_lie_in(id, is_right, tensor, axis, *output, new.inputs());
         let mut parts: Vec<Range<u64>> = new.inputs().iter().map(|&part| self.rows(part, axis)).collect();
         parts.sort_unstable_by_key(|rows| rows.start);
-        let all = self.rows(*whole, axis);
-        let mut next = 0;
+        let all = self.rows(*output, axis);
+        let mut next = all.start;
         for rows in &parts {
             if rows.start != next {
                 break;
@@ -469,9 +475,11 @@ impl Check<'_> {
                 ),
             );
         }
+        let row = self.row_bytes(tensor, axis);
         let pieces = |permit: &Permit| match *permit {
             Permit::ConcatSlice { input, output, at } => {
-                output == *whole && at == self.rows(input, axis).start * self.row_bytes(tensor, axis)
+                let before = self.rows(input, axis).start.checked_sub(all.start);
+                output == new.outputs()[0] && before.is_some_and(|rows| at == rows * row)
             }
             _ => false,
         };
@@ -500,8 +508,10 @@ impl Check<'_> {
             return self.wrong(Rule::TilePlace, id, format!("does not concern tensor {tensor}"));
         }
         let row = self.row_bytes(tensor, axis);
+        let start = self.rows(whole, axis).start;
         let lies = |part: &TensorId| {
-            let distance = i128::from(self.rows(*part, axis).start) * i128::from(row);
+            let rows = i128::from(self.rows(*part, axis).start) - i128::from(start);
+            let distance = rows * i128::from(row);
             self.of(*part) == tensor && self.tiled.graph.distance(*part, whole) == Some(distance)
         };
         if !rows_follow_each_other(self.graph.tensor(tensor), axis) || !parts.iter().all(lies) {

@@ -4,23 +4,32 @@ use plimsoll::ElementType::Int8;
 use plimsoll::tiling::{OperatorOrigin, TiledGraph, TilingGoal};
 use plimsoll::verify::{Rule, Violation, verify_tiled_plan, verify_tiling};
 use plimsoll::{
-    AccessMap, Graph, OperatorId, Permit, Planner, RowMap, SharingLevel, TensorId, TensorSpec, TileAxis,
-    TiledPlan,
+    AccessMap, Graph, GraphBuilder, OperatorId, Permit, Planner, RowMap, SharingLevel, TensorId, TensorSpec,
+    TileAxis, TiledPlan,
 };
 
 /// Two convolutions that can be tiled, between two operators that cannot.
 fn graph() -> Graph {
+    constrained_graph(|_, _| {}, None)
+}
+
+/// The same with constraints, which get `image`, `wide`, `narrow` and `result`, and a fixed offset of `wide`.
+fn constrained_graph(constrain: impl FnOnce(&mut GraphBuilder, [TensorId; 4]), offset: Option<u64>) -> Graph {
     let mut net = Graph::builder("tiled");
     let shape = |channels| TensorSpec::shaped(Int8, [1, 16, 4, channels]);
     let image = net.input("image", shape(2));
-    let [first, wide, narrow, result] = [("first", 2), ("wide", 64), ("narrow", 2), ("result", 2)]
-        .map(|(name, size)| net.tensor(name, shape(size)));
+    let [first, wide, narrow, result] =
+        [("first", 2), ("wide", 64), ("narrow", 2), ("result", 2)].map(|(name, size)| {
+            let spec = shape(size);
+            net.tensor(name, if let ("wide", Some(offset)) = (name, offset) { spec.at(offset) } else { spec })
+        });
     let rows = || TileAxis::new([1], [Some((1, RowMap::window(3, 1, 1, 1)))]);
     net.operator("first").reads([image]).writes([first]);
     net.operator("expand").reads([first]).writes([wide]).access(AccessMap::new(18, [rows()]));
     net.operator("reduce").reads([wide]).writes([narrow]).access(AccessMap::new(576, [rows()]));
     net.operator("last").reads([narrow]).writes([result]);
     net.output(result);
+    constrain(&mut net, [image, wide, narrow, result]);
     net.build().unwrap()
 }
 
@@ -79,7 +88,7 @@ const WRONG: [WrongTiling; 8] = [
 
 /// The rules that the tiled graphs of the table break.
 pub fn broken_rules() -> impl Iterator<Item = Rule> {
-    WRONG.iter().map(|entry| entry.0).chain([Rule::TileRegion])
+    WRONG.iter().map(|entry| entry.0).chain([Rule::TileRegion, Rule::TileConstraint])
 }
 
 #[test]
@@ -128,5 +137,44 @@ fn regions_and_cost_are_those_of_the_tiled_graph() {
             violations.list().iter().all(|violation| violation.rule() == Rule::TileRegion),
             "{violations}"
         );
+    }
+}
+
+#[test]
+fn constraints_of_tensors_are_kept_or_the_tensors_stay_whole() {
+    let planner = Planner::new().alignment(16).share(SharingLevel::All);
+    let tile = |graph: &Graph| {
+        planner.tile(graph, &planner.plan(graph).unwrap(), &TilingGoal::least_memory()).unwrap()
+    };
+    let free = tile(&graph()).unwrap();
+    let constrained: [Graph; 4] = [
+        constrained_graph(|net, [_, wide, _, result]| _ = net.keep_apart(wide, result), None),
+        constrained_graph(|net, [_, wide, _, result]| _ = net.place_at(wide, result, 0), None),
+        constrained_graph(|net, [image, _, narrow, _]| _ = net.place_at(narrow, image, 256), None),
+        constrained_graph(|_, _| {}, Some(512)),
+    ];
+    for graph in constrained {
+        let wrong = verify_tiling(&graph, &free.tiled).unwrap_err();
+        assert!(wrong.list().iter().any(|violation| violation.rule() == Rule::TileConstraint), "{wrong}");
+        if let Some(plan) = tile(&graph) {
+            assert_eq!(verify_tiled_plan(&graph, &plan), Ok(()));
+        }
+    }
+}
+
+/// Parts that are not placed relative to another part have the planner's alignment.
+#[test]
+fn tiles_are_aligned() {
+    let graph = graph();
+    let planner = Planner::new().alignment(64).share(SharingLevel::All);
+    let untiled = planner.plan(&graph).unwrap();
+    let plan = planner.tile(&graph, &untiled, &TilingGoal::least_memory()).unwrap().unwrap();
+    let tiled = &plan.tiled.graph;
+    let is_placed = |id| tiled.relative_placements().iter().any(|placement| placement.tensor == id);
+    let free: Vec<TensorId> = tiled.tensor_ids().filter(|&id| !is_placed(id)).collect();
+    assert!(free.len() > 2);
+    for id in free {
+        let offset = plan.plan.offset(id).unwrap();
+        assert!(offset.is_multiple_of(64), "tensor `{}` at {offset}", tiled.tensor(id).name());
     }
 }

@@ -56,7 +56,7 @@ impl PlanDocument {
         let tiled = entry.to_tiled(graph, &tiling)?;
         let plan = self.plan_of(&tiled.graph, || Ok(()))?;
         let (cost, expected_bytes) = (entry.cost.to_cost(), entry.expected_bytes);
-        Ok(TiledPlan { tiling, tiled, plan, cost, expected_bytes })
+        Ok(TiledPlan { tiling, tiled, plan, cost, expected_bytes, family_bound: entry.family_bound })
     }
 
     /// The plan for the graph whose indices the document has. `check_model` runs once tensors are found, as a tensor

@@ -24,6 +24,10 @@ pub struct TilingEntry {
     /// Live bytes that the search expected.
     #[serde(default)]
     pub expected_bytes: u64,
+    /// The least live bytes of all tilings of the search's family in this order and budget, if they are known. Tilings
+    /// outside of the family may need less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family_bound: Option<u64>,
     /// Cost beyond the untiled graph.
     #[serde(deserialize_with = "super::record::object")]
     pub cost: CostEntry,
@@ -211,6 +215,7 @@ impl TilingEntry {
         Self {
             order: plan.tiling.order.iter().map(|id| id.index()).collect(),
             expected_bytes: plan.expected_bytes,
+            family_bound: plan.family_bound,
             cost: CostEntry::of(plan.cost),
             regions: plan.tiling.regions.iter().map(|region| RegionEntry::of(view.untiled, region)).collect(),
             operators: operators(&plan.tiled),
