@@ -3,7 +3,7 @@
 //! For each order, two measures and each level of extra cost up to the goal's, the search gives the path of
 //! least memory, improved where it needs the most. A draft plan of its graph decides whether it is planned in full; if the draft is
 //! above the estimate, a path of the memory between them is tried as well. Levels come in ascending
-//! order, so that a larger budget repeats what a smaller one does, and never has a larger arena.
+//! order, so that a larger budget repeats the plans of a smaller one, unless a search meets its work limit.
 
 use super::{Planner, pipeline};
 use crate::error::Result;

@@ -392,7 +392,7 @@ fn offer(best: &mut Option<PathStep>, step: PathStep) {
 /// The cuts of the family: numbers of stripes, and whether halos are carried.
 pub(crate) fn family(segment: &TilingSegment) -> impl Iterator<Item = (u64, bool)> {
     let length = segment.operators.len() as u64;
-    let (max_stripes, step) = (MAX_TILES / length, if length > LONG_LENGTH { 1 } else { 0 });
+    let (max_stripes, step) = (MAX_TILES / length, u64::from(length > LONG_LENGTH));
     let each = [(true, segment.most_rows), (false, segment.exit_rows)].into_iter();
     let stripes = move |rows: u64| ladder(rows.min(max_stripes), step);
     each.flat_map(move |(carries, rows)| stripes(rows).map(move |stripes| (stripes, carries)))
