@@ -15,7 +15,7 @@ use crate::support::ids::OperatorId;
 use crate::tiling::cost::Measure;
 use crate::tiling::orders::{Late, late_order};
 use crate::tiling::search::{Found, TilingSearch};
-use crate::tiling::{AxisChoice, OrderedGraph, TiledGraph, TilingGoal, apply};
+use crate::tiling::{AxisChoice, OrderedGraph, Tiling, TilingGoal, apply};
 use crate::verify::verify_tiled_plan;
 
 /// Levels of extra cost, in parts per million. A goal's budget is rounded down to one of them.
@@ -171,8 +171,10 @@ impl Judge<'_> {
             self.second_plans += 1;
         }
         let plan = planner.plan(&tiled.graph)?;
-        if plan.arena_bytes < self.most {
-            let (cost, Found { tiling, bytes, .. }) = (tiled.cost(self.graph), found);
+        let counted = tiled.cost(self.graph);
+        // The goal's budget is a promise about the graph, not about the estimate.
+        if plan.arena_bytes < self.most && counted.extra <= found.cost.extra {
+            let (cost, Found { tiling, bytes, .. }) = (counted, found);
             let best = TiledPlan { tiling, tiled, plan, cost, expected_bytes: bytes, family_bound: None };
             verify_tiled_plan(self.graph, &best).map_err(|violations| planner.wrong_plan(violations))?;
             self.most = best.plan.arena_bytes;

@@ -337,7 +337,9 @@ pub(super) fn constrained_tensors(graph: &Graph) -> Vec<bool> {
         graph.tensors().iter().map(|tensor| tensor.fixed_offset().is_some()).collect();
     let placements = graph.relative_placements().iter().map(|placement| [placement.tensor, placement.of]);
     for pair in placements.chain(graph.kept_apart().iter().copied()) {
-        pair.iter().for_each(|id| is_constrained[id.index()] = true);
+        for id in pair {
+            is_constrained[id.index()] = true;
+        }
     }
     is_constrained
 }
