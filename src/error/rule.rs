@@ -158,7 +158,7 @@ rules! {
     TileOrder "W8" "Each operator runs as a whole or in tiles, in an order that the untiled graph allows.";
     TileRegion "W9" "Regions, stripes and cost of a tiled plan are those of its tiled graph.";
     TileConstraint "W10"
-        "Tensors keep alignment and fixed offset; tensors with placement constraints are not split and keep them.";
+        "Tensors keep alignment and place; tensors with placement constraints are not split.";
 }
 
 impl Rule {

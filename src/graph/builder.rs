@@ -92,6 +92,14 @@ impl GraphBuilder {
         self
     }
 
+    /// Lets a tensor that states no alignment start at any byte.
+    pub(crate) fn align_to_bytes(&mut self, tensor: TensorId) {
+        let spec = &mut self.tensors[tensor.index()].spec;
+        if spec.alignment().is_none() {
+            *spec = spec.clone().align(1);
+        }
+    }
+
     /// Constrains a tensor to start `at` bytes after the start of another tensor in every plan. At 0
     /// bytes, the two are colocated. Together with a permission of an operator that reads one of
     /// them and writes the other, this is a must-alias constraint. See [`RelativePlacement`].

@@ -107,6 +107,10 @@ impl TensorSpec {
         Self { size, requests: None, upper_bound: false }
     }
 
+    pub(crate) fn alignment(&self) -> Option<u64> {
+        self.requests.as_ref()?.alignment
+    }
+
     /// Sets the alignment, a power of two. It replaces the planner's default alignment.
     #[must_use]
     pub fn align(mut self, alignment: u64) -> Self {
@@ -225,7 +229,7 @@ impl Tensor {
     /// The requested alignment in bytes; none for the planner's default alignment.
     #[must_use]
     pub fn alignment(&self) -> Option<u64> {
-        self.spec.requests.as_ref()?.alignment
+        self.spec.alignment()
     }
 
     /// The fixed offset in bytes, if there is one.

@@ -233,15 +233,8 @@ impl<'g> TiledGraphMaker<'g> {
         })
     }
 
-    /// Adds a tensor with some rows of a tensor of the untiled graph along an axis. A part that will be placed
-    /// relative to another follows it without padding; others have the alignment of the tensor.
-    fn add_part(
-        &mut self,
-        of: TensorId,
-        axis: usize,
-        rows: Range<u64>,
-        (is_placed, is_carried): (bool, bool),
-    ) -> Result<Part> {
+    /// Adds a tensor with some rows of a tensor of the untiled graph along an axis. It has the alignment of that tensor.
+    fn add_part(&mut self, of: TensorId, axis: usize, rows: Range<u64>, is_carried: bool) -> Result<Part> {
         let tensor = self.graph.tensor(of);
         if self.is_constrained[of.index()] || !has_aligned_rows(tensor, axis) {
             return Err(invalid(format!(
@@ -255,7 +248,7 @@ impl<'g> TiledGraphMaker<'g> {
         let mut shape = shape.to_vec();
         shape[axis] = rows.end - rows.start;
         let mut spec = TensorSpec::shaped(element, shape);
-        if let Some(alignment) = tensor.alignment().or(is_placed.then_some(1)) {
+        if let Some(alignment) = tensor.alignment() {
             spec = spec.align(alignment);
         }
         if let Some(order) = tensor.stated_memory_order().and_then(|_| tensor.memory_order()) {
@@ -271,6 +264,14 @@ impl<'g> TiledGraphMaker<'g> {
         let id = self.builder.add_tensor(name, TensorKind::Intermediate, spec);
         self.tensors.push(TensorOrigin { tensor: of, rows: Some(rows.clone()), is_carried });
         Ok(Part { rows, id })
+    }
+
+    /// Places a part relative to another tensor. Behind the start of that tensor it follows other rows without padding.
+    fn place(&mut self, part: TensorId, of: TensorId, at: u64) {
+        self.builder.place_at(part, of, at);
+        if at > 0 {
+            self.builder.align_to_bytes(part);
+        }
     }
 
     fn add_operator(&mut self, name: String, origin: OperatorOrigin) -> crate::graph::OperatorBuilder<'_> {
@@ -479,8 +480,7 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
                 outputs.push(id);
                 continue;
             }
-            let is_placed = carried > 0 || self.is_exit(output);
-            let part = self.maker.add_part(output, axis, rows.clone(), (is_placed, false))?;
+            let part = self.maker.add_part(output, axis, rows.clone(), false)?;
             outputs.push(part.id);
             if carried > 0 {
                 let start = rows.start - carried;
@@ -494,7 +494,7 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
                     )));
                 };
                 let bytes = (rows.start - before.rows.start) * self.row_bytes(output, axis);
-                self.maker.builder.place_at(part.id, before.id, bytes);
+                self.maker.place(part.id, before.id, bytes);
             }
             self.parts[operator][at].push(part);
         }
@@ -665,13 +665,13 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
         }
         if parts[0].rows.end - parts[0].rows.start < rows.end - rows.start {
             // The kept rows overwrite several parts.
-            let all = self.maker.add_part(tensor, axis, held, (false, false))?;
+            let all = self.maker.add_part(tensor, axis, held, false)?;
             self.join_parts(tensor, axis, &all, &parts);
             parts = vec![all];
         }
         let first = &parts[0];
-        let kept = self.maker.add_part(tensor, axis, rows.clone(), (true, true))?;
-        self.maker.builder.place_at(kept.id, first.id, 0);
+        let kept = self.maker.add_part(tensor, axis, rows.clone(), true)?;
+        self.maker.place(kept.id, first.id, 0);
         let permit = Permit::InPlace { input: first.id, output: kept.id };
         let inputs = parts.iter().filter(|part| part.rows.end > rows.start || part.id == first.id);
         let inputs: Vec<TensorId> = inputs.map(|part| part.id).collect();
@@ -687,7 +687,7 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
         let row = self.row_bytes(tensor, axis);
         let at = |part: &Part| (part.rows.start - all.rows.start) * row;
         for part in parts {
-            self.maker.builder.place_at(part.id, all.id, at(part));
+            self.maker.place(part.id, all.id, at(part));
         }
         let permit = |part: &Part| Permit::ConcatSlice { input: part.id, output: all.id, at: at(part) };
         let permits: Vec<Permit> = parts.iter().map(permit).collect();
@@ -713,9 +713,9 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             let whole = self.maker.whole(tensor)?;
             let (mut parts, mut permits, mut start) = (Vec::new(), Vec::new(), 0);
             for end in ends {
-                let part = self.maker.add_part(tensor, axis, start..end, (true, false))?;
+                let part = self.maker.add_part(tensor, axis, start..end, false)?;
                 let at = start * self.row_bytes(tensor, axis);
-                self.maker.builder.place_at(part.id, whole, at);
+                self.maker.place(part.id, whole, at);
                 permits.push(Permit::View { input: whole, output: part.id, at });
                 parts.push(part);
                 start = end;

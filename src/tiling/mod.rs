@@ -26,6 +26,4 @@ pub use goal::TilingGoal;
 pub(crate) use ordered_graph::{AxisChoice, OrderedGraph};
 pub use region::{Region, Tile, Tiling, TilingCost};
 #[cfg(test)]
-mod brute_force;
-#[cfg(test)]
 mod tests;

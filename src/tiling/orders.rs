@@ -5,7 +5,7 @@
 //! first reader.
 
 use crate::graph::{Graph, TensorKind};
-use crate::support::ids::OperatorId;
+use crate::support::ids::{OperatorId, TensorId};
 
 /// The operators that run late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +79,11 @@ fn has_reader(graph: &Graph, id: OperatorId) -> bool {
 /// True if an operator adds more live bytes than it frees.
 fn expands(graph: &Graph, position: &[usize], id: OperatorId, at: usize) -> bool {
     let node = graph.operator(id);
-    let bytes = |ids: &mut dyn Iterator<Item = crate::TensorId>| {
+    let bytes = |ids: &mut dyn Iterator<Item = TensorId>| {
         ids.map(|id| graph.tensor(id).bytes()).fold(0, u64::saturating_add)
     };
     let added = bytes(&mut node.outputs().iter().copied());
-    let dies = |input: &crate::TensorId| {
+    let dies = |input: &TensorId| {
         let tensor = graph.tensor(*input);
         let is_activation = matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate);
         let is_last = tensor.readers().iter().all(|reader| position[reader.index()] <= at);

@@ -1,5 +1,7 @@
 //! Tiled graphs run on bytes at their planned offsets and compute what the untiled graph computes.
 
+mod brute_force;
+
 use std::collections::BTreeMap;
 
 use super::apply::{OperatorOrigin, TiledGraph, apply};

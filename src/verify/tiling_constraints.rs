@@ -3,7 +3,7 @@
 //! *W10*: whole tensors keep alignment and fixed offset. A tensor with a fixed offset, a relative placement or a tensor
 //! that it is kept apart from exists as a whole only, and the tiled graph has the same placements and pairs. Parts of other
 //! tensors have the alignment that the tensor states; a part may lie at any byte only if the tensor states no
-//! alignment and the part has a fixed distance from another one.
+//! alignment and the part lies at a fixed distance behind the start of another one.
 //!
 //! Nothing here is shared with `tiling`. O(n log n) for n tensors and constraints of both graphs.
 
@@ -18,8 +18,13 @@ use crate::tiling::TiledGraph;
 pub(super) fn check(graph: &Graph, tiled: &TiledGraph, violations: &mut ViolationCollector) {
     let old = |id: TensorId| tiled.tensors[id.index()].tensor;
     let is_whole = |id: TensorId| tiled.tensors[id.index()].rows.is_none();
-    let placed: BTreeSet<TensorId> =
-        tiled.graph.relative_placements().iter().map(|placement| placement.tensor).collect();
+    let placed: BTreeSet<TensorId> = tiled
+        .graph
+        .relative_placements()
+        .iter()
+        .filter(|placement| placement.at > 0)
+        .map(|placement| placement.tensor)
+        .collect();
     let constrained = constrained(graph);
     for id in tiled.graph.tensor_ids() {
         let (new, tensor) = (tiled.graph.tensor(id), graph.tensor(old(id)));

@@ -240,7 +240,7 @@ fn pictures_of_a_tiled_plan() {
     let view = PlanView::of_tiled(&graph, &plan, Some(&untiled));
     let picture = svg::write(&view, Colour::Stripe);
     assert!(picture.contains("stripes 1, 5") && picture.contains("carried rows"), "{picture}");
-    assert!(picture.contains("region 1: 8 stripes") && picture.contains("without tiling"), "{picture}");
+    assert!(picture.contains("region 1: 9 stripes") && picture.contains("without tiling"), "{picture}");
     assert!(picture.contains("untiled: 2.06 KiB") && picture.contains("tiled: 832 B"), "{picture}");
     let page = html::write(&view);
     let data = page.split_once("id=\"data\">").unwrap().1.split_once("</script>").unwrap().0;
@@ -251,7 +251,7 @@ fn pictures_of_a_tiled_plan() {
     assert_eq!((&region["first"], &region["last"]), (&json!("expand"), &json!("reduce")));
     assert_eq!((&region["live"], &region["untiledLive"]), (&json!(832), &json!(2112)));
     let steps = plan.plan.order.len();
-    assert_eq!(region["stripes"].as_array().unwrap().len(), 8);
+    assert_eq!(region["stripes"].as_array().unwrap().len(), 9);
     assert!(region["steps"][1].as_u64().unwrap() < steps as u64);
     assert_eq!(tiling["roleOf"].as_array().unwrap().len(), data["buffers"]["name"].as_array().unwrap().len());
     // Other colours, and the other pages, do not depend on the tiling.
@@ -270,7 +270,7 @@ fn numbers<'a>(value: &'a mut Value, list: &mut Vec<&'a mut Value>) {
     }
 }
 
-/// No number of a file may end in a panic, and only the expected bytes and the kinds of unread parts may pass.
+/// No number of a file may end in a panic, and only results of the search and the kinds of unread parts may pass.
 #[test]
 fn changed_numbers_are_refused() {
     let (graph, document) = document();
@@ -293,7 +293,9 @@ fn changed_numbers_are_refused() {
                 PlanDocument::from_json(&changed.to_string()).and_then(|read| read.to_tiled_plan(&graph));
             let is_right = plan.is_ok_and(|plan| verify_tiled_plan(&graph, &plan).is_ok());
             let mut ignored = changed.clone();
-            ignored["tiling"]["expected_bytes"] = document["tiling"]["expected_bytes"].clone();
+            for result in ["expected_bytes", "family_bound"] {
+                ignored["tiling"][result] = document["tiling"][result].clone();
+            }
             assert!(!is_right || ignored == document, "number {at} of the tiling is {number}");
             refused += usize::from(!is_right);
         }

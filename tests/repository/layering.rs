@@ -91,7 +91,9 @@ struct Tree {
 impl Tree {
     fn read(source: &Path) -> Self {
         let mut tree = Self { rooms: BTreeSet::new(), modules: BTreeSet::new(), references: Vec::new() };
-        let is_unit_test = |file: &PathBuf| file.ends_with("tests.rs");
+        let is_unit_test = |file: &PathBuf| {
+            file.ends_with("tests.rs") || file.parent().is_some_and(|folder| folder.ends_with("tests"))
+        };
         for file in rust_files(source).into_iter().filter(|file| !is_unit_test(file)) {
             let relative = file.strip_prefix(source).unwrap();
             let from = module_of(relative);

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::apply::{OperatorOrigin, TiledGraph, apply};
-use super::cost::{Estimator, Measure, Most};
-use super::ordered_graph::{AxisChoice, OrderedGraph};
-use super::region::{Region, Tiling};
-use super::rows::Tiles;
-use super::search::{TilingSearch, cut, family};
-use super::segment::TilingSegment;
-use super::tests::{Draws, random_graph};
+use super::{Draws, random_graph};
 use crate::graph::{Graph, TensorKind};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::Limits;
+use crate::tiling::apply::{OperatorOrigin, TiledGraph, apply};
+use crate::tiling::cost::{Estimator, Measure, Most};
+use crate::tiling::ordered_graph::{AxisChoice, OrderedGraph};
+use crate::tiling::region::{Region, Tiling};
+use crate::tiling::rows::Tiles;
+use crate::tiling::search::{TilingSearch, cut, family};
+use crate::tiling::segment::TilingSegment;
 use crate::verify::verify_tiling;
 
 /// A segment with a cut, and its memory and extra cost.
