@@ -33,9 +33,9 @@ pub struct CheckedOnnx {
 pub fn check(name: &str, bytes: &[u8]) -> Result<CheckedOnnx, OnnxError> {
     // The document takes as much memory as the graph, and so do the import and the verification. It is read
     // twice, so that it is absent during both.
-    let options = document(&WireModel::read(bytes)?)?.options.to_options()?;
+    let options = document(bytes)?.options.to_options()?;
     let graph = import::onnx_from_bytes(name, bytes, &options)?.graph;
-    let plan = document(&WireModel::read(bytes)?)?.to_plan(&graph)?;
+    let plan = document(bytes)?.to_plan(&graph)?;
     verify(&graph, &plan)?;
     if !is_in_order(&graph, &plan) {
         return Err(OnnxError::Wrong("the nodes of the file are not in the order of the plan".to_owned()));
@@ -43,7 +43,9 @@ pub fn check(name: &str, bytes: &[u8]) -> Result<CheckedOnnx, OnnxError> {
     Ok(CheckedOnnx { graph, plan, options })
 }
 
-fn document(model: &WireModel) -> Result<PlanDocument, OnnxError> {
+/// The plan document in the metadata of a model.
+fn document(bytes: &[u8]) -> Result<PlanDocument, OnnxError> {
+    let model = WireModel::read(bytes)?;
     let value = |key: &str| -> Result<Option<&str>, OnnxError> {
         let mut values = model.metadata().filter(|entry| entry.key == key).map(|entry| entry.value.as_str());
         let first = values.next();
