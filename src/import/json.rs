@@ -74,6 +74,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectsVisitor<T> {
             }
             items.push(item);
         }
+        items.shrink_to_fit();
         Ok(items)
     }
 }

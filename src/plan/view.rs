@@ -135,7 +135,13 @@ impl<'a> PlanView<'a> {
         Self::new(graph.name(), Some(graph), ViewedPlan::Pools(plan), rows.collect())
     }
 
-    fn new(model: &'a str, graph: Option<&'a Graph>, plan: ViewedPlan<'a>, rows: Vec<ViewRow<'a>>) -> Self {
+    fn new(
+        model: &'a str,
+        graph: Option<&'a Graph>,
+        plan: ViewedPlan<'a>,
+        mut rows: Vec<ViewRow<'a>>,
+    ) -> Self {
+        rows.shrink_to_fit();
         Self { model, graph, problem: None, plan, rows, file_arena: None, shared_arena: None, tiling: None }
     }
 

@@ -37,6 +37,9 @@ impl SavingTable {
                 table.overwritten.push(saving.overwritten);
             }
         }
+        table.pairs.shrink_to_fit();
+        table.by_input.shrink_to_fit();
+        table.overwritten.shrink_to_fit();
         table
     }
 

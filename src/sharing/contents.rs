@@ -53,6 +53,7 @@ pub(crate) struct ContentAliases {
     overwrites: Vec<Permit>,
     pub(super) sharing: SharingLevel,
     alignment: Alignment,
+    /// The distances that accepted aliases fix, while the aliases are collected.
     positions: OffsetUnionFind,
     /// Number of source ranges that may still be stored.
     ranges_left: usize,
@@ -132,6 +133,8 @@ impl ContentAliases {
             let end = [contents.aliases.len(), contents.dropped.len()];
             contents.of_operator[id.index()] = [first[0]..end[0], first[1]..end[1]];
         }
+        // Later stages need no distances.
+        contents.positions = OffsetUnionFind::new(0);
         Ok(contents)
     }
 

@@ -119,7 +119,7 @@ pub(crate) struct AliasBuilder<'a> {
     alignment: Alignment,
     /// By operator: the aliases in use.
     pub(super) aliases: Vec<SmallVec<[Alias; 1]>>,
-    /// The aliases in use that overwrite an input.
+    /// The aliases in use that overwrite an input, if the graph has relative placements.
     overwriting: Vec<Alias>,
     /// By tensor: tensors that must not alias it.
     pub(super) kept_apart: BTreeMap<TensorId, Vec<TensorId>>,
@@ -371,20 +371,22 @@ impl<'a> AliasBuilder<'a> {
             return Ok(true);
         }
         budget.charge(8 * self.overwriting.len())?;
-        let overwriting = self.overwriting.clone();
-        Ok(overwriting.iter().all(|alias| {
+        let overwriting = std::mem::take(&mut self.overwriting);
+        let is_permitted = overwriting.iter().all(|alias| {
             let (output, input) = match self.graph.tensor(alias.tensor).producer() {
                 Some(producer) if producer == alias.operator => (alias.tensor, alias.of),
                 _ => (alias.of, alias.tensor),
             };
             self.origins.has_own_bytes(self.graph, output) && self.may_overwrite(input)
-        }))
+        });
+        self.overwriting = overwriting;
+        Ok(is_permitted)
     }
 
     /// Records an alias as used.
     pub(super) fn share(&mut self, alias: Alias) {
         self.aliases[alias.operator.index()].push(alias);
-        if matches!(alias.kind, AliasKind::InPlace | AliasKind::Overlap) {
+        if self.has_forced() && matches!(alias.kind, AliasKind::InPlace | AliasKind::Overlap) {
             self.overwriting.push(alias);
         }
     }

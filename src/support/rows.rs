@@ -63,6 +63,12 @@ impl<T> Rows<T> {
         self.starts.push(self.entries.len() as u32);
     }
 
+    /// Frees the memory that was reserved for further rows.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.entries.shrink_to_fit();
+        self.starts.shrink_to_fit();
+    }
+
     #[inline]
     pub(crate) fn row(&self, number: u32) -> &[T] {
         &self.entries[self.range(number)]

@@ -141,15 +141,20 @@ pub(super) fn with_pieces<S: Copy + PartialEq>(
     all
 }
 
+/// Those of ascending, disjoint segments that meet `from..end`.
+pub(super) fn meeting<S>(segments: &[ContentSegment<S>], from: u64, end: u64) -> &[ContentSegment<S>] {
+    let first = segments.partition_point(|segment| segment.end <= from);
+    let beyond = segments.partition_point(|segment| segment.from < end);
+    &segments[first..beyond.max(first)]
+}
+
 /// The parts of ascending, disjoint segments in `from..end`.
 pub(super) fn between<S: Copy>(
     segments: &[ContentSegment<S>],
     from: u64,
     end: u64,
 ) -> impl Iterator<Item = ContentSegment<S>> {
-    let first = segments.partition_point(|segment| segment.end <= from);
-    let from_first = segments[first..].iter().take_while(move |segment| segment.from < end);
-    from_first.filter_map(move |segment| segment.within(from, end))
+    meeting(segments, from, end).iter().filter_map(move |segment| segment.within(from, end))
 }
 
 /// The contents of a view: the parts of the segments in `at..at + bytes`, with positions counted from `at`.

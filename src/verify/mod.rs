@@ -56,6 +56,7 @@
 mod bodies;
 mod claims;
 mod constraints;
+mod contents;
 mod form;
 mod geometry;
 mod links;

@@ -153,19 +153,19 @@ impl OperatorAliases {
     }
 
     /// `V(t)` of an output: bytes of the tensor of which it is a view, or of its concat slices, and bytes
-    /// that the operator computes.
-    pub(super) fn value_of<S: Copy + PartialEq>(
+    /// that the operator computes. `value` returns `V` of an input.
+    pub(super) fn value_of<'v, S: Copy + PartialEq + 'v>(
         &self,
         output: TensorId,
         computed: ContentSegment<S>,
-        values: &[Vec<ContentSegment<S>>],
+        value: impl Fn(TensorId) -> &'v [ContentSegment<S>],
     ) -> Vec<ContentSegment<S>> {
         if let Some(&Alias { of, at, .. }) = self.view(output) {
-            return memory::slice(&values[of.index()], at, computed.end);
+            return memory::slice(value(of), at, computed.end);
         }
         let mut slices = self.slices_of(output).to_vec();
         slices.sort_by_key(|alias| alias.at);
-        let slices = slices.iter().map(|alias| (alias.at, values[alias.tensor.index()].clone()));
+        let slices = slices.iter().map(|alias| (alias.at, value(alias.tensor).to_vec()));
         memory::with_pieces(computed, slices)
     }
 }

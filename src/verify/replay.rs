@@ -38,24 +38,26 @@
 //! - **M2**: before `o_k`, its inputs are intact. **M3**: after `o_k`, its outputs are intact.
 //! - **M4**: after the last step, all outputs of the graph and all variables are intact.
 //!
-//! Complexity: O(n log n) for n segments that are read and written.
+//! Complexity: O(n log n) for n operands and aliases of a right plan: `contents` finds the bytes of a
+//! concatenation without a list of their origins.
 
-use super::memory::{self, ContentMap};
+use super::contents::{ArenaContents, ValueSegment, ValueSource};
+use super::memory::ContentSegment;
 use super::permitted::OperatorAliases;
 use super::{Rule, ViolationCollector};
 use crate::graph::{Graph, Occupant, TensorKind};
 use crate::plan::{Alias, Plan};
+use crate::sharing::AliasKind;
 use crate::support::ids::{OperatorId, TensorId};
-
-type ContentSegment = memory::ContentSegment<TensorId>;
 
 /// Checks S1 to S3 and M1 to M4.
 pub(super) fn check(graph: &Graph, plan: &Plan, violations: &mut ViolationCollector) {
     let misplaced = |alias: &Alias| misplaced(graph, plan, alias);
     let aliases = OperatorAliases::by_operator(graph, &plan.aliases, misplaced, violations);
-    let values = vec![Vec::new(); graph.tensors().len()];
-    let unread = graph.tensors().iter().map(|tensor| tensor.readers().len()).collect();
-    let mut replay = ArenaReplay { graph, plan, memory: ContentMap::default(), values, unread, violations };
+    let has_concat = plan.aliases.iter().any(|alias| alias.kind == AliasKind::Concat);
+    let contents = ArenaContents::new(has_concat.then(|| bounds(plan)), |id| is_kept(graph, id));
+    let values = vec![None; graph.tensors().len()];
+    let mut replay = ArenaReplay { graph, plan, contents, values, violations };
     replay.start();
     for (step, &operator) in plan.order.iter().enumerate() {
         if replay.violations.is_done() {
@@ -64,6 +66,18 @@ pub(super) fn check(graph: &Graph, plan: &Plan, violations: &mut ViolationCollec
         replay.run(step, operator, &aliases[operator.index()]);
     }
     replay.end();
+}
+
+/// The addresses at which tensors and scratch buffers start and end.
+fn bounds(plan: &Plan) -> Vec<u64> {
+    plan.placements().flat_map(|(_, placement)| [placement.offset, placement.end()]).collect()
+}
+
+/// Returns true if computed bytes of the tensor are kept for the caller or for the next run.
+fn is_kept(graph: &Graph, tensor: TensorId) -> bool {
+    let tensor = graph.tensor(tensor);
+    let is_kept_input = tensor.kind() == TensorKind::Input && !tensor.is_overwritable();
+    tensor.kind() == TensorKind::Variable || is_kept_input
 }
 
 /// The message of S2, if the tensors of an alias do not lie at its distance.
@@ -80,19 +94,17 @@ fn misplaced(graph: &Graph, plan: &Plan, alias: &Alias) -> Option<String> {
 }
 
 /// The state of the replay.
-struct ArenaReplay<'a> {
+struct ArenaReplay<'a, K> {
     graph: &'a Graph,
     plan: &'a Plan,
     /// `M`.
-    memory: ContentMap<TensorId>,
-    /// `V`, by tensor: empty before the tensor is written and after it is last read.
-    values: Vec<Vec<ContentSegment>>,
-    /// By tensor: the number of readers that have not run.
-    unread: Vec<usize>,
+    contents: ArenaContents<K>,
+    /// `V`, by tensor, once the tensor is written.
+    values: Vec<Option<ValueSegment>>,
     violations: &'a mut ViolationCollector,
 }
 
-impl ArenaReplay<'_> {
+impl<K: Fn(TensorId) -> bool> ArenaReplay<'_, K> {
     fn name(&self, tensor: TensorId) -> &str {
         self.graph.tensor(tensor).name()
     }
@@ -110,9 +122,9 @@ impl ArenaReplay<'_> {
             |id: &TensorId| matches!(self.graph.tensor(*id).kind(), TensorKind::Input | TensorKind::Variable);
         let provided: Vec<TensorId> = self.graph.tensor_ids().filter(is_provided).collect();
         for &id in &provided {
-            self.values[id.index()] = vec![self.computed(id)];
-            for segment in self.value_in_arena(id).into_iter().filter(|segment| segment.from < segment.end) {
-                self.memory.write(segment);
+            self.values[id.index()] = Some(self.computed(id));
+            if let Some(value) = self.value_in_arena(id) {
+                self.contents.write(&value, value.from, value.end);
             }
         }
         for &id in &provided {
@@ -121,20 +133,21 @@ impl ArenaReplay<'_> {
     }
 
     /// The value of a tensor of which the run computes every byte.
-    fn computed(&self, id: TensorId) -> ContentSegment {
+    fn computed(&self, id: TensorId) -> ValueSegment {
         let end = self.graph.tensor(id).bytes();
-        ContentSegment { from: 0, end, source: id, at: 0 }
+        ContentSegment { from: 0, end, source: ValueSource::Computed(id), at: 0 }
     }
 
-    /// `V(t)` at the addresses of `t`; empty if `t` is not in the arena.
-    fn value_in_arena(&self, id: TensorId) -> Vec<ContentSegment> {
-        let Some((offset, _)) = self.range(id) else { return Vec::new() };
-        self.values[id.index()].iter().map(|segment| segment.moved_up(offset)).collect()
+    /// `V(t)` at the addresses of `t`; `None` if `t` is not in the arena.
+    fn value_in_arena(&self, id: TensorId) -> Option<ValueSegment> {
+        let (offset, _) = self.range(id)?;
+        Some(self.values[id.index()]?.moved_up(offset))
     }
 
     /// Adds a violation of `rule` if a tensor is not intact.
     fn check_intact(&mut self, rule: Rule, id: TensorId, when: impl Fn() -> String) {
-        let Some((byte, held)) = self.memory.first_difference(self.value_in_arena(id)) else { return };
+        let Some(value) = self.value_in_arena(id) else { return };
+        let Some((byte, held)) = self.contents.first_difference(&value) else { return };
         let holds = match held {
             Some(other) if other == id => format!("other bytes of tensor `{}`", self.name(id)),
             Some(other) => format!("bytes of tensor `{}`", self.name(other)),
@@ -161,17 +174,18 @@ impl ArenaReplay<'_> {
         let outputs: Vec<TensorId> =
             operator.outputs().iter().copied().filter(|&id| self.range(id).is_some()).collect();
         for &output in &outputs {
-            self.values[output.index()] = self.value_of_output(output, aliases);
+            let parts = self.parts_of_output(output, aliases);
+            self.values[output.index()] = self.contents.compose(parts);
             let ranges = self.written(output, aliases);
             written.extend(ranges.into_iter().map(|(from, end)| (Occupant::Tensor(output), from, end)));
         }
         self.check_operands(id, &written, aliases);
         for &(occupant, from, end) in &written {
             match occupant {
-                Occupant::Scratch(_) => self.memory.clear(from, end),
+                Occupant::Scratch(_) => self.contents.clear(from, end),
                 Occupant::Tensor(output) => {
-                    for segment in memory::between(&self.value_in_arena(output), from, end) {
-                        self.memory.write(segment);
+                    if let Some(value) = self.value_in_arena(output) {
+                        self.contents.write(&value, from, end);
                     }
                 }
             }
@@ -180,29 +194,11 @@ impl ArenaReplay<'_> {
             let when = || format!("after operator `{}` at step {step}", graph.operator(id).name());
             self.check_intact(Rule::IntactAfterWrite, output, when);
         }
-        self.drop_values(id);
-    }
-
-    /// Drops the values that are not read after this operator. Values of concatenations of concatenations
-    /// would add up to quadratic memory otherwise.
-    fn drop_values(&mut self, id: OperatorId) {
-        let operator = self.graph.operator(id);
-        let read = distinct(operator.inputs());
-        for &input in &read {
-            self.unread[input.index()] = self.unread[input.index()].saturating_sub(1);
-        }
-        for id in read.into_iter().chain(operator.outputs().iter().copied()) {
-            let tensor = self.graph.tensor(id);
-            let is_read_at_end = tensor.is_output() || tensor.kind() == TensorKind::Variable;
-            if self.unread[id.index()] == 0 && !is_read_at_end {
-                self.values[id.index()] = Vec::new();
-            }
-        }
     }
 
     /// `V(t)` of an output: part 1 of the transition.
-    fn value_of_output(&self, output: TensorId, aliases: &OperatorAliases) -> Vec<ContentSegment> {
-        aliases.value_of(output, self.computed(output), &self.values)
+    fn parts_of_output(&self, output: TensorId, aliases: &OperatorAliases) -> Vec<ValueSegment> {
+        aliases.value_of(output, self.computed(output), |input| self.values[input.index()].as_slice())
     }
 
     /// `written(t)` of an output, ascending: part 2 of the transition.
@@ -245,12 +241,9 @@ impl ArenaReplay<'_> {
 
     /// Returns true if no byte of the tensor is kept for the caller or for the next run.
     fn may_overwrite(&self, tensor: TensorId) -> bool {
-        let is_kept = |segment: &ContentSegment| {
-            let source = self.graph.tensor(segment.source);
-            source.kind() == TensorKind::Variable
-                || (source.kind() == TensorKind::Input && !source.is_overwritable())
-        };
-        !self.graph.tensor(tensor).is_output() && !self.values[tensor.index()].iter().any(is_kept)
+        let value = &self.values[tensor.index()];
+        let has_kept = || value.as_ref().is_some_and(|value| self.contents.has_kept(value));
+        !self.graph.tensor(tensor).is_output() && !has_kept()
     }
 
     /// Checks M4.

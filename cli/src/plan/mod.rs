@@ -80,17 +80,24 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let (status, arena_bytes) = result.status_and_size();
     let outputs =
         selected_outputs::selected_outputs(arguments, &formats, (!status.fits()).then_some(arena_bytes));
+    // The check of an ONNX model needs the most memory of all outputs, so models come before the view.
+    let model = |output: &Output| match (output.1, &result) {
+        (Format::Onnx, Planned::Graph(pair)) => {
+            onnx::planned_model(input, (&pair.0, &pair.1), &options).map(Some)
+        }
+        _ => Ok(None),
+    };
+    let models = outputs.iter().map(model).collect::<Result<Vec<_>, Failure>>()?;
     let mut view = result.view();
     if view.tiling.is_none() {
         (view.file_arena, view.shared_arena) = (file_arena, shared_arena);
     }
-    let contents = |&output: &Output| match (output.1, &result) {
-        (Format::Onnx, Planned::Graph(pair)) => onnx::planned_model(input, (&pair.0, &pair.1), &options),
-        _ => Ok(output_text(&view, output, arguments, &options).into_bytes()),
-    };
+    let contents = outputs.iter().zip(models).map(|(&output, model)| {
+        let text = || output_text(&view, output, arguments, &options).into_bytes();
+        (output.0.to_owned(), model.unwrap_or_else(text))
+    });
     // All contents are complete before the first file is written.
-    let contents = outputs.iter().map(|output| Ok((output.0.to_owned(), contents(output)?)));
-    files::write_all(&contents.collect::<Result<Vec<_>, Failure>>()?)?;
+    files::write_all(&contents.collect::<Vec<_>>())?;
     if outputs.iter().any(|(_, format)| *format == Format::Onnx)
         && let Some(note) = onnx::weights_note(input, &arguments.out)?
     {

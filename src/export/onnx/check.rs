@@ -31,12 +31,11 @@ pub struct CheckedOnnx {
 /// [`OnnxError::NotPlanned`] if the model contains no plan; an error for which
 /// [`OnnxError::is_wrong_plan`] holds if the plan is wrong; other errors if the file cannot be read.
 pub fn check(name: &str, bytes: &[u8]) -> Result<CheckedOnnx, OnnxError> {
-    let document = document(&WireModel::read(bytes)?)?;
-    let options = document.options.to_options()?;
+    // The document takes as much memory as the graph, and so do the import and the verification. It is read
+    // twice, so that it is absent during both.
+    let options = document(bytes)?.options.to_options()?;
     let graph = import::onnx_from_bytes(name, bytes, &options)?.graph;
-    let plan = document.to_plan(&graph)?;
-    // The document takes as much memory as the graph, and so does the verification.
-    drop(document);
+    let plan = document(bytes)?.to_plan(&graph)?;
     verify(&graph, &plan)?;
     if !is_in_order(&graph, &plan) {
         return Err(OnnxError::Wrong("the nodes of the file are not in the order of the plan".to_owned()));
@@ -44,7 +43,9 @@ pub fn check(name: &str, bytes: &[u8]) -> Result<CheckedOnnx, OnnxError> {
     Ok(CheckedOnnx { graph, plan, options })
 }
 
-fn document(model: &WireModel) -> Result<PlanDocument, OnnxError> {
+/// The plan document in the metadata of a model.
+fn document(bytes: &[u8]) -> Result<PlanDocument, OnnxError> {
+    let model = WireModel::read(bytes)?;
     let value = |key: &str| -> Result<Option<&str>, OnnxError> {
         let mut values = model.metadata().filter(|entry| entry.key == key).map(|entry| entry.value.as_str());
         let first = values.next();

@@ -374,7 +374,8 @@ impl PoolReplay<'_> {
     /// `V(t)` of an output: bytes of the tensor of which it is a view, or of its concat slices, and bytes
     /// that the operator computes.
     fn value_of_output(&self, step: u32, output: TensorId, aliases: &OperatorAliases) -> Vec<ContentSegment> {
-        aliases.value_of(output, self.computed(output, step + 1), &self.values)
+        aliases
+            .value_of(output, self.computed(output, step + 1), |input| self.values[input.index()].as_slice())
     }
 
     /// Checks S2 for the aliases of an operator.
