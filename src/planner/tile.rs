@@ -41,6 +41,9 @@ const LEVELS: [u64; 14] = [
 const MAX_SECOND_PLANS: u32 = 6;
 const MAX_SECOND_TENSORS: usize = 1_000;
 
+/// Once the drafts and plans of a call have this many tensors together, no other tiling is tried.
+const MAX_PLANNED_TENSORS: usize = 40_000;
+
 /// A tiling that is expected to save less than this part of the best arena is not planned.
 const LEAST_SAVING: u64 = 256;
 
@@ -64,8 +67,16 @@ impl Planner {
         let search = |net| TilingSearch::new(net, goal.max_extra(total), &self.limits);
         let mut searches: Vec<TilingSearch<'_, '_>> = nets.iter().map(search).collect();
         let most = untiled.arena_bytes;
-        let mut judge =
-            Judge { planner: self, graph, goal, most, best: None, tried: Vec::new(), second_plans: 0 };
+        let mut judge = Judge {
+            planner: self,
+            graph,
+            goal,
+            most,
+            best: None,
+            tried: Vec::new(),
+            second_plans: 0,
+            planned: 0,
+        };
         for &level in LEVELS.iter().filter(|&&level| level <= goal.max_extra_ppm) {
             let max_extra = TilingGoal::default().max_extra_ppm(level).max_extra(total);
             for search in &mut searches {
@@ -117,11 +128,16 @@ struct Judge<'a> {
     best: Option<TiledPlan>,
     tried: Vec<Tiling>,
     second_plans: u32,
+    /// Tensors of all drafts and plans.
+    planned: usize,
 }
 
 impl Judge<'_> {
-    /// True if a plan fits the goal's capacity.
+    /// True if a plan fits the goal's capacity, or if the work is spent.
     fn is_done(&self) -> bool {
+        if self.planned >= MAX_PLANNED_TENSORS {
+            return true;
+        }
         self.goal.capacity.is_some_and(|capacity| self.most <= capacity) && self.best.is_some()
     }
 
@@ -155,13 +171,14 @@ impl Judge<'_> {
     fn offer(&mut self, found: Found) -> Result<u64> {
         let is_of_use =
             found.bytes < self.most - self.most / LEAST_SAVING && !found.tiling.regions.is_empty();
-        if !is_of_use || self.tried.contains(&found.tiling) {
+        if !is_of_use || self.planned >= MAX_PLANNED_TENSORS || self.tried.contains(&found.tiling) {
             return Ok(0);
         }
         self.tried.push(found.tiling.clone());
         let tiled = apply(self.graph, &found.tiling)?;
         let planner = self.planner.clone().effort(Effort::Quick).order(ScheduleMode::Program);
         let drafted = pipeline::draft(&planner, &tiled.graph)?;
+        self.planned += tiled.graph.tensors().len();
         if drafted >= self.most {
             // The full plan of a small graph may be smaller than its draft.
             let is_small = tiled.graph.tensors().len() <= MAX_SECOND_TENSORS;
@@ -171,6 +188,7 @@ impl Judge<'_> {
             self.second_plans += 1;
         }
         let plan = planner.plan(&tiled.graph)?;
+        self.planned += tiled.graph.tensors().len();
         let counted = tiled.cost(self.graph);
         // The goal's budget is a promise about the graph, not about the estimate.
         if plan.arena_bytes < self.most && counted.extra <= found.cost.extra {
