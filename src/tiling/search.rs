@@ -68,7 +68,7 @@ pub(crate) struct TilingSearch<'a, 'g> {
     /// By position: true if a segment may start or end there.
     is_boundary: Vec<bool>,
     /// By first position and length: the cuts of a segment.
-    segments: Vec<Vec<Option<Cuts>>>,
+    segments: Vec<Vec<Option<SegmentCuts>>>,
     estimator: Estimator,
     /// True if the work limit has left out a segment.
     has_left_out: bool,
@@ -78,7 +78,7 @@ pub(crate) struct TilingSearch<'a, 'g> {
 }
 
 /// The cuts of a segment worth choosing, by descending bytes and ascending cost.
-struct Cuts {
+struct SegmentCuts {
     /// Cuts with more live bytes are missing.
     within: u64,
     list: Vec<Variant>,
@@ -243,7 +243,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             let segment = TilingSegment::new(self.net, span).filter(|_| !is_left_out);
             let list = segment
                 .map_or_else(Vec::new, |segment| variants(&segment, before, most, &mut self.estimator));
-            *slot = Some(Cuts { within, list });
+            *slot = Some(SegmentCuts { within, list });
         }
         &slot.as_ref().expect("it was computed").list
     }

@@ -91,7 +91,7 @@ proptest! {
         problem in prop_oneof![random::problem(30, MIXED, 1), random::gapped(30, MIXED, 1)],
     ) {
         let auto = solve(&problem, "auto").height;
-        // Where nearly all buffers are live together, no reuse in the given order may need less padding by chance.
+        // If nearly all buffers are live together, `naive` may need less padding by chance.
         for name in names(&problem).filter(|name| !["merge", "naive"].contains(name)) {
             let other = solve(&problem, name).height;
             prop_assert!(auto <= other, "auto {auto}, {name} {other}");

@@ -29,7 +29,7 @@ pub(super) const MICROSOFT: &str = "com.microsoft";
 /// A row of the table.
 pub(crate) type OnnxOperatorTypes = OperatorTypes<OnnxColumns>;
 
-/// What the importer knows about ONNX operators besides permissions and effects. `access/table.rs` has their access
+/// Facts of the importer about ONNX operators besides permissions and effects. `access/table.rs` has their access
 /// maps, as operators of one row read their inputs in different ways.
 pub(crate) struct OnnxColumns {
     /// The first operator set that the shape rule supports.

@@ -14,7 +14,7 @@ use crate::import::permits::PermitRule::{Concatenation, InPlace, InPlaceByRow, S
 /// A row of the table.
 pub(crate) type TfliteOperatorTypes = OperatorTypes<TfliteColumns>;
 
-/// What the importer knows about TensorFlow Lite operators besides permissions and effects. `access.rs` has their
+/// Facts of the importer about TensorFlow Lite operators besides permissions and effects. `access.rs` has their
 /// access maps, as operators of one row read their inputs in different ways.
 pub(crate) struct TfliteColumns {
     /// None without a shape rule.

@@ -17,7 +17,7 @@ use crate::tiling::segment::TilingSegment;
 use crate::verify::verify_tiling;
 
 /// A segment with a cut, and its memory and extra cost.
-struct Choice {
+struct SegmentChoice {
     span: Range<u32>,
     region: Region,
     bytes: u64,
@@ -25,7 +25,7 @@ struct Choice {
 }
 
 /// All segments of a graph with all cuts of the family.
-fn choices(net: &OrderedGraph<'_>, measure: Measure) -> Vec<Choice> {
+fn choices(net: &OrderedGraph<'_>, measure: Measure) -> Vec<SegmentChoice> {
     let (count, between) = (net.order.len() as u32, net.loads().1);
     let mut all = Vec::new();
     for span in (0..count).flat_map(|start| (start + 1..=count).map(move |end| start..end)) {
@@ -41,7 +41,7 @@ fn choices(net: &OrderedGraph<'_>, measure: Measure) -> Vec<Choice> {
                 axes: net.operators[range].iter().map(|operator| operator.axis.unwrap()).collect(),
                 stripes: Tiles::new(&segment, &cut).stripes().map(<[_]>::to_vec).collect(),
             };
-            all.push(Choice {
+            all.push(SegmentChoice {
                 span: span.clone(),
                 region,
                 bytes: estimate.bytes(measure),
@@ -53,7 +53,7 @@ fn choices(net: &OrderedGraph<'_>, measure: Measure) -> Vec<Choice> {
 }
 
 /// Memory and extra cost of all paths from a position on, of which no other path has less of both.
-fn paths(steps: &[u64], choices: &[Choice], from: u32, best: &mut Vec<Option<Vec<(u64, u64)>>>) {
+fn paths(steps: &[u64], choices: &[SegmentChoice], from: u32, best: &mut Vec<Option<Vec<(u64, u64)>>>) {
     let at = from as usize;
     if best[at].is_some() {
         return;
@@ -131,7 +131,7 @@ fn extra_cost(net: &OrderedGraph<'_>, tiled: &TiledGraph) -> u64 {
 }
 
 /// Checks that a tiling of one segment is right, and needs and costs what the estimate says.
-fn check_choice(graph: &Graph, net: &OrderedGraph<'_>, choice: &Choice, seed: u64) -> bool {
+fn check_choice(graph: &Graph, net: &OrderedGraph<'_>, choice: &SegmentChoice, seed: u64) -> bool {
     let tiling = Tiling { order: net.order.clone(), regions: vec![choice.region.clone()] };
     let tiled = apply(graph, &tiling).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     verify_tiling(graph, &tiled).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));

@@ -7,8 +7,8 @@ use prost::Message;
 
 use super::call_node::{CallNode, FunctionDefinition, FunctionKey, NAME_BYTES, NodeSize, ReplaceNodes};
 use super::renaming::Renaming;
-use super::wire_field::{Named, RawFields};
-use super::wire_messages::{WireAttribute, WireFunction, WireGraph, WireModel, WireNode, WireSparse};
+use super::wire_field::{NamedField, RawFields};
+use super::wire_messages::{InlinedModel, WireAttribute, WireFunction, WireGraph, WireNode, WireSparse};
 use super::{Definitions, Inliner};
 use crate::error::short;
 use crate::import::onnx::messages::{OperatorSet, domain, malformed};
@@ -28,7 +28,7 @@ use crate::import::{ImportError, ImportOptions};
 /// [`ImportError::Malformed`] if the bytes are not an ONNX model; [`ImportError::Functions`] for functions that the
 /// import refuses, and for a function that imports another version of an operator set than the model.
 pub fn inlined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ImportError> {
-    let mut model = WireModel::decode(bytes).map_err(malformed)?;
+    let mut model = InlinedModel::decode(bytes).map_err(malformed)?;
     let functions = std::mem::take(&mut model.functions);
     let Some(graph) = &mut model.graph else { return Ok(Cow::Borrowed(bytes)) };
     let options = ImportOptions::default();
@@ -93,8 +93,8 @@ impl WireAttribute {
         let bytes = size_of::<Self>() + self.name.len() + self.reference.len() + self.rest.len();
         let mut size = NodeSize { bytes, depth: 0 };
         for body in self.bodies() {
-            let infos = body.input.iter().chain(&body.output).chain(&body.value_info).map(Named::bytes);
-            let dense = body.initializer.iter().map(Named::bytes);
+            let infos = body.input.iter().chain(&body.output).chain(&body.value_info).map(NamedField::bytes);
+            let dense = body.initializer.iter().map(NamedField::bytes);
             let sparse = body.sparse_initializer.iter().map(Message::encoded_len);
             let parts = infos.chain(dense).chain(sparse).sum::<usize>();
             let bytes = size_of::<WireGraph>() + parts + body.annotations.len() + body.rest.len();
@@ -134,9 +134,9 @@ impl WireGraph {
 
     fn renamed<'c>(&'c self, renaming: &mut Renaming<'c, WireAttribute>) -> Self {
         fn all<const TAG: u32>(
-            list: &[Named<TAG>],
+            list: &[NamedField<TAG>],
             renaming: &Renaming<'_, WireAttribute>,
-        ) -> Vec<Named<TAG>> {
+        ) -> Vec<NamedField<TAG>> {
             list.iter().map(|named| named.with_name(renaming.name(&named.name))).collect()
         }
         renaming.local.push(self.definitions().collect());

@@ -46,12 +46,12 @@ impl RawFields {
 
 /// A message whose field `TAG` is its name.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Named<const TAG: u32> {
+pub(super) struct NamedField<const TAG: u32> {
     pub name: String,
     rest: RawFields,
 }
 
-impl<const TAG: u32> Named<TAG> {
+impl<const TAG: u32> NamedField<TAG> {
     pub fn with_name(&self, name: String) -> Self {
         Self { name, rest: self.rest.clone() }
     }
@@ -62,7 +62,7 @@ impl<const TAG: u32> Named<TAG> {
     }
 }
 
-impl<const TAG: u32> Message for Named<TAG> {
+impl<const TAG: u32> Message for NamedField<TAG> {
     fn merge_field(
         &mut self,
         tag: u32,

@@ -5,12 +5,12 @@ use bytes::{Buf, BufMut};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 
-use super::wire_field::{Named, RawFields};
+use super::wire_field::{NamedField, RawFields};
 use crate::import::onnx::messages::OperatorSet;
 
 /// `ModelProto`.
 #[derive(Debug, Default)]
-pub(super) struct WireModel {
+pub(super) struct InlinedModel {
     pub graph: Option<WireGraph>,
     pub opset_import: Vec<OperatorSet>,
     pub functions: Vec<WireFunction>,
@@ -18,7 +18,7 @@ pub(super) struct WireModel {
     pub rest: RawFields,
 }
 
-impl Message for WireModel {
+impl Message for InlinedModel {
     fn merge_field(
         &mut self,
         tag: u32,
@@ -83,10 +83,10 @@ pub(super) struct WireFunction {
 #[derive(Clone, Debug, Default)]
 pub(super) struct WireGraph {
     pub node: Vec<WireNode>,
-    pub initializer: Vec<Named<8>>,
-    pub input: Vec<Named<1>>,
-    pub output: Vec<Named<1>>,
-    pub value_info: Vec<Named<1>>,
+    pub initializer: Vec<NamedField<8>>,
+    pub input: Vec<NamedField<1>>,
+    pub output: Vec<NamedField<1>>,
+    pub value_info: Vec<NamedField<1>>,
     pub sparse_initializer: Vec<WireSparse>,
     /// `quantization_annotation`, which name tensors. The body of a function loses them.
     pub annotations: RawFields,
@@ -144,9 +144,9 @@ impl Message for WireGraph {
 #[derive(Clone, Message)]
 pub(super) struct WireSparse {
     #[prost(message, optional, tag = "1")]
-    pub values: Option<Named<8>>,
+    pub values: Option<NamedField<8>>,
     #[prost(message, optional, tag = "2")]
-    pub indices: Option<Named<8>>,
+    pub indices: Option<NamedField<8>>,
     #[prost(int64, repeated, tag = "3")]
     pub dims: Vec<i64>,
 }
