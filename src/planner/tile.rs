@@ -16,7 +16,7 @@ use crate::tiling::cost::Measure;
 use crate::tiling::orders::{Late, late_order};
 use crate::tiling::search::{Found, TilingSearch};
 use crate::tiling::{AxisChoice, OrderedGraph, Tiling, TilingGoal, apply};
-use crate::verify::verify_tiled_plan;
+use crate::verify::verify_tiles;
 
 /// Levels of extra cost, in parts per million. A goal's budget is rounded down to one of them.
 const LEVELS: [u64; 14] = [
@@ -135,10 +135,12 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// True if a plan fits the goal's capacity, or if the work is spent.
     fn is_done(&self) -> bool {
-        if self.planned >= MAX_PLANNED_TENSORS {
-            return true;
-        }
-        self.goal.capacity.is_some_and(|capacity| self.most <= capacity) && self.best.is_some()
+        let fits = self.goal.capacity.is_some_and(|capacity| self.most <= capacity) && self.best.is_some();
+        fits || self.is_spent()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.planned >= MAX_PLANNED_TENSORS
     }
 
     /// Tries the paths of one search within a budget.
@@ -171,7 +173,7 @@ impl Judge<'_> {
     fn offer(&mut self, found: Found) -> Result<u64> {
         let is_of_use =
             found.bytes < self.most - self.most / LEAST_SAVING && !found.tiling.regions.is_empty();
-        if !is_of_use || self.planned >= MAX_PLANNED_TENSORS || self.tried.contains(&found.tiling) {
+        if !is_of_use || self.is_spent() || self.tried.contains(&found.tiling) {
             return Ok(0);
         }
         self.tried.push(found.tiling.clone());
@@ -194,7 +196,7 @@ impl Judge<'_> {
         if plan.arena_bytes < self.most && counted.extra <= found.cost.extra {
             let (cost, Found { tiling, bytes, .. }) = (counted, found);
             let best = TiledPlan { tiling, tiled, plan, cost, expected_bytes: bytes, family_bound: None };
-            verify_tiled_plan(self.graph, &best).map_err(|violations| planner.wrong_plan(violations))?;
+            verify_tiles(self.graph, &best).map_err(|violations| planner.wrong_plan(violations))?;
             self.most = best.plan.arena_bytes;
             self.best = Some(best);
         }

@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use super::ordered_graph::{constrained_tensors, has_aligned_rows};
+use super::ordered_graph::{constrained_tensors, may_split};
 use super::region::{Region, Tile, Tiling};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, GraphBuilder, Permit, RowsRead, TensorKind, TensorSpec, TileAxis};
@@ -236,7 +236,7 @@ impl<'g> TiledGraphMaker<'g> {
     /// Adds a tensor with some rows of a tensor of the untiled graph along an axis. It has the alignment of that tensor.
     fn add_part(&mut self, of: TensorId, axis: usize, rows: Range<u64>, is_carried: bool) -> Result<Part> {
         let tensor = self.graph.tensor(of);
-        if self.is_constrained[of.index()] || !has_aligned_rows(tensor, axis) {
+        if !may_split(tensor, axis, self.is_constrained[of.index()]) {
             return Err(invalid(format!(
                 "tensor `{}` cannot be split: its place or the alignment of its rows is given",
                 tensor.name()
@@ -704,10 +704,9 @@ impl<'m, 'g> RegionMaker<'m, 'g> {
             let axis = self.axis_of(tensor);
             let ends = self.ends_of_entry(tensor, axis);
             let old = self.graph().tensor(tensor);
-            let may_split = old.has_contiguous_rows(axis)
-                && has_aligned_rows(old, axis)
-                && !self.maker.is_constrained[tensor.index()];
-            if ends.len() < 2 || !may_split {
+            let is_splittable = old.has_contiguous_rows(axis)
+                && may_split(old, axis, self.maker.is_constrained[tensor.index()]);
+            if ends.len() < 2 || !is_splittable {
                 continue;
             }
             let whole = self.maker.whole(tensor)?;

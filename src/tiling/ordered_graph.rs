@@ -180,9 +180,7 @@ impl<'g> OrderedGraph<'g> {
         }
         let may_write = |(_, axis): &(usize, &crate::graph::TileAxis)| {
             let mut outputs = node.outputs().iter().zip(axis.outputs());
-            outputs.all(|(id, &at)| {
-                !self.is_constrained[id.index()] && has_aligned_rows(self.graph.tensor(*id), at)
-            })
+            outputs.all(|(id, &at)| may_split(self.graph.tensor(*id), at, self.is_constrained[id.index()]))
         };
         let agreeing = |axis: &crate::graph::TileAxis| {
             let maps = node.inputs().iter().zip(axis.inputs());
@@ -191,8 +189,7 @@ impl<'g> OrderedGraph<'g> {
             })
             .count()
         };
-        let axes: Vec<_> = node.access()?.axes().iter().enumerate().filter(may_write).collect();
-        let axes = axes.into_iter();
+        let axes = node.access()?.axes().iter().enumerate().filter(may_write);
         if self.choice == AxisChoice::First {
             return axes.map(|(at, _)| at).next();
         }
@@ -213,7 +210,7 @@ impl<'g> OrderedGraph<'g> {
         let old = self.graph.tensor(id);
         // Other entries and exits stay whole.
         let is_contiguous =
-            old.has_contiguous_rows(axis) && !self.is_constrained[id.index()] && has_aligned_rows(old, axis);
+            old.has_contiguous_rows(axis) && may_split(old, axis, self.is_constrained[id.index()]);
         (tensor.axis, tensor.rows, tensor.row_bytes) = (Some(axis), rows, tensor.bytes / rows);
         tensor.is_contiguous = is_contiguous;
     }
@@ -344,8 +341,10 @@ pub(super) fn constrained_tensors(graph: &Graph) -> Vec<bool> {
     is_constrained
 }
 
-/// True if all rows along an axis have the alignment that the tensor states.
-pub(super) fn has_aligned_rows(tensor: &Tensor, axis: usize) -> bool {
+/// True if a tensor may lie in parts along an axis: all rows have the alignment that it states, and it has no
+/// [constraint](constrained_tensors).
+pub(super) fn may_split(tensor: &Tensor, axis: usize, is_constrained: bool) -> bool {
     let rows = tensor.shape().map_or(0, |shape| shape[axis]).max(1);
-    tensor.alignment().is_none_or(|alignment| (tensor.bytes() / rows).is_multiple_of(alignment))
+    !is_constrained
+        && tensor.alignment().is_none_or(|alignment| (tensor.bytes() / rows).is_multiple_of(alignment))
 }

@@ -286,12 +286,27 @@ pub fn verify_tiling(graph: &Graph, tiled: &TiledGraph) -> Result<(), Violations
 /// The rules that the plan breaks. Rules of the plan are checked only if the tiled graph is right.
 pub fn verify_tiled_plan(graph: &Graph, plan: &TiledPlan) -> Result<(), Violations> {
     let mut violations = ViolationCollector::default();
-    tiling::check(graph, &plan.tiled, &mut violations);
-    if violations.is_empty() {
-        tiled_plan::check(graph, plan, &mut violations);
+    if check_tiles(graph, plan, &mut violations) {
         check(&plan.tiled.graph, &plan.plan, &mut violations);
     }
     violations.finish()
+}
+
+/// [`verify_tiled_plan`] for a plan of the tiled graph that has passed [`verify`] before.
+pub(crate) fn verify_tiles(graph: &Graph, plan: &TiledPlan) -> Result<(), Violations> {
+    let mut violations = ViolationCollector::default();
+    check_tiles(graph, plan, &mut violations);
+    violations.finish()
+}
+
+/// Checks the rules of tiles. Returns true if the tiled graph is right.
+fn check_tiles(graph: &Graph, plan: &TiledPlan, violations: &mut ViolationCollector) -> bool {
+    tiling::check(graph, &plan.tiled, violations);
+    let is_right = violations.is_empty();
+    if is_right {
+        tiled_plan::check(graph, plan, violations);
+    }
+    is_right
 }
 
 /// Checks the offsets of a problem's buffers and the height of the arena: rules F1 and A1 to A5.

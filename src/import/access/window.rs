@@ -19,6 +19,11 @@ impl AccessWindow {
         (i128::from(self.kernel) - 1) * i128::from(self.dilation) + 1
     }
 
+    /// The rows from the first row of the first of `count` windows to the last row of the last one.
+    pub(in crate::import) fn span(&self, count: u64) -> i128 {
+        (i128::from(count) - 1) * i128::from(self.stride) + self.extent()
+    }
+
     fn is_valid(&self) -> bool {
         self.kernel > 0 && self.stride > 0 && self.dilation > 0
     }
@@ -41,7 +46,6 @@ impl AccessWindow {
 /// The padding before and after the rows with which `output` positions of a window cover `input` rows: the smaller half
 /// and the larger half. O if no padding is needed.
 pub(in crate::import) fn same_padding(window: &AccessWindow, input: u64, output: u64) -> [i64; 2] {
-    let span = (i128::from(output) - 1) * i128::from(window.stride) + window.extent();
-    let total = (span - i128::from(input)).max(0);
+    let total = (window.span(output) - i128::from(input)).max(0);
     [total / 2, total - total / 2].map(|half| i64::try_from(half).unwrap_or(i64::MAX))
 }

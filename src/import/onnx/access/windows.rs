@@ -82,8 +82,7 @@ pub(super) fn conv_transpose(facts: &NodeFacts<'_>) -> Option<Stated> {
         let extra = facts.ints("output_padding").filter(|extra| extra.len() == windows.len());
         for (axis, window) in windows.iter_mut().enumerate() {
             // Padding follows from the output. Runtimes differ about the larger half.
-            let whole = (i128::from(before[axis]) - 1) * i128::from(window.stride) + window.extent();
-            let whole = whole + extra.map_or(0, |extra| i128::from(extra[axis]));
+            let whole = window.span(before[axis]) + extra.map_or(0, |extra| i128::from(extra[axis]));
             let total = (whole - i128::from(after[axis])).max(0);
             window.before =
                 [total / 2, total - total / 2].map(|half| i64::try_from(half).unwrap_or(i64::MAX));
@@ -121,8 +120,7 @@ pub(super) fn pool(facts: &NodeFacts<'_>) -> Option<Stated> {
         // Strides above the kernel may leave rows over. Some runtimes leave out half of them before the first window
         // (ONNX Runtime's AveragePool), others none.
         for (axis, window) in windows.iter_mut().enumerate() {
-            let span = (i128::from(output[axis]) - 1) * i128::from(window.stride) + window.extent();
-            let rest = (i128::from(input[axis]) - span).max(0);
+            let rest = (i128::from(input[axis]) - window.span(output[axis])).max(0);
             let half = i64::try_from(rest - rest / 2).unwrap_or(i64::MAX);
             window.before[0] = window.before[0].saturating_sub(half);
         }
