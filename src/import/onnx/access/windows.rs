@@ -218,11 +218,13 @@ pub(super) fn resize(facts: &NodeFacts<'_>) -> Option<Stated> {
             None => Scale::of_sizes(from, to, false)?,
         };
         let coordinates = coordinates(facts, position)?;
-        // Implementations differ: for aligned corners, ONNX Runtime takes the number of rows of the output, the reference
+        // Implementations differ: for aligned corners and symmetric centres, ONNX Runtime takes the number of rows of the output, the reference
         // implementation of ONNX the product of size and scale. Where a scale changes no size, ONNX Runtime copies.
         let product = scales.as_ref().and_then(|scales| scales[axis]).map(|scale| scale * from as f64);
         let is_fraction = product.is_some_and(|product| product.total_cmp(&(to as f64)).is_ne());
-        if is_fraction && (from == to || matches!(coordinates, Coordinates::AlignCorners)) {
+        let depends_on_size =
+            matches!(coordinates, Coordinates::AlignCorners | Coordinates::HalfPixelSymmetric);
+        if is_fraction && (from == to || depends_on_size) {
             return None;
         }
         let resampling = Resampling {
