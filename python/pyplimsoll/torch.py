@@ -6,7 +6,7 @@
     plan = pl.plan(program, align=64)
 
 Every call of an operator becomes an operator; sizes are those of the example values that `torch.export` records.
-Views share the memory of their base. Parameters and constants are outside of the arena, mutated buffers are variables.
+Views share the memory of their base with `share="views"`. Operators that read only parameters are folded. Parameters and constants are outside of the arena, mutated buffers are variables.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _Builder:
         views = []
         if _is_view(node) and reads and len(writes) == 1 and reads[0].bytes == writes[0].bytes:
             views.append((reads[0], writes[0], 0))
-        self.graph.operator(node.name, reads, writes, type=str(node.target), views=views)
+        self.graph.operator(node.name, reads, writes, type=str(node.target), views=views, foldable=bool(reads))
         self._tensors[node.name] = writes
 
     def _read(self, node: Any) -> list[Tensor]:

@@ -348,7 +348,9 @@ impl Graph {
             return Ok(Arc::clone(graph));
         }
         let builder = state.builder.clone().unwrap_or_default();
-        let graph = Arc::new(builder.build().map_err(error)?);
+        let mut graph = builder.build().map_err(error)?;
+        graph.fold_constants();
+        let graph = Arc::new(graph);
         state.built = Some(Arc::clone(&graph));
         Ok(graph)
     }

@@ -26,16 +26,21 @@ nn = torch.nn
 
 
 class Dense(nn.Module):  # type: ignore[misc, name-defined]
-    """A densely connected block: every layer reads all results before it."""
+    """A block of DenseNet: every layer reads the results of all layers before it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Conv2d(16 + 12 * n, 12, 3, padding=1) for n in range(6))
+        self.layers = nn.ModuleList(self.layer(16 + 12 * n) for n in range(6))
+
+    def layer(self, channels: int) -> Any:
+        head = (nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, 48, 1))
+        return nn.Sequential(*head, nn.BatchNorm2d(48), nn.ReLU(), nn.Conv2d(48, 12, 3, padding=1))
 
     def forward(self, x: Any) -> Any:
+        results = [x]
         for layer in self.layers:
-            x = torch.cat([x, layer(x).relu()], 1)
-        return x.mean((2, 3))
+            results.append(layer(torch.cat(results, 1)))
+        return torch.cat(results, 1).mean((2, 3))
 
 
 class Inception(nn.Module):  # type: ignore[misc, name-defined]
@@ -71,12 +76,12 @@ class Wired(nn.Module):  # type: ignore[misc, name-defined]
 
 def networks() -> Iterator[tuple[str, Any, Any]]:
     torch.manual_seed(1)
-    encoder = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True)
+    encoder = nn.TransformerEncoderLayer(128, 4, 512, batch_first=True)
     chain = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 128), nn.Tanh(), nn.Linear(128, 10))
     yield "chain", chain, torch.randn(1, 64)
     yield "dense block", Dense(), torch.randn(1, 16, 32, 32)
     yield "inception block", Inception(), torch.randn(1, 32, 28, 28)
-    yield "transformer encoder", encoder, torch.randn(1, 32, 64)
+    yield "transformer encoder", encoder, torch.randn(1, 64, 128)
     yield "wired", Wired(5), torch.randn(1, 64)
 
 

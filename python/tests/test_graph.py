@@ -75,6 +75,15 @@ def test_equal_names_have_no_offset_by_name() -> None:
     assert len(plan.placements) == 2
 
 
+def test_foldable_operators_of_constants_are_folded() -> None:
+    graph = pl.Graph()
+    weights, packed, result = graph.constant("weights", 64), graph.tensor("packed", 64), graph.tensor("result", 8)
+    graph.operator("pack", [weights], [packed], foldable=True)
+    graph.operator("dense", [packed], [result], foldable=False)
+    graph.output(result)
+    assert graph.plan(align=1).arena == 8
+
+
 def test_json_leads_back_to_the_graph() -> None:
     graph, _ = residual()
     again = pl.read(graph.to_json().encode())
