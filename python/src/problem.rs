@@ -92,8 +92,7 @@ impl Problem {
             let solution = options.planner(token)?.solve(&problem)?;
             Ok((problem, solution))
         };
-        let (problem, found) =
-            interrupt::run(py, solve)?.map_err(|reason: plimsoll::Error| error(reason))?;
+        let (problem, found) = interrupt::run(py, solve)?.map_err(|reason: plimsoll::Error| error(reason))?;
         Ok(Solution { name: self.name.clone(), problem: Arc::new(problem), found })
     }
 
