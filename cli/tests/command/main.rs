@@ -5,6 +5,8 @@ mod code;
 #[cfg(unix)]
 mod files;
 mod fit;
+#[cfg(target_os = "linux")]
+mod memory;
 mod options;
 mod tflite;
 mod tile;
