@@ -61,11 +61,12 @@ fn onnx(operators: usize) -> Vec<u8> {
 const RELU: i32 = 19;
 
 fn tflite(operators: usize) -> Vec<u8> {
+    let last = i32::try_from(operators).unwrap();
     let main = SubGraph {
         tensors: (0..=operators).map(|_| tensor("t", INT8, &[8])).collect(),
-        operators: (0..operators as i32).map(|at| operator(0, &[at], &[at + 1])).collect(),
+        operators: (0..last).map(|at| operator(0, &[at], &[at + 1])).collect(),
         inputs: vec![0],
-        outputs: vec![operators as i32],
+        outputs: vec![last],
         ..SubGraph::default()
     };
     tflite_models::model(&[RELU], main, Vec::new()).bytes()
