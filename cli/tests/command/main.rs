@@ -6,6 +6,8 @@ mod diff;
 #[cfg(unix)]
 mod files;
 mod fit;
+#[cfg(target_os = "linux")]
+mod memory;
 mod options;
 mod tflite;
 mod tile;
