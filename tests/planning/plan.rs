@@ -4,6 +4,7 @@
 
 mod bodies;
 mod links;
+mod links_in_pools;
 
 use crate::support::random;
 use plimsoll::allocate::{self, NAMES};
