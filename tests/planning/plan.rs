@@ -2,7 +2,7 @@
 
 #![allow(clippy::many_single_char_names)] // tensors of small graphs
 
-mod bodies;
+pub(crate) mod bodies;
 mod links;
 mod links_in_pools;
 
