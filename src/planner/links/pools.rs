@@ -7,17 +7,22 @@ use std::collections::{HashMap, HashSet};
 use super::LinkedBounds;
 use super::layout::{LinkedLayouts, aliased};
 use crate::error::Result;
-use crate::graph::{Occupant, Pool};
+use crate::graph::{Graph, Occupant, Pool};
 use crate::plan::{Plan, PoolPlan, Residency, key};
 use crate::planner::Planner;
 use crate::planner::body_plans::Bodies;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::sorting::sort_by_keys;
 
+/// Limit of operators of a graph for which several sets of linked tensors are tried.
+const MAX_OPERATORS_TO_COMPARE: usize = 2000;
+
 /// A plan of lower cost than `unlinked` in the same order, if links give one. The caller verifies it. Any failure
 /// counts as none.
 ///
-/// As in an arena, one candidate links no tensor that has an alias in `unlinked`, the other one links such tensors as well.
+/// A block is one item of the placement, so it occupies its bytes as long as one of its parts does. Some candidates
+/// therefore link no tensor that waits for other operators. As in an arena, some link no tensor that has an alias in
+/// `unlinked`.
 pub(in crate::planner) fn place(
     planner: &Planner,
     bodies: &Bodies<'_>,
@@ -29,15 +34,30 @@ pub(in crate::planner) fn place(
     if bounds.is_empty() {
         return None;
     }
-    let mut without = vec![HashSet::new()];
-    if !unlinked.aliases.is_empty() {
-        without.insert(0, aliased(&unlinked.aliases));
+    let aliased = aliased(&unlinked.aliases);
+    let waiting = waiting(bodies.graph, &unlinked.order);
+    let mut left_out = vec![&aliased | &waiting, aliased, waiting, HashSet::new()];
+    left_out.dedup();
+    if bodies.graph.operators().len() > MAX_OPERATORS_TO_COMPARE {
+        left_out.truncate(1);
     }
-    let candidates = without.iter().filter_map(|aliased| {
-        let layouts = LinkedLayouts::new(planner, bodies, &bounds, (&unlinked.order, aliased), None);
+    let candidates = left_out.iter().filter_map(|left_out| {
+        let layouts = LinkedLayouts::new(planner, bodies, &bounds, (&unlinked.order, left_out), None);
         if layouts.is_empty() { None } else { place_with(planner, bodies, &layouts, unlinked).ok()? }
     });
     candidates.filter(|plan| plan.cost < unlinked.cost).min_by_key(|plan| plan.cost)
+}
+
+/// Intermediate tensors that are live for more than two steps of an order.
+fn waiting(graph: &Graph, order: &[OperatorId]) -> HashSet<TensorId> {
+    let steps = graph.positions_in(order);
+    let waits = |id: &TensorId| {
+        let tensor = graph.tensor(*id);
+        let written = tensor.producer().map(|producer| steps[producer.index()]);
+        let read = tensor.readers().iter().map(|reader| steps[reader.index()]).max();
+        written.zip(read).is_some_and(|(written, read)| read > written.saturating_add(1))
+    };
+    graph.tensor_ids().filter(waits).collect()
 }
 
 /// The plan with these layouts; none if a transfer moves a scratch buffer.

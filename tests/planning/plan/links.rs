@@ -15,7 +15,7 @@ pub(super) fn id(index: usize) -> TensorId {
 }
 
 /// A body that captures `x` (8 bytes), and computes an output of 8 bytes through two tensors of `middle` bytes.
-fn branch(middle: u64) -> Graph {
+pub(super) fn branch(middle: u64) -> Graph {
     let mut net = Graph::builder("branch");
     let (x, m) = (net.constant("x", bytes(8)), net.tensor("m", bytes(middle)));
     let (n, y) = (net.tensor("n", bytes(middle)), net.tensor("y", bytes(8)));

@@ -1,10 +1,13 @@
 //! Links in plans for several memories.
 
 use plimsoll::verify::{Rule, verify_pools};
-use plimsoll::{Graph, Occupant, OperatorId, Planner, Pool, PoolId, PoolPlan, Pools, SharingLevel, Transfer};
+use plimsoll::{
+    BodyLink, Graph, Occupant, OperatorId, Planner, Pool, PoolId, PoolPlan, Pools, SharingLevel, Transfer,
+};
 
 use super::bodies::Draw;
-use super::links::{conditional, drawn, id};
+use super::bytes;
+use super::links::{branch, conditional, drawn, id};
 
 fn place(graph: &Graph, pools: &Pools, has_links: bool) -> PoolPlan {
     Planner::new().alignment(1).links(has_links).place(graph, pools).unwrap()
@@ -65,6 +68,25 @@ fn links_save_traffic_where_the_bodies_fill_a_memory() {
     // An input that is read later stays intact.
     let plan = place(&conditional(true), &chip(200), true);
     assert!(plan.bodies.iter().all(|body| body.linked.iter().all(|linked| linked.tensor != id(0))));
+}
+
+/// Two operators with bodies one after the other. A block with the result of the first one would be in the way of the
+/// second one's bodies, so only the second one has links.
+#[test]
+fn a_result_that_waits_is_not_linked() {
+    let mut net = Graph::builder("net");
+    let x = net.input("x", bytes(8));
+    let [a, b, y] = ["a", "b", "y"].map(|name| net.tensor(name, bytes(8)));
+    for (name, made) in [("first", a), ("second", b)] {
+        let links = [(x, 0), (made, 3)].map(|(tensor, inner)| BodyLink { tensor, body: 0, inner: id(inner) });
+        net.operator(name).reads([x]).writes([made]).runs([branch(100)]).links(links);
+    }
+    net.operator("add").reads([a, b]).writes([y]);
+    net.output(y);
+    let graph = net.build().unwrap();
+    let linked = place(&graph, &chip(208), true);
+    assert!(linked.cost < place(&graph, &chip(208), false).cost);
+    assert_eq!(check_bodies(&graph, &linked), 1);
 }
 
 #[test]
