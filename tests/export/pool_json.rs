@@ -1,6 +1,8 @@
 use plimsoll::export::json::{DocumentError, FORMAT, POOL_FORMAT, PlanDocument, PoolPlanDocument, format_of};
 use plimsoll::import::ImportOptions;
-use plimsoll::{Graph, Loading, PlanView, Planner, Pool, PoolPlan, Pools, SharingLevel, Stop};
+use plimsoll::{
+    BodyLink, Graph, Loading, PlanView, Planner, Pool, PoolPlan, Pools, SharingLevel, Stop, TensorSpec,
+};
 use serde_json::{Value, json};
 
 use crate::pool_fixture;
@@ -15,15 +17,40 @@ fn pool_plan() {
     insta::assert_snapshot!("pool_plan.json", document().to_json());
 }
 
+/// A branch whose memory holds the input and the output of its operator, and its plan.
+fn linked() -> (Graph, PoolPlan) {
+    let mut body = Graph::builder("branch");
+    let x = body.constant("x", TensorSpec::bytes(8));
+    let [m, n, y] =
+        [("m", 100), ("n", 100), ("y", 8)].map(|(name, size)| body.tensor(name, TensorSpec::bytes(size)));
+    body.operator("widen").reads([x]).writes([m]);
+    body.operator("between").reads([m]).writes([n]);
+    body.operator("narrow").reads([n]).writes([y]);
+    body.output(y);
+    let mut net = Graph::builder("net");
+    let a = net.input("a", TensorSpec::bytes(8));
+    let [b, c] = ["b", "c"].map(|name| net.tensor(name, TensorSpec::bytes(8)));
+    let link = |tensor, inner| BodyLink { tensor, body: 0, inner };
+    net.operator("if").reads([a]).writes([b]).runs([body.build().unwrap()]).links([link(a, x), link(b, y)]);
+    net.operator("use").reads([b]).writes([c]);
+    net.output(c);
+    let graph = net.build().unwrap();
+    let pools = Pools::new([Pool::on_chip("chip", 200), Pool::off_chip("ddr")]).unwrap();
+    let plan = Planner::new().alignment(1).place(&graph, &pools).unwrap();
+    assert_eq!(plan.bodies[0].linked.len(), 2);
+    (graph, plan)
+}
+
 #[test]
 fn plans_come_back_as_they_went() {
-    let graph = pool_fixture::graph();
+    let (graph, (with_body, linked)) = (pool_fixture::graph(), linked());
     let empty = Graph::builder("").build().unwrap();
     let plans = [
         (&graph, pool_fixture::plan(&graph)),
         (&graph, pool_fixture::early_plan(&graph)),
         (&graph, PoolPlan::unplaced(&graph, &pool_fixture::pools())),
         (&empty, PoolPlan::unplaced(&empty, &Pools::new([Pool::new("")]).unwrap())),
+        (&with_body, linked),
     ];
     for (graph, plan) in plans {
         let document = PoolPlanDocument::of_graph(graph, &plan, &ImportOptions::default());
