@@ -20,20 +20,21 @@ fn pool_plan() {
 /// A branch whose memory holds the input and the output of its operator, and its plan.
 fn linked() -> (Graph, PoolPlan) {
     let mut body = Graph::builder("branch");
-    let x = body.constant("x", TensorSpec::bytes(8));
-    let [m, n, y] =
-        [("m", 100), ("n", 100), ("y", 8)].map(|(name, size)| body.tensor(name, TensorSpec::bytes(size)));
-    body.operator("widen").reads([x]).writes([m]);
-    body.operator("between").reads([m]).writes([n]);
-    body.operator("narrow").reads([n]).writes([y]);
-    body.output(y);
+    let bytes = TensorSpec::bytes;
+    let captured = body.constant("x", bytes(8));
+    let made = [("m", 100), ("n", 100), ("y", 8)].map(|(name, size)| body.tensor(name, bytes(size)));
+    body.operator("widen").reads([captured]).writes([made[0]]);
+    body.operator("between").reads([made[0]]).writes([made[1]]);
+    body.operator("narrow").reads([made[1]]).writes([made[2]]);
+    body.output(made[2]);
     let mut net = Graph::builder("net");
-    let a = net.input("a", TensorSpec::bytes(8));
-    let [b, c] = ["b", "c"].map(|name| net.tensor(name, TensorSpec::bytes(8)));
-    let link = |tensor, inner| BodyLink { tensor, body: 0, inner };
-    net.operator("if").reads([a]).writes([b]).runs([body.build().unwrap()]).links([link(a, x), link(b, y)]);
-    net.operator("use").reads([b]).writes([c]);
-    net.output(c);
+    let input = net.input("a", bytes(8));
+    let [result, output] = ["b", "c"].map(|name| net.tensor(name, bytes(8)));
+    let links =
+        [(input, captured), (result, made[2])].map(|(tensor, inner)| BodyLink { tensor, body: 0, inner });
+    net.operator("if").reads([input]).writes([result]).runs([body.build().unwrap()]).links(links);
+    net.operator("use").reads([result]).writes([output]);
+    net.output(output);
     let graph = net.build().unwrap();
     let pools = Pools::new([Pool::on_chip("chip", 200), Pool::off_chip("ddr")]).unwrap();
     let plan = Planner::new().alignment(1).place(&graph, &pools).unwrap();

@@ -21,16 +21,16 @@ fn drawn(draw: &mut Draw) -> Drawn {
         let mut reads: Vec<TensorId> =
             (0..=draw.below(2)).map(|_| tensors[draw.below(tensors.len() as u64) as usize]).collect();
         reads.dedup();
-        let mut operator = net.operator(format!("o{number}")).reads(reads.iter().copied()).writes([output]);
-        if draw.below(3) > 0 {
-            operator = operator.in_place(reads[0], output);
+        let is_in_place = draw.below(3) > 0;
+        let operator = net.operator(format!("o{number}")).reads(reads.iter().copied()).writes([output]);
+        if is_in_place {
+            operator.in_place(reads[0], output);
         }
-        drop(operator);
         tensors.push(output);
         made.push(output);
     }
     let mut states = Vec::new();
-    for &input in &inputs[..1 + draw.below(2) as usize] {
+    for &input in &inputs[..=draw.below(2) as usize] {
         let output = made.remove(draw.below(made.len() as u64) as usize);
         net.output(output);
         states.push((input, output));
@@ -84,10 +84,10 @@ fn a_plan_exists_if_an_order_keeps_old_states_until_they_are_read() {
         ] {
             let found = Planner::new().alignment(1).share(level).order(mode).plan(&drawn.graph);
             assert_eq!(found.is_ok(), exists, "seed {seed}, {level:?}: {found:?}");
-            let Ok(plan) = found else { continue };
-            assert!(is_right(&drawn, &plan.order), "seed {seed}");
+            let Ok(found) = found else { continue };
+            assert!(is_right(&drawn, &found.order), "seed {seed}");
             for &(old, new) in &drawn.states {
-                assert_eq!(plan.offset(old), plan.offset(new), "seed {seed}");
+                assert_eq!(found.offset(old), found.offset(new), "seed {seed}");
             }
         }
         planned += u32::from(exists);
