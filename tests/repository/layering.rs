@@ -41,7 +41,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     ("import", &["error", "graph", "problem", "support"]),
     // These see what a user sees: items of the crate's root, and public modules.
-    ("export", &["ROOT", "import", "tiling", "verify"]),
+    ("export", &["ROOT", "import", "support", "tiling", "verify"]),
     ("report", &["ROOT", "effects", "support", "tiling"]),
     ("files", &[]),
     ("fuzzing", &["ROOT", "export", "import", "verify"]),
