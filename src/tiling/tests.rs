@@ -4,11 +4,12 @@ mod brute_force;
 
 use std::collections::BTreeMap;
 
-use super::apply::{OperatorOrigin, TiledGraph, apply};
+use super::apply::apply;
 use super::ordered_graph::{AxisChoice, OrderedGraph};
 use super::region::{Region, Tiling};
 use super::rows::{Cut, Tiles};
 use super::segment::TilingSegment;
+use super::tiled_graph::{OperatorOrigin, TiledGraph};
 use crate::graph::{AccessMap, ElementType, Graph, Outside, RowMap, TensorSpec, TileAxis};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::random::Random;
