@@ -69,7 +69,6 @@ mod pools;
 mod replay;
 mod tiled_plan;
 mod tiling;
-mod tiling_constraints;
 mod violation;
 
 pub use crate::error::{MAX_REPORTED, Rule, Violation, Violations};
