@@ -26,7 +26,7 @@ impl<'r, 'g> RegionReads<'r, 'g> {
         numbers.sort_unstable();
         for (&id, &axis) in region.operators.iter().zip(&region.axes) {
             let node = graph.operator(id);
-            if !node.access().is_some_and(|access| axis < access.axes().len()) {
+            if node.access().is_none_or(|access| axis >= access.axes().len()) {
                 return Err(invalid(format!(
                     "operator `{}` of region {number} cannot be split along the axis",
                     node.name()

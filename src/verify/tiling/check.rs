@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::graph::{Graph, Outside, RowMap, RowsRead, Tensor, TensorKind};
+use crate::graph::{Graph, Outside, Permit, RowMap, RowsRead, Tensor, TensorKind};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::tiling::TiledGraph;
 use crate::verify::Rule;
@@ -35,6 +35,31 @@ impl Check<'_> {
 
     pub(super) fn is_whole(&self, id: TensorId) -> bool {
         self.tiled.tensors[id.index()].rows.is_none()
+    }
+
+    /// The rows and the tensor of the untiled graph that a label states, for messages.
+    pub(super) fn label_text(&self, id: TensorId) -> String {
+        let origin = &self.tiled.tensors[id.index()];
+        let name = self.graph.tensor(origin.tensor).name();
+        match &origin.rows {
+            None => format!("all rows of tensor `{name}`"),
+            Some(rows) => format!("rows {}..{} of tensor `{name}`", rows.start, rows.end),
+        }
+    }
+
+    /// A permission with the labels of its tensors, for messages.
+    pub(super) fn permit_text(&self, permit: Permit) -> String {
+        let [input, output] = [permit.input(), permit.output()].map(|id| self.label_text(id));
+        match permit {
+            Permit::InPlace { .. } => format!("permission to write {output} over {input}"),
+            Permit::View { at, .. } => {
+                format!("permission to take {output} as a view of {input} at byte {at}")
+            }
+            Permit::ConcatSlice { at, .. } => {
+                format!("permission to have {input} at byte {at} of {output}")
+            }
+            Permit::Overlap { .. } => format!("permission to have {output} overlap {input}"),
+        }
     }
 
     pub(super) fn row_bytes(&self, tensor: TensorId, axis: usize) -> u64 {

@@ -36,7 +36,7 @@ impl Check<'_> {
         let (Some(axis), Some(old_shape), Some(shape)) = (axis, old.shape(), tensor.shape()) else {
             self.violations.add(
                 Rule::TileLabel,
-                format!("tensor `{name}` is a part of tensor `{}` along no axis", old.name()),
+                format!("tensor `{name}` has rows of tensor `{}` along no axis", old.name()),
             );
             return;
         };

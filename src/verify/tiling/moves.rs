@@ -13,11 +13,9 @@ impl Check<'_> {
         let new = self.tiled.graph.operator(id);
         let is_right = matches!(new.outputs(), [output] if self.of(*output) == tensor && self.rows(*output, axis) == *rows && !self.is_whole(*output));
         if !is_right {
-            return self.wrong(
-                Rule::TileCarry,
-                id,
-                format!("does not write rows {}..{}", rows.start, rows.end),
-            );
+            let name = self.graph.tensor(tensor).name();
+            let problem = format!("does not write rows {}..{} of tensor `{name}`", rows.start, rows.end);
+            return self.wrong(Rule::TileCarry, id, problem);
         }
         self.holds_rows(id, Rule::TileCarry, tensor, axis, rows);
         for permit in self.tiled.graph.operator(id).permits().to_vec() {
@@ -25,11 +23,8 @@ impl Check<'_> {
             let is_down = matches!(permit, Permit::InPlace { .. })
                 && self.rows(permit.input(), axis).start <= rows.start;
             if !is_down || self.is_kept_input(permit.input()) {
-                self.wrong(
-                    Rule::TilePermit,
-                    id,
-                    format!("has the permission {permit:?}, but does not move its rows down"),
-                );
+                let problem = format!("has a {}, but does not move rows down", self.permit_text(permit));
+                self.wrong(Rule::TilePermit, id, problem);
             }
         }
     }
@@ -48,8 +43,9 @@ impl Check<'_> {
             }
             _ => false,
         };
-        if !new.permits().iter().all(views) {
-            self.wrong(Rule::TilePermit, id, "has a permission other than that of a view of rows");
+        if let Some(&wrong) = new.permits().iter().find(|permit| !views(permit)) {
+            let problem = format!("has a {}, which is not the place of these rows", self.permit_text(wrong));
+            self.wrong(Rule::TilePermit, id, problem);
         }
     }
 
@@ -90,8 +86,9 @@ impl Check<'_> {
             }
             _ => false,
         };
-        if !new.permits().iter().all(pieces) {
-            self.wrong(Rule::TilePermit, id, "has a permission other than that of a part of a tensor");
+        if let Some(&wrong) = new.permits().iter().find(|permit| !pieces(permit)) {
+            let problem = format!("has a {}, which is not the place of these rows", self.permit_text(wrong));
+            self.wrong(Rule::TilePermit, id, problem);
         }
     }
 
@@ -112,7 +109,9 @@ impl Check<'_> {
             .and_then(|tensor| tensor.shape())
             .map_or(0, <[u64]>::len);
         if !is_right || axis >= rank {
-            return self.wrong(Rule::TilePlace, id, format!("does not concern tensor {tensor}"));
+            let name = self.graph.tensor(tensor).name();
+            let problem = format!("names parts of {}, but states tensor `{name}`", self.label_text(whole));
+            return self.wrong(Rule::TilePlace, id, problem);
         }
         let row = self.row_bytes(tensor, axis);
         let start = self.rows(whole, axis).start;
@@ -121,13 +120,14 @@ impl Check<'_> {
             let distance = rows * i128::from(row);
             self.of(*part) == tensor && self.tiled.graph.distance(*part, whole) == Some(distance)
         };
-        if !rows_follow_each_other(self.graph.tensor(tensor), axis) || !parts.iter().all(lies) {
+        if !rows_follow_each_other(self.graph.tensor(tensor), axis) {
             let name = self.graph.tensor(tensor).name().to_owned();
-            self.wrong(
-                Rule::TilePlace,
-                id,
-                format!("has parts of tensor `{name}` that need not lie where it has their rows"),
-            );
+            let problem = format!("splits rows of tensor `{name}` that do not follow each other in memory");
+            self.wrong(Rule::TilePlace, id, problem);
+        } else if let Some(&part) = parts.iter().find(|part| !lies(part)) {
+            let [part, whole] = [part, whole].map(|id| self.label_text(id));
+            let problem = format!("has {part}, which need not lie where {whole} have them");
+            self.wrong(Rule::TilePlace, id, problem);
         }
     }
 }

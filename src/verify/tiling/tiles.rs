@@ -46,14 +46,9 @@ impl Check<'_> {
         let permits = self.tiled.graph.operator(id).permits().to_vec();
         for permit in permits {
             if !self.is_permitted(id, node, axis, rows, permit) {
-                self.wrong(
-                    Rule::TilePermit,
-                    id,
-                    format!(
-                        "has the permission {permit:?}, which operator `{}` does not give for these rows",
-                        node.name()
-                    ),
-                );
+                let (permit, name) = (self.permit_text(permit), node.name());
+                let problem = format!("has a {permit}, which operator `{name}` does not give for these rows");
+                self.wrong(Rule::TilePermit, id, problem);
             }
         }
         let is_known = |input: &TensorId| node.inputs().contains(&self.of(*input));
@@ -70,23 +65,23 @@ impl Check<'_> {
 
     fn tile_writes(&mut self, id: OperatorId, node: &Operator, axis: &TileAxis, rows: &Range<u64>) {
         let outputs = self.tiled.graph.operator(id).outputs();
-        let is_right = outputs.len() == node.outputs().len()
-            && outputs
-                .iter()
-                .zip(node.outputs())
-                .zip(axis.outputs())
-                .all(|((&new, &old), &axis)| self.of(new) == old && self.rows(new, axis) == *rows);
-        if !is_right || rows.is_empty() {
-            self.wrong(
-                Rule::TileWrite,
-                id,
-                format!(
-                    "does not write rows {}..{} of the outputs of operator `{}`",
-                    rows.start,
-                    rows.end,
-                    node.name()
-                ),
+        if outputs.len() != node.outputs().len() || rows.is_empty() {
+            let problem = format!(
+                "does not write rows {}..{} of the outputs of operator `{}`",
+                rows.start,
+                rows.end,
+                node.name()
             );
+            return self.wrong(Rule::TileWrite, id, problem);
+        }
+        let mut written = outputs.iter().zip(node.outputs()).zip(axis.outputs());
+        let wrong =
+            written.find(|&((&new, &old), &axis)| self.of(new) != old || self.rows(new, axis) != *rows);
+        if let Some(((&new, &old), _)) = wrong {
+            let (label, name) = (self.label_text(new), self.graph.tensor(old).name());
+            let problem =
+                format!("writes {label} instead of rows {}..{} of tensor `{name}`", rows.start, rows.end);
+            self.wrong(Rule::TileWrite, id, problem);
         }
     }
 
