@@ -55,7 +55,7 @@ pub fn write(view: &PlanView<'_>, options: &ImportOptions) -> String {
         ViewedPlan::Arena(plan) => PlanDocument::of_view(view, plan, options).to_json(),
         ViewedPlan::Pools(plan) => {
             let Some(graph) = view.graph else { unreachable!("a plan for several memories has a graph") };
-            PoolPlanDocument::of_graph(graph, plan, options).to_json()
+            PoolPlanDocument::of_view(view, graph, plan, options).to_json()
         }
     }
 }
