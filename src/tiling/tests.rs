@@ -1,6 +1,7 @@
 //! Tiled graphs run on bytes at their planned offsets and compute what the untiled graph computes.
 
 mod brute_force;
+mod placed;
 mod wrong;
 
 use std::collections::BTreeMap;
