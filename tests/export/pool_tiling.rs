@@ -67,7 +67,7 @@ fn tiles_live_on_chip_and_entries_and_exits_may_live_outside() {
 #[test]
 fn every_stripe_reads_constants_again() {
     // Constants stay in the slow memory.
-    let sram = Pool::on_chip("sram", 6_000).holds([Content::Activations, Content::Scratch]);
+    let sram = Pool::on_chip("sram", 6_000).only([Content::Activations, Content::Scratch]);
     let pools = Pools::new([sram, Pool::off_chip("ddr")]).unwrap();
     let [light, heavy] = [100, 40_000].map(|weight_bytes| {
         let graph = graph(weight_bytes);

@@ -2,6 +2,7 @@
 
 mod cases;
 mod code;
+mod diff;
 #[cfg(unix)]
 mod files;
 mod fit;
