@@ -77,9 +77,9 @@ fn every_stripe_reads_constants_again() {
     });
     let tiled = light.1.expect("the constants are small");
     let is_tile = |origin: &&OperatorOrigin| matches!(origin, OperatorOrigin::Tile { .. });
-    let tiles = tiled.tiled.operators.iter().filter(is_tile).count() as u64;
+    let count = tiled.tiled.operators.iter().filter(is_tile).count() as u64;
     let slow = tiled.plan.traffic.last().unwrap();
-    assert_eq!((slow.read, tiled.cost.constant_bytes), (1_024 + 100 * tiles, 100 * (tiles - 2)));
+    assert_eq!((slow.read, tiled.cost.constant_bytes), (1_024 + 100 * count, 100 * (count - 2)));
     assert!(tiled.plan.cost < light.0.cost);
     // The constants of two stripes cost more than the wide tensor.
     assert!(heavy.1.is_none());
@@ -111,6 +111,9 @@ fn tiled_pool_plans_come_back_as_they_went() {
     assert!(matches!(plain.to_tiled_plan(&graph), Err(DocumentError::NotTiled)));
 }
 
+/// A change of a document.
+type Change = fn(&mut Value);
+
 /// The first tile among the operators of the tiled graph.
 fn first_tile(plan: &mut Value) -> &mut Value {
     let operators = plan["tiling"]["operators"].as_array_mut().unwrap();
@@ -122,7 +125,7 @@ fn wrong_tiled_pool_plans_are_refused() {
     let graph = graph(100);
     let tiled = placed(&graph, 6_000).1.unwrap();
     let text = document(&graph, &tiled);
-    let changes: [(&str, fn(&mut Value), Rule); 3] = [
+    let changes: [(&str, Change, Rule); 3] = [
         ("cost", |plan| plan["tiling"]["cost"]["extra"] = json!(1), Rule::TileRegion),
         ("rows", |plan| first_tile(plan)["rows"] = json!([1, 2]), Rule::TileWrite),
         ("traffic", |plan| plan["cost"] = json!(1), Rule::TotalCost),
