@@ -21,14 +21,14 @@ fn main() {
         let planner = Planner::new().alignment(1).share(SharingLevel::All);
         let start = ProcessTime::now();
         let untiled = planner.plan(&graph).expect("the graph has a plan");
-        let planned = start.elapsed();
+        let plan_time = start.elapsed();
         let goal = TilingGoal::least_memory().max_extra_ppm(50_000);
         let start = ProcessTime::now();
         let tiled = planner.tile(&graph, &untiled, &goal).expect("the graph has a plan");
         let arena = tiled.map_or(untiled.arena_bytes, |tiled| tiled.plan.arena_bytes);
         println!(
             "{towers:>4} towers of {convolutions:>5}: plan {:>6.2} s, tile {:>6.2} s, arena {} -> {arena}",
-            planned.as_secs_f64(),
+            plan_time.as_secs_f64(),
             start.elapsed().as_secs_f64(),
             untiled.arena_bytes
         );
@@ -44,9 +44,9 @@ fn network(towers: usize, convolutions: usize, others: usize) -> Graph {
         }
         let mut last = image;
         for at in 0..others {
-            let next = net.tensor(format!("small {tower} {at}"), TensorSpec::bytes(1 + at as u64 % 100));
-            net.operator(format!("other {tower} {at}")).reads([last]).writes([next]);
-            last = next;
+            let small = net.tensor(format!("small {tower} {at}"), TensorSpec::bytes(1 + at as u64 % 100));
+            net.operator(format!("other {tower} {at}")).reads([last]).writes([small]);
+            last = small;
         }
         image = net.tensor(format!("image {tower}"), image_of(8));
         net.operator(format!("enlarge {tower}")).reads([last]).writes([image]);
