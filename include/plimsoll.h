@@ -359,7 +359,8 @@ typedef struct plimsoll_tflite_plan plimsoll_tflite_plan;
 typedef struct plimsoll_tflite_scratch plimsoll_tflite_scratch;
 
 // A verified plan of a graph in which regions of operators run stripe by stripe: regions, the tiled
-// graph, and the plan of that graph. Immutable; any number of threads may use it at the same time.
+// graph, and the plan of that graph for one arena or for several memories. Immutable; any number of
+// threads may use it at the same time.
 typedef struct plimsoll_tiled_plan plimsoll_tiled_plan;
 
 // A buffer to be given an offset.
@@ -1598,7 +1599,19 @@ int32_t plimsoll_plan_tile(const struct plimsoll_plan *plan,
                            uint64_t max_extra_ppm,
                            struct plimsoll_tiled_plan **tiled);
 
-// Writes cost and sizes of a tiled plan.
+// Tiles the graph of a plan for several memories, if a run then costs less: tiles live on chip, and every
+// stripe reads the constants of its operators again, which counts as traffic. `options` should be those of the
+// plan; NULL for the defaults. `max_extra_ppm` as for `plimsoll_plan_tile`.
+//
+// `tiled` receives NULL if no tiling within the limit costs less than the plan; that is no error.
+// `plimsoll_tiled_plan_pool_plan` gives the plan of the tiled graph. Free the tiled plan with
+// `plimsoll_tiled_plan_free`.
+int32_t plimsoll_pool_plan_tile(const struct plimsoll_pool_plan *plan,
+                                const struct plimsoll_options *options,
+                                uint64_t max_extra_ppm,
+                                struct plimsoll_tiled_plan **tiled);
+
+// Writes cost and sizes of a tiled plan. For several memories, the arena is the used part of the first one.
 int32_t plimsoll_tiled_plan_figures(const struct plimsoll_tiled_plan *plan,
                                     struct plimsoll_tiling_figures *figures,
                                     size_t record_size);
@@ -1606,8 +1619,15 @@ int32_t plimsoll_tiled_plan_figures(const struct plimsoll_tiled_plan *plan,
 // Creates a plan from the plan of the tiled graph: offsets, order and bounds have the indices of that graph
 // (`plimsoll_tiled_plan_operators`, `plimsoll_tiled_plan_tensors`). Its status and bounds are about orders,
 // sharing and offsets of the tiled graph, not about tilings. Free it with `plimsoll_plan_free`.
+// PLIMSOLL_ERROR_ARGUMENT for a tiled plan for several memories.
 int32_t plimsoll_tiled_plan_plan(const struct plimsoll_tiled_plan *plan,
                                  struct plimsoll_plan **tiled_graph_plan);
+
+// Creates a plan for several memories from that of the tiled graph: residency intervals, transfers and order
+// have the indices of that graph. Free it with `plimsoll_pool_plan_free`. PLIMSOLL_ERROR_ARGUMENT for a
+// tiled plan for one arena.
+int32_t plimsoll_tiled_plan_pool_plan(const struct plimsoll_tiled_plan *plan,
+                                      struct plimsoll_pool_plan **pool_plan);
 
 // Creates a built graph from the tiled graph, for names and sizes. Free it with `plimsoll_graph_free`.
 int32_t plimsoll_tiled_plan_graph(const struct plimsoll_tiled_plan *plan,

@@ -810,10 +810,13 @@ public:
     void write(ExportFormat format, const std::string &path) const {
         detail::check(plimsoll_pool_plan_write(handle_.get(), static_cast<std::int32_t>(format), path.c_str()));
     }
+    // Runs regions of operators stripe by stripe, if a run then costs less; none otherwise.
+    std::optional<TiledPlan> tile(const Options &options = Options(), std::uint64_t max_extra_ppm = UINT64_MAX) const;
     const plimsoll_pool_plan *get() const noexcept { return handle_.get(); }
 
 private:
     friend class Graph;
+    friend class TiledPlan;
     PoolPlan() = default;
 
     // Owns the plan that a call creates; frees it if a callback threw.
@@ -1211,6 +1214,11 @@ public:
     Plan plan() const {
         return Plan::made_by([&](plimsoll_plan **plan) { return plimsoll_tiled_plan_plan(handle_.get(), plan); });
     }
+    // The plan of the tiled graph, if it is for several memories.
+    PoolPlan pool_plan() const {
+        return PoolPlan::made_by(
+            [&](plimsoll_pool_plan **plan) { return plimsoll_tiled_plan_pool_plan(handle_.get(), plan); });
+    }
     Graph graph() const {
         plimsoll_graph *made = nullptr;
         detail::check(plimsoll_tiled_plan_graph(handle_.get(), &made));
@@ -1229,6 +1237,7 @@ public:
 
 private:
     friend class Plan;
+    friend class PoolPlan;
     TiledPlan() = default;
 
     template <class T, class Call>
@@ -1251,6 +1260,18 @@ inline std::optional<TiledPlan> Plan::tile(const Options &options, std::uint64_t
     plimsoll_tiled_plan *made = nullptr;
     const std::int32_t status =
         plimsoll_plan_tile(handle_.get(), options.get(), capacity.value_or(PLIMSOLL_NONE), max_extra_ppm, &made);
+    tiled.handle_.reset(made);
+    detail::check_made(status, tiled.handle_);
+    if (!tiled.handle_) {
+        return std::nullopt;
+    }
+    return tiled;
+}
+
+inline std::optional<TiledPlan> PoolPlan::tile(const Options &options, std::uint64_t max_extra_ppm) const {
+    TiledPlan tiled;
+    plimsoll_tiled_plan *made = nullptr;
+    const std::int32_t status = plimsoll_pool_plan_tile(handle_.get(), options.get(), max_extra_ppm, &made);
     tiled.handle_.reset(made);
     detail::check_made(status, tiled.handle_);
     if (!tiled.handle_) {

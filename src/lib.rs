@@ -108,7 +108,8 @@ pub use graph::{
 pub use liveness::{Liveness, Peak};
 pub use plan::{
     Alias, BodyPlan, LinkedTensor, Placement, Plan, PlanBound, PlanNesting, PlanObjects, PlanView, PoolPlan,
-    Residency, Route, SharedObject, TiledPlan, TilingView, Traffic, Transfer, Use, ViewRow, ViewedPlan,
+    Residency, Route, SharedObject, TiledPlan, TiledPoolPlan, TilingView, Traffic, Transfer, Use, ViewRow,
+    ViewedPlan,
 };
 pub use planner::Planner;
 #[doc(hidden)]

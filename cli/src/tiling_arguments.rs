@@ -10,14 +10,14 @@ use crate::values::{NamedValue, named, part_per_million};
 #[command(next_help_heading = "Tiling options")]
 pub struct TilingArguments {
     /// Tiling: run regions of operators stripe by stripe, so that large tensors never exist as a
-    /// whole. With --capacity, the least extra cost that fits; otherwise the smallest arena
-    /// within --max-extra-macs. Your runtime must run operators on a part of their rows.
+    /// whole. With --capacity, the least extra cost that fits; with --memory, if a run costs
+    /// less; otherwise the smallest arena within --max-extra-macs. Your runtime must run operators on a part of their rows.
     #[arg(long = "tile", value_name = "MODE", value_parser = named(&MODES), num_args = 0..=1,
           require_equals = true, default_missing_value = "auto", default_value = "off",
           action = clap::ArgAction::Set)]
     is_on: bool,
     /// Extra multiply-accumulates that tiling may cost for rows that are computed again, as a
-    /// part of the network's, e.g. 5% or 0.05 [default: 0%; with --capacity: unlimited].
+    /// part of the network's, e.g. 5% or 0.05 [default: 0%; with --capacity or --memory: unlimited].
     #[arg(long, value_name = "PART", value_parser = part_per_million, allow_negative_numbers = true)]
     max_extra_macs: Option<u64>,
 }

@@ -9,6 +9,7 @@ use super::export::{exported, write_text};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
 use super::plan::{PlanSource, options_or_default, plimsoll_plan};
+use super::pool_plan::plimsoll_pool_plan;
 use super::record_size::{write, write_all};
 use super::records::{
     plimsoll_region, plimsoll_tile, plimsoll_tile_read, plimsoll_tiled_operator, plimsoll_tiled_tensor,
@@ -19,17 +20,49 @@ use super::status::{
     PLIMSOLL_NONE, PLIMSOLL_TILED_CARRY, PLIMSOLL_TILED_JOIN, PLIMSOLL_TILED_SPLIT, PLIMSOLL_TILED_TILE,
     PLIMSOLL_TILED_WHOLE,
 };
-use crate::tiling::{OperatorOrigin, TiledGraph, TilingGoal};
-use crate::verify::verify_tiled_plan;
-use crate::{Graph, OperatorId, Plan, PlanView, RowsRead, TensorId, TiledPlan};
+use crate::tiling::{OperatorOrigin, TiledGraph, Tiling, TilingCost, TilingGoal};
+use crate::verify::{verify_tiled_plan, verify_tiled_pools};
+use crate::{Graph, OperatorId, Plan, PlanView, PoolPlan, RowsRead, TensorId, TiledPlan, TiledPoolPlan};
 
 /// A verified plan of a graph in which regions of operators run stripe by stripe: regions, the tiled
-/// graph, and the plan of that graph. Immutable; any number of threads may use it at the same time.
+/// graph, and the plan of that graph for one arena or for several memories. Immutable; any number of
+/// threads may use it at the same time.
 pub struct plimsoll_tiled_plan {
     graph: Arc<Graph>,
-    untiled: Plan,
-    plan: TiledPlan,
+    plan: TiledPlanOf,
     alignment: u64,
+}
+
+/// A tiled plan, and the plan without tiling.
+#[allow(clippy::large_enum_variant)] // one for each handle
+enum TiledPlanOf {
+    Arena(TiledPlan, Plan),
+    Pools(TiledPoolPlan, PoolPlan),
+}
+
+impl TiledPlanOf {
+    fn tiling(&self) -> (&Tiling, &TiledGraph, &TilingCost) {
+        match self {
+            Self::Arena(plan, _) => (&plan.tiling, &plan.tiled, &plan.cost),
+            Self::Pools(plan, _) => (&plan.tiling, &plan.tiled, &plan.cost),
+        }
+    }
+
+    /// Bytes of the arena, or used bytes of the first pool, with and without tiling.
+    fn bytes(&self) -> [u64; 2] {
+        let used = |plan: &PoolPlan| plan.used.first().copied().unwrap_or(0);
+        match self {
+            Self::Arena(plan, untiled) => [plan.plan.arena_bytes, untiled.arena_bytes],
+            Self::Pools(plan, untiled) => [used(&plan.plan), used(untiled)],
+        }
+    }
+
+    fn view<'a>(&'a self, graph: &'a Graph) -> PlanView<'a> {
+        match self {
+            Self::Arena(plan, untiled) => PlanView::of_tiled(graph, plan, Some(untiled)),
+            Self::Pools(plan, untiled) => PlanView::of_tiled_pools(graph, plan, Some(untiled)),
+        }
+    }
 }
 
 /// Tiles the graph of a plan, if that takes less memory than the plan: regions of operators run stripe by
@@ -71,17 +104,51 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
             return Ok(());
         };
         options.log(&format!("tiled `{}`: {} bytes", graph.name(), found.plan.arena_bytes));
-        let (graph, untiled, alignment) = (Arc::clone(graph), plan.plan.clone(), options.alignment());
-        give(out, plimsoll_tiled_plan { graph, untiled, plan: found, alignment });
+        let plan = TiledPlanOf::Arena(found, plan.plan.clone());
+        give(out, plimsoll_tiled_plan { graph: Arc::clone(graph), plan, alignment: options.alignment() });
         Ok(())
     })
 }
 
-unsafe fn plan_of<'a>(plan: *const plimsoll_tiled_plan) -> Result<&'a TiledPlan, Failure> {
-    Ok(&unsafe { reference(plan, "plan") }?.plan)
+/// Tiles the graph of a plan for several memories, if a run then costs less: tiles live on chip, and every
+/// stripe reads the constants of its operators again, which counts as traffic. `options` should be those of the
+/// plan; NULL for the defaults. `max_extra_ppm` as for `plimsoll_plan_tile`.
+///
+/// `tiled` receives NULL if no tiling within the limit costs less than the plan; that is no error.
+/// `plimsoll_tiled_plan_pool_plan` gives the plan of the tiled graph. Free the tiled plan with
+/// `plimsoll_tiled_plan_free`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_pool_plan_tile(
+    plan: *const plimsoll_pool_plan,
+    options: *const plimsoll_options,
+    max_extra_ppm: u64,
+    tiled: *mut *mut plimsoll_tiled_plan,
+) -> i32 {
+    guard(|| {
+        let plimsoll_pool_plan { graph, plan } = unsafe { reference(plan, "plan") }?;
+        let out = unsafe { mutable(tiled, "tiled") }?;
+        let default = plimsoll_options::default();
+        let options = unsafe { options_or_default(options, &default) }?;
+        let goal = TilingGoal::least_memory().max_extra_ppm(max_extra_ppm);
+        options.log(&format!("tiling `{}` for several memories", graph.name()));
+        let Some(found) = options.planner()?.place_tiles(graph, plan, &goal)? else {
+            *out = std::ptr::null_mut();
+            return Ok(());
+        };
+        options.log(&format!("tiled `{}`: cost {}", graph.name(), found.plan.cost));
+        let plan = TiledPlanOf::Pools(found, plan.clone());
+        give(out, plimsoll_tiled_plan { graph: Arc::clone(graph), plan, alignment: options.alignment() });
+        Ok(())
+    })
 }
 
-/// Writes cost and sizes of a tiled plan.
+unsafe fn tiling_of<'a>(
+    plan: *const plimsoll_tiled_plan,
+) -> Result<(&'a Tiling, &'a TiledGraph, &'a TilingCost), Failure> {
+    Ok(unsafe { reference(plan, "plan") }?.plan.tiling())
+}
+
+/// Writes cost and sizes of a tiled plan. For several memories, the arena is the used part of the first one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tiled_plan_figures(
     plan: *const plimsoll_tiled_plan,
@@ -89,18 +156,19 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_figures(
     record_size: usize,
 ) -> i32 {
     guard(|| {
-        let tiled = unsafe { reference(plan, "plan") }?;
-        let plan = &tiled.plan;
+        let plan = &unsafe { reference(plan, "plan") }?.plan;
+        let (tiling, tiled, cost) = plan.tiling();
+        let [arena_bytes, untiled_arena_bytes] = plan.bytes();
         let record = plimsoll_tiling_figures {
-            arena_bytes: plan.plan.arena_bytes,
-            untiled_arena_bytes: tiled.untiled.arena_bytes,
-            untiled_cost: plan.cost.untiled,
-            extra_cost: plan.cost.extra,
-            copied_bytes: plan.cost.copied_bytes,
-            constant_bytes: plan.cost.constant_bytes,
-            regions: plan.tiling.regions.len() as u32,
-            operators: plan.tiled.operators.len() as u32,
-            tensors: plan.tiled.tensors.len() as u32,
+            arena_bytes,
+            untiled_arena_bytes,
+            untiled_cost: cost.untiled,
+            extra_cost: cost.extra,
+            copied_bytes: cost.copied_bytes,
+            constant_bytes: cost.constant_bytes,
+            regions: tiling.regions.len() as u32,
+            operators: tiled.operators.len() as u32,
+            tensors: tiled.tensors.len() as u32,
             unused: 0,
         };
         unsafe { write(&record, figures, record_size, "figures") }
@@ -110,6 +178,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_figures(
 /// Creates a plan from the plan of the tiled graph: offsets, order and bounds have the indices of that graph
 /// (`plimsoll_tiled_plan_operators`, `plimsoll_tiled_plan_tensors`). Its status and bounds are about orders,
 /// sharing and offsets of the tiled graph, not about tilings. Free it with `plimsoll_plan_free`.
+/// PLIMSOLL_ERROR_ARGUMENT for a tiled plan for several memories.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tiled_plan_plan(
     plan: *const plimsoll_tiled_plan,
@@ -118,8 +187,33 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_plan(
     guard(|| {
         let tiled = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled_graph_plan, "tiled_graph_plan") }?;
-        let graph = Arc::new(tiled.plan.tiled.graph.clone());
-        give(out, plimsoll_plan::of_graph(graph, tiled.plan.plan.clone(), tiled.alignment));
+        let TiledPlanOf::Arena(plan, _) = &tiled.plan else {
+            return Err(Failure::argument(
+                "the tiled plan is for several memories; use plimsoll_tiled_plan_pool_plan",
+            ));
+        };
+        let graph = Arc::new(plan.tiled.graph.clone());
+        give(out, plimsoll_plan::of_graph(graph, plan.plan.clone(), tiled.alignment));
+        Ok(())
+    })
+}
+
+/// Creates a plan for several memories from that of the tiled graph: residency intervals, transfers and order
+/// have the indices of that graph. Free it with `plimsoll_pool_plan_free`. PLIMSOLL_ERROR_ARGUMENT for a
+/// tiled plan for one arena.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_tiled_plan_pool_plan(
+    plan: *const plimsoll_tiled_plan,
+    pool_plan: *mut *mut plimsoll_pool_plan,
+) -> i32 {
+    guard(|| {
+        let tiled = unsafe { reference(plan, "plan") }?;
+        let out = unsafe { mutable(pool_plan, "pool_plan") }?;
+        let TiledPlanOf::Pools(plan, _) = &tiled.plan else {
+            return Err(Failure::argument("the tiled plan is for one arena; use plimsoll_tiled_plan_plan"));
+        };
+        let graph = Arc::new(plan.tiled.graph.clone());
+        give(out, plimsoll_pool_plan { graph, plan: plan.plan.clone() });
         Ok(())
     })
 }
@@ -131,9 +225,9 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_graph(
     graph: *mut *mut plimsoll_graph,
 ) -> i32 {
     guard(|| {
-        let plan = unsafe { plan_of(plan) }?;
+        let (_, tiled, _) = unsafe { tiling_of(plan) }?;
         let out = unsafe { mutable(graph, "graph") }?;
-        give(out, plimsoll_graph::of_built(Arc::new(plan.tiled.graph.clone())));
+        give(out, plimsoll_graph::of_built(Arc::new(tiled.graph.clone())));
         Ok(())
     })
 }
@@ -152,7 +246,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_regions(
 ) -> i32 {
     guard(|| {
         let mut first_tile = 0;
-        let records = unsafe { plan_of(plan) }?.tiling.regions.iter().map(|region| {
+        let records = unsafe { tiling_of(plan) }?.0.regions.iter().map(|region| {
             let (operators, stripes) = (region.operators.len() as u32, region.stripes.len() as u32);
             let record = plimsoll_region { first_tile, stripes, operators, unused: 0 };
             first_tile += u64::from(operators) * u64::from(stripes);
@@ -174,7 +268,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tiles(
 ) -> i32 {
     guard(|| {
         let mut records = Vec::new();
-        for (number, region) in unsafe { plan_of(plan) }?.tiling.regions.iter().enumerate() {
+        for (number, region) in unsafe { tiling_of(plan) }?.0.regions.iter().enumerate() {
             for (stripe, of_stripe) in region.stripes.iter().enumerate() {
                 for ((operator, &axis), tile) in region.operators.iter().zip(&region.axes).zip(of_stripe) {
                     records.push(plimsoll_tile {
@@ -204,9 +298,9 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_operators(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let plan = unsafe { plan_of(plan) }?;
+        let (_, tiled, _) = unsafe { tiling_of(plan) }?;
         let (mut first_operand, mut first_read) = (0, 0);
-        let nodes = plan.tiled.graph.operators().iter().zip(&plan.tiled.operators);
+        let nodes = tiled.graph.operators().iter().zip(&tiled.operators);
         let records = nodes.map(|(node, origin)| {
             let mut record = operator_of(origin);
             (record.input_count, record.output_count) =
@@ -269,7 +363,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_operands(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let nodes = unsafe { plan_of(plan) }?.tiled.graph.operators();
+        let nodes = unsafe { tiling_of(plan) }?.1.graph.operators();
         let operands = nodes.iter().flat_map(|node| node.inputs().iter().chain(node.outputs()));
         let operands: Vec<u32> = operands.map(|id| id.index() as u32).collect();
         unsafe { copy_out(&operands, tensors, capacity, count) }
@@ -287,14 +381,15 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_reads(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let tiled = unsafe { reference(plan, "plan") }?;
+        let graph = &unsafe { reference(plan, "plan") }?.graph;
+        let (_, tiled, _) = unsafe { tiling_of(plan) }?;
         let mut records = Vec::new();
-        for (index, origin) in tiled.plan.tiled.operators.iter().enumerate() {
+        for (index, origin) in tiled.operators.iter().enumerate() {
             let OperatorOrigin::Tile { operator, reads, .. } = origin else { continue };
-            let inputs = tiled.graph.operator(*operator).inputs();
+            let inputs = graph.operator(*operator).inputs();
             for (input, (&tensor, read)) in inputs.iter().zip(reads).enumerate() {
                 let id = OperatorId::new(index);
-                records.push(read_of(&tiled.plan.tiled, id, input, tensor, read.as_ref()));
+                records.push(read_of(tiled, id, input, tensor, read.as_ref()));
             }
         }
         unsafe { write_all(&records, reads, record_size, capacity, count) }
@@ -338,7 +433,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tensors(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let origins = unsafe { plan_of(plan) }?.tiled.tensors.iter();
+        let origins = unsafe { tiling_of(plan) }?.1.tensors.iter();
         let records = origins.map(|origin| {
             let rows = origin.rows.clone().unwrap_or(0..PLIMSOLL_NONE);
             let tensor = origin.tensor.index() as u32;
@@ -360,7 +455,10 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tensors(
 pub unsafe extern "C" fn plimsoll_tiled_plan_verify(plan: *const plimsoll_tiled_plan) -> i32 {
     guard(|| {
         let tiled = unsafe { reference(plan, "plan") }?;
-        let verdict = verify_tiled_plan(&tiled.graph, &tiled.plan);
+        let verdict = match &tiled.plan {
+            TiledPlanOf::Arena(plan, _) => verify_tiled_plan(&tiled.graph, plan),
+            TiledPlanOf::Pools(plan, _) => verify_tiled_pools(&tiled.graph, plan),
+        };
         verdict.map_err(|violations| Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string()))
     })
 }
@@ -373,8 +471,7 @@ impl plimsoll_tiled_plan {
                 "C code of a tiled plan is not supported: its tables have no rows of tiles; use PLIMSOLL_EXPORT_JSON",
             ));
         }
-        let view = PlanView::of_tiled(&self.graph, &self.plan, Some(&self.untiled));
-        exported(&view, Some(self.alignment), format)
+        exported(&self.plan.view(&self.graph), Some(self.alignment), format)
     }
 }
 

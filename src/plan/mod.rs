@@ -7,7 +7,7 @@ mod view;
 pub use crate::effects::Alias;
 pub(crate) use pools::key;
 pub use pools::{PoolPlan, Residency, Route, Traffic, Transfer, Use};
-pub use tiled::{TiledPlan, TilingView};
+pub use tiled::{TiledPlan, TiledPoolPlan, TilingView};
 pub use view::{PlanView, ViewRow, ViewedPlan};
 
 use std::ops::Range;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::{Alias, BodyPlan, Placement, Plan, PlanBound, PoolPlan, TiledPlan, TilingView};
+use super::{Alias, BodyPlan, Placement, Plan, PlanBound, PoolPlan, TiledPlan, TiledPoolPlan, TilingView};
 use crate::graph::{Graph, Occupant, Variables};
 use crate::problem::{LiveRange, Problem, Solution};
 use crate::support::ids::{OperatorId, PoolId, TensorId};
@@ -97,8 +97,40 @@ impl<'a> PlanView<'a> {
     /// `untiled_plan` its plan, for comparison.
     #[must_use]
     pub fn of_tiled(untiled: &'a Graph, plan: &'a TiledPlan, untiled_plan: Option<&'a Plan>) -> Self {
-        let tiling = Some(TilingView { untiled, untiled_plan, plan });
+        let tiling = Some(TilingView {
+            untiled,
+            untiled_plan,
+            untiled_pools: None,
+            tiling: &plan.tiling,
+            tiled: &plan.tiled,
+            order: &plan.plan.order,
+            cost: plan.cost,
+            expected_bytes: plan.expected_bytes,
+            family_bound: plan.family_bound,
+        });
         Self { tiling, ..Self::of_plan(&plan.tiled.graph, &plan.plan) }
+    }
+
+    /// The view of a tiled plan for several memories: the planned graph is the tiled one. `untiled` is the graph
+    /// before tiling, and `untiled_pools` its plan, for comparison.
+    #[must_use]
+    pub fn of_tiled_pools(
+        untiled: &'a Graph,
+        plan: &'a TiledPoolPlan,
+        untiled_pools: Option<&'a PoolPlan>,
+    ) -> Self {
+        let tiling = Some(TilingView {
+            untiled,
+            untiled_plan: None,
+            untiled_pools,
+            tiling: &plan.tiling,
+            tiled: &plan.tiled,
+            order: &plan.plan.order,
+            cost: plan.cost,
+            expected_bytes: 0,
+            family_bound: None,
+        });
+        Self { tiling, ..Self::of_pools(&plan.tiled.graph, &plan.plan) }
     }
 
     /// The view of a solution; `name` names the model.

@@ -7,6 +7,7 @@ mod evaluate;
 mod joint;
 mod links;
 mod pipeline;
+mod place_tiles;
 mod pools;
 mod shared;
 mod tile;

@@ -23,6 +23,12 @@ pub fn live_bytes(view: &PlanView<'_>) -> Vec<LivePoint> {
     points_of_placements(pieces)
 }
 
+/// The points of the first memory, which is the arena or the fastest of several memories.
+pub(super) fn live_in_first_memory(view: &PlanView<'_>) -> Vec<LivePoint> {
+    let rows = view.rows.iter().filter(|row| row.memory.index() == 0);
+    points_of_placements(rows.flat_map(|row| row.pieces().map(|live| Placement { live, ..row.place })))
+}
+
 /// The points of these rectangles.
 pub(super) fn points_of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Vec<LivePoint> {
     points_of_placements(rectangles.into_iter().map(|rectangle| rectangle.place))

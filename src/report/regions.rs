@@ -1,6 +1,6 @@
 //! The regions of a tiled plan: saving and cost of each, their steps, and the colours of their stripes.
 
-use super::profile::{LivePoint, live_bytes};
+use super::profile::{LivePoint, live_bytes, live_in_first_memory};
 use super::rectangles::or_number;
 use crate::tiling::{OperatorOrigin, Region, TilingCost};
 use crate::{Graph, LiveRange, OperatorId, PlanView, TilingView};
@@ -22,23 +22,24 @@ pub(super) struct RegionFigures {
     pub tiled_bytes: u64,
 }
 
-/// The figures of each region, by number. O(n log n) for n placements of both plans.
-pub(super) fn region_figures(tiling: &TilingView<'_>) -> Vec<RegionFigures> {
-    let plan = tiling.plan;
-    let costs = plan.tiled.region_costs(tiling.untiled);
+/// The figures of each region, by number. With several memories, live bytes are those of the first one.
+/// O(n log n) for n placements of both plans.
+pub(super) fn region_figures(view: &PlanView<'_>, tiling: &TilingView<'_>) -> Vec<RegionFigures> {
+    let costs = tiling.tiled.region_costs(tiling.untiled);
     let mut region_of = vec![None; tiling.untiled.operators().len()];
-    for (number, region) in plan.tiling.regions.iter().enumerate() {
+    for (number, region) in tiling.tiling.regions.iter().enumerate() {
         region.operators.iter().for_each(|id| region_of[id.index()] = Some(number));
     }
-    let count = plan.tiling.regions.len();
-    let points = live_bytes(&PlanView::of_plan(&plan.tiled.graph, &plan.plan));
-    let tiled = plan.plan.order.iter().map(|&id| region_of_tiled(tiling, &region_of, id));
-    let tiled = most_live(&points, tiled, count);
-    let untiled = tiling.untiled_plan.map(|untiled| {
-        let points = live_bytes(&PlanView::of_plan(tiling.untiled, untiled));
-        most_live(&points, untiled.order.iter().map(|id| region_of[id.index()]), count)
+    let count = tiling.tiling.regions.len();
+    let tiled = tiling.order.iter().map(|&id| region_of_tiled(tiling, &region_of, id));
+    let tiled = most_live(&live_in_first_memory(view), tiled, count);
+    let arena = tiling.untiled_plan.map(|plan| PlanView::of_plan(tiling.untiled, plan));
+    let pools = || tiling.untiled_pools.map(|plan| PlanView::of_pools(tiling.untiled, plan));
+    let untiled = arena.or_else(pools).map(|view| {
+        let regions = view.order().iter().map(|id| region_of[id.index()]);
+        most_live(&live_in_first_memory(&view), regions, count)
     });
-    let figures = plan.tiling.regions.iter().enumerate().map(|(number, region)| RegionFigures {
+    let figures = tiling.tiling.regions.iter().enumerate().map(|(number, region)| RegionFigures {
         first: name(tiling.untiled, region.operators.first()),
         last: name(tiling.untiled, region.operators.last()),
         operators: region.operators.len(),
@@ -53,7 +54,7 @@ pub(super) fn region_figures(tiling: &TilingView<'_>) -> Vec<RegionFigures> {
 
 /// The region of an operator of the tiled graph; `region_of` lists the regions of the untiled operators.
 fn region_of_tiled(tiling: &TilingView<'_>, region_of: &[Option<usize>], id: OperatorId) -> Option<usize> {
-    match tiling.plan.tiled.operators.get(id.index())? {
+    match tiling.tiled.operators.get(id.index())? {
         OperatorOrigin::Tile { region, .. } => Some(*region),
         OperatorOrigin::Carry { tensor, .. } => {
             let producer = tiling.untiled.tensors().get(tensor.index())?.producer()?;
@@ -119,7 +120,7 @@ impl TilingRole {
 
     /// The role of an operator of the tiled graph; that of tensors without an operator is [`Self::Whole`].
     pub(super) fn of(tiling: &TilingView<'_>, operator: Option<OperatorId>) -> Self {
-        match operator.and_then(|id| tiling.plan.tiled.operators.get(id.index())) {
+        match operator.and_then(|id| tiling.tiled.operators.get(id.index())) {
             Some(OperatorOrigin::Tile { stripe, .. }) => Self::Stripe(*stripe),
             Some(OperatorOrigin::Carry { .. }) => Self::Carried,
             Some(OperatorOrigin::Split { .. }) => Self::Entry,
@@ -150,9 +151,8 @@ pub(super) struct RegionSteps {
 pub(super) fn region_steps(tiling: &TilingView<'_>) -> Vec<RegionSteps> {
     let mut regions: Vec<RegionSteps> = Vec::new();
     let mut last = None;
-    for (step, id) in (0..).zip(&tiling.plan.plan.order) {
-        let Some(OperatorOrigin::Tile { region, stripe, .. }) = tiling.plan.tiled.operators.get(id.index())
-        else {
+    for (step, id) in (0..).zip(tiling.order) {
+        let Some(OperatorOrigin::Tile { region, stripe, .. }) = tiling.tiled.operators.get(id.index()) else {
             continue;
         };
         let at = regions.iter().position(|other| other.number == *region).unwrap_or_else(|| {
@@ -179,7 +179,7 @@ pub(super) fn untiled_live(tiling: &TilingView<'_>) -> Option<Vec<u64>> {
     }
     let mut live = 0;
     let of_step = |id: &OperatorId| {
-        let operator = match tiling.plan.tiled.operators.get(id.index()) {
+        let operator = match tiling.tiled.operators.get(id.index()) {
             Some(OperatorOrigin::Whole(operator) | OperatorOrigin::Tile { operator, .. }) => Some(operator),
             _ => None,
         };
@@ -188,5 +188,5 @@ pub(super) fn untiled_live(tiling: &TilingView<'_>) -> Option<Vec<u64>> {
         }
         live
     };
-    Some(tiling.plan.plan.order.iter().map(of_step).collect())
+    Some(tiling.order.iter().map(of_step).collect())
 }

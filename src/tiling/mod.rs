@@ -20,10 +20,12 @@ mod region_cost;
 mod rows;
 pub(crate) mod search;
 mod segment;
+mod tiled_graph;
 
-pub use apply::{OperatorOrigin, TensorOrigin, TiledGraph, apply};
+pub use apply::apply;
 pub use goal::TilingGoal;
 pub(crate) use ordered_graph::{AxisChoice, OrderedGraph};
 pub use region::{Region, Tile, Tiling, TilingCost};
+pub use tiled_graph::{OperatorOrigin, TensorOrigin, TiledGraph};
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! The cost of each region of a tiled graph, counted from its operators.
 
-use super::apply::{OperatorOrigin, TiledGraph};
 use super::region::TilingCost;
+use super::tiled_graph::{OperatorOrigin, TiledGraph};
 use crate::graph::{Graph, Operator, Tensor, TensorKind, TileAxis};
 use crate::support::ids::TensorId;
 

@@ -5,6 +5,8 @@
 //! stripes advance only the operators close to the entries, so that no tile has more rows than a step
 //! and a halo (a pipeline that fills). The progress of readers that have not begun is negative.
 
+use std::ops::Range;
+
 use super::region::Tile;
 use super::segment::{SegmentLink, SegmentOperator, Source, TilingSegment};
 
@@ -57,6 +59,8 @@ struct TileProgress {
     ahead: Progress,
     /// End of the rows that earlier stripes have computed.
     done: u64,
+    /// End of the rows that readers need in any stripe. An exit needs all of its rows.
+    end: u64,
     /// The first row that this stripe or a later one reads; `u64::MAX` if none does.
     kept_from: u64,
 }
@@ -119,10 +123,10 @@ impl SegmentLink {
         needed.saturating_add(ONE).clamp(1 - FARTHEST, FARTHEST)
     }
 
-    /// The first row that the reader needs for its rows from `next` on; none if it needs no more.
-    fn first_needed(&self, next: u64, reader: &SegmentOperator) -> Option<u64> {
-        let rows = self.map?.reads(next.min(reader.rows)..reader.rows, self.rows).rows;
-        (!rows.is_empty()).then_some(rows.start)
+    /// The rows that a reader needs for some of its rows; none if it needs no row, or not only rows.
+    fn needed(&self, reader: Range<u64>) -> Option<Range<u64>> {
+        let rows = self.map?.reads(reader, self.rows).rows;
+        (!rows.is_empty()).then_some(rows)
     }
 }
 
@@ -149,6 +153,25 @@ impl StripeMaker {
         self.progress.resize(segment.operators.len(), TileProgress::default());
         self.entry_needed.clear();
         self.entry_needed.resize(segment.entries.len(), 0);
+        self.find_ends(segment);
+    }
+
+    /// Finds the end of the rows that are ever needed, of each operator. An operator that has computed them
+    /// is finished: it keeps no rows of its inputs alive.
+    fn find_ends(&mut self, segment: &TilingSegment) {
+        for (operator, node) in segment.operators.iter().enumerate().rev() {
+            let progress = &mut self.progress[operator];
+            if node.is_exit {
+                progress.end = node.rows;
+            }
+            let end = progress.end;
+            for link in segment.links_of(operator) {
+                if let (Source::Operator(producer), Some(needed)) = (link.source, link.needed(0..end)) {
+                    let producer = &mut self.progress[producer as usize];
+                    producer.end = producer.end.max(needed.end);
+                }
+            }
+        }
     }
 
     /// Computes the tiles of the next stripe in which an operator runs, from the exits backwards. False
@@ -194,7 +217,8 @@ impl StripeMaker {
             // Rows that are computed again begin where a reader needs them.
             let is_kept = node.is_exit || cut.carried[operator];
             let next = if is_kept { progress.done } else { progress.kept_from };
-            if next >= node.rows {
+            let end = progress.end;
+            if next >= end {
                 continue;
             }
             for link in segment.links_of(operator) {
@@ -203,7 +227,7 @@ impl StripeMaker {
                     Source::Entry(entry) => &mut self.entry_needed[entry as usize],
                     Source::Whole => continue,
                 };
-                *first = (*first).min(link.first_needed(next, node).unwrap_or(u64::MAX));
+                *first = (*first).min(link.needed(next..end).map_or(u64::MAX, |rows| rows.start));
             }
         }
     }
@@ -212,14 +236,13 @@ impl StripeMaker {
     fn need(&mut self, segment: &TilingSegment, operator: usize, tile: &Tile) {
         let ahead = self.progress[operator].ahead;
         for link in segment.links_of(operator) {
-            let (Source::Operator(producer), Some(map)) = (link.source, link.map) else { continue };
+            let Source::Operator(producer) = link.source else { continue };
             let producer = &mut self.progress[producer as usize];
             producer.ahead = producer.ahead.max(link.progress(ahead));
             if tile.computed.is_empty() {
                 continue;
             }
-            let read = map.reads(tile.computed.clone(), link.rows).rows;
-            if !read.is_empty() {
+            if let Some(read) = link.needed(tile.computed.clone()) {
                 let (low, high) = producer.needed.unwrap_or((read.start, read.end));
                 producer.needed = Some((low.min(read.start), high.max(read.end)));
             }
@@ -236,7 +259,7 @@ impl TileProgress {
             self.done = done.max(end);
             return Tile { computed: start..end, carried: 0 };
         }
-        let ahead = self.ahead.div_euclid(ONE).max(0).cast_unsigned().min(operator.rows);
+        let ahead = self.ahead.div_euclid(ONE).max(0).cast_unsigned().min(self.end);
         self.done = needed.map_or(ahead, |(_, end)| ahead.max(end)).max(done);
         let carried = if operator.is_exit { 0 } else { done - self.kept_from.min(done) };
         Tile { computed: done..self.done, carried }

@@ -1,14 +1,17 @@
 //! Tiled graphs run on bytes at their planned offsets and compute what the untiled graph computes.
 
 mod brute_force;
+mod placed;
+mod wrong;
 
 use std::collections::BTreeMap;
 
-use super::apply::{OperatorOrigin, TiledGraph, apply};
+use super::apply::apply;
 use super::ordered_graph::{AxisChoice, OrderedGraph};
 use super::region::{Region, Tiling};
 use super::rows::{Cut, Tiles};
 use super::segment::TilingSegment;
+use super::tiled_graph::{OperatorOrigin, TiledGraph};
 use crate::graph::{AccessMap, ElementType, Graph, Outside, RowMap, TensorSpec, TileAxis};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::random::Random;

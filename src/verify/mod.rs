@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`verify`] | a plan of a graph: rules F, O, N, P, L1, A, D1, D2, S, M1 to M4, G, B |
 //! | [`verify_tiling`] | a tiled graph: rules W1 to W8 |
+//! | [`verify_tiled_pools`] | a tiled plan for several memories |
 //! | [`verify_tiled_plan`] | a tiled plan: rules W1 to W10, and those of [`verify`] for the plan of the tiled graph |
 //! | [`verify_pools`] | a plan for several memories: rules F, O, N, P2, P3, L2, A1, A3, A5, D, S, M, R, T, C |
 //! | [`verify_offsets`] | offsets of a problem: rules F1, F4, A |
@@ -69,15 +70,14 @@ mod pools;
 mod replay;
 mod tiled_plan;
 mod tiling;
-mod tiling_constraints;
 mod violation;
 
 pub use crate::error::{MAX_REPORTED, Rule, Violation, Violations};
 use crate::graph::Graph;
-use crate::plan::{Plan, PoolPlan, TiledPlan};
+use crate::plan::{Plan, PoolPlan, TiledPlan, TiledPoolPlan};
 use crate::problem::{Buffer, Choice, LiveRange, Objects, Problem, Solution};
 use crate::support::ids::BufferId;
-use crate::tiling::TiledGraph;
+use crate::tiling::{TiledGraph, Tiling, TilingCost};
 use claims::{CertificateMember, ChoiceTotals, StatedBounds};
 use geometry::{ArenaExtent, PlacedRectangle};
 use needs::Requirements;
@@ -286,8 +286,21 @@ pub fn verify_tiling(graph: &Graph, tiled: &TiledGraph) -> Result<(), Violations
 /// The rules that the plan breaks. Rules of the plan are checked only if the tiled graph is right.
 pub fn verify_tiled_plan(graph: &Graph, plan: &TiledPlan) -> Result<(), Violations> {
     let mut violations = ViolationCollector::default();
-    if check_tiles(graph, plan, &mut violations) {
+    if check_tiles(graph, (&plan.tiling, &plan.tiled), plan.cost, &mut violations) {
         check(&plan.tiled.graph, &plan.plan, &mut violations);
+    }
+    violations.finish()
+}
+
+/// Checks a tiled plan for several memories against the untiled graph: its tiled graph ([`verify_tiling`]), the
+/// plan of that graph ([`verify_pools`]), and regions, stripes and cost as it states them (rule W9).
+///
+/// # Errors
+/// The rules that the plan breaks. Rules of the plan are checked only if the tiled graph is right.
+pub fn verify_tiled_pools(graph: &Graph, plan: &TiledPoolPlan) -> Result<(), Violations> {
+    let mut violations = ViolationCollector::default();
+    if check_tiles(graph, (&plan.tiling, &plan.tiled), plan.cost, &mut violations) {
+        pools::check(&plan.tiled.graph, &plan.plan, &mut violations);
     }
     violations.finish()
 }
@@ -295,16 +308,21 @@ pub fn verify_tiled_plan(graph: &Graph, plan: &TiledPlan) -> Result<(), Violatio
 /// [`verify_tiled_plan`] for a plan of the tiled graph that has passed [`verify`] before.
 pub(crate) fn verify_tiles(graph: &Graph, plan: &TiledPlan) -> Result<(), Violations> {
     let mut violations = ViolationCollector::default();
-    check_tiles(graph, plan, &mut violations);
+    check_tiles(graph, (&plan.tiling, &plan.tiled), plan.cost, &mut violations);
     violations.finish()
 }
 
 /// Checks the rules of tiles. Returns true if the tiled graph is right.
-fn check_tiles(graph: &Graph, plan: &TiledPlan, violations: &mut ViolationCollector) -> bool {
-    tiling::check(graph, &plan.tiled, violations);
+fn check_tiles(
+    graph: &Graph,
+    (tiling, tiled): (&Tiling, &TiledGraph),
+    cost: TilingCost,
+    violations: &mut ViolationCollector,
+) -> bool {
+    tiling::check(graph, tiled, violations);
     let is_right = violations.is_empty();
     if is_right {
-        tiled_plan::check(graph, plan, violations);
+        tiled_plan::check(graph, (tiling, tiled), cost, violations);
     }
     is_right
 }

@@ -13,17 +13,21 @@ use std::collections::BTreeMap;
 use super::Rule;
 use super::violation::ViolationCollector;
 use crate::graph::{Graph, Operator, TensorKind};
-use crate::plan::TiledPlan;
 use crate::support::ids::{OperatorId, TensorId};
-use crate::tiling::{OperatorOrigin, TilingCost};
+use crate::tiling::{OperatorOrigin, TiledGraph, Tiling, TilingCost};
 
-pub(super) fn check(graph: &Graph, plan: &TiledPlan, violations: &mut ViolationCollector) {
-    check_tiles(graph, plan, violations);
-    let counted = cost(graph, plan);
-    if counted != plan.cost {
+pub(super) fn check(
+    graph: &Graph,
+    (tiling, tiled): (&Tiling, &TiledGraph),
+    stated: TilingCost,
+    violations: &mut ViolationCollector,
+) {
+    check_tiles(graph, (tiling, tiled), violations);
+    let counted = cost(graph, tiled);
+    if counted != stated {
         violations.add(
             Rule::TileRegion,
-            format!("the plan states {}, but its tiled graph has {}", text(&plan.cost), text(&counted)),
+            format!("the plan states {}, but its tiled graph has {}", text(&stated), text(&counted)),
         );
     }
 }
@@ -35,10 +39,10 @@ fn text(cost: &TilingCost) -> String {
     )
 }
 
-fn check_tiles(graph: &Graph, plan: &TiledPlan, violations: &mut ViolationCollector) {
+fn check_tiles(graph: &Graph, (tiling, tiled): (&Tiling, &TiledGraph), violations: &mut ViolationCollector) {
     // By region, stripe and operator: axis and rows.
     let mut stated = BTreeMap::new();
-    for (number, region) in plan.tiling.regions.iter().enumerate() {
+    for (number, region) in tiling.regions.iter().enumerate() {
         for (stripe, tiles) in region.stripes.iter().enumerate() {
             for ((operator, axis), tile) in region.operators.iter().zip(&region.axes).zip(tiles) {
                 if !tile.computed.is_empty() {
@@ -47,10 +51,10 @@ fn check_tiles(graph: &Graph, plan: &TiledPlan, violations: &mut ViolationCollec
             }
         }
     }
-    for (at, origin) in plan.tiled.operators.iter().enumerate() {
+    for (at, origin) in tiled.operators.iter().enumerate() {
         let OperatorOrigin::Tile { operator, region, stripe, axis, rows, .. } = origin else { continue };
         if stated.remove(&(*region, *stripe, *operator)) != Some((*axis, rows.clone())) {
-            let name = plan.tiled.graph.operator(OperatorId::new(at)).name();
+            let name = tiled.graph.operator(OperatorId::new(at)).name();
             violations.add(
                 Rule::TileRegion,
                 format!(
@@ -83,10 +87,10 @@ struct OperatorTiles {
 }
 
 /// The cost of a tiled graph that satisfies the rules W1 to W8.
-fn cost(graph: &Graph, plan: &TiledPlan) -> TilingCost {
+fn cost(graph: &Graph, tiled: &TiledGraph) -> TilingCost {
     let mut operators: BTreeMap<OperatorId, OperatorTiles> = BTreeMap::new();
     let mut copied = 0u128;
-    for origin in &plan.tiled.operators {
+    for origin in &tiled.operators {
         match origin {
             OperatorOrigin::Tile { operator, region, axis, rows, .. } => {
                 let entry = operators.entry(*operator);

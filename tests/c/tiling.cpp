@@ -4,6 +4,17 @@
 
 using plimsoll::TensorKind;
 
+// The status of the error that a call throws.
+template <class Call>
+static int32_t refusal(Call call) {
+    try {
+        call();
+    } catch (const plimsoll::Error &error) {
+        return error.status();
+    }
+    return PLIMSOLL_OK;
+}
+
 int main() {
     plimsoll::Graph graph("tiling");
     const auto image = graph.tensor("image", TensorKind::input, "int8", {1, 32, 16, 4});
@@ -55,13 +66,21 @@ int main() {
     expect(tiled->graph().tensor_count() == tensors.size(), "the tiled graph by itself");
     expect(tiled->exported(plimsoll::ExportFormat::text).find("\ntiling ") != std::string::npos, "a line on tiling");
     expect(tiled->exported(plimsoll::ExportFormat::json).find("\"tiling\"") != std::string::npos, "PLAN.json");
-    int32_t refused = PLIMSOLL_OK;
-    try {
-        tiled->exported(plimsoll::ExportFormat::c);
-    } catch (const plimsoll::Error &error) {
-        refused = error.status();
-    }
-    expect(refused == PLIMSOLL_ERROR_UNSUPPORTED, "no C code of tiled plans");
+    expect(refusal([&] { tiled->exported(plimsoll::ExportFormat::c); }) == PLIMSOLL_ERROR_UNSUPPORTED, "no C code of tiled plans");
+
+    plimsoll::Pools pools;
+    pools.add("sram", plimsoll::on_chip(12 << 10)).add("ddr", plimsoll::off_chip());
+    const plimsoll::PoolPlan placed = graph.place(pools, options);
+    const auto stripes = placed.tile(options);
+    expect(stripes.has_value(), "the wide tensor does not fit");
+    stripes->verify();
+    const plimsoll::PoolPlan on_chip = stripes->pool_plan();
+    on_chip.verify();
+    expect(on_chip.figures().cost < placed.figures().cost, "a run costs less");
+    expect(stripes->figures().arena_bytes <= 12 << 10 && stripes->figures().arena_bytes == on_chip.traffic()[0].used, "it fits");
+    expect(stripes->exported(plimsoll::ExportFormat::json).find("\"tiling\"") != std::string::npos, "the tiling is in the file");
+    expect(refusal([&] { stripes->plan(); }) == PLIMSOLL_ERROR_ARGUMENT, "it has no plan for one arena");
+    expect(refusal([&] { tiled->pool_plan(); }) == PLIMSOLL_ERROR_ARGUMENT, "it has no plan for several memories");
 
     expect(!plan.tile(options, 0, 1).has_value() || plan.tile(options, 0, 1)->figures().arena_bytes < plan.arena_bytes(),
            "a capacity of one byte");

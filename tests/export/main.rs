@@ -14,6 +14,7 @@ mod pool_files;
 mod pool_fixture;
 mod pool_json;
 mod pool_reports;
+mod pool_tiling;
 mod rejected;
 #[path = "../support/mod.rs"]
 mod support;

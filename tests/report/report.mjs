@@ -339,6 +339,20 @@ async function isFast(page, size) {
   assert.ok(alone <= MAX_DRAWING_MS, `${alone} ms for one drawing of all`);
 }
 
+/** The regions of a tiled plan: stripes are coloured, and a row of the table zooms to its region. */
+async function regions(page) {
+  const { regions } = await page.evaluate(() => plimsollReport.data.tiling);
+  assert.ok(regions.length > 0 && regions.every(({ stripes }) => stripes.length > 1), JSON.stringify(regions));
+  assert.match(await page.locator(".legend").first().innerText(), /stripes 1, 5/);
+  assert.match(await page.locator("#regions-says").innerText(), /run stripe by stripe/);
+  const row = page.locator("#regions-table [data-row='0']");
+  assert.ok((await row.innerText()).includes(String(regions[0].stripes.length)), await row.innerText());
+  await row.getByRole("button").first().click();
+  await page.waitForFunction(() => plimsollReport.panels[0].map.view.x1 < plimsollReport.data.figures.steps);
+  await page.getByRole("combobox", { name: "Colours" }).selectOption("kind");
+  assert.match(await page.locator(".legend").first().innerText(), /intermediate/);
+}
+
 const small = plan("small", "examples/models/nas_cell_irregular_int8.tflite");
 const shared = plan("shared", "examples/models/squeezenet1_1.onnx", "--as", "int8", "--share", "all", "--capacity", "2MiB");
 const thousand = plan("thousand", written("thousand", network("thousand", 1000)));
@@ -353,6 +367,9 @@ writeFileSync(target, `
   ]`);
 const pooled = plan("pooled", "examples/models/nas_cell_irregular_int8.tflite", "--memory", target, "--node-limit", "20000");
 const unlimited = plan("unlimited", "examples/models/nas_cell_irregular_int8.tflite", "--memory", "ddr=unlimited");
+const cell = ["examples/models/nas_cell_irregular_int8.tflite", "--tile", "--share", "all", "--max-extra-macs", "5%"];
+const tiled = plan("tiled", ...cell);
+const tiledPools = plan("tiled_pools", ...cell, "--memory", "sram=64KiB");
 const busy = plan("busy", written("busy", network("busy", 2000)), "--memory", "l1=96KiB", "--memory", "l2=160KiB",
   "--order", "file", "--node-limit", "1000");
 const csv = join(PLACE, "buffers.csv");
@@ -385,6 +402,17 @@ for (const size of Object.keys(SIZES)) {
     await moved(page);
     await page.getByRole("combobox", { name: "Colours" }).selectOption("kind");
     assert.match(await page.locator(".legend").first().innerText(), /constant/);
+  });
+  await open(tiled, size, async (page) => {
+    await drawn(page);
+    await points(page, size);
+    assert.match(await page.locator("#figures").innerText(), /tiling/i);
+    await regions(page);
+  });
+  await open(tiledPools, size, async (page) => {
+    await drawn(page);
+    await points(page, size);
+    await regions(page);
   });
   await open(unlimited, size, async (page) => {
     assert.match(await page.locator("#copies-says").innerText(), /Nothing is copied/);

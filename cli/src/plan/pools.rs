@@ -10,7 +10,7 @@ use plimsoll::{Error, PlanView};
 
 use super::format::Format;
 use super::planned::write_output;
-use super::selected_outputs;
+use super::{selected_outputs, tile};
 use crate::arguments::PlanArguments;
 use crate::inputs::{error_at, read};
 use crate::memory::check_no_fixed_offsets;
@@ -30,24 +30,31 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], start: ProcessTime) ->
     let graph = &imported.graph;
     check_no_fixed_offsets(graph)?;
     let bar = arguments.searching.spinner();
-    let placed = arguments.planner(&arguments.searching.limits(&bar))?.place(graph, &pools);
-    bar.finish_and_clear();
+    let planner = arguments.planner(&arguments.searching.limits(&bar))?;
+    let placed = planner.place(graph, &pools);
     let plan = match placed {
         Err(Error::DoesNotFit(reason)) => {
+            bar.finish_and_clear();
             selected_outputs::report_all(arguments);
             print_lines(&format!("does not fit: {reason}"))?;
             return Ok(Outcome::Negative);
         }
         placed => placed?,
     };
+    let (tiled, tiling_line) = tile::place(&planner, graph, &plan, arguments)?;
+    bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
-    let view = PlanView::of_pools(graph, &plan);
+    let view = match &tiled {
+        Some(tiled) => PlanView::of_tiled_pools(graph, tiled, Some(&plan)),
+        None => PlanView::of_pools(graph, &plan),
+    };
     let mut batch = OutputBatch::new(arguments.out.iter().map(PathBuf::as_path))?;
     for (index, (path, &format)) in arguments.out.iter().zip(formats).enumerate() {
         batch.write(index, |out| write_output(&view, (path, format), arguments, &options, out))?;
     }
     batch.commit()?;
     print_lines(&text::summary(&view, Some(seconds)))?;
+    print_lines(tiling_line.unwrap_or_default())?;
     Ok(Outcome::Positive)
 }
 

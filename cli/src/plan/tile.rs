@@ -2,7 +2,7 @@
 
 use plimsoll::import::Layout;
 use plimsoll::tiling::TilingGoal;
-use plimsoll::{Graph, Plan, Planner, TiledPlan};
+use plimsoll::{Graph, Plan, Planner, PoolPlan, TiledPlan, TiledPoolPlan};
 
 use super::format::Format;
 use crate::arguments::PlanArguments;
@@ -26,9 +26,6 @@ pub fn check(arguments: &PlanArguments, formats: &[Format]) -> Result<(), Failur
     if !arguments.tiling.is_on() {
         return Ok(());
     }
-    if arguments.memory.is_given() {
-        return Err("--tile: not supported with --memory; use --capacity to tile for one memory".into());
-    }
     let refused = [
         (
             arguments.target.is_given() || formats.contains(&Format::Tflite),
@@ -50,6 +47,38 @@ pub fn check(arguments: &PlanArguments, formats: &[Format]) -> Result<(), Failur
         .into()),
         None => Ok(()),
     }
+}
+
+/// Tiles a graph for several memories if `--tile` is given and a run costs less. Without --max-extra-macs, extra cost is
+/// not limited, as with --capacity.
+pub fn place(
+    planner: &Planner,
+    graph: &Graph,
+    untiled: &PoolPlan,
+    arguments: &PlanArguments,
+) -> Result<(Option<TiledPoolPlan>, Option<&'static str>), Failure> {
+    if !arguments.tiling.is_on() {
+        return Ok((None, None));
+    }
+    if untiled.all_fits() {
+        return Ok((None, Some("tiling         not needed: larger memories would save nothing")));
+    }
+    let goal = TilingGoal::least_memory().max_extra_ppm(arguments.tiling.max_extra());
+    let tiled = planner.place_tiles(graph, untiled, &goal)?;
+    let note = match &tiled {
+        Some(_) => None,
+        None if !has_access(graph) => Some(NO_ACCESS),
+        None => {
+            Some("tiling         none: no tiling found within the limits costs less than the plan without")
+        }
+    };
+    Ok((tiled, note))
+}
+
+const NO_ACCESS: &str = "tiling         none: no operator of the network has an access map";
+
+fn has_access(graph: &Graph) -> bool {
+    graph.operators().iter().any(|operator| operator.access().is_some())
 }
 
 /// Tiles a graph if `--tile` is given and the arena becomes smaller, or fits the capacity.
@@ -83,9 +112,7 @@ pub fn tile(
     }
     match best {
         Some(tiled) => Ok(Tiled { plan: Some(tiled), note: None }),
-        None if graph.operators().iter().all(|operator| operator.access().is_none()) => {
-            note("tiling         none: no operator of the network has an access map")
-        }
+        None if !has_access(graph) => note(NO_ACCESS),
         None if is_onnx(&arguments.input) && arguments.reading.layout == Layout::AsStored => note(
             "tiling         none: no tiling found within the limits makes the arena smaller; rows of images are \
              contiguous with --layout channels-innermost",

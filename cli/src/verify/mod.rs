@@ -11,7 +11,7 @@ use plimsoll::verify::{verify, verify_solution, verify_tiled_plan};
 use crate::arguments::VerifyArguments;
 use crate::inputs::{UNSUPPORTED_INPUT, error_at, is_onnx, read, text};
 use crate::outcome::{Failure, Outcome};
-use verdict::{import_summary, print_verdict};
+use verdict::{import_summary, print_verdict, tiling_summary};
 
 pub fn run(arguments: &VerifyArguments) -> Result<Outcome, Failure> {
     let input = &arguments.input;
@@ -48,16 +48,9 @@ pub fn run(arguments: &VerifyArguments) -> Result<Outcome, Failure> {
         let arena = document.arena_bytes;
         let buffers = document.tensors.len() + document.scratch.len();
         let (import, bound) = (import_summary(&options), bound_summary(&document));
-        let tiling = tiling_summary(&document);
+        let tiling = tiling_summary(document.tiling.as_ref());
         format!("{buffers} buffers in an arena of {arena} bytes{tiling}{import}\n{bound}")
     })
-}
-
-/// Number of regions and stripes of a tiled plan.
-fn tiling_summary(document: &PlanDocument) -> String {
-    let Some(tiling) = &document.tiling else { return String::new() };
-    let stripes: usize = tiling.regions.iter().map(|region| region.stripes.len()).sum();
-    format!(", tiled: {stripes} stripes in {} regions", tiling.regions.len())
 }
 
 /// The part of the claimed lower bound that the verifier has proven from the certificate. The

@@ -1,6 +1,6 @@
 //! Output of `verify`.
 
-use plimsoll::export::json::DocumentError;
+use plimsoll::export::json::{DocumentError, TilingEntry};
 use plimsoll::import::{Fold, ImportOptions};
 use plimsoll::verify::Violations;
 
@@ -51,4 +51,11 @@ pub fn import_summary(options: &ImportOptions) -> String {
     parts.extend(options.states.iter().map(|(input, output)| format!("{output} over {input}")));
     let parts: Vec<String> = parts.iter().map(|part| one_line(part)).collect();
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+}
+
+/// Number of regions and stripes of a tiled plan.
+pub fn tiling_summary(tiling: Option<&TilingEntry>) -> String {
+    let Some(tiling) = tiling else { return String::new() };
+    let stripes: usize = tiling.regions.iter().map(|region| region.stripes.len()).sum();
+    format!(", tiled: {stripes} stripes in {} regions", tiling.regions.len())
 }

@@ -129,7 +129,6 @@ fn reports_are_written_and_code_is_refused() {
         (&["--out", &folder.text("a.tflite")][..], "not supported for TensorFlow Lite Micro"),
         (&["--out", &folder.text("a.onnx")][..], "the nodes of a model run as a whole"),
         (&["--target", "tflm"][..], "not supported for TensorFlow Lite Micro"),
-        (&["--memory", "l2=64KiB"][..], "not supported with --memory; use --capacity"),
     ] {
         let (status, _, errors) = plimsoll(&[&["plan", &network, "--tile"], more].concat());
         assert!(status == 2 && errors.contains(reason), "{errors}");
@@ -170,4 +169,36 @@ fn a_network_that_cannot_be_tiled_is_planned_as_it_is() {
         status == 0 && text.contains("\ntiling         none: no operator of the network has an access map\n"),
         "{text}"
     );
+}
+
+#[test]
+fn tiles_live_in_the_fastest_memory() {
+    let folder = Folder::new();
+    let (network, out) = (folder.with("net.json", GRAPH), folder.text("plan.json"));
+    let (svg, html) = (folder.text("plan.svg"), folder.text("plan.html"));
+    let memory = ["--memory", "sram=12KiB"];
+    let cost = |text: &str| -> u64 {
+        let line = text.lines().find(|line| line.starts_with("cost ")).unwrap_or_else(|| panic!("{text}"));
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    };
+    let untiled = cost(&run(&["plan", &network], &memory).1);
+    let tiling = ["--tile", "--out", &out, "--out", &svg, "--out", &html];
+    let (status, text, errors) = run(&["plan", &network], &[&memory[..], &tiling].concat());
+    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    assert!(
+        cost(&text) < untiled && text.contains(&format!("; cost {untiled} -> {}", cost(&text))),
+        "{text}"
+    );
+    assert!(text.contains("\nregion 1 "), "{text}");
+    let (status, text, _) = plimsoll(&["verify", &network, &out]);
+    assert!(status == 0 && text.starts_with("valid: ") && text.contains(" stripes in 1 regions"), "{text}");
+    let mut document: Value = serde_json::from_str(&fs::read_to_string(&out).unwrap()).unwrap();
+    document["tiling"]["cost"]["copied_bytes"] = 1.into();
+    fs::write(&out, document.to_string()).unwrap();
+    let (status, text, _) = plimsoll(&["verify", &network, &out]);
+    assert!(status == 1 && text.contains("W9"), "{text}");
+    let roomy = run(&["plan", &network], &["--memory", "sram=1MiB", "--tile"]).1;
+    assert!(roomy.contains("tiling         not needed: larger memories would save nothing"), "{roomy}");
+    let small = run(&["plan", &network], &["--memory", "sram=1", "--tile"]).1;
+    assert!(small.contains("tiling         none: "), "{small}");
 }

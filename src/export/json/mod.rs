@@ -69,7 +69,7 @@ pub fn write_to(view: &PlanView<'_>, options: &ImportOptions, out: impl io::Writ
         ViewedPlan::Arena(plan) => PlanText::of(view, plan, options).write(out),
         ViewedPlan::Pools(plan) => {
             let Some(graph) = view.graph else { unreachable!("a plan for several memories has a graph") };
-            write::write_text(&PoolPlanDocument::of_graph(graph, plan, options), out)
+            write::write_text(&PoolPlanDocument::of_view(view, graph, plan, options), out)
         }
     }
 }

@@ -212,15 +212,14 @@ fn wrong(reason: impl Into<String>) -> DocumentError {
 
 impl TilingEntry {
     pub(super) fn of(view: &TilingView<'_>) -> Self {
-        let plan = view.plan;
         Self {
-            order: plan.tiling.order.iter().map(|id| id.index()).collect(),
-            expected_bytes: plan.expected_bytes,
-            family_bound: plan.family_bound,
-            cost: CostEntry::of(plan.cost),
-            regions: plan.tiling.regions.iter().map(|region| RegionEntry::of(view.untiled, region)).collect(),
-            operators: operators(&plan.tiled),
-            tensors: tensors(&plan.tiled),
+            order: view.tiling.order.iter().map(|id| id.index()).collect(),
+            expected_bytes: view.expected_bytes,
+            family_bound: view.family_bound,
+            cost: CostEntry::of(view.cost),
+            regions: view.tiling.regions.iter().map(|region| RegionEntry::of(view.untiled, region)).collect(),
+            operators: operators(view.tiled),
+            tensors: tensors(view.tiled),
         }
     }
 

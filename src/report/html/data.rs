@@ -8,7 +8,7 @@ use crate::report::regions::{TilingRole, region_figures, region_steps, untiled_l
 use crate::report::scene::{alias_text, live_in_program_order, same_bytes};
 use crate::report::text::{gap_text, percent};
 use crate::report::{BufferKind, Rectangle, Scene, profile, traffic};
-use crate::{Graph, Occupant, OperatorId, Plan, PoolPlan, TilingView, ViewedPlan};
+use crate::{Graph, Occupant, OperatorId, Plan, PlanView, PoolPlan, TilingView, ViewedPlan};
 
 /// A number of bytes. From 2^53 on it is written as text, which JavaScript numbers would round.
 #[derive(Clone, Copy)]
@@ -298,17 +298,17 @@ impl PageData {
                     copies: copies(scene, &numbers),
                 }),
             },
-            tiling: view.tiling.as_ref().map(|tiling| TilingData::new(tiling, &scene.rectangles)),
+            tiling: view.tiling.as_ref().map(|tiling| TilingData::new(view, tiling, &scene.rectangles)),
         }
     }
 }
 
 impl TilingData {
-    fn new(tiling: &TilingView<'_>, rectangles: &[Rectangle]) -> Self {
-        let cost = &tiling.plan.cost;
+    fn new(view: &PlanView<'_>, tiling: &TilingView<'_>, rectangles: &[Rectangle]) -> Self {
+        let cost = &tiling.cost;
         let part = if cost.untiled == 0 { 0.0 } else { cost.extra as f64 / cost.untiled as f64 };
         let role = |rectangle: &Rectangle| TilingRole::of(tiling, rectangle.operator).number() as u8;
-        let figures = region_figures(tiling);
+        let figures = region_figures(view, tiling);
         let regions = region_steps(tiling).into_iter().filter_map(|region| {
             let figures = figures.get(region.number)?;
             Some(RegionData {

@@ -1,7 +1,7 @@
 //! The text summary of a plan for several memories.
 
 use super::lines::{MAX_LISTED, NAME_WIDTH, SummaryLines, stop_text, total};
-use super::{bytes, percent, short_bytes};
+use super::{bytes, percent, short_bytes, tiling};
 use crate::report::rectangles::tensor_name;
 use crate::report::shorten::{letter_count, shortened};
 use crate::{Graph, Occupant, PlanView, PoolId, PoolPlan, TensorId, Transfer};
@@ -27,6 +27,9 @@ pub(super) fn add(lines: &mut SummaryLines, view: &PlanView<'_>, plan: &PoolPlan
     let traffic = plan.traffic.get(plan.pools.backing_store_id().index()).copied().unwrap_or_default();
     let name = shortened(plan.pools.backing_store().name(), POOL_NAME_WIDTH);
     lines.line("traffic", format!("`{name}` moves {} in a run", bytes(traffic.total())));
+    if let Some(tiling) = &view.tiling {
+        tiling::add(lines, view, tiling);
+    }
     transfers(lines, graph, plan);
     stays_out(lines, graph, plan);
     lines.bodies(graph, &plan.bodies);

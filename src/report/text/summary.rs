@@ -42,7 +42,7 @@ fn arena(lines: &mut SummaryLines, view: &PlanView<'_>, plan: &Plan) {
     }
     figures(lines, plan, if view.tiling.is_some() { "no plan of this tiling" } else { "no plan" });
     if let Some(tiling) = &view.tiling {
-        tiling::add(lines, tiling);
+        tiling::add(lines, view, tiling);
     }
     if let Some(objects) = &plan.objects {
         add_objects(lines, objects);

@@ -2,29 +2,24 @@
 
 use super::lines::{MAX_LISTED, NAME_WIDTH, SummaryLines};
 use super::{bytes, percent, short_bytes};
-use crate::TilingView;
 use crate::report::regions::{RegionFigures, region_figures};
 use crate::report::shorten::shortened;
 use crate::tiling::TilingCost;
+use crate::{PlanView, TilingView, ViewedPlan};
 
-/// Adds the arena before and after, the cost, and a line for each region.
-pub(super) fn add(lines: &mut SummaryLines, tiling: &TilingView<'_>) {
-    let plan = tiling.plan;
-    let regions = region_figures(tiling);
+/// Adds the arena or the cost of a run before and after, the cost of the tiling, and a line for each region.
+pub(super) fn add(lines: &mut SummaryLines, view: &PlanView<'_>, tiling: &TilingView<'_>) {
+    let regions = region_figures(view, tiling);
     let stripes: usize = regions.iter().map(|region| region.stripes).sum();
-    let change = tiling.untiled_plan.map_or_else(String::new, |untiled| {
-        let (before, after) = (untiled.arena_bytes, plan.plan.arena_bytes);
-        let saved = if before == 0 { 0.0 } else { 1.0 - after as f64 / before as f64 };
-        format!("; arena {} -> {}, {} less", bytes(before), bytes(after), percent(saved))
-    });
+    let change = change(view, tiling);
     lines.line("tiling", format!("{}, {stripes} stripes{change}", counted(regions.len(), "region")));
-    lines.line("extra MACs", extra(&plan.cost));
+    lines.line("extra MACs", extra(&tiling.cost));
     lines.line(
         "copied",
         format!(
             "{} of carried rows; {} of constants are read again",
-            bytes(plan.cost.copied_bytes),
-            bytes(plan.cost.constant_bytes)
+            bytes(tiling.cost.copied_bytes),
+            bytes(tiling.cost.constant_bytes)
         ),
     );
     for (number, region) in regions.iter().enumerate().take(MAX_LISTED) {
@@ -32,6 +27,22 @@ pub(super) fn add(lines: &mut SummaryLines, tiling: &TilingView<'_>) {
     }
     if let Some(more) = regions.len().checked_sub(MAX_LISTED).filter(|&more| more > 0) {
         lines.line("", format!("and {}", counted(more, "more region")));
+    }
+}
+
+fn change(view: &PlanView<'_>, tiling: &TilingView<'_>) -> String {
+    let less =
+        |before: u64, after: u64| percent(if before == 0 { 0.0 } else { 1.0 - after as f64 / before as f64 });
+    match (&view.plan, tiling.untiled_plan, tiling.untiled_pools) {
+        (ViewedPlan::Arena(plan), Some(untiled), _) => {
+            let (before, after) = (untiled.arena_bytes, plan.arena_bytes);
+            format!("; arena {} -> {}, {} less", bytes(before), bytes(after), less(before, after))
+        }
+        (ViewedPlan::Pools(plan), _, Some(untiled)) => {
+            let (before, after) = (untiled.cost, plan.cost);
+            format!("; cost {before} -> {after}, {} less", less(before, after))
+        }
+        _ => String::new(),
     }
 }
 

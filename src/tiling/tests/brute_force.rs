@@ -7,13 +7,14 @@ use super::{Draws, random_graph};
 use crate::graph::{Graph, TensorKind};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::Limits;
-use crate::tiling::apply::{OperatorOrigin, TiledGraph, apply};
+use crate::tiling::apply::apply;
 use crate::tiling::cost::{Estimator, Measure, Most};
 use crate::tiling::ordered_graph::{AxisChoice, OrderedGraph};
 use crate::tiling::region::{Region, Tiling};
 use crate::tiling::rows::Tiles;
 use crate::tiling::search::{TilingSearch, cut, family};
 use crate::tiling::segment::TilingSegment;
+use crate::tiling::tiled_graph::{OperatorOrigin, TiledGraph};
 use crate::verify::verify_tiling;
 
 /// A segment with a cut, and its memory and extra cost.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::export::json::{AliasesEntry, BodyEntry, ImportRecord, OccupantEntry, TensorRole, record};
+use crate::export::json::{
+    AliasesEntry, BodyEntry, ImportRecord, OccupantEntry, TensorRole, TilingEntry, record,
+};
 use crate::import::json;
 use crate::{Content, Loading, Pools, Variables};
 
@@ -74,6 +76,10 @@ pub struct PoolPlanDocument {
     /// Plans of the bodies of operators, by operator and position.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
     pub bodies: Vec<BodyEntry>,
+    /// The tiling. With it, the plan is one of the tiled graph: `order`, `tensors`, `scratch`, `transfers` and `uses` have
+    /// the indices of that graph.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
+    pub tiling: Option<TilingEntry>,
 }
 
 /// A memory, and its use by the plan.

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::{PoolEntry, PoolPlanDocument, ResidencyEntry};
-use crate::export::graph_hash;
 use crate::export::json::read::{
     Counts, bodies_of, check_hash, live, named_in, named_tensor, parse, shares_of,
 };
 use crate::export::json::{DocumentError, POOL_FORMAT};
 use crate::export::names::tensor_names;
-use crate::{Error, Graph, Occupant, Pool, PoolId, PoolPlan, Pools, Residency, Traffic, Transfer, Use};
+use crate::export::{graph_hash, tiling_hash};
+use crate::{
+    Error, Graph, Occupant, Pool, PoolId, PoolPlan, Pools, Residency, TiledPoolPlan, Traffic, Transfer, Use,
+};
 
 impl PoolPlanDocument {
     /// Reads a plan for several memories. Unknown fields are ignored.
@@ -47,6 +49,33 @@ impl PoolPlanDocument {
     /// # Errors
     /// The first reference that does not fit this graph.
     pub fn to_plan(&self, graph: &Graph) -> Result<PoolPlan, DocumentError> {
+        if self.tiling.is_some() {
+            return Err(DocumentError::Tiled);
+        }
+        self.plan_of(graph, || check_hash(self.graph_hash.as_ref(), || graph_hash(graph)))
+    }
+
+    /// The tiled plan for the untiled `graph` that the document claims. The tiled graph is made again from the
+    /// regions; the origins of its operators and tensors are as stated
+    /// ([`verify_tiled_pools`](crate::verify::verify_tiled_pools) checks them).
+    ///
+    /// # Errors
+    /// [`DocumentError::NotTiled`], [`DocumentError::Tiling`], and the first reference that does not fit the graph.
+    pub fn to_tiled_plan(&self, graph: &Graph) -> Result<TiledPoolPlan, DocumentError> {
+        let entry = self.tiling.as_ref().ok_or(DocumentError::NotTiled)?;
+        check_hash(self.graph_hash.as_ref(), || tiling_hash(graph))?;
+        let tiling = entry.to_tiling(graph)?;
+        let tiled = entry.to_tiled(graph, &tiling)?;
+        let plan = self.plan_of(&tiled.graph, || Ok(()))?;
+        Ok(TiledPoolPlan { tiling, tiled, plan, cost: entry.cost.to_cost() })
+    }
+
+    /// The plan for the graph whose indices the document has.
+    fn plan_of(
+        &self,
+        graph: &Graph,
+        check_model: impl FnOnce() -> Result<(), DocumentError>,
+    ) -> Result<PoolPlan, DocumentError> {
         let pools = self.to_pools()?;
         let mut plan = PoolPlan::unplaced(graph, &pools);
         plan.order = Counts::of(graph).order(&self.order)?;
@@ -59,7 +88,7 @@ impl PoolPlanDocument {
             shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.aliases)?;
         }
         plan.aliases.sort_by_key(|alias| alias.tensor);
-        check_hash(self.graph_hash.as_ref(), || graph_hash(graph))?;
+        check_model()?;
         plan.bodies = bodies_of(graph, &self.bodies)?;
         (plan.alignment, plan.variables) = (self.alignment, self.variables);
         plan.used = self.pools.iter().map(|pool| pool.used_bytes).collect();

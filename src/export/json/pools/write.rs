@@ -3,12 +3,14 @@
 use super::{
     PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry, TransferEntry, UseEntry,
 };
-use crate::export::graph_hash;
-use crate::export::json::write::{AliasEntries, bodies, folded, steps, text};
-use crate::export::json::{ImportRecord, POOL_FORMAT, TensorRole};
+use crate::export::json::write::{AliasEntries, bodies, entry_of, folded, steps, text};
+use crate::export::json::{ImportRecord, POOL_FORMAT, TensorRole, TilingEntry};
 use crate::export::names::tensor_names;
+use crate::export::{graph_hash, tiling_hash};
 use crate::import::ImportOptions;
-use crate::{Content, Graph, Occupant, OperatorId, Pool, PoolId, PoolPlan, Residency, TensorId, Traffic};
+use crate::{
+    Content, Graph, Occupant, OperatorId, PlanView, Pool, PoolId, PoolPlan, Residency, TensorId, Traffic,
+};
 
 impl PoolPlanDocument {
     /// The document of a plan for a graph that was imported with these options.
@@ -42,7 +44,21 @@ impl PoolPlanDocument {
             transfers: transfers(graph, plan),
             uses: uses(plan),
             bodies: bodies(graph, &plan.bodies),
+            tiling: None,
         }
+    }
+
+    /// The document of a view, whose graph and plan these are.
+    pub(in crate::export::json) fn of_view(
+        view: &PlanView<'_>,
+        graph: &Graph,
+        plan: &PoolPlan,
+        options: &ImportOptions,
+    ) -> Self {
+        let document = Self::of_graph(graph, plan, options);
+        let Some(tiling) = &view.tiling else { return document };
+        let graph_hash = Some(tiling_hash(tiling.untiled));
+        Self { graph_hash, tiling: Some(TilingEntry::of(tiling)), ..document }
     }
 
     /// The text of the document, with a line for each field, pool, tensor and transfer.

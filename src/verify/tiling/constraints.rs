@@ -9,11 +9,11 @@
 
 use std::collections::BTreeSet;
 
-use super::Rule;
-use super::violation::ViolationCollector;
 use crate::graph::Graph;
 use crate::support::ids::TensorId;
 use crate::tiling::TiledGraph;
+use crate::verify::Rule;
+use crate::verify::violation::ViolationCollector;
 
 pub(super) fn check(graph: &Graph, tiled: &TiledGraph, violations: &mut ViolationCollector) {
     let old = |id: TensorId| tiled.tensors[id.index()].tensor;
