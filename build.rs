@@ -1,15 +1,15 @@
-//! With the feature `capi`: generates the C header into the build's output
-//! folder, where a test compares it with `include/plimsoll.h`. Nothing is written
-//! to the source tree.
+//! With the feature `header`: generates the C header into the build's output folder, where a test
+//! compares it with `include/plimsoll.h`. Nothing is written to the source tree. Other builds use the
+//! committed header and need no cbindgen.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    #[cfg(feature = "capi")]
+    #[cfg(feature = "header")]
     header();
 }
 
 /// In the order in which a reader needs them.
-#[cfg(feature = "capi")]
+#[cfg(feature = "header")]
 const FILES: [&str; 21] = [
     "status",
     "records",
@@ -34,7 +34,7 @@ const FILES: [&str; 21] = [
     "tflite",
 ];
 
-#[cfg(feature = "capi")]
+#[cfg(feature = "header")]
 fn header() {
     use std::path::PathBuf;
 

@@ -12,6 +12,7 @@ fn root() -> &'static Path {
 }
 
 /// `UPDATE_HEADER=1` updates the committed header.
+#[cfg(feature = "header")]
 #[test]
 fn the_committed_header_is_the_generated_one() {
     let generated = include_str!(concat!(env!("OUT_DIR"), "/plimsoll.h"));
@@ -75,6 +76,7 @@ fn features() -> Vec<&'static str> {
         (cfg!(feature = "capi"), "capi"),
         (cfg!(feature = "csv"), "csv"),
         (cfg!(feature = "fuzzing"), "fuzzing"),
+        (cfg!(feature = "header"), "header"),
         (cfg!(feature = "json"), "json"),
         (cfg!(feature = "onnx"), "onnx"),
         (cfg!(feature = "parallel"), "parallel"),
