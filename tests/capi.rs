@@ -179,6 +179,7 @@ programs! {
     files_in_c: "tests/c/files.c" by "cc";
     record_sizes_in_c: "tests/c/record_sizes.c" by "cc";
     access_in_c: "tests/c/access.c" by "cc";
+    graph_arrays_in_c: "tests/c/graph_arrays.c" by "cc";
     access_in_cpp: "tests/c/access.cpp" by "c++";
     tiling_in_cpp: "tests/c/tiling.cpp" by "c++";
     tiny_inference_in_c: "examples/c/tiny_inference.c" by "cc";
@@ -242,16 +243,40 @@ fn the_shared_library_exports_what_the_header_declares() {
     let mut exported: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
     exported.sort_unstable();
     let header = std::fs::read_to_string(root().join("include/plimsoll.h")).unwrap();
-    let code: String = header.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    assert_eq!(exported, functions(&header));
+}
+
+/// The functions that a header declares, sorted.
+fn functions(header: &str) -> Vec<String> {
+    let is_code = |line: &&str| !["//", "*", "/*"].iter().any(|start| line.trim_start().starts_with(start));
+    let code: String = header.lines().filter(is_code).collect();
     let after_name = |at: usize| code[at..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let mut declared: Vec<&str> = code
-        .match_indices("plimsoll_")
-        .filter_map(|(at, _)| Some(&code[at..at + after_name(at)?]))
-        .filter(|name| code.contains(&format!("{name}(")))
-        .collect();
+    let names = code.match_indices("plimsoll_").filter_map(|(at, _)| Some(&code[at..at + after_name(at)?]));
+    let mut declared: Vec<String> =
+        names.filter(|name| code.contains(&format!("{name}("))).map(str::to_owned).collect();
     declared.sort_unstable();
     declared.dedup();
-    assert_eq!(exported, declared);
+    declared
+}
+
+/// Programs of an earlier version, compiled against the header of that version (`tests/c/abi2`), run with this
+/// library, which has every function of that header.
+#[test]
+fn old_clients_run_with_the_new_library() {
+    if !have("cc") {
+        return;
+    }
+    let old = ["-Itests/c/abi2"];
+    for source in ["tests/c/abi2/old_plan_graph.c", "tests/c/abi2/old_place.c"] {
+        let object = compile(source, &old);
+        for library in [Link::Static, Link::Shared] {
+            run(&mut Command::new(link(source, &object, library, &[])));
+        }
+    }
+    let header = |path: &str| functions(&std::fs::read_to_string(root().join(path)).unwrap());
+    let (old, new) = (header("tests/c/abi2/plimsoll.h"), header("include/plimsoll.h"));
+    let removed: Vec<&String> = old.iter().filter(|name| new.binary_search(name).is_err()).collect();
+    assert!(old.len() > 150 && removed.is_empty(), "{} functions, without {removed:?}", old.len());
 }
 
 /// Runs Python with ctypes. `PLIMSOLL_PYTHON` names an interpreter that has the packages.

@@ -27,7 +27,8 @@ use crate::{Graph, OperatorId, Plan, PlanView, RowsRead, TensorId, TiledPlan};
 /// graph, and the plan of that graph. Immutable; any number of threads may use it at the same time.
 pub struct plimsoll_tiled_plan {
     graph: Arc<Graph>,
-    untiled: Plan,
+    /// The plan without tiling; none if the tiled plan was read from a document.
+    untiled: Option<Plan>,
     plan: TiledPlan,
     alignment: u64,
 }
@@ -71,10 +72,18 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
             return Ok(());
         };
         options.log(&format!("tiled `{}`: {} bytes", graph.name(), found.plan.arena_bytes));
-        let (graph, untiled, alignment) = (Arc::clone(graph), plan.plan.clone(), options.alignment());
+        let (graph, untiled, alignment) = (Arc::clone(graph), Some(plan.plan.clone()), options.alignment());
         give(out, plimsoll_tiled_plan { graph, untiled, plan: found, alignment });
         Ok(())
     })
+}
+
+impl plimsoll_tiled_plan {
+    /// A tiled plan from a document.
+    pub(super) fn read(graph: Arc<Graph>, plan: TiledPlan) -> Self {
+        let alignment = plan.plan.alignment;
+        Self { graph, untiled: None, plan, alignment }
+    }
 }
 
 unsafe fn plan_of<'a>(plan: *const plimsoll_tiled_plan) -> Result<&'a TiledPlan, Failure> {
@@ -93,7 +102,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_figures(
         let plan = &tiled.plan;
         let record = plimsoll_tiling_figures {
             arena_bytes: plan.plan.arena_bytes,
-            untiled_arena_bytes: tiled.untiled.arena_bytes,
+            untiled_arena_bytes: tiled.untiled.as_ref().map_or(0, |plan| plan.arena_bytes),
             untiled_cost: plan.cost.untiled,
             extra_cost: plan.cost.extra,
             copied_bytes: plan.cost.copied_bytes,
@@ -373,7 +382,7 @@ impl plimsoll_tiled_plan {
                 "C code of a tiled plan is not supported: its tables have no rows of tiles; use PLIMSOLL_EXPORT_JSON",
             ));
         }
-        let view = PlanView::of_tiled(&self.graph, &self.plan, Some(&self.untiled));
+        let view = PlanView::of_tiled(&self.graph, &self.plan, self.untiled.as_ref());
         exported(&view, Some(self.alignment), format)
     }
 }
