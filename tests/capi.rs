@@ -189,8 +189,49 @@ programs! {
     callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";
     sharing_in_cpp: "examples/cpp/sharing.cpp" by "c++";
     place_in_cpp: "examples/cpp/place.cpp" by "c++";
+    graph_allocator_in_c: "examples/clients/graph_allocator.c" by "cc";
     planned_tflite_in_c: "examples/c/planned_tflite.c" by "cc";
     planned_models_in_cpp: "examples/cpp/planned_models.cpp" by "c++";
+}
+
+/// The planner for TensorFlow Lite Micro, against its interface as these tests state it, and against that of its
+/// sources if `PLIMSOLL_TFLM` names their folder.
+#[test]
+fn tflm_planner_in_cpp() {
+    if !have("c++") {
+        return;
+    }
+    let source = "tests/c/tflm_client.cpp";
+    let sources = std::env::var("PLIMSOLL_TFLM").ok();
+    for folder in sources.as_deref().into_iter().chain(["tests/c/tflm_stub"]) {
+        let object = compile(source, &["-fno-exceptions", "-isystem", folder]);
+        run(&mut Command::new(link(source, &object, Link::Static, &[])));
+    }
+}
+
+/// The recipe for compilers from ONNX to C: its header compiles.
+#[cfg(feature = "onnx")]
+#[test]
+fn onnx_to_c_recipe() {
+    if !have("cc") {
+        return;
+    }
+    let source = "examples/clients/onnx_to_c.c";
+    let program = link(source, &compile(source, &[]), Link::Static, &[]);
+    let output = run(Command::new(program)
+        .current_dir(root())
+        .args(["examples/models/squeezenet1_1.onnx", "tensor_"]));
+    let header = String::from_utf8(output.stdout).unwrap();
+    let convolution =
+        "#define tensor__features_features_0_Conv_output_0 (*(float (*)[1][64][111][111])(tensor_arena + ";
+    assert!(
+        header.contains("unsigned char tensor_arena[6308352]") && header.contains(convolution),
+        "{header}"
+    );
+    let file = tempfile::Builder::new().suffix(".c").tempfile().unwrap();
+    let used = "float first(void) { return tensor__features_features_0_Conv_output_0[0][0][0][0]; }\n";
+    std::fs::write(file.path(), header + used).unwrap();
+    run(Command::new("cc").args(["-std=c99", "-Wall", "-Werror", "-fsyntax-only"]).arg(file.path()));
 }
 
 /// The C++ wrapper without exceptions and run-time types: calls return results.
