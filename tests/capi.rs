@@ -263,6 +263,8 @@ fn random_calls_have_defined_results() {
         assert!(!text.contains(&unseen), "{text}");
     }
     assert!(!text.contains("placed in pools: 0 times"), "{text}");
+    assert!(!text.contains("verified from arrays: 0 times"), "{text}");
+    assert_eq!(!text.contains("from PLAN.json: 0 times"), cfg!(feature = "json"), "{text}");
     let planned = !text.contains("planned for TensorFlow Lite Micro: 0 times");
     assert_eq!(planned, cfg!(feature = "tflite"), "{text}");
 }
