@@ -34,16 +34,17 @@ pub unsafe extern "C" fn plimsoll_has_feature(name: *const c_char) -> i32 {
     if name.is_null() {
         return 0;
     }
+    let features = [
+        ("csv", cfg!(feature = "csv")),
+        ("json", cfg!(feature = "json")),
+        ("onnx", cfg!(feature = "onnx")),
+        ("parallel", cfg!(feature = "parallel")),
+        ("report", cfg!(feature = "report")),
+        ("tflite", cfg!(feature = "tflite")),
+    ];
     // SAFETY: the caller passes a text that ends with a zero byte.
-    let is_on = match unsafe { CStr::from_ptr(name) }.to_bytes() {
-        b"csv" => cfg!(feature = "csv"),
-        b"json" => cfg!(feature = "json"),
-        b"onnx" => cfg!(feature = "onnx"),
-        b"parallel" => cfg!(feature = "parallel"),
-        b"report" => cfg!(feature = "report"),
-        b"tflite" => cfg!(feature = "tflite"),
-        _ => false,
-    };
+    let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+    let is_on = features.iter().any(|&(feature, is_on)| is_on && feature.as_bytes() == name);
     i32::from(is_on)
 }
 
