@@ -1,22 +1,20 @@
 //! `plan --target tflm` and `plan --out FILE.tflite`: models for TensorFlow Lite Micro.
 
-use std::path::PathBuf;
-
 use cpu_time::ProcessTime;
 use plimsoll::export::tflite::TflitePlan;
-use plimsoll::files;
+use plimsoll::files::OutputBatch;
 use plimsoll::import::Fold;
 use plimsoll::report::text;
-use plimsoll::{Effort, PlanView, ScheduleMode, Variables};
+use plimsoll::{Effort, PlanView, Planner, ScheduleMode, Variables};
 
 use super::format::Format;
-use super::planned::output_text;
+use super::planned::write_output;
 use super::selected_outputs;
 use crate::arguments::PlanArguments;
 use crate::inputs::{error_at, is_tflite};
 use crate::outcome::{Failure, Outcome};
 use crate::output::{print, print_lines, report_note};
-use crate::target::{check_tflm_options, check_tflm_reading};
+use crate::target::{TargetModel, check_tflm_options, check_tflm_reading};
 
 /// Plans a model and writes it together with the other outputs.
 pub fn run(
@@ -34,7 +32,7 @@ pub fn run(
         None
     } else {
         let quick = arguments.planner(&limits)?.effort(Effort::Quick).order(ScheduleMode::Program);
-        Some(model.plan(quick)?.plan.arena_bytes)
+        Some(program_order_arena(&model, &planned, quick)?)
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
@@ -47,21 +45,30 @@ pub fn run(
     let options = arguments.reading.import_options();
     let mut view = PlanView::of_plan(&planned.graph, &planned.plan);
     view.file_arena = program_order_arena;
-    let files = outputs.into_iter().map(|(path, format)| {
-        let contents = match format {
-            Format::Tflite => planned.bytes.clone(),
-            _ => output_text(&view, (path, format), arguments, &options).into_bytes(),
-        };
-        (path.to_owned(), contents)
-    });
-    let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
-    files::write_all(&files)?;
+    let mut batch = OutputBatch::new(outputs.iter().map(|(path, _)| *path))?;
+    for (index, &output) in outputs.iter().enumerate() {
+        batch.write(index, |out| match output.1 {
+            Format::Tflite => out.write_all(&planned.bytes),
+            _ => write_output(&view, output, arguments, &options, out),
+        })?;
+    }
+    batch.commit()?;
     for note in &planned.notes {
         report_note(&note);
     }
     print_lines(&text::summary(&view, Some(seconds)))?;
     print(&head_lines(&planned))?;
     Ok(Outcome::of(fits))
+}
+
+/// Size of the arena in program order.
+fn program_order_arena(model: &TargetModel, result: &TflitePlan, planner: Planner) -> Result<u64, Failure> {
+    if result.layout.orders.len() > 1 {
+        // The bodies of operators are scratch of a size that depends on their orders.
+        return Ok(model.plan(planner)?.plan.arena_bytes);
+    }
+    let planner = planner.alignment(result.plan.alignment).variables(Variables::Outside);
+    Ok(planner.plan(&result.graph)?.arena_bytes)
 }
 
 /// Summary lines on the size of the runtime's arena.
