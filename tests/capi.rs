@@ -12,6 +12,7 @@ fn root() -> &'static Path {
 }
 
 /// `UPDATE_HEADER=1` updates the committed header.
+#[cfg(feature = "header")]
 #[test]
 fn the_committed_header_is_the_generated_one() {
     let generated = include_str!(concat!(env!("OUT_DIR"), "/plimsoll.h"));
@@ -75,6 +76,7 @@ fn features() -> Vec<&'static str> {
         (cfg!(feature = "capi"), "capi"),
         (cfg!(feature = "csv"), "csv"),
         (cfg!(feature = "fuzzing"), "fuzzing"),
+        (cfg!(feature = "header"), "header"),
         (cfg!(feature = "json"), "json"),
         (cfg!(feature = "onnx"), "onnx"),
         (cfg!(feature = "parallel"), "parallel"),
@@ -104,7 +106,7 @@ fn compiler(source: &str) -> Command {
 /// Compiles a program to an object file, which links against either library.
 fn compile(source: &str, extra: &[&str]) -> PathBuf {
     let name = Path::new(source).file_name().unwrap().to_str().unwrap();
-    let kind = if extra.is_empty() { "plain" } else { "sanitized" };
+    let kind: String = extra.concat().chars().filter(char::is_ascii_alphanumeric).collect();
     let object = library().join(format!("{name}-{kind}.o"));
     let mut compiler = compiler(source);
     compiler.args(WARNINGS).args(extra).args(["-g", "-O1", "-D_POSIX_C_SOURCE=200809L", "-Iinclude"]);
@@ -177,16 +179,71 @@ programs! {
     files_in_c: "tests/c/files.c" by "cc";
     record_sizes_in_c: "tests/c/record_sizes.c" by "cc";
     access_in_c: "tests/c/access.c" by "cc";
+    graph_arrays_in_c: "tests/c/graph_arrays.c" by "cc";
     access_in_cpp: "tests/c/access.cpp" by "c++";
     tiling_in_cpp: "tests/c/tiling.cpp" by "c++";
+    wrapper_in_cpp: "tests/c/wrapper.cpp" by "c++";
     tiny_inference_in_c: "examples/c/tiny_inference.c" by "cc";
     tiled_inference_in_c: "examples/c/tiled_inference.c" by "cc";
     plan_graph_in_cpp: "examples/cpp/plan_graph.cpp" by "c++";
     callbacks_in_cpp: "examples/cpp/callbacks.cpp" by "c++";
     sharing_in_cpp: "examples/cpp/sharing.cpp" by "c++";
     place_in_cpp: "examples/cpp/place.cpp" by "c++";
+    graph_allocator_in_c: "examples/clients/graph_allocator.c" by "cc";
     planned_tflite_in_c: "examples/c/planned_tflite.c" by "cc";
     planned_models_in_cpp: "examples/cpp/planned_models.cpp" by "c++";
+}
+
+/// The planner for TensorFlow Lite Micro, against its interface as these tests state it, and against that of its
+/// sources if `PLIMSOLL_TFLM` names their folder.
+#[test]
+fn tflm_planner_in_cpp() {
+    if !have("c++") {
+        return;
+    }
+    let source = "tests/c/tflm_client.cpp";
+    let sources = std::env::var("PLIMSOLL_TFLM").ok();
+    for folder in sources.as_deref().into_iter().chain(["tests/c/tflm_stub"]) {
+        let object = compile(source, &["-fno-exceptions", "-isystem", folder]);
+        run(&mut Command::new(link(source, &object, Link::Static, &[])));
+    }
+}
+
+/// The recipe for compilers from ONNX to C: its header compiles.
+#[cfg(feature = "onnx")]
+#[test]
+fn onnx_to_c_recipe() {
+    if !have("cc") {
+        return;
+    }
+    let source = "examples/clients/onnx_to_c.c";
+    let program = link(source, &compile(source, &[]), Link::Static, &[]);
+    let output = run(Command::new(program)
+        .current_dir(root())
+        .args(["examples/models/squeezenet1_1.onnx", "tensor_"]));
+    let header = String::from_utf8(output.stdout).unwrap();
+    let convolution =
+        "#define tensor__features_features_0_Conv_output_0 (*(float (*)[1][64][111][111])(tensor_arena + ";
+    assert!(
+        header.contains("unsigned char tensor_arena[6308352]") && header.contains(convolution),
+        "{header}"
+    );
+    let file = tempfile::Builder::new().suffix(".c").tempfile().unwrap();
+    let used = "float first(void) { return tensor__features_features_0_Conv_output_0[0][0][0][0]; }\n";
+    std::fs::write(file.path(), header + used).unwrap();
+    run(Command::new("cc").args(["-std=c99", "-Wall", "-Werror", "-fsyntax-only"]).arg(file.path()));
+}
+
+/// The C++ wrapper without exceptions and run-time types: calls return results.
+#[test]
+fn wrapper_without_exceptions() {
+    if !have("c++") {
+        return;
+    }
+    let source = "tests/c/wrapper.cpp";
+    let object = compile(source, &["-fno-exceptions", "-fno-rtti"]);
+    let output = run(&mut Command::new(link(source, &object, Link::Static, &["-fno-exceptions"])));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "without exceptions\n");
 }
 
 /// `PLIMSOLL_SEQUENCES` sets the number of sequences; `.ci/full` runs 100 000.
@@ -206,6 +263,8 @@ fn random_calls_have_defined_results() {
         assert!(!text.contains(&unseen), "{text}");
     }
     assert!(!text.contains("placed in pools: 0 times"), "{text}");
+    assert!(!text.contains("verified from arrays: 0 times"), "{text}");
+    assert_eq!(!text.contains("from PLAN.json: 0 times"), cfg!(feature = "json"), "{text}");
     let planned = !text.contains("planned for TensorFlow Lite Micro: 0 times");
     assert_eq!(planned, cfg!(feature = "tflite"), "{text}");
 }
@@ -218,12 +277,13 @@ fn the_headers_compile_by_themselves() {
     }
     let strict = ["-Wconversion", "-Wshadow", "-fsyntax-only", "-Iinclude", "-include"];
     for (compiler, standard, language, header) in [
+        ("cc", "-std=c89", "c", "plimsoll.h"),
         ("cc", "-std=c99", "c", "plimsoll.h"),
-        ("c++", "-std=c++17", "c++", "plimsoll.h"),
+        ("c++", "-std=c++11", "c++", "plimsoll.h"),
         ("c++", "-std=c++17", "c++", "plimsoll.hpp"),
     ] {
         let mut command = Command::new(compiler);
-        command.current_dir(root()).arg(standard).args(WARNINGS).args(strict);
+        command.current_dir(root()).arg(standard).args(WARNINGS).arg("-Wno-long-long").args(strict);
         run(command.args([header, "-x", language, "/dev/null"]));
     }
 }
@@ -240,16 +300,40 @@ fn the_shared_library_exports_what_the_header_declares() {
     let mut exported: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().nth(2)).collect();
     exported.sort_unstable();
     let header = std::fs::read_to_string(root().join("include/plimsoll.h")).unwrap();
-    let code: String = header.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    assert_eq!(exported, functions(&header));
+}
+
+/// The functions that a header declares, sorted.
+fn functions(header: &str) -> Vec<String> {
+    let is_code = |line: &&str| !["//", "*", "/*"].iter().any(|start| line.trim_start().starts_with(start));
+    let code: String = header.lines().filter(is_code).collect();
     let after_name = |at: usize| code[at..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let mut declared: Vec<&str> = code
-        .match_indices("plimsoll_")
-        .filter_map(|(at, _)| Some(&code[at..at + after_name(at)?]))
-        .filter(|name| code.contains(&format!("{name}(")))
-        .collect();
+    let names = code.match_indices("plimsoll_").filter_map(|(at, _)| Some(&code[at..at + after_name(at)?]));
+    let mut declared: Vec<String> =
+        names.filter(|name| code.contains(&format!("{name}("))).map(str::to_owned).collect();
     declared.sort_unstable();
     declared.dedup();
-    assert_eq!(exported, declared);
+    declared
+}
+
+/// Programs of an earlier version, compiled against the header of that version (`tests/c/abi2`), run with this
+/// library, which has every function of that header.
+#[test]
+fn old_clients_run_with_the_new_library() {
+    if !have("cc") {
+        return;
+    }
+    let old = ["-Itests/c/abi2"];
+    for source in ["tests/c/abi2/old_plan_graph.c", "tests/c/abi2/old_place.c"] {
+        let object = compile(source, &old);
+        for library in [Link::Static, Link::Shared] {
+            run(&mut Command::new(link(source, &object, library, &[])));
+        }
+    }
+    let header = |path: &str| functions(&std::fs::read_to_string(root().join(path)).unwrap());
+    let (old, new) = (header("tests/c/abi2/plimsoll.h"), header("include/plimsoll.h"));
+    let removed: Vec<&String> = old.iter().filter(|name| new.binary_search(name).is_err()).collect();
+    assert!(old.len() > 150 && removed.is_empty(), "{} functions, without {removed:?}", old.len());
 }
 
 /// Runs Python with ctypes. `PLIMSOLL_PYTHON` names an interpreter that has the packages.

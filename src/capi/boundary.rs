@@ -7,9 +7,9 @@ use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::status::{
-    PLIMSOLL_ABI, PLIMSOLL_ERROR_ARGUMENT, PLIMSOLL_ERROR_CALLBACK, PLIMSOLL_ERROR_CANCELLED,
-    PLIMSOLL_ERROR_DOES_NOT_FIT, PLIMSOLL_ERROR_INVALID, PLIMSOLL_ERROR_NULL, PLIMSOLL_ERROR_PANIC,
-    PLIMSOLL_ERROR_REFUSED, PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_OK,
+    PLIMSOLL_ERROR_ARGUMENT, PLIMSOLL_ERROR_CALLBACK, PLIMSOLL_ERROR_CANCELLED, PLIMSOLL_ERROR_DOES_NOT_FIT,
+    PLIMSOLL_ERROR_INVALID, PLIMSOLL_ERROR_NULL, PLIMSOLL_ERROR_PANIC, PLIMSOLL_ERROR_REFUSED,
+    PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_OK,
 };
 use crate::Error;
 use crate::import::cut_within;
@@ -179,34 +179,31 @@ pub(super) unsafe fn copy_text(text: &str, out: *mut c_char, capacity: usize, si
     unsafe { copy_out(&bytes, out.cast::<i8>(), capacity, size) }
 }
 
-/// Returns the ABI number of the library, which must equal the program's `PLIMSOLL_ABI`.
-#[unsafe(no_mangle)]
-pub extern "C" fn plimsoll_abi() -> u32 {
-    PLIMSOLL_ABI
-}
-
-/// Returns the version of the library, as in "1.2.3". The text is static.
-#[unsafe(no_mangle)]
-pub extern "C" fn plimsoll_version() -> *const c_char {
-    const VERSION: &CStr =
-        match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-            Ok(version) => version,
-            Err(_) => panic!("a version has no zero byte"),
-        };
-    VERSION.as_ptr()
-}
-
 /// Copies out the message of the last call that failed on this thread: the error and the tensor,
 /// operator or argument that caused it, in at most 2 KiB. Empty if no call has failed. Successful
-/// calls do not change it.
+/// calls do not change it. Any thread may call it.
 ///
-/// `size` receives the size of the text in bytes, terminating zero byte included. With NULL for
-/// `text`, the function writes only `size`. If `capacity` is less than `size`, it also writes only
-/// `size` and returns PLIMSOLL_ERROR_TOO_SMALL, without a new message. Any thread may call it.
+/// `size` receives the size of the text in bytes, terminating zero byte included; it may be NULL. With
+/// NULL for `text`, the function writes only `size`. If `capacity` is less than `size`, the function
+/// copies as much of the text as fits, with a terminating zero byte, and returns
+/// PLIMSOLL_ERROR_TOO_SMALL, without a new message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_last_error(text: *mut c_char, capacity: usize, size: *mut usize) -> i32 {
-    let message = MESSAGE.try_with(|message| message.borrow().clone()).unwrap_or_default();
-    match catch_unwind(AssertUnwindSafe(|| unsafe { copy_text(&message, text, capacity, size) })) {
+    let copy = || {
+        let message = MESSAGE.try_with(|message| message.borrow().replace('\0', "")).unwrap_or_default();
+        let unused = &mut 0;
+        let size = if size.is_null() { unused } else { size };
+        if text.is_null() || capacity > message.len() {
+            return unsafe { copy_text(&message, text, capacity, size) };
+        }
+        if capacity > 0 {
+            let fits = (0..capacity).rfind(|&at| message.is_char_boundary(at)).unwrap_or(0);
+            unsafe { copy_text(&message[..fits], text, capacity, size) }?;
+        }
+        unsafe { copy_text(&message, std::ptr::null_mut(), 0, size) }?;
+        Err(Failure::new(PLIMSOLL_ERROR_TOO_SMALL, ""))
+    };
+    match catch_unwind(AssertUnwindSafe(copy)) {
         Ok(Ok(())) => PLIMSOLL_OK,
         Ok(Err(failure)) => failure.status,
         Err(_) => PLIMSOLL_ERROR_PANIC,

@@ -18,6 +18,9 @@ pub struct plimsoll_graph {
     stage: Stage,
     /// Notes of the importer, a line each.
     notes: String,
+    /// Numbers of the caller, by tensor and by operator; 0 beyond the end.
+    pub(super) tensor_data: Vec<u64>,
+    pub(super) operator_data: Vec<u64>,
 }
 
 enum Stage {
@@ -27,11 +30,29 @@ enum Stage {
 
 impl plimsoll_graph {
     pub(super) fn imported(ImportedGraph { graph, notes }: ImportedGraph) -> Self {
-        Self { stage: Stage::Built(Arc::new(graph)), notes: notes.join("\n") }
+        Self { notes: notes.join("\n"), ..Self::of_built(Arc::new(graph)) }
     }
 
     pub(super) fn of_built(graph: Arc<Graph>) -> Self {
-        Self { stage: Stage::Built(graph), notes: String::new() }
+        Self::at(Stage::Built(graph))
+    }
+
+    fn at(stage: Stage) -> Self {
+        Self { stage, notes: String::new(), tensor_data: Vec::new(), operator_data: Vec::new() }
+    }
+
+    pub(super) fn tensor_count(&self) -> usize {
+        match &self.stage {
+            Stage::Building(builder) => builder.tensor_count(),
+            Stage::Built(graph) => graph.tensors().len(),
+        }
+    }
+
+    pub(super) fn operator_count(&self) -> usize {
+        match &self.stage {
+            Stage::Building(builder) => builder.operator_count(),
+            Stage::Built(graph) => graph.operators().len(),
+        }
     }
 
     pub(super) fn built(&self) -> Result<&Arc<Graph>, Failure> {
@@ -71,7 +92,7 @@ pub(super) fn operator_id(index: u32) -> Option<OperatorId> {
     ((index as usize) < OperatorId::MAX_COUNT).then(|| OperatorId::new(index as usize))
 }
 
-fn kind(number: i32) -> Result<TensorKind, Failure> {
+pub(super) fn kind(number: i32) -> Result<TensorKind, Failure> {
     Ok(match number {
         PLIMSOLL_TENSOR_INPUT => TensorKind::Input,
         PLIMSOLL_TENSOR_CONSTANT => TensorKind::Constant,
@@ -85,7 +106,7 @@ pub(super) fn element_type(name: &str) -> Result<ElementType, Failure> {
     name.parse().map_err(|error| Failure::argument(format!("{error}")))
 }
 
-fn placed(mut spec: TensorSpec, alignment: u64, fixed_offset: u64) -> TensorSpec {
+pub(super) fn placed(mut spec: TensorSpec, alignment: u64, fixed_offset: u64) -> TensorSpec {
     if alignment != 0 {
         spec = spec.align(alignment);
     }
@@ -112,7 +133,7 @@ pub unsafe extern "C" fn plimsoll_graph_new(name: *const c_char, graph: *mut *mu
     guard(|| {
         let out = unsafe { mutable(graph, "graph") }?;
         let name = unsafe { text(name, "name") }?;
-        give(out, plimsoll_graph { stage: Stage::Building(GraphBuilder::new(name)), notes: String::new() });
+        give(out, plimsoll_graph::at(Stage::Building(GraphBuilder::new(name))));
         Ok(())
     })
 }
@@ -303,7 +324,7 @@ pub unsafe extern "C" fn plimsoll_graph_body(
         let out = unsafe { mutable(body, "body") }?;
         let body = bodies(unsafe { reference(graph, "graph") }?, operator_)?.get(position);
         let body = body.ok_or_else(|| no_body(operator_, position))?;
-        give(out, plimsoll_graph { stage: Stage::Built(Arc::clone(body)), notes: String::new() });
+        give(out, plimsoll_graph::of_built(Arc::clone(body)));
         Ok(())
     })
 }

@@ -18,7 +18,7 @@ use super::status::{
     PLIMSOLL_VARIABLES_OUTSIDE,
 };
 use crate::allocate::{self, Knapsack, Merge, Settings, Strategy};
-use crate::{CancelToken, Effort, Limits, Planner, ScheduleMode, SharingLevel, Variables};
+use crate::{CancelToken, Effort, Limits, Plan, Planner, ScheduleMode, SharingLevel, Variables};
 
 const MAX_THREADS: u32 = 1024;
 
@@ -83,6 +83,15 @@ impl Default for plimsoll_options {
 impl plimsoll_options {
     pub(super) fn alignment(&self) -> u64 {
         self.alignment
+    }
+
+    /// States the memory that these options describe in a plan from another source.
+    pub(super) fn state(&self, plan: &mut Plan) {
+        plan.alignment = self.alignment;
+        plan.variables = self.variables;
+        plan.capacity = self.capacity;
+        plan.reserved.clone_from(&self.reserved);
+        plan.reserved.sort_unstable_by_key(|range| range.start);
     }
 
     pub(super) fn planner(&self) -> Result<Planner, Failure> {

@@ -34,6 +34,11 @@ impl plimsoll_plan {
     pub(super) fn of_graph(graph: Arc<Graph>, plan: Plan, alignment: u64) -> Self {
         Self { source: PlanSource::Graph(graph), plan, alignment }
     }
+
+    pub(super) fn of_problem(problem: Problem, solution: Solution) -> Self {
+        let plan = Plan::of_solution(&problem, &solution);
+        Self { source: PlanSource::Problem(Box::new((problem, solution))), plan, alignment: 1 }
+    }
 }
 
 pub(super) unsafe fn options_or_default(
@@ -161,9 +166,7 @@ pub unsafe extern "C" fn plimsoll_problem_plan(
         let problem = planner.equipped(problem)?;
         let solution = planner.allocate(&problem)?;
         options.log(&format!("planned: {} bytes, {}, {}", solution.height, solution.status, solution.stop));
-        let plan = Plan::of_solution(&problem, &solution);
-        let source = PlanSource::Problem(Box::new((problem, solution)));
-        give(out, plimsoll_plan { source, plan, alignment: 1 });
+        give(out, plimsoll_plan::of_problem(problem, solution));
         Ok(())
     })
 }

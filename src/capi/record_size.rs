@@ -13,13 +13,16 @@ use std::borrow::Cow;
 
 use super::boundary::{Failure, Outcome, mutable, null};
 use super::records::{
-    plimsoll_alias, plimsoll_buffer, plimsoll_gap, plimsoll_nesting, plimsoll_occupant, plimsoll_placement,
-    plimsoll_pool, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_progress, plimsoll_region,
-    plimsoll_residency, plimsoll_schedule, plimsoll_shared_object, plimsoll_tile, plimsoll_tile_read,
-    plimsoll_tiled_operator, plimsoll_tiled_tensor, plimsoll_tiling_figures, plimsoll_transfer, plimsoll_use,
-    plimsoll_windowed,
+    plimsoll_alias, plimsoll_buffer, plimsoll_gap, plimsoll_nesting, plimsoll_occupant, plimsoll_operator,
+    plimsoll_permit, plimsoll_placement, plimsoll_pool, plimsoll_pool_figures, plimsoll_pool_traffic,
+    plimsoll_progress, plimsoll_region, plimsoll_residency, plimsoll_schedule, plimsoll_shared_object,
+    plimsoll_tensor, plimsoll_tile, plimsoll_tile_read, plimsoll_tiled_operator, plimsoll_tiled_tensor,
+    plimsoll_tiling_figures, plimsoll_transfer, plimsoll_use, plimsoll_windowed,
 };
-use super::status::{PLIMSOLL_COST_IN_PLACE, PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_HOLDS_ALL, PLIMSOLL_NONE};
+use super::status::{
+    PLIMSOLL_COST_IN_PLACE, PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_HOLDS_ALL, PLIMSOLL_NONE,
+    PLIMSOLL_TENSOR_INTERMEDIATE,
+};
 
 /// Maximum size of a record in bytes: no version has a larger one.
 const MAX_SIZE: usize = 4096;
@@ -65,6 +68,13 @@ records! {
         copy_to_cost: PLIMSOLL_COST_IN_PLACE,
         unused: 0,
     };
+    plimsoll_tensor = plimsoll_tensor {
+        bytes: 0,
+        alignment: 0,
+        fixed_offset: PLIMSOLL_NONE,
+        kind: PLIMSOLL_TENSOR_INTERMEDIATE,
+        flags: 0,
+    };
     plimsoll_windowed = plimsoll_windowed {
         input: [0; 3],
         output: [0; 3],
@@ -78,7 +88,8 @@ records! {
     };
 }
 records! { zero:
-    plimsoll_alias plimsoll_gap plimsoll_nesting plimsoll_occupant plimsoll_placement plimsoll_pool_figures
+    plimsoll_alias plimsoll_gap plimsoll_nesting plimsoll_occupant plimsoll_operator plimsoll_permit
+    plimsoll_placement plimsoll_pool_figures
     plimsoll_pool_traffic plimsoll_progress plimsoll_residency plimsoll_schedule plimsoll_shared_object
     plimsoll_region plimsoll_tile plimsoll_tile_read plimsoll_tiled_operator plimsoll_tiled_tensor
     plimsoll_tiling_figures plimsoll_transfer plimsoll_use

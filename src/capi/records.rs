@@ -17,6 +17,54 @@ pub struct plimsoll_buffer {
     pub end: u32,
 }
 
+/// A tensor of a graph.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_tensor {
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Required alignment of the offset in bytes, a power of two; 0 for the alignment of the options.
+    pub alignment: u64,
+    /// Required offset in bytes, or `PLIMSOLL_NONE`.
+    pub fixed_offset: u64,
+    /// `PLIMSOLL_TENSOR_...`.
+    pub kind: i32,
+    /// A sum of `PLIMSOLL_TENSOR_IS_...`.
+    pub flags: u32,
+}
+
+/// An operator of a graph, whose operands are in an array of indices of tensors.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_operator {
+    /// Size in bytes of the scratch, which is live only while the operator runs.
+    pub scratch_bytes: u64,
+    /// Number of tensors that it reads, repetitions included.
+    pub input_count: u32,
+    /// Number of tensors that it writes. They follow the inputs in the array of operands.
+    pub output_count: u32,
+    /// A sum of `PLIMSOLL_OPERATOR_...`.
+    pub flags: u32,
+    /// Must be 0.
+    pub unused: u32,
+}
+
+/// A permission of an operator, as stated by `plimsoll_graph_permit`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct plimsoll_permit {
+    /// Position or number of bytes, by kind.
+    pub bytes: u64,
+    /// Index of the operator.
+    pub operator_: u32,
+    /// Index of the input that may share memory with the output.
+    pub input: u32,
+    /// Index of the output.
+    pub output: u32,
+    /// `PLIMSOLL_PERMIT_...`.
+    pub permit: i32,
+}
+
 /// Figures of an operator order.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -392,6 +440,10 @@ pub struct plimsoll_progress {
 const _: () = {
     assert!(size_of::<plimsoll_buffer>() == 32);
     assert!(size_of::<plimsoll_gap>() == 12);
+    assert!(size_of::<plimsoll_tensor>() == 32);
+    assert!(size_of::<plimsoll_operator>() == 24);
+    assert!(size_of::<plimsoll_permit>() == 24);
+    assert!(size_of::<plimsoll_schedule>() == 32);
     assert!(size_of::<plimsoll_placement>() == 32);
     assert!(size_of::<plimsoll_occupant>() == 8);
     assert!(size_of::<plimsoll_shared_object>() == 16);

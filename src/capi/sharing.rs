@@ -5,14 +5,14 @@ use super::graph::plimsoll_graph;
 use super::options::{plimsoll_options, set};
 use super::plan::plimsoll_plan;
 use super::record_size::{read, write_all};
-use super::records::{plimsoll_alias, plimsoll_windowed};
+use super::records::{plimsoll_alias, plimsoll_permit, plimsoll_windowed};
 use super::status::{
     PLIMSOLL_ALIAS_CONCAT, PLIMSOLL_ALIAS_IN_PLACE, PLIMSOLL_ALIAS_OVERLAP, PLIMSOLL_ALIAS_SLICE,
     PLIMSOLL_ALIAS_VIEW, PLIMSOLL_PERMIT_CONCAT_SLICE, PLIMSOLL_PERMIT_IN_PLACE,
     PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW, PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW, PLIMSOLL_PERMIT_VIEW,
     PLIMSOLL_SHARING_ALL, PLIMSOLL_SHARING_IN_PLACE, PLIMSOLL_SHARING_NONE, PLIMSOLL_SHARING_VIEWS,
 };
-use crate::{AliasKind, Permit, SharingLevel, Side, TensorId, Windowed};
+use crate::{Alias, AliasKind, OperatorId, Permit, SharingLevel, Side, TensorId, Windowed};
 
 /// Adds a permission: an input and an output of an operator may share memory. A plan need not use
 /// it. `permit` is one of `PLIMSOLL_PERMIT_...`. `bytes` is, for VIEW, the position in the input of
@@ -56,6 +56,23 @@ fn permit(number: i32, input: TensorId, output: TensorId, bytes: u64) -> Result<
         PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW => Permit::Overlap { input, output, bytes, lower: Side::Output },
         _ => return Err(Failure::argument(format!("unknown permission {number}; use PLIMSOLL_PERMIT_..."))),
     })
+}
+
+pub(super) fn permit_record(operator: u32, permit: Permit) -> plimsoll_permit {
+    let (number, bytes) = match permit {
+        Permit::View { at, .. } => (PLIMSOLL_PERMIT_VIEW, at),
+        Permit::ConcatSlice { at, .. } => (PLIMSOLL_PERMIT_CONCAT_SLICE, at),
+        Permit::InPlace { .. } => (PLIMSOLL_PERMIT_IN_PLACE, 0),
+        Permit::Overlap { bytes, lower: Side::Input, .. } => (PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW, bytes),
+        Permit::Overlap { bytes, lower: Side::Output, .. } => (PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW, bytes),
+    };
+    plimsoll_permit {
+        bytes,
+        operator_: operator,
+        input: permit.input().index() as u32,
+        output: permit.output().index() as u32,
+        permit: number,
+    }
 }
 
 /// Marks a graph input as overwritable: operators may overwrite it after its last read. For a graph
@@ -177,6 +194,20 @@ pub unsafe extern "C" fn plimsoll_plan_aliases(
         let records: Vec<plimsoll_alias> = plan.aliases.iter().map(record).collect();
         unsafe { write_all(&records, aliases, record_size, capacity, count) }
     })
+}
+
+/// The alias of a record; `None` for an unknown kind.
+pub(super) fn alias_of(record: &plimsoll_alias) -> Option<Alias> {
+    let kind = match record.kind {
+        PLIMSOLL_ALIAS_VIEW => AliasKind::View,
+        PLIMSOLL_ALIAS_SLICE => AliasKind::Slice,
+        PLIMSOLL_ALIAS_CONCAT => AliasKind::Concat,
+        PLIMSOLL_ALIAS_IN_PLACE => AliasKind::InPlace,
+        PLIMSOLL_ALIAS_OVERLAP => AliasKind::Overlap,
+        _ => return None,
+    };
+    let [tensor, of] = [record.tensor, record.of].map(|index| TensorId::new(index as usize));
+    Some(Alias { tensor, of, at: record.at, kind, operator: OperatorId::new(record.operator_ as usize) })
 }
 
 pub(super) fn record(alias: &crate::Alias) -> plimsoll_alias {

@@ -69,6 +69,18 @@ pub const PLIMSOLL_TENSOR_VARIABLE: i32 = 2;
 /// Tensor kind: written by one operator, read by any number.
 pub const PLIMSOLL_TENSOR_INTERMEDIATE: i32 = 3;
 
+/// Flag of a tensor (a bit): a graph output, live to the end.
+pub const PLIMSOLL_TENSOR_IS_OUTPUT: u32 = 1;
+/// Flag of a tensor (a bit): an input that operators may overwrite after its last read.
+pub const PLIMSOLL_TENSOR_IS_OVERWRITABLE: u32 = 2;
+/// Flag of a tensor (a bit): its size is an upper bound, as the size depends on data.
+pub const PLIMSOLL_TENSOR_IS_UPPER_BOUND: u32 = 4;
+
+/// Flag of an operator (a bit): it may run at compile time once all of its inputs are constants.
+pub const PLIMSOLL_OPERATOR_FOLDABLE: u32 = 1;
+/// Flag of an operator (a bit): it was folded, so that plans do not run it.
+pub const PLIMSOLL_OPERATOR_FOLDED: u32 = 2;
+
 /// Occupant of an arena: a tensor of a graph, or a buffer of a problem.
 pub const PLIMSOLL_OCCUPANT_TENSOR: i32 = 0;
 /// Occupant of an arena: the scratch of an operator.

@@ -33,10 +33,10 @@ pub struct plimsoll_tiled_plan {
     alignment: u64,
 }
 
-/// A tiled plan, and the plan without tiling.
+/// A tiled plan, and the plan without tiling, which a tiled plan from a document lacks.
 #[allow(clippy::large_enum_variant)] // one for each handle
 enum TiledPlanOf {
-    Arena(TiledPlan, Plan),
+    Arena(TiledPlan, Option<Plan>),
     Pools(TiledPoolPlan, PoolPlan),
 }
 
@@ -52,14 +52,16 @@ impl TiledPlanOf {
     fn bytes(&self) -> [u64; 2] {
         let used = |plan: &PoolPlan| plan.used.first().copied().unwrap_or(0);
         match self {
-            Self::Arena(plan, untiled) => [plan.plan.arena_bytes, untiled.arena_bytes],
+            Self::Arena(plan, untiled) => {
+                [plan.plan.arena_bytes, untiled.as_ref().map_or(0, |untiled| untiled.arena_bytes)]
+            }
             Self::Pools(plan, untiled) => [used(&plan.plan), used(untiled)],
         }
     }
 
     fn view<'a>(&'a self, graph: &'a Graph) -> PlanView<'a> {
         match self {
-            Self::Arena(plan, untiled) => PlanView::of_tiled(graph, plan, Some(untiled)),
+            Self::Arena(plan, untiled) => PlanView::of_tiled(graph, plan, untiled.as_ref()),
             Self::Pools(plan, untiled) => PlanView::of_tiled_pools(graph, plan, Some(untiled)),
         }
     }
@@ -104,7 +106,7 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
             return Ok(());
         };
         options.log(&format!("tiled `{}`: {} bytes", graph.name(), found.plan.arena_bytes));
-        let plan = TiledPlanOf::Arena(found, plan.plan.clone());
+        let plan = TiledPlanOf::Arena(found, Some(plan.plan.clone()));
         give(out, plimsoll_tiled_plan { graph: Arc::clone(graph), plan, alignment: options.alignment() });
         Ok(())
     })
@@ -140,6 +142,14 @@ pub unsafe extern "C" fn plimsoll_pool_plan_tile(
         give(out, plimsoll_tiled_plan { graph: Arc::clone(graph), plan, alignment: options.alignment() });
         Ok(())
     })
+}
+
+impl plimsoll_tiled_plan {
+    /// A tiled plan from a document.
+    pub(super) fn read(graph: Arc<Graph>, plan: TiledPlan) -> Self {
+        let alignment = plan.plan.alignment;
+        Self { graph, plan: TiledPlanOf::Arena(plan, None), alignment }
+    }
 }
 
 unsafe fn tiling_of<'a>(

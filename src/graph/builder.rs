@@ -193,6 +193,12 @@ impl GraphBuilder {
         self.tensors.len()
     }
 
+    /// Number of operators added.
+    #[must_use]
+    pub fn operator_count(&self) -> usize {
+        self.operators.len()
+    }
+
     /// Checks all definitions and creates the graph.
     ///
     /// O((operators + edges) log operators).

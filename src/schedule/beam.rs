@@ -52,7 +52,7 @@ pub(super) fn beam(
     let (mut nodes_kept, mut ran): (Vec<BeamNode>, Vec<u32>) = (Vec::new(), Vec::new());
     let mut best: Option<(u64, u32)> = None;
     let mut level: Vec<BeamState> = Vec::new();
-    let mut sets: Vec<u64> = Vec::new();
+    let mut sets: Vec<usize> = Vec::new();
     let words = walk.state.done.as_raw_slice().len();
     let mut reached = Keys::default();
     let mut candidates = vec![BeamCandidate { peak: 0, state: u32::MAX, operator: u32::MAX, key: 0 }];

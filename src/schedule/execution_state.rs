@@ -12,7 +12,7 @@ use crate::support::sorting::unique;
 #[derive(Clone, Debug)]
 pub(super) struct ExecutionState<'a> {
     pub(super) network: &'a Network,
-    pub(super) done: BitVec<u64>,
+    pub(super) done: BitVec,
     /// Number of operators in `done`.
     pub(super) done_count: u32,
     /// Bytes live between steps.

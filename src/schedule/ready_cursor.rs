@@ -75,12 +75,13 @@ impl<'a> ReadyCursor<'a> {
 
     /// Changes the executed set to `set`. Returns the work units spent. Toggles only operators in
     /// which the sets differ, and states that are expanded one after the other tend to be similar.
-    pub(super) fn go_to(&mut self, set: &[u64]) -> u64 {
-        let mut work = set.len() as u64;
+    pub(super) fn go_to(&mut self, set: &[usize]) -> u64 {
+        // Counted in 64 bits on every machine, as limits count work.
+        let mut work = u64::from(self.state.network.operator_count().div_ceil(64));
         for (word, &wanted) in set.iter().enumerate() {
             let mut different = wanted ^ self.state.done.as_raw_slice()[word];
             while different != 0 {
-                let operator = (word * 64) as u32 + different.trailing_zeros();
+                let operator = word as u32 * usize::BITS + different.trailing_zeros();
                 self.toggle(operator);
                 different &= different - 1;
                 work += 2 * u64::from(self.work[operator as usize]);

@@ -77,7 +77,7 @@ struct ScheduleSearch<'a> {
     walk: ReadyCursor<'a>,
     states: Vec<ScheduleState>,
     /// By state: the executed set as bits, after free operators.
-    sets: Vec<u64>,
+    sets: Vec<usize>,
     /// Number of words of a set.
     words: usize,
     /// Zobrist keys of expanded sets, before and after free operators.
@@ -92,9 +92,10 @@ struct ScheduleSearch<'a> {
 
 impl<'a> ScheduleSearch<'a> {
     fn new(network: &'a Network, bound: u64, above: u64) -> Self {
+        let walk = ReadyCursor::new(network);
         Self {
-            walk: ReadyCursor::new(network),
-            words: (network.operator_count() as usize).div_ceil(64),
+            words: walk.state.done.as_raw_slice().len(),
+            walk,
             zobrist: zobrist_keys(network.operator_count()),
             network,
             states: Vec::new(),
@@ -125,7 +126,8 @@ impl<'a> ScheduleSearch<'a> {
             if !self.seen.insert(key) {
                 continue;
             }
-            if self.states.len() * (8 * self.words + 80) + self.queue.len() * 32 > MAX_BYTES {
+            let set_bytes = 8 * (self.network.operator_count() as usize).div_ceil(64);
+            if self.states.len() * (set_bytes + 80) + self.queue.len() * 32 > MAX_BYTES {
                 return Err(Stop::Nodes);
             }
             let first = parent as usize * self.words;

@@ -497,13 +497,123 @@ static int32_t pool_plan_call(void) {
     }
 }
 
+static uint64_t verified, read_back;
+
+static int32_t add_arrays(plimsoll_graph *graph) {
+    static const char *const names[4] = {"a", "b", "c", "\xc3\xa4"};
+    plimsoll_tensor tensors[4];
+    plimsoll_operator operators[2];
+    uint32_t operands[8], first = 0, i;
+    if (below(2)) {
+        for (i = 0; i < 4; i++) {
+            const plimsoll_tensor tensor = {number(), seldom() ? number() : 0, fixed_offset(), kind(), seldom() ? index_of() : below(2)};
+            tensors[i] = tensor;
+        }
+        return plimsoll_graph_add_tensors(graph, MAYBE(tensors), SIZE(tensor), MAYBE(names), below(5), MAYBE(&first));
+    }
+    for (i = 0; i < 2; i++) {
+        const plimsoll_operator added = {number(), below(3), 1, seldom() ? index_of() : below(2), 0};
+        operators[i] = added;
+    }
+    for (i = 0; i < 8; i++) {
+        operands[i] = index_of();
+    }
+    i = operators[0].input_count + 1;
+    return plimsoll_graph_add_operators(graph, MAYBE(operators), SIZE(operator), MAYBE(names), below(2) ? names : NULL, 1, MAYBE(operands), seldom() ? below(9) : i, MAYBE(&first));
+}
+
+static int32_t walk(const plimsoll_graph *graph) {
+    plimsoll_tensor tensors[8];
+    plimsoll_operator operators[8];
+    plimsoll_permit permits[8];
+    uint32_t operands[32], rank = 0;
+    uint64_t dims[4];
+    char text[24];
+    size_t count = 0;
+    switch (below(9)) {
+    case 0: return plimsoll_graph_tensors(graph, MAYBE(tensors), SIZE(tensor), below(9), MAYBE(&count));
+    case 1: return plimsoll_graph_operators(graph, MAYBE(operators), SIZE(operator), below(9), MAYBE(&count));
+    case 2: return plimsoll_graph_permits(graph, MAYBE(permits), SIZE(permit), below(9), MAYBE(&count));
+    case 3: return plimsoll_graph_operands(graph, MAYBE(operands), below(33), MAYBE(&count));
+    case 4: return plimsoll_graph_dependencies(graph, index_of(), MAYBE(operands), below(33), MAYBE(&count));
+    case 5: return plimsoll_graph_operator_type(graph, index_of(), MAYBE(text), below(25), MAYBE(&count));
+    case 6: return plimsoll_graph_tensor_element_type(graph, index_of(), MAYBE(text), below(25), MAYBE(&count));
+    case 7: return plimsoll_graph_tensor_shape(graph, index_of(), MAYBE(dims), below(5), MAYBE(&rank));
+    default: return below(2) ? plimsoll_graph_name(graph, MAYBE(text), below(25), MAYBE(&count)) : plimsoll_graph_fingerprint(graph, MAYBE(text), below(25), MAYBE(&count));
+    }
+}
+
+/* The arrays of a plan, often of the same graph and sometimes changed. */
+static int32_t verify_arrays(const plimsoll_graph *graph, const plimsoll_plan *plan) {
+    uint32_t order[16];
+    uint64_t offsets[32], scratch[16];
+    plimsoll_alias aliases[8];
+    size_t order_count = 0, offset_count = 0, alias_count = 0, scratch_count = 0;
+    int32_t status;
+    plimsoll_plan_order(plan, order, 16, &order_count);
+    plimsoll_plan_offsets(plan, offsets, 32, &offset_count);
+    plimsoll_plan_aliases(plan, aliases, sizeof(plimsoll_alias), 8, &alias_count);
+    if (order_count > 16 || offset_count > 32 || alias_count > 8) {
+        order_count = offset_count = alias_count = 0;
+    }
+    while (scratch_count < 16 && plimsoll_plan_scratch_offset(plan, (uint32_t)scratch_count, &scratch[scratch_count]) == PLIMSOLL_OK) {
+        scratch_count++;
+    }
+    if (seldom() && offset_count > 0) {
+        offsets[below((uint32_t)offset_count)] = number();
+    }
+    if (seldom() && order_count > 0) {
+        order[below((uint32_t)order_count)] = index_of();
+    }
+    if (seldom() && alias_count > 0) {
+        aliases[0].of = index_of();
+    }
+    status = plimsoll_graph_verify(graph, PICK(options), MAYBE(order), order_count, MAYBE(offsets), offset_count, MAYBE(scratch), scratch_count, aliases, SIZE(alias), alias_count, below(2) ? place_for_plan(plans) : NULL);
+    verified += status == PLIMSOLL_OK;
+    return status;
+}
+
+static int32_t read_document(const plimsoll_graph *graph, const plimsoll_plan *plan) {
+    static char text[1 << 16];
+    size_t size = 0;
+    int32_t status;
+    if (plimsoll_plan_export(plan, PLIMSOLL_EXPORT_JSON, text, sizeof text, &size) != PLIMSOLL_OK || size > sizeof text) {
+        size = below(20);
+    }
+    if (seldom() && size > 0) {
+        text[next() % size] = (char)below(256);
+    }
+    switch (below(6)) {
+    case 0: return plimsoll_graph_read_pool_plan(graph, MAYBE(text), size, place_for_pool_plan(pool_plans));
+    case 1: return plimsoll_problem_read_plan(PICK(problems), MAYBE(text), size == 0 ? 0 : size - 1, place_for_plan(plans));
+    default:
+        status = plimsoll_graph_read_plan(graph, MAYBE(text), size == 0 ? 0 : size - 1, place_for_plan(plans));
+        read_back += status == PLIMSOLL_OK;
+        return status;
+    }
+}
+
+static int32_t array_call(void) {
+    plimsoll_graph *graph = PICK(graphs);
+    uint64_t data = 0;
+    switch (below(8)) {
+    case 0: return add_arrays(graph);
+    case 1: return verify_arrays(graph, PICK(plans));
+    case 2: return read_document(graph, PICK(plans));
+    case 3: return below(2) ? plimsoll_graph_set_tensor_data(graph, index_of(), next()) : plimsoll_graph_set_operator_data(graph, index_of(), next());
+    case 4: return below(2) ? plimsoll_graph_tensor_data(graph, index_of(), MAYBE(&data)) : plimsoll_graph_operator_data(graph, index_of(), MAYBE(&data));
+    default: return walk(graph);
+    }
+}
+
 static uint64_t outcomes[PLIMSOLL_ERROR_CANCELLED + 1];
 
 static void one_call(void) {
     char message[8];
     size_t size = 0;
     int32_t status;
-    switch (below(10)) {
+    switch (below(11)) {
+    case 10: status = array_call(); break;
     case 9: status = tflite_call(); break;
     case 7: status = pools_call(); break;
     case 8: status = pool_plan_call(); break;
@@ -549,5 +659,6 @@ int main(int count, char **arguments) {
     }
     printf("placed in pools: %" PRIu64 " times\n", placed);
     printf("planned for TensorFlow Lite Micro: %" PRIu64 " times\n", planned_models);
+    printf("verified from arrays: %" PRIu64 " times, from PLAN.json: %" PRIu64 " times\n", verified, read_back);
     return 0;
 }

@@ -1,0 +1,421 @@
+//! Graphs as arrays of records: adding many tensors and operators by one call, and reading a built graph.
+
+use std::ffi::c_char;
+
+use super::boundary::{Failure, Outcome, array, copy_out, copy_text, guard, mutable, reference, text};
+use super::graph::{kind, no_tensor, placed, plimsoll_graph, tensor_ids};
+use super::record_size::{read_all, write_all};
+use super::records::{plimsoll_operator, plimsoll_permit, plimsoll_tensor};
+use super::sharing::permit_record;
+use super::status::{
+    PLIMSOLL_NONE, PLIMSOLL_OPERATOR_FOLDABLE, PLIMSOLL_OPERATOR_FOLDED, PLIMSOLL_TENSOR_CONSTANT,
+    PLIMSOLL_TENSOR_INPUT, PLIMSOLL_TENSOR_INTERMEDIATE, PLIMSOLL_TENSOR_IS_OUTPUT,
+    PLIMSOLL_TENSOR_IS_OVERWRITABLE, PLIMSOLL_TENSOR_IS_UPPER_BOUND, PLIMSOLL_TENSOR_VARIABLE,
+};
+use crate::{Graph, Operator, Tensor, TensorId, TensorKind, TensorSpec};
+
+/// Adds `count` tensors and writes the index of the first one; the others follow it. `names` has a name for
+/// each tensor. If a tensor is refused, none is added.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_add_tensors(
+    graph: *mut plimsoll_graph,
+    tensors: *const plimsoll_tensor,
+    record_size: usize,
+    names: *const *const c_char,
+    count: usize,
+    first: *mut u32,
+) -> i32 {
+    guard(|| {
+        let builder = unsafe { mutable(graph, "graph") }?.builder()?;
+        let out = unsafe { mutable(first, "first") }?;
+        let records = unsafe { read_all(tensors, record_size, count, "tensors") }?;
+        let names = unsafe { texts(names, count, "names") }?;
+        let specs = records.iter().map(spec_of).collect::<Result<Vec<_>, Failure>>()?;
+        check_indices(builder.tensor_count(), count, "tensors")?;
+        *out = builder.tensor_count() as u32;
+        for ((record, name), (kind, spec)) in records.iter().zip(names).zip(specs) {
+            let id = builder.add_tensor(name, kind, spec);
+            if record.flags & PLIMSOLL_TENSOR_IS_OUTPUT != 0 {
+                builder.output(id);
+            }
+            if record.flags & PLIMSOLL_TENSOR_IS_OVERWRITABLE != 0 {
+                builder.overwritable(id);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Borrows an array of texts of the caller.
+unsafe fn texts<'a>(
+    texts: *const *const c_char,
+    count: usize,
+    name: &'static str,
+) -> Result<Vec<&'a str>, Failure> {
+    let texts = unsafe { array(texts, count, name) }?;
+    texts.iter().map(|&pointer| unsafe { text(pointer, name) }).collect()
+}
+
+/// Refuses more items than 32-bit indices count, rather than to wrap around.
+fn check_indices(present: usize, added: usize, what: &str) -> Outcome {
+    match present.checked_add(added) {
+        Some(total) if total <= TensorId::MAX_COUNT => Ok(()),
+        _ => {
+            Err(Failure::argument(format!("{added} {what} besides {present} are more than a graph may have")))
+        }
+    }
+}
+
+fn spec_of(record: &plimsoll_tensor) -> Result<(TensorKind, TensorSpec), Failure> {
+    let known = PLIMSOLL_TENSOR_IS_OUTPUT | PLIMSOLL_TENSOR_IS_OVERWRITABLE | PLIMSOLL_TENSOR_IS_UPPER_BOUND;
+    if record.flags & !known != 0 {
+        return Err(Failure::argument(format!("unknown flags {:#x} of a tensor", record.flags & !known)));
+    }
+    let mut spec = placed(TensorSpec::bytes(record.bytes), record.alignment, record.fixed_offset);
+    if record.flags & PLIMSOLL_TENSOR_IS_UPPER_BOUND != 0 {
+        spec = spec.upper_bound();
+    }
+    Ok((kind(record.kind)?, spec))
+}
+
+/// Adds `count` operators and writes the index of the first one; the others follow it in program order.
+///
+/// `operands` has `operand_count` indices of tensors: the inputs of the first operator, its outputs, then
+/// those of the next one. `names` has a name for each operator, and `op_types` a type, or is NULL. If an
+/// operator is refused, none is added.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_add_operators(
+    graph: *mut plimsoll_graph,
+    operators: *const plimsoll_operator,
+    record_size: usize,
+    names: *const *const c_char,
+    op_types: *const *const c_char,
+    count: usize,
+    operands: *const u32,
+    operand_count: usize,
+    first: *mut u32,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { mutable(graph, "graph") }?;
+        let present = graph.operator_count();
+        let builder = graph.builder()?;
+        let out = unsafe { mutable(first, "first") }?;
+        let records = unsafe { read_all(operators, record_size, count, "operators") }?;
+        let names = unsafe { texts(names, count, "names") }?;
+        let op_types =
+            if op_types.is_null() { vec![""; count] } else { unsafe { texts(op_types, count, "op_types") }? };
+        let operands = tensor_ids(unsafe { array(operands, operand_count, "operands") }?)?;
+        check_operators(&records, operands.len())?;
+        check_indices(present, count, "operators")?;
+        *out = present as u32;
+        let mut operands = operands.into_iter();
+        for ((record, name), op_type) in records.iter().zip(names).zip(op_types) {
+            let operator = builder.operator(name).op_type(op_type).scratch(record.scratch_bytes);
+            let operator = operator.reads(operands.by_ref().take(record.input_count as usize));
+            let operator = operator.writes(operands.by_ref().take(record.output_count as usize));
+            if record.flags & PLIMSOLL_OPERATOR_FOLDABLE != 0 {
+                operator.foldable();
+            }
+        }
+        Ok(())
+    })
+}
+
+fn check_operators(records: &[plimsoll_operator], operands: usize) -> Outcome {
+    let mut needed = 0u64;
+    for record in records {
+        if record.flags & !PLIMSOLL_OPERATOR_FOLDABLE != 0 {
+            return Err(Failure::argument(format!(
+                "flags {:#x} of an operator that is added; only PLIMSOLL_OPERATOR_FOLDABLE is allowed",
+                record.flags
+            )));
+        }
+        needed += u64::from(record.input_count) + u64::from(record.output_count);
+    }
+    if needed == operands as u64 {
+        Ok(())
+    } else {
+        Err(Failure::argument(format!("the operators have {needed} operands; `operands` has {operands}")))
+    }
+}
+
+/// Copies out the tensors of a built graph, by index. `count` receives their number. With NULL for
+/// `tensors` only `count` is written; if `capacity` is less than `count`, too, and the call returns
+/// PLIMSOLL_ERROR_TOO_SMALL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_tensors(
+    graph: *const plimsoll_graph,
+    tensors: *mut plimsoll_tensor,
+    record_size: usize,
+    capacity: usize,
+    count: *mut usize,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { reference(graph, "graph") }?.built()?;
+        let records: Vec<plimsoll_tensor> = graph.tensors().iter().map(tensor_record).collect();
+        unsafe { write_all(&records, tensors, record_size, capacity, count) }
+    })
+}
+
+fn tensor_record(tensor: &Tensor) -> plimsoll_tensor {
+    let flag = |is_set: bool, flag: u32| if is_set { flag } else { 0 };
+    plimsoll_tensor {
+        bytes: tensor.bytes(),
+        alignment: tensor.alignment().unwrap_or(0),
+        fixed_offset: tensor.fixed_offset().unwrap_or(PLIMSOLL_NONE),
+        kind: match tensor.kind() {
+            TensorKind::Input => PLIMSOLL_TENSOR_INPUT,
+            TensorKind::Constant => PLIMSOLL_TENSOR_CONSTANT,
+            TensorKind::Variable => PLIMSOLL_TENSOR_VARIABLE,
+            TensorKind::Intermediate => PLIMSOLL_TENSOR_INTERMEDIATE,
+        },
+        flags: flag(tensor.is_output(), PLIMSOLL_TENSOR_IS_OUTPUT)
+            | flag(tensor.is_overwritable(), PLIMSOLL_TENSOR_IS_OVERWRITABLE)
+            | flag(tensor.is_upper_bound(), PLIMSOLL_TENSOR_IS_UPPER_BOUND),
+    }
+}
+
+/// Copies out the operators of a built graph, by index. `count` as for `plimsoll_graph_tensors`. The operands
+/// of the first operator begin at the start of `plimsoll_graph_operands`, those of each other operator after
+/// those of the operator before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_operators(
+    graph: *const plimsoll_graph,
+    operators: *mut plimsoll_operator,
+    record_size: usize,
+    capacity: usize,
+    count: *mut usize,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { reference(graph, "graph") }?.built()?;
+        let records: Vec<plimsoll_operator> = graph.operators().iter().map(operator_record).collect();
+        unsafe { write_all(&records, operators, record_size, capacity, count) }
+    })
+}
+
+fn operator_record(operator: &Operator) -> plimsoll_operator {
+    let foldable = if operator.is_foldable() { PLIMSOLL_OPERATOR_FOLDABLE } else { 0 };
+    let folded = if operator.is_folded() { PLIMSOLL_OPERATOR_FOLDED } else { 0 };
+    plimsoll_operator {
+        scratch_bytes: operator.scratch_bytes(),
+        input_count: operator.inputs().len() as u32,
+        output_count: operator.outputs().len() as u32,
+        flags: foldable | folded,
+        unused: 0,
+    }
+}
+
+/// Copies out the operands of all operators of a built graph, as indices of tensors: for each operator, its
+/// inputs, then its outputs. `count` as for `plimsoll_graph_tensors`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_operands(
+    graph: *const plimsoll_graph,
+    operands: *mut u32,
+    capacity: usize,
+    count: *mut usize,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { reference(graph, "graph") }?.built()?;
+        let ids =
+            graph.operators().iter().flat_map(|operator| operator.inputs().iter().chain(operator.outputs()));
+        let indices: Vec<u32> = ids.map(|id| id.index() as u32).collect();
+        unsafe { copy_out(&indices, operands, capacity, count) }
+    })
+}
+
+/// Copies out the permissions of all operators of a built graph, by operator. `count` as for
+/// `plimsoll_graph_tensors`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_permits(
+    graph: *const plimsoll_graph,
+    permits: *mut plimsoll_permit,
+    record_size: usize,
+    capacity: usize,
+    count: *mut usize,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { reference(graph, "graph") }?.built()?;
+        let of_operators = graph.iter_operators();
+        let records: Vec<plimsoll_permit> = of_operators
+            .flat_map(|(id, operator)| {
+                operator.permits().iter().map(move |&permit| permit_record(id.index() as u32, permit))
+            })
+            .collect();
+        unsafe { write_all(&records, permits, record_size, capacity, count) }
+    })
+}
+
+/// Copies out the operators that must run before an operator of a built graph although no tensor connects
+/// them. `count` as for `plimsoll_graph_tensors`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_dependencies(
+    graph: *const plimsoll_graph,
+    operator_: u32,
+    before: *mut u32,
+    capacity: usize,
+    count: *mut usize,
+) -> i32 {
+    guard(|| {
+        let operator = operator_of(unsafe { reference(graph, "graph") }?.built()?, operator_)?;
+        let indices: Vec<u32> = operator.runs_after().iter().map(|id| id.index() as u32).collect();
+        unsafe { copy_out(&indices, before, capacity, count) }
+    })
+}
+
+/// Copies out the type of an operator of a built graph, as in "Conv"; empty if unknown. `size` as for
+/// `plimsoll_graph_tensor_name`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_operator_type(
+    graph: *const plimsoll_graph,
+    operator_: u32,
+    op_type: *mut c_char,
+    capacity: usize,
+    size: *mut usize,
+) -> i32 {
+    guard(|| {
+        let operator = operator_of(unsafe { reference(graph, "graph") }?.built()?, operator_)?;
+        unsafe { copy_text(operator.op_type(), op_type, capacity, size) }
+    })
+}
+
+/// Copies out the element type of a tensor of a built graph, as in "int8"; empty if unknown. `size` as for
+/// `plimsoll_graph_tensor_name`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_tensor_element_type(
+    graph: *const plimsoll_graph,
+    tensor: u32,
+    element_type: *mut c_char,
+    capacity: usize,
+    size: *mut usize,
+) -> i32 {
+    guard(|| {
+        let tensor = tensor_of(unsafe { reference(graph, "graph") }?.built()?, tensor)?;
+        let name = tensor.element_type().map_or("", crate::ElementType::name);
+        unsafe { copy_text(name, element_type, capacity, size) }
+    })
+}
+
+/// Copies out the dimensions of a tensor of a built graph. `rank` receives their number, or
+/// PLIMSOLL_NO_INDEX if the tensor has no shape; with NULL for `dims` only `rank` is written. If
+/// `capacity` is less than the number of dimensions, the call returns PLIMSOLL_ERROR_TOO_SMALL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_tensor_shape(
+    graph: *const plimsoll_graph,
+    tensor: u32,
+    dims: *mut u64,
+    capacity: usize,
+    rank: *mut u32,
+) -> i32 {
+    guard(|| {
+        let tensor = tensor_of(unsafe { reference(graph, "graph") }?.built()?, tensor)?;
+        let out = unsafe { mutable(rank, "rank") }?;
+        let Some(shape) = tensor.shape() else {
+            *out = super::status::PLIMSOLL_NO_INDEX;
+            return Ok(());
+        };
+        *out = shape.len() as u32;
+        unsafe { copy_out(shape, dims, capacity, &mut 0) }
+    })
+}
+
+fn operator_of(graph: &Graph, index: u32) -> Result<&Operator, Failure> {
+    let operator = graph.operators().get(index as usize);
+    operator.ok_or_else(|| Failure::argument(format!("there is no operator {index}")))
+}
+
+fn tensor_of(graph: &Graph, index: u32) -> Result<&Tensor, Failure> {
+    graph.tensors().get(index as usize).ok_or_else(|| no_tensor(index))
+}
+
+/// Copies out the name of a graph. `size` as for `plimsoll_graph_tensor_name`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_name(
+    graph: *const plimsoll_graph,
+    name: *mut c_char,
+    capacity: usize,
+    size: *mut usize,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { reference(graph, "graph") }?.built()?;
+        unsafe { copy_text(graph.name(), name, capacity, size) }
+    })
+}
+
+/// Attaches a number of the caller's choice to a tensor, such as an address of the caller's object. The
+/// library does not use it. For a graph that no other thread uses.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_set_tensor_data(
+    graph: *mut plimsoll_graph,
+    tensor: u32,
+    data: u64,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { mutable(graph, "graph") }?;
+        if tensor as usize >= graph.tensor_count() {
+            return Err(no_tensor(tensor));
+        }
+        set_data(&mut graph.tensor_data, tensor, data);
+        Ok(())
+    })
+}
+
+/// Attaches a number of the caller's choice to an operator, like `plimsoll_graph_set_tensor_data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_set_operator_data(
+    graph: *mut plimsoll_graph,
+    operator_: u32,
+    data: u64,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { mutable(graph, "graph") }?;
+        if operator_ as usize >= graph.operator_count() {
+            return Err(Failure::argument(format!("there is no operator {operator_}")));
+        }
+        set_data(&mut graph.operator_data, operator_, data);
+        Ok(())
+    })
+}
+
+fn set_data(all: &mut Vec<u64>, index: u32, data: u64) {
+    let index = index as usize;
+    if all.len() <= index {
+        all.resize(index + 1, 0);
+    }
+    all[index] = data;
+}
+
+/// Writes the number that `plimsoll_graph_set_tensor_data` attached to a tensor, or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_tensor_data(
+    graph: *const plimsoll_graph,
+    tensor: u32,
+    data: *mut u64,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { reference(graph, "graph") }?;
+        let out = unsafe { mutable(data, "data") }?;
+        if tensor as usize >= graph.tensor_count() {
+            return Err(no_tensor(tensor));
+        }
+        *out = graph.tensor_data.get(tensor as usize).copied().unwrap_or(0);
+        Ok(())
+    })
+}
+
+/// Writes the number that `plimsoll_graph_set_operator_data` attached to an operator, or 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_graph_operator_data(
+    graph: *const plimsoll_graph,
+    operator_: u32,
+    data: *mut u64,
+) -> i32 {
+    guard(|| {
+        let graph = unsafe { reference(graph, "graph") }?;
+        let out = unsafe { mutable(data, "data") }?;
+        if operator_ as usize >= graph.operator_count() {
+            return Err(Failure::argument(format!("there is no operator {operator_}")));
+        }
+        *out = graph.operator_data.get(operator_ as usize).copied().unwrap_or(0);
+        Ok(())
+    })
+}
