@@ -29,12 +29,10 @@ pub fn check(arguments: &PlanArguments, formats: &[Format]) -> Result<(), Failur
     if arguments.memory.is_given() {
         return Err("--tile: not supported with --memory; use --capacity to tile for one memory".into());
     }
+    if arguments.target.is_given() || formats.contains(&Format::Tflite) {
+        return Ok(());
+    }
     let refused = [
-        (
-            arguments.target.is_given() || formats.contains(&Format::Tflite),
-            "TensorFlow Lite Micro",
-            "it runs every operator as a whole",
-        ),
         (formats.contains(&Format::Onnx), "--out FILE.onnx", "the nodes of a model run as a whole"),
         (
             formats.contains(&Format::Header) || formats.contains(&Format::Source),

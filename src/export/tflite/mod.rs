@@ -54,6 +54,7 @@ mod runtime;
 mod runtime_network;
 mod scratch;
 mod tail;
+mod tile;
 
 pub use check::{CheckedTflite, check};
 pub use error::TfliteError;
@@ -61,6 +62,7 @@ pub use kernels::Kernels;
 pub use layout::HeadLayout;
 pub use scratch::Scratch;
 use scratch::sums;
+pub use tile::{TfliteRegion, TiledTflite, tile};
 
 use crate::import::listing;
 use crate::import::tflite;

@@ -1,0 +1,218 @@
+//! Tiled models: regions of operators that an unmodified runtime runs stripe by stripe.
+//!
+//! Rows are copied by `SLICE` and `CONCATENATION`, and padding becomes `PAD`, or wrong rows are cut off. The memory of
+//! these copies counts: the written model is planned like any other, and a tiling is kept only if its head is smaller.
+
+mod draft;
+mod file;
+mod network;
+mod search;
+mod stripes;
+
+use super::calls::Calls;
+use super::runtime_network::RuntimeNetwork;
+use super::scratch::{Scratch, sums};
+use super::{CONTROL_DEPENDENCIES, TfliteError, TflitePlan, has_metadata, plan};
+use crate::import::{Fold, ImportOptions, tflite};
+use crate::tiling::TilingGoal;
+use crate::{Effort, Planner, SharingLevel};
+use draft::{Draft, DraftKind};
+use network::TileNetwork;
+use search::{FoundTiling, TileSearch, max_extra};
+use stripes::TileRegion;
+
+/// A planned model in which regions of operators run stripe by stripe.
+///
+/// Example: [`tile`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TiledTflite {
+    /// The model and its plan. [`runtime_head_bytes`](TflitePlan::runtime_head_bytes) is that of the tiled model.
+    pub planned: TflitePlan,
+    /// The regions, in the order in which they run.
+    pub regions: Vec<TfliteRegion>,
+    /// Cost of all operators of the model without tiling, in multiply-accumulates.
+    pub untiled_cost: u64,
+    /// Cost of the rows that are computed again.
+    pub extra_cost: u64,
+    /// Number of operators in the first subgraph before and after tiling.
+    pub operators: [usize; 2],
+    /// Operator types that the model did not have, which the application has to register.
+    pub added_types: Vec<&'static str>,
+}
+
+/// A region of a tiled model.
+///
+/// Example: [`tile`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TfliteRegion {
+    /// Operators of the model without tiling, by their positions in the first subgraph.
+    pub operators: Vec<usize>,
+    /// The axis that is split.
+    pub axis: usize,
+    /// Number of stripes.
+    pub stripes: u64,
+    /// True if rows that two stripes need are kept by the first one, false if the second one computes them again.
+    pub is_carried: bool,
+}
+
+/// Budgets of extra cost that are tried, in parts per million.
+const LEVELS: [u64; 10] = [0, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 300_000, 500_000, 1_000_000];
+
+/// Budget of a goal without one.
+const MAX_LEVEL: u64 = 2_000_000;
+
+/// Plans a model in which regions of operators run stripe by stripe, so that their large tensors never exist as a whole.
+/// `untiled` is the plan of the model without tiling ([`plan`](super::plan())). None if no tiling within the goal's cost
+/// has a smaller head, or the model cannot be tiled.
+///
+/// Integer kernels compute the same outputs from the written model, bit for bit. The operators of regions are replaced by
+/// one for each stripe; `SLICE`, `PAD` and `CONCATENATION` supply their rows. If the planner shares memory up to
+/// [`SharingLevel::InPlace`], results of regions may be written piece by piece (`DYNAMIC_UPDATE_SLICE`). Constants are
+/// shared; other subgraphs, variables, signatures and metadata stay as they are. Measured scratch of an operator counts
+/// for each of its stripes.
+///
+/// ```
+/// use plimsoll::Planner;
+/// use plimsoll::export::tflite::{self, Scratch};
+/// use plimsoll::tiling::TilingGoal;
+///
+/// # fn main() -> Result<(), tflite::TfliteError> {
+/// let model = std::fs::read("examples/models/nas_cell_irregular_int8.tflite").unwrap();
+/// let untiled = tflite::plan("nas_cell", &model, Planner::new(), &Scratch::reference())?;
+/// let goal = TilingGoal::least_memory().max_extra_ppm(50_000);
+/// let tiled = tflite::tile("nas_cell", &model, &Planner::new(), &Scratch::reference(), &untiled, &goal)?;
+/// assert!(tiled.is_none_or(|tiled| tiled.planned.head_bytes < untiled.head_bytes));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`plan`](super::plan()).
+pub fn tile(
+    name: &str,
+    bytes: &[u8],
+    planner: &Planner,
+    scratch: &Scratch,
+    untiled: &TflitePlan,
+    goal: &TilingGoal,
+) -> Result<Option<TiledTflite>, TfliteError> {
+    let model = tflite::model(bytes)?;
+    if has_metadata(model, CONTROL_DEPENDENCIES) {
+        return Ok(None);
+    }
+    let network = RuntimeNetwork::new(bytes, model)?;
+    let calls = Calls::new(&network)?;
+    let options = ImportOptions { fold: Fold::None, ..ImportOptions::default() };
+    let graph = tflite::from_bytes(name, bytes, &options)?.graph;
+    let (Some(first), Some(subgraph)) =
+        (model.subgraphs().and_then(|list| list.iter().next()), network.subgraphs.first())
+    else {
+        return Ok(None);
+    };
+    if calls.is_repeated.first() != Some(&false) {
+        return Ok(None);
+    }
+    let requests = scratch.requests(&network)?;
+    let own_scratch = sums(&requests.each);
+    let tiles = TileNetwork::new(&graph, subgraph, &own_scratch[0], (bytes, first));
+    let mut orders = vec![(0..subgraph.operators.len()).collect::<Vec<usize>>()];
+    if orders[0] != untiled.layout.orders[0] {
+        orders.push(untiled.layout.orders[0].clone());
+    }
+    let updates = planner.sharing_level() >= SharingLevel::InPlace;
+    let most = goal.max_extra_ppm.min(MAX_LEVEL);
+    let searches: Vec<TileSearch<'_>> = orders
+        .iter()
+        .map(|order| TileSearch::new(&tiles, order, updates, max_extra(tiles.cost, most)))
+        .collect();
+    let writer = TiledWriter { name, bytes, scratch, network: &network, tiles: &tiles, first };
+    let mut best: Option<(TiledTflite, usize, FoundTiling)> = None;
+    let mut tried: Vec<(usize, Vec<TileRegion>)> = Vec::new();
+    let mut head = untiled.head_bytes;
+    for level in LEVELS.into_iter().filter(|&level| level < most).chain([most]) {
+        for (number, search) in searches.iter().enumerate() {
+            let Some(found) = search.least_bytes(max_extra(tiles.cost, level), head) else { continue };
+            if found.regions.is_empty()
+                || tried.iter().any(|(of, regions)| (*of, regions) == (number, &found.regions))
+            {
+                continue;
+            }
+            tried.push((number, found.regions.clone()));
+            let Some(tiled) = writer.tiled(search, &found, &planner.clone().effort(Effort::Quick))? else {
+                continue;
+            };
+            if tiled.planned.head_bytes < head {
+                head = tiled.planned.head_bytes;
+                best = Some((tiled, number, found));
+            }
+        }
+        if best.is_some() && goal.capacity.is_some_and(|capacity| head <= capacity) {
+            break;
+        }
+    }
+    let Some((quick, number, found)) = best else { return Ok(None) };
+    let full = writer.tiled(&searches[number], &found, planner)?;
+    Ok(full.filter(|full| full.planned.head_bytes <= quick.planned.head_bytes).or(Some(quick)))
+}
+
+/// Writes and plans tilings of a model.
+struct TiledWriter<'a> {
+    name: &'a str,
+    bytes: &'a [u8],
+    scratch: &'a Scratch,
+    network: &'a RuntimeNetwork,
+    tiles: &'a TileNetwork<'a>,
+    first: tflite::schema::SubGraph<'a>,
+}
+
+impl TiledWriter<'_> {
+    /// The planned model of a tiling.
+    fn tiled(
+        &self,
+        search: &TileSearch<'_>,
+        found: &FoundTiling,
+        planner: &Planner,
+    ) -> Result<Option<TiledTflite>, TfliteError> {
+        let Some(draft) = search.draft(&found.regions) else { return Ok(None) };
+        let written = self.written(&draft)?;
+        let scratch = self.scratch.moved(&origins(&draft));
+        let planned = plan(self.name, &written, planner.clone(), &scratch)?;
+        let subgraph = &self.network.subgraphs[0];
+        let types: Vec<&str> =
+            subgraph.operators.iter().map(|operator| operator.read.op_type.as_str()).collect();
+        let region = |region: &TileRegion| TfliteRegion {
+            operators: region.operators.clone(),
+            axis: region.axis,
+            stripes: region.cut.stripes.unsigned_abs(),
+            is_carried: region.cut.is_carried,
+        };
+        Ok(Some(TiledTflite {
+            planned,
+            regions: found.regions.iter().map(region).collect(),
+            untiled_cost: self.tiles.cost,
+            extra_cost: draft.extra,
+            operators: [subgraph.operators.len(), draft.operators.len()],
+            added_types: file::added_types(&draft, &types),
+        }))
+    }
+
+    fn written(&self, draft: &Draft) -> Result<Vec<u8>, TfliteError> {
+        let model = tflite::model(self.bytes)?;
+        let tensors = &self.network.subgraphs[0].tensors;
+        let shapes: Vec<Option<Vec<u64>>> = tensors.iter().map(|tensor| tensor.shape.clone()).collect();
+        let types: Vec<_> = tensors.iter().map(|tensor| tensor.element_type).collect();
+        let names = file::names(self.first);
+        file::write(self.bytes, model, (draft, &names), &shapes, &types)
+    }
+}
+
+/// For each operator of a draft, the operator of the model that it runs.
+fn origins(draft: &Draft) -> Vec<Option<usize>> {
+    let origin = |kind: &DraftKind| match kind {
+        DraftKind::Whole(operator) | DraftKind::Tile { operator, .. } => Some(*operator),
+        _ => None,
+    };
+    draft.operators.iter().map(|operator| origin(&operator.kind)).collect()
+}
