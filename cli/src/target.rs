@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use plimsoll::export::tflite::{self, Kernels, Scratch, TflitePlan, TiledTflite};
+use plimsoll::export::tflite::{self, Kernels, Scratch, TfliteMeasure, TflitePlan, TiledTflite};
 use plimsoll::import::contents;
 use plimsoll::tiling::TilingGoal;
 use plimsoll::{Planner, Variables};
@@ -109,7 +109,7 @@ impl TargetModel<'_> {
         &self,
         planner: &Planner,
         untiled: &TflitePlan,
-        goal: &TilingGoal,
+        goal: (&TilingGoal, TfliteMeasure),
     ) -> Result<Option<TiledTflite>, Failure> {
         tflite::tile(&model_name(self.path), &self.bytes, planner, &self.scratch, untiled, goal)
             .map_err(|error| error_at(self.path, &error))

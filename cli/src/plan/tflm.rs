@@ -85,13 +85,13 @@ fn tile(
         Some(capacity) => arguments.tiling.goal_of_capacity(capacity),
         None => arguments.tiling.goal_of_memory(),
     };
-    model.tile(&planner, untiled, &goal)
+    model.tile(&planner, untiled, (&goal, arguments.tiling.tflite_measure()))
 }
 
 /// Summary lines on tiling.
 fn tiling_lines(tiled: Option<&TiledTflite>, untiled: &TflitePlan, length: usize) -> String {
     let Some(tiled) = tiled else {
-        return "tiling         none: no tiling within the limits makes the head smaller, or none is needed\n".to_owned();
+        return "tiling         none: no tiling within the limits makes the arena smaller, or none is needed\n".to_owned();
     };
     let (before, after) = (untiled.head_bytes, tiled.planned.head_bytes);
     let saved = before.saturating_sub(after) as f64 / before.max(1) as f64;
@@ -101,8 +101,10 @@ fn tiling_lines(tiled: Option<&TiledTflite>, untiled: &TflitePlan, length: usize
     let tail_growth = tail(&tiled.planned).saturating_sub(tail(untiled));
     let [operators, tiled_operators] = tiled.operators;
     let mut lines = format!(
-        "tiling         head {before} -> {after} bytes ({} saved), {} extra MACs\n",
+        "tiling         head {before} -> {after} bytes ({} saved), arena {} -> {} bytes (estimated), {} extra MACs\n",
         text::percent(saved),
+        untiled.estimated_arena_bytes,
+        tiled.planned.estimated_arena_bytes,
         text::percent(extra)
     );
     for region in &tiled.regions {

@@ -62,7 +62,7 @@ pub use kernels::Kernels;
 pub use layout::HeadLayout;
 pub use scratch::Scratch;
 use scratch::sums;
-pub use tile::{TfliteRegion, TiledTflite, tile};
+pub use tile::{TfliteMeasure, TfliteRegion, TiledTflite, tile};
 
 use crate::import::listing;
 use crate::import::tflite;

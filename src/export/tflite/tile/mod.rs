@@ -18,7 +18,7 @@ use crate::tiling::TilingGoal;
 use crate::{Effort, Planner, SharingLevel};
 use draft::{Draft, DraftKind};
 use network::TileNetwork;
-use search::{FoundTiling, TileSearch, max_extra};
+use search::{FoundTiling, Least, TileSearch, max_extra};
 use stripes::TileRegion;
 
 /// A planned model in which regions of operators run stripe by stripe.
@@ -57,6 +57,31 @@ pub struct TfliteRegion {
     pub is_carried: bool,
 }
 
+/// The memory that tiling makes small.
+///
+/// Example: [`tile`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TfliteMeasure {
+    /// The estimated arena ([`TflitePlan::estimated_arena_bytes`]): each tile needs records in the tail, too.
+    #[default]
+    Arena,
+    /// The head alone.
+    Head,
+}
+
+impl TfliteMeasure {
+    fn bytes(self, plan: &TflitePlan) -> u64 {
+        match self {
+            Self::Arena => plan.estimated_arena_bytes,
+            Self::Head => plan.head_bytes,
+        }
+    }
+}
+
+/// Number of tilings of an order whose arenas are planned.
+const MAX_PLANS: usize = 6;
+
 /// Budgets of extra cost that are tried, in parts per million.
 const LEVELS: [u64; 10] = [0, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 300_000, 500_000, 1_000_000];
 
@@ -65,7 +90,7 @@ const MAX_LEVEL: u64 = 2_000_000;
 
 /// Plans a model in which regions of operators run stripe by stripe, so that their large tensors never exist as a whole.
 /// `untiled` is the plan of the model without tiling ([`plan`](super::plan())). None if no tiling within the goal's cost
-/// has a smaller head, or the model cannot be tiled.
+/// has a smaller arena or head by `measure`, or the model cannot be tiled.
 ///
 /// Integer kernels compute the same outputs from the written model, bit for bit. The operators of regions are replaced by
 /// one for each stripe; `SLICE`, `PAD` and `CONCATENATION` supply their rows. If the planner shares memory up to
@@ -82,8 +107,8 @@ const MAX_LEVEL: u64 = 2_000_000;
 /// let model = std::fs::read("examples/models/nas_cell_irregular_int8.tflite").unwrap();
 /// let untiled = tflite::plan("nas_cell", &model, Planner::new(), &Scratch::reference())?;
 /// let goal = TilingGoal::least_memory().max_extra_ppm(50_000);
-/// let tiled = tflite::tile("nas_cell", &model, &Planner::new(), &Scratch::reference(), &untiled, &goal)?;
-/// assert!(tiled.is_none_or(|tiled| tiled.planned.head_bytes < untiled.head_bytes));
+/// let tiled = tflite::tile("nas_cell", &model, &Planner::new(), &Scratch::reference(), &untiled, (&goal, TfliteMeasure::Arena))?;
+/// assert!(tiled.is_none_or(|tiled| tiled.planned.estimated_arena_bytes < untiled.estimated_arena_bytes));
 /// # Ok(())
 /// # }
 /// ```
@@ -96,7 +121,7 @@ pub fn tile(
     planner: &Planner,
     scratch: &Scratch,
     untiled: &TflitePlan,
-    goal: &TilingGoal,
+    (goal, measure): (&TilingGoal, TfliteMeasure),
 ) -> Result<Option<TiledTflite>, TfliteError> {
     let model = tflite::model(bytes)?;
     if has_metadata(model, CONTROL_DEPENDENCIES) {
@@ -128,33 +153,116 @@ pub fn tile(
         .map(|order| TileSearch::new(&tiles, order, updates, max_extra(tiles.cost, most)))
         .collect();
     let writer = TiledWriter { name, bytes, scratch, network: &network, tiles: &tiles, first };
-    let mut best: Option<(TiledTflite, usize, FoundTiling)> = None;
-    let mut tried: Vec<(usize, Vec<TileRegion>)> = Vec::new();
-    let mut head = untiled.head_bytes;
-    for level in LEVELS.into_iter().filter(|&level| level < most).chain([most]) {
-        for (number, search) in searches.iter().enumerate() {
-            let Some(found) = search.least_bytes(max_extra(tiles.cost, level), head) else { continue };
-            if found.regions.is_empty()
-                || tried.iter().any(|(of, regions)| (*of, regions) == (number, &found.regions))
-            {
-                continue;
-            }
-            tried.push((number, found.regions.clone()));
-            let Some(tiled) = writer.tiled(search, &found, &planner.clone().effort(Effort::Quick))? else {
-                continue;
-            };
-            if tiled.planned.head_bytes < head {
-                head = tiled.planned.head_bytes;
-                best = Some((tiled, number, found));
-            }
-        }
-        if best.is_some() && goal.capacity.is_some_and(|capacity| head <= capacity) {
-            break;
-        }
+    let quick = planner.clone().effort(Effort::Quick);
+    let mut judge = Judge { writer, planner: quick, untiled, measure, best: None, tried: Vec::new() };
+    let budget = max_extra(tiles.cost, most);
+    match (goal.capacity, measure) {
+        (Some(capacity), _) => judge.fit(&searches, capacity, (tiles.cost, most))?,
+        (None, TfliteMeasure::Arena) => judge.arenas(&searches, budget)?,
+        (None, TfliteMeasure::Head) => judge.heads(&searches, (tiles.cost, most), 0)?,
     }
-    let Some((quick, number, found)) = best else { return Ok(None) };
-    let full = writer.tiled(&searches[number], &found, planner)?;
-    Ok(full.filter(|full| full.planned.head_bytes <= quick.planned.head_bytes).or(Some(quick)))
+    judge.finish(&searches, planner)
+}
+
+/// Plans tilings and keeps the best one.
+struct Judge<'a> {
+    writer: TiledWriter<'a>,
+    planner: Planner,
+    untiled: &'a TflitePlan,
+    measure: TfliteMeasure,
+    /// With the order and the tiling of it.
+    best: Option<(TiledTflite, usize, FoundTiling)>,
+    tried: Vec<(usize, Vec<TileRegion>)>,
+}
+
+impl Judge<'_> {
+    /// The least memory so far.
+    fn least(&self) -> &TflitePlan {
+        self.best.as_ref().map_or(self.untiled, |best| &best.0.planned)
+    }
+
+    /// Plans a tiling of an order, once.
+    fn offer(
+        &mut self,
+        (number, search): (usize, &TileSearch<'_>),
+        found: FoundTiling,
+    ) -> Result<(), TfliteError> {
+        let is_known = |(of, regions): &(usize, Vec<TileRegion>)| *of == number && *regions == found.regions;
+        if found.regions.is_empty() || self.tried.iter().any(is_known) {
+            return Ok(());
+        }
+        self.tried.push((number, found.regions.clone()));
+        let Some(tiled) = self.writer.tiled(search, &found, &self.planner)? else { return Ok(()) };
+        if self.measure.bytes(&tiled.planned) < self.measure.bytes(self.least()) {
+            self.best = Some((tiled, number, found));
+        }
+        Ok(())
+    }
+
+    /// Tries the tilings with the smallest arenas, by live bytes.
+    fn arenas(&mut self, searches: &[TileSearch<'_>], max_extra: u64) -> Result<(), TfliteError> {
+        for (number, search) in searches.iter().enumerate() {
+            for found in search.small_arenas(max_extra).into_iter().take(MAX_PLANS) {
+                self.offer((number, search), found)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries the tilings with the smallest heads within each budget, until the head fits `capacity` bytes.
+    fn heads(
+        &mut self,
+        searches: &[TileSearch<'_>],
+        (cost, most): (u64, u64),
+        capacity: u64,
+    ) -> Result<(), TfliteError> {
+        for level in LEVELS.into_iter().filter(|&level| level < most).chain([most]) {
+            for (number, search) in searches.iter().enumerate() {
+                let below = self.least().head_bytes;
+                if let Some(found) = search.least_bytes(max_extra(cost, level), below) {
+                    self.offer((number, search), found)?;
+                }
+            }
+            if self.least().head_bytes <= capacity {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries the cheapest tilings whose heads fit `capacity` bytes, or the smallest heads if none fits.
+    fn fit(
+        &mut self,
+        searches: &[TileSearch<'_>],
+        capacity: u64,
+        (cost, most): (u64, u64),
+    ) -> Result<(), TfliteError> {
+        self.measure = TfliteMeasure::Head;
+        // A plan may need a little more than the live bytes.
+        for eighths in [32, 31, 30, 28] {
+            for (number, search) in searches.iter().enumerate() {
+                let live = capacity / 32 * eighths;
+                if let Some(found) = search.cheapest_path(live, max_extra(cost, most), Least::Extra) {
+                    self.offer((number, search), found)?;
+                }
+            }
+            if self.least().head_bytes <= capacity {
+                return Ok(());
+            }
+        }
+        self.heads(searches, (cost, most), capacity)
+    }
+
+    /// The best tiling, planned in full.
+    fn finish(
+        self,
+        searches: &[TileSearch<'_>],
+        planner: &Planner,
+    ) -> Result<Option<TiledTflite>, TfliteError> {
+        let Some((quick, number, found)) = self.best else { return Ok(None) };
+        let full = self.writer.tiled(&searches[number], &found, planner)?;
+        Ok(full.filter(|full| full.planned.head_bytes <= quick.planned.head_bytes).or(Some(quick)))
+    }
 }
 
 /// Writes and plans tilings of a model.

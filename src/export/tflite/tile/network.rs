@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::super::runtime_network::{ALIGNMENT, Memory, RuntimeOperator, RuntimeSubgraph};
+use super::super::tail;
 use crate::import::tflite::operators;
 use crate::import::tflite::schema::{Operator, SubGraph};
 use crate::{AccessMap, ElementType, Graph, OperatorId, RowMap, TensorId, TileAxis};
@@ -19,6 +20,8 @@ pub(super) struct TileNetwork<'a> {
     pub(super) is_read: Vec<bool>,
     /// By operator: bytes of scratch.
     pub(super) scratch: &'a [u64],
+    /// By operator: bytes in the tail.
+    pub(super) tails: Vec<u64>,
     /// Cost of all operators.
     pub(super) cost: u64,
 }
@@ -155,7 +158,8 @@ impl<'a> TileNetwork<'a> {
             is_read[id.index()] = true;
         }
         let cost = list.iter().map(|operator| operator.cost).fold(0, u64::saturating_add);
-        Self { subgraph, operators: list, producer, is_read, scratch, cost }
+        let tails = subgraph.operators.iter().map(|operator| tail::operator(subgraph, operator)).collect();
+        Self { subgraph, operators: list, producer, is_read, scratch, tails, cost }
     }
 
     pub(super) fn rule(&self, operator: usize, axis: usize) -> Option<&RowRule> {

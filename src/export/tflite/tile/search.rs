@@ -2,14 +2,16 @@
 //! slices, padding and concatenations are copies.
 //!
 //! **What is decided.** A path over the positions of an order: each edge is an operator that runs as a whole, or a
-//! segment with a cut. The cheapest path within a capacity is a shortest path; the least capacity with a path within the
-//! budget is found by bisection. Both are optimal for the live bytes in this order, among equal stripes, up to the
-//! ladder of stripe counts, [`MAX_LENGTH`] and [`MAX_WORK`].
+//! segment with a cut. Labels keep the paths to each position that no other one beats in extra cost and bytes of the tail:
+//! each tile needs a record of its own there. The least capacity with a path within the budget is found by bisection, the
+//! least arena by a walk through all capacities. All are optimal for the live bytes in this order, among equal stripes, up
+//! to the ladder of stripe counts, [`MAX_LENGTH`], [`MAX_WORK`], [`MAX_LABELS`] and [`MAX_CAPACITIES`].
 //!
 //! **What is pruned.** Segments without an operator that exceeds the least possible capacity, and segments through which
 //! more bytes are live than without tiling.
 
-use super::draft::{Draft, DraftKind};
+use super::super::tail::ADDED_COPY;
+use super::draft::{Draft, DraftKind, DraftOperator};
 use super::network::TileNetwork;
 use super::stripes::{Cut, TileRegion};
 
@@ -23,10 +25,25 @@ const SHORT_LENGTH: usize = 8;
 /// Numbers of stripes that are tried.
 const STRIPES: [i64; 14] = [2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48];
 
-/// Regions in an order, and their extra cost.
+/// The most labels of a position.
+const MAX_LABELS: usize = 8;
+
+/// The most capacities that are tried for the least arena.
+const MAX_CAPACITIES: usize = 120;
+
+/// Regions in an order.
+#[derive(Clone)]
 pub(super) struct FoundTiling {
     pub(super) regions: Vec<TileRegion>,
-    pub(super) extra: u64,
+    /// Live bytes at the largest step, and bytes of the tail that tiling adds.
+    pub(super) arena: u64,
+}
+
+/// What a path costs beyond its live bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Least {
+    Extra,
+    Tail,
 }
 
 /// The search over one order.
@@ -39,10 +56,11 @@ pub(super) struct TileSearch<'n> {
     /// Live bytes and scratch at each step, if every operator runs as a whole.
     loads: Vec<u64>,
     segments: Vec<Segment>,
+    /// By position: segments that start there.
+    by_start: Vec<Vec<usize>>,
 }
 
 struct Segment {
-    start: usize,
     end: usize,
     /// Ways to cut it, by ascending bytes and descending cost.
     variants: Vec<Variant>,
@@ -52,12 +70,16 @@ struct Variant {
     region: TileRegion,
     bytes: u64,
     extra: u64,
+    tail: u64,
 }
 
+/// A path to a position.
 #[derive(Clone, Copy)]
-struct Step {
+struct Label {
     extra: u64,
-    from: usize,
+    tail: u64,
+    /// Position before the last edge, and the label there.
+    from: (usize, usize),
     /// Segment and variant; none if an operator runs as a whole.
     cut: Option<(usize, usize)>,
 }
@@ -67,7 +89,9 @@ impl<'n> TileSearch<'n> {
     pub(super) fn new(network: &'n TileNetwork<'n>, order: &[usize], updates: bool, max_extra: u64) -> Self {
         let lives = lives(network, order);
         let loads = loads(network, order, &lives);
-        let mut search = Self { network, order: order.to_vec(), lives, loads, segments: Vec::new() };
+        let by_start = vec![Vec::new(); order.len()];
+        let mut search =
+            Self { network, order: order.to_vec(), lives, loads, segments: Vec::new(), by_start };
         search.evaluate_segments(updates, max_extra);
         search
     }
@@ -105,7 +129,8 @@ impl<'n> TileSearch<'n> {
                     }
                 }
                 if !variants.is_empty() {
-                    self.segments.push(Segment { start, end, variants: frontier(variants) });
+                    self.by_start[start].push(self.segments.len());
+                    self.segments.push(Segment { end, variants: frontier(variants) });
                 }
             }
         }
@@ -145,7 +170,8 @@ impl<'n> TileSearch<'n> {
                 }
                 let bytes = through.saturating_add(self.peak(&draft, end));
                 if bytes < most {
-                    variants.push(Variant { region, bytes, extra: draft.extra });
+                    let tail = self.tail(&draft, &region);
+                    variants.push(Variant { region, bytes, extra: draft.extra, tail });
                 }
             }
         }
@@ -249,6 +275,17 @@ impl<'n> TileSearch<'n> {
         peak
     }
 
+    /// Bytes of the tail that a region adds.
+    fn tail(&self, draft: &Draft, region: &TileRegion) -> u64 {
+        let each = |operator: &DraftOperator| match operator.kind {
+            DraftKind::Whole(operator) | DraftKind::Tile { operator, .. } => self.network.tails[operator],
+            _ => ADDED_COPY,
+        };
+        let tiled = draft.operators.iter().map(each).fold(0, u64::saturating_add);
+        let whole = region.operators.iter().map(|&id| self.network.tails[id]);
+        tiled.saturating_sub(whole.fold(0, u64::saturating_add))
+    }
+
     /// Scratch of a tile: that of the operator by its share of rows.
     fn tile_scratch(&self, kind: &DraftKind) -> u64 {
         let DraftKind::Tile { operator, rows, .. } = kind else { return 0 };
@@ -258,18 +295,24 @@ impl<'n> TileSearch<'n> {
         u64::try_from(share / u128::from(all.unsigned_abs())).unwrap_or(whole)
     }
 
-    /// The path of least memory whose extra cost is at most `max_extra`, below `below` bytes.
-    pub(super) fn least_bytes(&self, max_extra: u64, below: u64) -> Option<FoundTiling> {
+    /// Bytes of steps and segments, ascending, below `below`.
+    fn capacities(&self, below: u64) -> Vec<u64> {
         let cuts = self.segments.iter().flat_map(|segment| &segment.variants).map(|variant| variant.bytes);
         let mut capacities: Vec<u64> =
             cuts.chain(self.loads.iter().copied()).filter(|&bytes| bytes < below).collect();
         capacities.sort_unstable();
         capacities.dedup();
+        capacities
+    }
+
+    /// The path of least live bytes, below `below`, whose extra cost is at most `max_extra`.
+    pub(super) fn least_bytes(&self, max_extra: u64, below: u64) -> Option<FoundTiling> {
+        let capacities = self.capacities(below);
         let (mut low, mut high) = (0, capacities.len());
         let mut best = None;
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.cheapest_path(capacities[middle]).filter(|found| found.extra <= max_extra) {
+            match self.cheapest_path(capacities[middle], max_extra, Least::Tail) {
                 Some(found) => {
                     high = middle;
                     best = Some(found);
@@ -280,46 +323,74 @@ impl<'n> TileSearch<'n> {
         best
     }
 
-    /// The cheapest path within `capacity` bytes.
-    pub(super) fn cheapest_path(&self, capacity: u64) -> Option<FoundTiling> {
-        let count = self.order.len();
-        let mut steps: Vec<Option<Step>> = vec![None; count + 1];
-        steps[0] = Some(Step { extra: 0, from: 0, cut: None });
-        let mut by_start: Vec<Vec<usize>> = vec![Vec::new(); count];
-        for (number, segment) in self.segments.iter().enumerate() {
-            by_start[segment.start].push(number);
-        }
-        for start in 0..count {
-            let Some(Step { extra, .. }) = steps[start] else { continue };
-            if self.loads[start] <= capacity {
-                offer(&mut steps[start + 1], Step { extra, from: start, cut: None });
-            }
-            for &number in &by_start[start] {
-                let segment = &self.segments[number];
-                let fits =
-                    segment.variants.iter().enumerate().filter(|(_, variant)| variant.bytes <= capacity);
-                if let Some((at, variant)) = fits.min_by_key(|(_, variant)| variant.extra) {
-                    let extra = extra.saturating_add(variant.extra);
-                    offer(&mut steps[segment.end], Step { extra, from: start, cut: Some((number, at)) });
-                }
-            }
-        }
-        self.followed(&steps)
+    /// Paths of small live bytes and tail together, by ascending sum, each with another sum.
+    pub(super) fn small_arenas(&self, max_extra: u64) -> Vec<FoundTiling> {
+        let below = self.untiled_bytes();
+        let capacities = self.capacities(below);
+        let step = capacities.len().div_ceil(MAX_CAPACITIES).max(1);
+        let paths = capacities
+            .into_iter()
+            .step_by(step)
+            .filter_map(|capacity| self.cheapest_path(capacity, max_extra, Least::Tail));
+        let mut paths: Vec<FoundTiling> = paths.filter(|found| found.arena < below).collect();
+        paths.sort_by_key(|found| found.arena);
+        paths.dedup_by_key(|found| found.arena);
+        paths
     }
 
-    fn followed(&self, steps: &[Option<Step>]) -> Option<FoundTiling> {
-        let mut end = self.order.len();
-        let extra = steps[end]?.extra;
-        let mut regions = Vec::new();
-        while end > 0 {
-            let step = steps[end]?;
-            if let Some((segment, variant)) = step.cut {
-                regions.push(self.segments[segment].variants[variant].region.clone());
+    /// The cheapest path within `capacity` bytes and `max_extra`.
+    pub(super) fn cheapest_path(&self, capacity: u64, max_extra: u64, least: Least) -> Option<FoundTiling> {
+        let count = self.order.len();
+        let mut labels: Vec<Vec<Label>> = vec![Vec::new(); count + 1];
+        labels[0].push(Label { extra: 0, tail: 0, from: (0, 0), cut: None });
+        for start in 0..count {
+            let here = std::mem::take(&mut labels[start]);
+            for (at, label) in here.iter().enumerate() {
+                let from = (start, at);
+                if self.loads[start] <= capacity {
+                    offer(&mut labels[start + 1], Label { from, cut: None, ..*label });
+                }
+                for &number in &self.by_start[start] {
+                    let segment = &self.segments[number];
+                    let variants = segment.variants.iter().enumerate();
+                    for (variant, found) in variants.take_while(|(_, variant)| variant.bytes <= capacity) {
+                        let extra = label.extra.saturating_add(found.extra);
+                        let tail = label.tail.saturating_add(found.tail);
+                        let label = Label { extra, tail, from, cut: Some((number, variant)) };
+                        if extra <= max_extra {
+                            offer(&mut labels[segment.end], label);
+                        }
+                    }
+                }
             }
-            end = step.from;
+            labels[start] = here;
+        }
+        let key = |label: &Label| match least {
+            Least::Extra => (label.extra, label.tail),
+            Least::Tail => (label.tail, label.extra),
+        };
+        let (at, _) = labels[count].iter().enumerate().min_by_key(|(_, label)| key(label))?;
+        Some(self.followed(&labels, at))
+    }
+
+    fn followed(&self, labels: &[Vec<Label>], last: usize) -> FoundTiling {
+        let (mut end, mut at) = (self.order.len(), last);
+        let tail = labels[end][at].tail;
+        let (mut regions, mut bytes) = (Vec::new(), 0);
+        while end > 0 {
+            let Label { from, cut, .. } = labels[end][at];
+            match cut {
+                Some((segment, variant)) => {
+                    let variant = &self.segments[segment].variants[variant];
+                    bytes = bytes.max(variant.bytes);
+                    regions.push(variant.region.clone());
+                }
+                None => bytes = bytes.max(self.loads[from.0]),
+            }
+            (end, at) = from;
         }
         regions.reverse();
-        Some(FoundTiling { regions, extra })
+        FoundTiling { regions, arena: bytes.saturating_add(tail) }
     }
 
     /// The operators of a model with these regions.
@@ -362,22 +433,28 @@ fn draft_bytes(network: &TileNetwork<'_>, rows: &super::draft::RowsOf) -> u64 {
     network.part_bytes(rows.tensor, rows.axis, rows.rows.end - rows.rows.start, columns)
 }
 
-fn offer(slot: &mut Option<Step>, step: Step) {
-    if slot.is_none_or(|old| step.extra < old.extra) {
-        *slot = Some(step);
+/// Adds a label that no other one beats.
+fn offer(labels: &mut Vec<Label>, label: Label) {
+    let beats = |one: &Label, other: &Label| one.extra <= other.extra && one.tail <= other.tail;
+    if labels.iter().any(|other| beats(other, &label)) {
+        return;
+    }
+    labels.retain(|other| !beats(&label, other));
+    if labels.len() < MAX_LABELS {
+        labels.push(label);
     }
 }
 
-/// The variants that no other one beats in bytes and cost.
+/// The variants that no other one beats in bytes, cost and tail, by ascending bytes.
 fn frontier(mut variants: Vec<Variant>) -> Vec<Variant> {
-    variants.sort_by_key(|variant| (variant.bytes, variant.extra, variant.region.cut.stripes));
-    let mut least = u64::MAX;
-    variants.retain(|variant| {
-        let is_better = variant.extra < least;
-        least = least.min(variant.extra);
-        is_better
-    });
-    variants
+    variants.sort_by_key(|variant| (variant.bytes, variant.tail, variant.extra));
+    let mut kept: Vec<Variant> = Vec::new();
+    for variant in variants {
+        if kept.iter().all(|other| variant.extra < other.extra || variant.tail < other.tail) {
+            kept.push(variant);
+        }
+    }
+    kept
 }
 
 /// The cost that a goal allows.
