@@ -21,7 +21,7 @@ import numpy as np
 
 import compare
 from compare import command, expect, failures
-from models import Model, schema
+from models import Graph, Model, schema
 import tflm
 
 BUDGETS = ["0%", "5%", "20%"]
@@ -29,16 +29,19 @@ MODES = [("auto",), ("head",), ("head", "--share", "inplace")]
 KINDS = ["chain", "residual", "dense", "unet", "two inputs", "pools", "depthwise", "wide"]
 
 
+mute = {}
+
+
 class Drawn:
     """A random int8 model of one kind."""
 
     def __init__(self, kind, seed):
         self.random, self.model = random.Random(f"{kind} {seed}"), Model()
-        self.graph = self.model.graph("main") if hasattr(self.model, "graph") else graph_of(self.model)
+        self.graph = Graph(self.model, "main")
         self.numbers = np.random.default_rng(self.random.randrange(2**32))
         inputs, output = getattr(self, kind.replace(" ", "_"))()
         self.graph.ends(inputs, [output])
-        self.bytes = self.model.bytes() if hasattr(self.model, "bytes") else packed(self.model)
+        self.bytes = self.model.bytes()
 
     def activation(self, shape):
         new = self.graph.tensor(shape, "int8")
@@ -167,18 +170,6 @@ class Drawn:
         return [x], y
 
 
-def graph_of(model):
-    import models
-    return models.Graph(model, "main")
-
-
-def packed(model):
-    import flatbuffers
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.made.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
 def compare_tiled(plimsoll, path, folder, rows):
     original, name = path.read_bytes(), path.stem
     try:
@@ -191,6 +182,9 @@ def compare_tiled(plimsoll, path, folder, rows):
     expected = compare.micro_outputs(before, inputs, root.OutputsLength())
     reference = compare.isolated(lambda: compare.litert_outputs(original, inputs))
     _, planned, _ = compare.planned_by(plimsoll, path, folder)
+    # A model with the same outputs for every input cannot show a difference.
+    tells = len({tuple(one) for one in expected}) > 1
+    mute.update({} if tells else {name: True})
     known = {}
     for budget in BUDGETS:
         for mode in MODES:
@@ -217,7 +211,7 @@ def one_tiling(plimsoll, path, folder, options, compared, known):
         expect(compare.isolated(lambda: compare.litert_outputs(data, inputs)) == reference, f"{name}: outputs differ in LiteRT")
         arena = tflm.arena(running)
         expect(arena[0] == head, f"{name}: head {arena[0]}, but plimsoll predicts {head}")
-        expect(estimate >= sum(arena), f"{name}: arena {sum(arena)}, but plimsoll estimates {estimate}")
+        expect(extra is None or estimate >= sum(arena), f"{name}: arena {sum(arena)}, but plimsoll estimates {estimate}")
         status, text, _ = command(plimsoll, "verify", out)
         expect(status == 0, f"{name}: `plimsoll verify` prints {text}")
         known[data] = (arena, seconds)
@@ -248,6 +242,7 @@ def main():
         print(f"| {name} | {before[0]}, {before[1]} | {planned} | {budget} | {mode} | {extra} | {arena[0]}, {arena[1]} | +{growth} | {1000 * seconds:.1f} |")
     tiled = {row[0] for row in rows if row[5] != "none"}
     expect(not draws or len(tiled) * 2 >= len(models), f"only {len(tiled)} of {len(models)} models are tiled")
+    expect(len(mute) * 4 <= len(models), f"outputs do not depend on inputs in {', '.join(mute)}")
     print(f"{len(models)} models, {len(tiled)} of them tiled, {len(failures)} differences, {time.monotonic() - start:.0f} s")
     sys.exit(1 if failures else 0)
 

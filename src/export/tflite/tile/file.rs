@@ -442,11 +442,6 @@ impl ModelWriter<'_> {
         is_valid: bool,
         numbers: &[i32],
     ) -> Result<usize, TfliteError> {
-        // Custom options, mutable inputs and intermediate tensors.
-        if let Some(slot) = (5..old.slots()).find(|&slot| slot != 6 && old.field_at(slot).is_some()) {
-            let unexpected = format!("operator {id} has field {slot}, which a tile cannot have");
-            return Err(TfliteError::File(unexpected));
-        }
         let mut fields = vec![
             (0, Field::Number(old.code().unwrap_or(0))),
             (1, Field::Later),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::runtime_network::{ALIGNMENT, Memory, RuntimeOperator, RuntimeSubgraph};
 use super::super::tail;
 use crate::import::tflite::operators;
-use crate::import::tflite::schema::{Operator, SubGraph};
+use crate::import::tflite::schema::{At, Operator, SubGraph};
 use crate::{AccessMap, ElementType, Graph, OperatorId, RowMap, TensorId, TileAxis};
 
 /// Rows of a tensor along the axis that is split. Rows outside of the tensor are padding.
@@ -69,6 +69,12 @@ pub(super) struct RowWindow {
     pub(super) across: [i64; 2],
 }
 
+/// Largest stride of windows that keep their padding.
+const MAX_STRIDE: i64 = 8;
+
+/// The most rows of an operator that is split.
+const MAX_ROWS: u64 = 1 << 16;
+
 /// The rows that an output range reads, and padding rows before and after them.
 pub(super) struct WindowReads {
     pub(super) rows: Rows,
@@ -101,7 +107,8 @@ impl RowWindow {
     /// The fewest input rows from which the kernel with its own padding computes these output rows.
     pub(super) fn supply(&self, rows: &Rows) -> Option<Rows> {
         let needed = self.reads(rows).rows;
-        let most = 2 * self.stride;
+        // Windows that are aligned differ by whole strides, and the padding by less than two.
+        let most = 2 * self.stride.min(MAX_STRIDE);
         let spans = (0..=most).flat_map(|before| (0..=most).map(move |after| (before, after)));
         let spans =
             spans.map(|(before, after)| (needed.start - before).max(0)..(needed.end + after).min(self.input));
@@ -143,9 +150,12 @@ impl<'a> TileNetwork<'a> {
             let node = graph.operator(OperatorId::new(number));
             let has_state = !operator.calls.is_empty() || !node.runs_after().is_empty();
             let is_valid = operators::has_valid_padding(bytes, &operator.read.op_type, tables[number]);
-            let rules = match node.access().filter(|_| !has_state) {
-                Some(access) => rules(access, node.inputs(), (subgraph, operator), is_valid),
-                None => Vec::new(),
+            let is_plain = !has_state && is_plain(bytes, tables[number]);
+            let rules = match node.access().filter(|_| is_plain) {
+                Some(access) if has_inferred_shapes(graph, subgraph, operator) => {
+                    rules(access, node.inputs(), (subgraph, operator), is_valid)
+                }
+                _ => Vec::new(),
             };
             let each = node.access().map_or(0, AccessMap::cost_per_element);
             let outputs =
@@ -184,7 +194,31 @@ impl<'a> TileNetwork<'a> {
 
 /// The other spatial axis of an image: columns for rows.
 pub(super) fn other_axis(axis: usize) -> usize {
-    3 - axis
+    3_usize.saturating_sub(axis)
+}
+
+/// True if an operator has only the fields that its tiles have: no custom options, mutable inputs, intermediate tensors or
+/// options of later versions.
+fn is_plain(bytes: &[u8], operator: Operator<'_>) -> bool {
+    const CUSTOM_FORMAT: u16 = 6;
+    const LISTS: [u16; 3] = [5, 7, 8];
+    let is_set = |slot: u16| {
+        let Some(place) = operator.field_at(slot) else { return false };
+        if slot == CUSTOM_FORMAT {
+            return false;
+        }
+        // Lists may be empty.
+        let length = |place: usize| bytes.get(place..)?.first_chunk().map(|four| u32::from_le_bytes(*four));
+        let list = length(place).and_then(|offset| length(place.checked_add(offset as usize)?));
+        !LISTS.contains(&slot) || list != Some(0)
+    };
+    !(5..operator.slots()).any(is_set)
+}
+
+/// True if the file declares the shapes for which the access map is stated.
+fn has_inferred_shapes(graph: &Graph, subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> bool {
+    let mut touched = operator.read.inputs.iter().chain(&operator.read.outputs);
+    touched.all(|id| graph.tensor(*id).shape() == subgraph.tensors[id.index()].shape.as_deref())
 }
 
 /// The axes along which an operator can be split.
@@ -212,7 +246,8 @@ fn rules(
     let rule = |axis: &TileAxis| {
         let along = *axis.outputs().first()?;
         let shape = subgraph.tensors[operator.read.outputs[0].index()].shape.as_ref()?;
-        if along == 0 || along + 1 >= shape.len() || axis.outputs().iter().any(|&other| other != along) {
+        let is_image_axis = along > 0 && along + 1 < shape.len() && shape[along] <= MAX_ROWS;
+        if !is_image_axis || axis.outputs().iter().any(|&other| other != along) {
             return None;
         }
         let map_of = |id: &TensorId| {

@@ -115,6 +115,7 @@ impl<'n> TileSearch<'n> {
                     continue;
                 }
                 let mut variants = Vec::new();
+                work += self.work_of_draft();
                 for axis in [1, 2] {
                     let is_tileable = |&id: &usize| self.network.rule(id, axis).is_some();
                     if self.order[start..end].iter().all(is_tileable) {
@@ -134,6 +135,11 @@ impl<'n> TileSearch<'n> {
                 }
             }
         }
+    }
+
+    /// Work for lists with an entry for each tensor.
+    fn work_of_draft(&self) -> u64 {
+        1 + self.lives.len() as u64 / 16
     }
 
     /// Evaluates the cuts of a segment along an axis.
@@ -163,7 +169,7 @@ impl<'n> TileSearch<'n> {
                 let region = TileRegion { operators: operators.clone(), axis, cut };
                 let mut draft = Draft::new(self.network);
                 let is_possible = draft.region(self.network, &region, &is_exit).is_some();
-                *work += draft.operators.len() as u64 + 1;
+                *work += draft.operators.len() as u64 + self.work_of_draft();
                 if !is_possible || draft.extra > max_extra {
                     // More stripes compute more rows again.
                     break;
@@ -495,12 +501,19 @@ fn lives(network: &TileNetwork<'_>, order: &[usize]) -> Vec<Option<(i64, i64)>> 
 }
 
 fn loads(network: &TileNetwork<'_>, order: &[usize], lives: &[Option<(i64, i64)>]) -> Vec<u64> {
-    let mut loads: Vec<u64> = order.iter().map(|&id| network.scratch[id]).collect();
+    let count = order.len();
+    let mut change = vec![0_i128; count + 2];
     for (tensor, live) in network.subgraph.tensors.iter().zip(lives) {
-        let Some((first, last)) = live else { continue };
-        for load in loads.iter_mut().enumerate().filter(|(at, _)| (*first..=*last).contains(&(*at as i64))) {
-            *load.1 += tensor.bytes;
-        }
+        let Some((first, last)) = *live else { continue };
+        let first = usize::try_from(first).unwrap_or(0).min(count);
+        let end = usize::try_from(last + 1).unwrap_or(0).min(count);
+        change[first] += i128::from(tensor.bytes);
+        change[end] -= i128::from(tensor.bytes);
     }
-    loads
+    let mut live = 0;
+    let load = |(at, &id): (usize, &usize)| {
+        live += change[at];
+        u64::try_from(live).unwrap_or(u64::MAX).saturating_add(network.scratch[id])
+    };
+    order.iter().enumerate().map(load).collect()
 }
