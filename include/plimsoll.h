@@ -1798,6 +1798,30 @@ int32_t plimsoll_tflite_plan_new(const uint8_t *model,
                                  const struct plimsoll_tflite_scratch *scratch,
                                  struct plimsoll_tflite_plan **planned);
 
+// Does the same as `plimsoll_tflite_plan_new`, but regions of operators may run stripe by stripe, so that
+// their large tensors never exist as a whole. `max_extra_ppm` is the cost that tiling may add for rows that
+// are computed again, in parts per million of the model's multiply-accumulates. With `smallest_head` other
+// than 0, the head is made small although the tail grows with every tile; otherwise the estimated arena.
+// Without a better tiling, the result is the plan without tiling. In a tiled model, tensors and operators
+// have the indices of the tiled model before it is put in order. Free the result with
+// `plimsoll_tflite_plan_free`.
+//
+// Errors as for `plimsoll_tflite_plan_new`.
+int32_t plimsoll_tflite_plan_tile(const uint8_t *model,
+                                  size_t model_size,
+                                  const char *name,
+                                  const struct plimsoll_options *options,
+                                  const struct plimsoll_tflite_scratch *scratch,
+                                  uint64_t max_extra_ppm,
+                                  int32_t smallest_head,
+                                  struct plimsoll_tflite_plan **planned);
+
+// Writes the cost of the model's operators without tiling, in multiply-accumulates, and the cost of rows
+// that tiling computes again. Both are 0 for a plan without tiling. Either may be NULL.
+int32_t plimsoll_tflite_plan_tiling_cost(const struct plimsoll_tflite_plan *planned,
+                                         uint64_t *untiled,
+                                         uint64_t *extra);
+
 // Copies out the model with the plan in it. `size` receives its size in bytes; with NULL for `bytes`
 // only `size` is written.
 int32_t plimsoll_tflite_plan_model(const struct plimsoll_tflite_plan *planned,

@@ -1132,6 +1132,25 @@ public:
         handle_.reset(made);
         detail::check_made(status, handle_);
     }
+    // The same with regions that run stripe by stripe, if that makes the arena, or the head alone, smaller.
+    // `max_extra_ppm` is the extra cost that tiling may have, in parts per million of the model's.
+    static TflitePlan tiled(const void *model, std::size_t model_size, const std::string &name,
+                            std::uint64_t max_extra_ppm, bool smallest_head = false,
+                            const Options &options = Options(), const plimsoll_tflite_scratch *scratch = nullptr) {
+        plimsoll_tflite_plan *made = nullptr;
+        const std::int32_t status =
+            plimsoll_tflite_plan_tile(static_cast<const std::uint8_t *>(model), model_size, name.c_str(),
+                                      options.get(), scratch, max_extra_ppm, smallest_head ? 1 : 0, &made);
+        TflitePlan tiled(made);
+        detail::check_made(status, tiled.handle_);
+        return tiled;
+    }
+    // Cost of the model without tiling, and of rows that tiling computes again; both 0 without tiling.
+    std::pair<std::uint64_t, std::uint64_t> tiling_cost() const {
+        std::pair<std::uint64_t, std::uint64_t> cost;
+        detail::check(plimsoll_tflite_plan_tiling_cost(handle_.get(), &cost.first, &cost.second));
+        return cost;
+    }
     // The contents of the file.
     std::vector<std::uint8_t> model() const {
         return detail::copy_out<std::uint8_t>([&](std::uint8_t *bytes, std::size_t capacity, std::size_t *size) {
@@ -1178,6 +1197,7 @@ public:
     const plimsoll_tflite_plan *get() const noexcept { return handle_.get(); }
 
 private:
+    explicit TflitePlan(plimsoll_tflite_plan *made) : handle_(made) {}
     detail::Handle<plimsoll_tflite_plan, plimsoll_tflite_plan_free> handle_;
 };
 

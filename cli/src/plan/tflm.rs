@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cpu_time::ProcessTime;
-use plimsoll::export::tflite::{TflitePlan, TiledTflite};
+use plimsoll::export::tflite::{TflitePlan, TfliteRegion, TiledTflite};
 use plimsoll::files;
 use plimsoll::import::Fold;
 use plimsoll::report::text;
@@ -30,7 +30,7 @@ pub fn run(
     let limits = arguments.searching.limits(&bar);
     let model = arguments.target.model(&arguments.input)?;
     let untiled = model.plan(arguments.planner(&limits)?)?;
-    let tiled = tile(arguments, &model, &untiled, arguments.planner(&limits)?)?;
+    let tiled = tile(arguments, &model, &untiled, &arguments.planner(&limits)?)?;
     let planned = tiled.as_ref().map_or(&untiled, |tiled| &tiled.planned);
     let program_order_arena = if arguments.order == ScheduleMode::Program {
         None
@@ -75,7 +75,7 @@ fn tile(
     arguments: &PlanArguments,
     model: &TargetModel<'_>,
     untiled: &TflitePlan,
-    planner: Planner,
+    planner: &Planner,
 ) -> Result<Option<TiledTflite>, Failure> {
     let fits = arguments.capacity.is_some_and(|capacity| untiled.head_bytes <= capacity);
     if !arguments.tiling.is_on() || fits {
@@ -85,7 +85,7 @@ fn tile(
         Some(capacity) => arguments.tiling.goal_of_capacity(capacity),
         None => arguments.tiling.goal_of_memory(),
     };
-    model.tile(&planner, untiled, (&goal, arguments.tiling.tflite_measure()))
+    model.tile(planner, untiled, (&goal, arguments.tiling.tflite_measure()))
 }
 
 /// Summary lines on tiling.
@@ -100,34 +100,32 @@ fn tiling_lines(tiled: Option<&TiledTflite>, untiled: &TflitePlan, length: usize
     let tail = |planned: &TflitePlan| planned.estimated_arena_bytes.saturating_sub(planned.head_bytes);
     let tail_growth = tail(&tiled.planned).saturating_sub(tail(untiled));
     let [operators, tiled_operators] = tiled.operators;
-    let mut lines = format!(
+    let first = format!(
         "tiling         head {before} -> {after} bytes ({} saved), arena {} -> {} bytes (estimated), {} extra MACs\n",
         text::percent(saved),
         untiled.estimated_arena_bytes,
         tiled.planned.estimated_arena_bytes,
         text::percent(extra)
     );
-    for region in &tiled.regions {
-        let (first, last) = (region.operators.first(), region.operators.last());
-        let halo = if region.is_carried { "carried" } else { "recomputed" };
-        lines.push_str(&format!(
-            "region         operators {} to {} in {} stripes of axis {}, halo {halo}\n",
-            first.copied().unwrap_or(0),
-            last.copied().unwrap_or(0),
-            region.stripes,
-            region.axis
-        ));
-    }
+    let regions: String = tiled.regions.iter().map(region_line).collect();
     let added = if tiled.added_types.is_empty() {
         "no new operator types".to_owned()
     } else {
         format!("add {} to the application's resolver", tiled.added_types.join(", "))
     };
-    lines.push_str(&format!(
-        "model          file +{growth} bytes, tail +{tail_growth} bytes (estimated), {operators} -> {tiled_operators} \
-         operators; {added}\n"
-    ));
-    lines
+    format!(
+        "{first}{regions}model          file +{growth} bytes, tail +{tail_growth} bytes (estimated), {operators} -> \
+         {tiled_operators} operators; {added}\n"
+    )
+}
+
+/// Summary line on a region.
+fn region_line(region: &TfliteRegion) -> String {
+    let (first, last) = (region.operators.first(), region.operators.last());
+    let halo = if region.is_carried { "carried" } else { "recomputed" };
+    let [first, last] = [first, last].map(|operator| operator.copied().unwrap_or(0));
+    let (stripes, axis) = (region.stripes, region.axis);
+    format!("region         operators {first} to {last} in {stripes} stripes of axis {axis}, halo {halo}\n")
 }
 
 /// Summary lines on the size of the runtime's arena.

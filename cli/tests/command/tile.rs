@@ -126,9 +126,9 @@ fn reports_are_written_and_code_is_refused() {
     assert!(graph.contains("\"access\"") && !graph.contains("/rows_"));
     for (more, reason) in [
         (&["--out", &folder.text("a.h")][..], "not supported for C code"),
-        (&["--out", &folder.text("a.tflite")][..], "not supported for TensorFlow Lite Micro"),
+        (&["--out", &folder.text("a.tflite")][..], "not a .tflite file"),
         (&["--out", &folder.text("a.onnx")][..], "the nodes of a model run as a whole"),
-        (&["--target", "tflm"][..], "not supported for TensorFlow Lite Micro"),
+        (&["--target", "tflm"][..], "not a .tflite file"),
         (&["--memory", "l2=64KiB"][..], "not supported with --memory; use --capacity"),
     ] {
         let (status, _, errors) = plimsoll(&[&["plan", &network, "--tile"], more].concat());

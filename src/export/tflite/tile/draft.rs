@@ -2,6 +2,7 @@
 
 use super::network::{RowKernel, RowRule, Rows, TileNetwork, extended};
 use super::stripes::{StripeTile, TilePadding, TileRegion, tiles};
+use crate::TensorId;
 
 /// A tensor of the tiled model: a number below the number of tensors of the model is a tensor of the model, others
 /// are [`Draft::tensors`].
@@ -87,7 +88,7 @@ impl Draft {
 
     pub(super) fn whole(&mut self, network: &TileNetwork<'_>, operator: usize) {
         let read = &network.subgraph.operators[operator];
-        let inputs = read.inputs.iter().map(|id| id.map(|id| id.index())).collect();
+        let inputs = read.inputs.iter().map(|id| id.map(TensorId::index)).collect();
         let outputs = read.read.outputs.iter().map(|id| id.index()).collect();
         self.operators.push(DraftOperator { kind: DraftKind::Whole(operator), inputs, outputs });
     }
@@ -148,9 +149,9 @@ struct RegionDraft<'d, 'n> {
 impl<'n> RegionDraft<'_, 'n> {
     fn stripe(&mut self, tiles: &[StripeTile], next: Option<&Vec<StripeTile>>) -> Option<()> {
         let last = self.last_readers(tiles);
-        for at in 0..tiles.len() {
-            if !tiles[at].computed.is_empty() {
-                self.tile(at, &tiles[at])?;
+        for (at, tile) in tiles.iter().enumerate() {
+            if !tile.computed.is_empty() {
+                self.tile(at, tile)?;
             }
             for producer in (0..=at).filter(|&producer| last[producer] == at) {
                 self.leave(producer, next.map(|next| &next[producer]));
@@ -222,7 +223,7 @@ impl<'n> RegionDraft<'_, 'n> {
         let (rows, good) = Self::computed(rule, tile, &supplied, &parts)?;
         let mut ids = ids.into_iter();
         let inputs = read.inputs.iter().zip(&rule.by_rows);
-        let inputs = inputs.map(|(id, &by_rows)| if by_rows { ids.next() } else { id.map(|id| id.index()) });
+        let inputs = inputs.map(|(id, &by_rows)| if by_rows { ids.next() } else { id.map(TensorId::index) });
         let inputs = inputs.collect();
         let outputs: Vec<usize> = read.read.outputs.iter().map(|id| id.index()).collect();
         let new: Vec<DraftId> = outputs

@@ -12,7 +12,7 @@ use super::super::rewrite::{self, MODEL_SLOTS, SUBGRAPH_SLOTS, copied};
 use super::draft::{Draft, DraftId, DraftKind, DraftOperator, RowsOf};
 use super::network::other_axis;
 use crate::ElementType;
-use crate::import::tflite::schema::{At, Model, Operator, SubGraph};
+use crate::import::tflite::schema::{At, Model, Operator, SubGraph, Tensor};
 use crate::import::tflite::text;
 
 /// Slots of the tables, see `rewrite`.
@@ -119,6 +119,9 @@ pub(super) fn write(
     writer.run(&subgraphs)
 }
 
+/// Shape and contents of a constant.
+type Constant = (Vec<i32>, Vec<i32>);
+
 struct ModelWriter<'a> {
     front: Front,
     old: &'a [u8],
@@ -129,7 +132,7 @@ struct ModelWriter<'a> {
     types: &'a [Option<ElementType>],
     names: &'a [String],
     /// New constants by shape and contents: their positions after the new tensors.
-    constants: BTreeMap<(Vec<i32>, Vec<i32>), usize>,
+    constants: BTreeMap<Constant, usize>,
     /// Contents of new buffers, with their positions after those of the file.
     data: BTreeMap<Vec<i32>, usize>,
     /// Vectors and names behind all tables, as offsets point forward; with the places that refer to them.
@@ -198,7 +201,7 @@ impl ModelWriter<'_> {
     }
 
     /// Shapes and contents of the constants that a new operator reads.
-    fn constants_of(&self, operator: &DraftOperator) -> Result<Vec<(Vec<i32>, Vec<i32>)>, TfliteError> {
+    fn constants_of(&self, operator: &DraftOperator) -> Result<Vec<Constant>, TfliteError> {
         let shape = self.shape_of(operator.outputs[0])?;
         let rank = shape.len();
         let along = |axis: usize, value: i64| -> Result<Vec<i32>, TfliteError> {
@@ -209,10 +212,10 @@ impl ModelWriter<'_> {
         Ok(match operator.kind {
             DraftKind::Whole(_) | DraftKind::Tile { .. } | DraftKind::Concatenation { .. } => Vec::new(),
             DraftKind::Slice { axis, from } => {
-                let list = vec![rank as i32];
+                let list = vec![small(rank)?];
                 vec![(list.clone(), along(axis, from)?), (list, shape)]
             }
-            DraftKind::Update { axis, from } => vec![(vec![rank as i32], along(axis, from)?)],
+            DraftKind::Update { axis, from } => vec![(vec![small(rank)?], along(axis, from)?)],
             DraftKind::Pad { axis, rows, columns } => {
                 let mut pads = vec![0; 2 * rank];
                 for (axis, pad) in [(axis, rows), (other_axis(axis), columns)] {
@@ -220,7 +223,7 @@ impl ModelWriter<'_> {
                         pads[2 * axis + side] = i32::try_from(rows).map_err(|_| too_large())?;
                     }
                 }
-                vec![(vec![rank as i32, 2], pads)]
+                vec![(vec![small(rank)?, 2], pads)]
             }
         })
     }
@@ -277,14 +280,14 @@ impl ModelWriter<'_> {
         let mut free = self.unmentioned().into_iter();
         let mut slots: Vec<Option<usize>> = vec![None; old.len()];
         let count = self.draft.tensors.len() + self.constants.len();
-        let mut numbers: Vec<i32> = (0..old.len() as i32).collect();
+        let mut numbers: Vec<i32> = (0..small(old.len())?).collect();
         for new in 0..count {
             let number = free.next().unwrap_or(slots.len());
             if number == slots.len() {
                 slots.push(None);
             }
             slots[number] = Some(new);
-            numbers.push(i32::try_from(number).map_err(|_| too_large())?);
+            numbers.push(small(number)?);
         }
         let entries: Vec<Field> = slots
             .iter()
@@ -295,7 +298,7 @@ impl ModelWriter<'_> {
             })
             .collect();
         let (list, places) = self.front.offsets(&entries);
-        let constants: BTreeMap<usize, (Vec<i32>, Vec<i32>)> =
+        let constants: BTreeMap<usize, Constant> =
             self.constants.iter().map(|(constant, &at)| (at, constant.clone())).collect();
         for (place, new) in places.into_iter().zip(slots) {
             let Some(new) = new else { continue };
@@ -338,10 +341,10 @@ impl ModelWriter<'_> {
     fn part(&mut self, new: usize, rows: &RowsOf) -> Result<usize, TfliteError> {
         let shape = self.shape_of(self.draft.first_new + new)?;
         let old = self.first.tensors().map(|tensors| tensors.get(rows.tensor));
-        let kind = old.and_then(|tensor| tensor.element_type()).unwrap_or(0);
+        let kind = old.and_then(Tensor::element_type).unwrap_or(0);
         let mut fields =
             vec![(0, Field::Later), (1, Field::Number(u32::from(kind.cast_unsigned()))), (3, Field::Later)];
-        if let Some(quantization) = old.and_then(|tensor| tensor.quantization()) {
+        if let Some(quantization) = old.and_then(Tensor::quantization) {
             fields.push((4, Field::Offset(Target::Old(quantization.at()))));
         }
         let (table, places) = self.front.table(&fields);
@@ -358,7 +361,7 @@ impl ModelWriter<'_> {
         format!("{label}/rows_{}_{}{padded}", rows.rows.start.max(0), rows.rows.end)
     }
 
-    fn constant(&mut self, (shape, contents): &(Vec<i32>, Vec<i32>)) -> usize {
+    fn constant(&mut self, (shape, contents): &Constant) -> usize {
         let buffer = self.data[contents] as u32;
         let fields =
             [(0, Field::Later), (1, Field::Number(INT32)), (2, Field::Number(buffer)), (3, Field::Later)];
@@ -372,11 +375,15 @@ impl ModelWriter<'_> {
     fn shared_vectors(&mut self) {
         for (numbers, places) in std::mem::take(&mut self.vectors) {
             let target = Target::New(self.front.numbers(&numbers));
-            places.into_iter().for_each(|place| self.front.link(place, target));
+            for place in places {
+                self.front.link(place, target);
+            }
         }
         for (text, places) in std::mem::take(&mut self.texts) {
             let target = Target::New(self.front.text(&text));
-            places.into_iter().for_each(|place| self.front.link(place, target));
+            for place in places {
+                self.front.link(place, target);
+            }
         }
     }
 
@@ -388,7 +395,9 @@ impl ModelWriter<'_> {
                 SharedOptions::Valid { operator } => self.valid_options(operator)?,
             };
             let target = Target::New(self.front.table(&fields).0);
-            places.into_iter().for_each(|place| self.front.link(place, target));
+            for place in places {
+                self.front.link(place, target);
+            }
         }
         Ok(())
     }
@@ -407,7 +416,7 @@ impl ModelWriter<'_> {
             let table = match operator.kind {
                 DraftKind::Whole(_) => continue,
                 DraftKind::Tile { operator: id, is_valid, .. } => {
-                    self.tile(operator, (id, old[id]), is_valid, numbers)?
+                    self.tile(operator, (id, old[id]), is_valid, numbers)
                 }
                 _ => self.added(operator, numbers)?,
             };
@@ -441,7 +450,7 @@ impl ModelWriter<'_> {
         (id, old): (usize, Operator<'_>),
         is_valid: bool,
         numbers: &[i32],
-    ) -> Result<usize, TfliteError> {
+    ) -> usize {
         let mut fields = vec![
             (0, Field::Number(old.code().unwrap_or(0))),
             (1, Field::Later),
@@ -454,7 +463,7 @@ impl ModelWriter<'_> {
         let options = SharedOptions::Valid { operator: id };
         let options = Some(options).filter(|_| is_valid && old.options().is_some());
         let outputs: Vec<Option<DraftId>> = operator.outputs.iter().map(|&id| Some(id)).collect();
-        Ok(self.refer([&operator.inputs, &outputs], numbers, (&fields, options)))
+        self.refer([&operator.inputs, &outputs], numbers, (&fields, options))
     }
 
     /// The options of an operator with `VALID` padding.
@@ -583,6 +592,10 @@ impl ModelWriter<'_> {
 
 /// The last slot of options of windows: `CONV_2D` and `DEPTHWISE_CONV_2D` have seven fields.
 const LAST_WINDOW_SLOT: u16 = 6;
+
+fn small(number: usize) -> Result<i32, TfliteError> {
+    i32::try_from(number).map_err(|_| too_large())
+}
 
 fn too_large() -> TfliteError {
     TfliteError::File("a part of a tensor has more elements than the file can count".to_owned())

@@ -286,7 +286,7 @@ impl TiledWriter<'_> {
         let Some(draft) = search.draft(&found.regions) else { return Ok(None) };
         let written = self.written(&draft)?;
         let scratch = self.scratch.moved(&origins(&draft));
-        let planned = plan(self.name, &written, planner.clone(), &scratch)?;
+        let tiled = plan(self.name, &written, planner.clone(), &scratch)?;
         let subgraph = &self.network.subgraphs[0];
         let types: Vec<&str> =
             subgraph.operators.iter().map(|operator| operator.read.op_type.as_str()).collect();
@@ -297,7 +297,7 @@ impl TiledWriter<'_> {
             is_carried: region.cut.is_carried,
         };
         Ok(Some(TiledTflite {
-            planned,
+            planned: tiled,
             regions: found.regions.iter().map(region).collect(),
             untiled_cost: self.tiles.cost,
             extra_cost: draft.extra,

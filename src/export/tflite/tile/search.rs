@@ -39,7 +39,7 @@ pub(super) struct FoundTiling {
     pub(super) arena: u64,
 }
 
-/// What a path costs beyond its live bytes.
+/// The cost of paths that decides between those within a capacity.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Least {
     Extra,
@@ -50,15 +50,18 @@ pub(super) enum Least {
 pub(super) struct TileSearch<'n> {
     network: &'n TileNetwork<'n>,
     order: Vec<usize>,
-    /// By tensor: position of the first and of the last step at which it is live, both included; none for tensors outside of
-    /// the head. Graph inputs are live before position 0, graph outputs after the last one.
-    lives: Vec<Option<(i64, i64)>>,
+    /// By tensor; none for tensors outside of the head.
+    lives: Vec<Option<StepSpan>>,
     /// Live bytes and scratch at each step, if every operator runs as a whole.
     loads: Vec<u64>,
     segments: Vec<Segment>,
     /// By position: segments that start there.
     by_start: Vec<Vec<usize>>,
 }
+
+/// The first and the last step at which a tensor is live, both included: step 0 is before all operators, that of position
+/// `p` is `p + 1`, and one after all operators follows, at which graph outputs are live.
+type StepSpan = (usize, usize);
 
 struct Segment {
     end: usize,
@@ -206,15 +209,14 @@ impl<'n> TileSearch<'n> {
 
     /// True if a tensor is live at position `end` or later.
     fn lives_until(&self, tensor: usize, end: usize) -> bool {
-        self.lives[tensor].is_some_and(|(_, last)| last >= end as i64)
+        self.lives[tensor].is_some_and(|(_, last)| last > end)
     }
 
     /// Bytes of tensors that are live before, in and after a segment.
     fn through(&self, start: usize, end: usize) -> u64 {
-        let (start, end) = (start as i64, end as i64);
         let lives = self.lives.iter().zip(&self.network.subgraph.tensors);
         let through =
-            lives.filter(|(live, _)| live.is_some_and(|(first, last)| first < start && last >= end));
+            lives.filter(|(live, _)| live.is_some_and(|(first, last)| first <= start && last > end));
         through.map(|(_, tensor)| tensor.bytes).fold(0, u64::saturating_add)
     }
 
@@ -261,9 +263,8 @@ impl<'n> TileSearch<'n> {
             }
         }
         for (input, step) in entries {
-            let is_inner = self.lives[input].is_some_and(|(_, last)| last < end as i64);
-            let is_through = self.lives[input].is_none() || !is_inner;
-            if !is_through {
+            let is_inner = self.lives[input].is_some_and(|(_, last)| last <= end);
+            if is_inner {
                 add(self.network.subgraph.tensors[input].bytes, 0, step);
             }
         }
@@ -406,16 +407,13 @@ impl<'n> TileSearch<'n> {
         let mut regions = regions.iter().peekable();
         while position < self.order.len() {
             let id = self.order[position];
-            match regions.next_if(|region| region.operators.first() == Some(&id)) {
-                Some(region) => {
-                    position += region.operators.len();
-                    let is_exit = self.exits(&region.operators, position, region.axis)?;
-                    draft.region(self.network, region, &is_exit)?;
-                }
-                None => {
-                    draft.whole(self.network, id);
-                    position += 1;
-                }
+            if let Some(region) = regions.next_if(|region| region.operators.first() == Some(&id)) {
+                position += region.operators.len();
+                let is_exit = self.exits(&region.operators, position, region.axis)?;
+                draft.region(self.network, region, &is_exit)?;
+            } else {
+                draft.whole(self.network, id);
+                position += 1;
             }
         }
         Some(draft)
@@ -468,23 +466,23 @@ pub(super) fn max_extra(cost: u64, ppm: u64) -> u64 {
     u64::try_from(u128::from(cost) * u128::from(ppm) / 1_000_000).unwrap_or(u64::MAX)
 }
 
-fn lives(network: &TileNetwork<'_>, order: &[usize]) -> Vec<Option<(i64, i64)>> {
-    let mut lives: Vec<Option<(i64, i64)>> = vec![None; network.subgraph.tensors.len()];
-    let mut touch = |tensor: usize, at: i64| {
+fn lives(network: &TileNetwork<'_>, order: &[usize]) -> Vec<Option<StepSpan>> {
+    let mut lives: Vec<Option<StepSpan>> = vec![None; network.subgraph.tensors.len()];
+    let mut touch = |tensor: usize, at: usize| {
         let live = lives[tensor].get_or_insert((at, at));
         *live = (live.0.min(at), live.1.max(at));
     };
     for input in &network.subgraph.inputs {
-        touch(input.index(), -1);
+        touch(input.index(), 0);
     }
     for (at, &id) in order.iter().enumerate() {
         let read = &network.subgraph.operators[id].read;
         for tensor in read.inputs.iter().chain(&read.outputs) {
-            touch(tensor.index(), at as i64);
+            touch(tensor.index(), at + 1);
         }
     }
     for output in &network.subgraph.outputs {
-        touch(output.index(), order.len() as i64);
+        touch(output.index(), order.len() + 1);
     }
     for (tensor, live) in network.subgraph.tensors.iter().zip(&mut lives) {
         if tensor.bytes == 0 {
@@ -494,19 +492,18 @@ fn lives(network: &TileNetwork<'_>, order: &[usize]) -> Vec<Option<(i64, i64)>> 
     // A tensor in the head that no operator writes is live from the start.
     for (producer, live) in network.producer.iter().zip(&mut lives) {
         if let (None, Some(live)) = (producer, live) {
-            live.0 = -1;
+            live.0 = 0;
         }
     }
     lives
 }
 
-fn loads(network: &TileNetwork<'_>, order: &[usize], lives: &[Option<(i64, i64)>]) -> Vec<u64> {
+fn loads(network: &TileNetwork<'_>, order: &[usize], lives: &[Option<StepSpan>]) -> Vec<u64> {
     let count = order.len();
     let mut change = vec![0_i128; count + 2];
     for (tensor, live) in network.subgraph.tensors.iter().zip(lives) {
         let Some((first, last)) = *live else { continue };
-        let first = usize::try_from(first).unwrap_or(0).min(count);
-        let end = usize::try_from(last + 1).unwrap_or(0).min(count);
+        let (first, end) = (first.saturating_sub(1).min(count), last.min(count));
         change[first] += i128::from(tensor.bytes);
         change[end] -= i128::from(tensor.bytes);
     }
