@@ -156,7 +156,7 @@ fn wrong_budgets_are_refused_with_the_form() {
         assert!(status == 2 && errors.contains(reason) && errors.contains(value), "{value}: {errors}");
     }
     let (status, _, errors) = plimsoll(&["plan", &model(MODEL), "--tile=maybe"]);
-    assert!(status == 2 && errors.contains("[possible values: auto, off]"), "{errors}");
+    assert!(status == 2 && errors.contains("[possible values: auto, head, off]"), "{errors}");
 }
 
 #[test]
