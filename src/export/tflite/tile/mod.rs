@@ -98,17 +98,19 @@ const MAX_LEVEL: u64 = 2_000_000;
 /// shared; other subgraphs, variables, signatures and metadata stay as they are. Measured scratch of an operator counts
 /// for each of its stripes.
 ///
-/// ```
+/// ```no_run
 /// use plimsoll::Planner;
-/// use plimsoll::export::tflite::{self, Scratch};
+/// use plimsoll::export::tflite::{self, Scratch, TfliteMeasure};
 /// use plimsoll::tiling::TilingGoal;
 ///
 /// # fn main() -> Result<(), tflite::TfliteError> {
-/// let model = std::fs::read("examples/models/nas_cell_irregular_int8.tflite").unwrap();
-/// let untiled = tflite::plan("nas_cell", &model, Planner::new(), &Scratch::reference())?;
+/// let model = std::fs::read("person.tflite").unwrap();
+/// let (planner, scratch) = (Planner::new(), Scratch::reference());
+/// let untiled = tflite::plan("person", &model, planner.clone(), &scratch)?;
 /// let goal = TilingGoal::least_memory().max_extra_ppm(50_000);
-/// let tiled = tflite::tile("nas_cell", &model, &Planner::new(), &Scratch::reference(), &untiled, (&goal, TfliteMeasure::Arena))?;
-/// assert!(tiled.is_none_or(|tiled| tiled.planned.estimated_arena_bytes < untiled.estimated_arena_bytes));
+/// let tiled = tflite::tile("person", &model, &planner, &scratch, &untiled, (&goal, TfliteMeasure::Arena))?;
+/// let smallest = tiled.map_or(untiled, |tiled| tiled.planned);
+/// std::fs::write("tiled.tflite", &smallest.bytes).unwrap();
 /// # Ok(())
 /// # }
 /// ```
