@@ -279,62 +279,8 @@ fn python_plans() {
         return;
     }
     let library = library().join("libplimsoll_c.so");
-    for (source, expected) in [
-        ("plan.py", "arena 1000000 bytes"),
-        ("place.py", "cost 2000, at least 2000; 5000 bytes stay on chip"),
-    ] {
-        let printed = python(&[&format!("examples/python/{source}"), library.to_str().unwrap()]);
-        assert!(printed.contains(expected), "{source}: {printed}");
-    }
+    let printed = python(&["examples/python/plan.py", library.to_str().unwrap()]);
+    assert!(printed.contains("arena 1000000 bytes, optimal"), "{printed}");
     // Errors are exceptions with the library's message.
-    let wrong = "import sys; sys.path.insert(0, 'examples/python'); import plimsoll; plimsoll.load(sys.argv[1])\n\
-                 try: plimsoll.Graph('m').output(7)\n\
-                 except plimsoll.Error as error: print(error)\n\
-                 graph = plimsoll.Graph('m'); graph.operator('one', writes=[3])\n\
-                 try: graph.plan()\n\
-                 except plimsoll.Error as error: print(error)";
-    let printed = python(&["-c", wrong, library.to_str().unwrap()]);
-    assert!(printed.contains("`one`") && printed.contains('3'), "{printed}");
-}
-
-/// An importer in Python gives the same plan as the library's own importer.
-#[cfg(all(feature = "onnx", feature = "json"))]
-#[test]
-fn python_plans_onnx() {
-    use plimsoll::export::json::PlanDocument;
-    use plimsoll::import::{self, ImportOptions, Imported};
-
-    if !have_python("onnx") {
-        return;
-    }
-    let model = "examples/models/squeezenet1_1.onnx";
-    let Imported::Graph(imported) = import::read(&root().join(model), &ImportOptions::default()).unwrap()
-    else {
-        panic!("a network");
-    };
-    let planner = plimsoll::Planner::new().alignment(16).share(plimsoll::SharingLevel::All);
-    let plan = planner.plan(&imported.graph).unwrap();
-    let document = PlanDocument::of_graph(&imported.graph, &plan, &ImportOptions::default()).to_json();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), document).unwrap();
-    let library = library().join("libplimsoll_c.so");
-    let arguments =
-        ["examples/python/plan_onnx.py", library.to_str().unwrap(), model, file.path().to_str().unwrap()];
-    let printed = python(&arguments);
-    assert!(printed.contains("65 operators to run, 0 folded"), "{printed}");
-    assert!(printed.contains("arena 6308352 bytes (optimal); 3928576 with"), "{printed}");
-    assert!(printed.contains("as in "), "{printed}");
-}
-
-/// `ExecuTorch` uses offsets of this library and runs. Runs only if its packages (some gigabytes) are
-/// installed; see the example.
-#[test]
-fn python_plans_for_executorch() {
-    if !have_python("executorch.exir") {
-        return;
-    }
-    let library = library().join("libplimsoll_c.so");
-    let printed = python(&["examples/python/executorch_plan.py", library.to_str().unwrap()]);
-    assert_eq!(printed.matches("outputs equal, bit by bit").count(), 4, "{printed}");
-    assert!(printed.contains("wired: greedy 34304 bytes, plimsoll 28160;"), "{printed}");
+    assert!(printed.contains("refused: buffer 0"), "{printed}");
 }

@@ -25,8 +25,10 @@ Exit status:
        at least one value fits), or the tables are complete
        compare: the table is complete
        verify: the plan is valid
+       diff: the new plan needs no more memory than the old one, or than --max-arena
     1  plan, fit: does not fit
        verify: the plan is invalid; the violations are printed
+       diff: the new plan needs more memory
     2  invalid usage or input, or a file could not be read or written
   129, 130, 143
        terminated by SIGHUP, SIGINT or SIGTERM; temporary files are removed
@@ -59,6 +61,33 @@ pub enum Command {
     /// Verify a plan against its network or buffer list.
     #[command(after_help = EXIT_STATUS)]
     Verify(VerifyArguments),
+    /// Compare two plans: arena, bound, order and tensors.
+    ///
+    /// For checks of changes: the exit status is 1 if the new plan needs more memory than the old one,
+    /// or than --max-arena.
+    #[command(after_help = EXIT_STATUS)]
+    Diff(DiffArguments),
+    /// Print completions for a shell.
+    ///
+    /// For bash: plimsoll completions bash > ~/.local/share/bash-completion/completions/plimsoll
+    Completions(CompletionArguments),
+}
+
+#[derive(Args, Debug)]
+pub struct DiffArguments {
+    /// PLAN.json of the earlier plan.
+    pub old: PathBuf,
+    /// PLAN.json of the later plan.
+    pub new: PathBuf,
+    /// Largest arena of the new plan, e.g. 96KiB [default: the arena of the old plan].
+    #[arg(long, value_name = "SIZE", value_parser = size, allow_negative_numbers = true)]
+    pub max_arena: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionArguments {
+    /// The shell.
+    pub shell: clap_complete::Shell,
 }
 
 #[derive(Args, Debug)]
@@ -78,7 +107,7 @@ pub struct PlanArguments {
     ///                name, which is required
     ///   .tflite      model for TensorFlow Lite Micro with the plan inside
     ///   .onnx        model with its nodes in the planned order and the plan in its metadata
-    #[arg(long, value_name = "FILE", verbatim_doc_comment, help_heading = "Output options")]
+    #[arg(short, long, value_name = "FILE", verbatim_doc_comment, help_heading = "Output options")]
     pub out: Vec<PathBuf>,
     /// Prefix of all names in C code, upper case in macros [default: plimsoll_ and the model's
     /// name].

@@ -3,6 +3,7 @@
 mod arguments;
 mod batch;
 mod compare;
+mod diff;
 mod fit;
 mod import_arguments;
 mod inputs;
@@ -52,7 +53,16 @@ fn run(arguments: Arguments, matches: &ArgMatches) -> Result<Outcome, Failure> {
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Completions(arguments) => print_completions(arguments.shell),
     }
+}
+
+fn print_completions(shell: clap_complete::Shell) -> Result<Outcome, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "plimsoll", &mut script);
+    output::print(&String::from_utf8(script)?)?;
+    Ok(Outcome::Positive)
 }
 
 /// Prints help or a usage error.

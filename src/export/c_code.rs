@@ -28,9 +28,9 @@ mod text;
 mod write;
 
 use super::names::row_names;
-use crate::{Occupant, PlanView, PoolPlan, TensorKind, ViewRow, ViewedPlan};
+use crate::{Occupant, PlanView, PoolId, PoolPlan, TensorKind, ViewRow, ViewedPlan};
 pub use prefix::{SymbolPrefix, SymbolPrefixError};
-use tables::CTable;
+use tables::{CTable, NamedRow};
 use text::identifiers;
 pub use write::can_include;
 
@@ -64,7 +64,38 @@ struct CMemory {
 struct CCheck {
     /// An identifier that the message of the compiler shows.
     label: String,
-    condition: String,
+    condition: Condition,
+}
+
+/// A condition without its text: the text of all is several times as large.
+#[derive(Clone, Debug)]
+enum Condition {
+    /// The alignment of the memory with this name is a power of two.
+    PowerOfTwo { memory: String },
+    /// The tensor or scratch with this name in macros lies inside the arena at a multiple of the alignment.
+    InArena { kind: &'static str, name: String, alignment: u64 },
+    /// Bytes from an offset lie inside a pool, at a multiple of the alignment.
+    InPool { pool: PoolId, offset: u64, bytes: u64, alignment: u64 },
+}
+
+impl Condition {
+    /// The condition as an expression; macros begin with `upper`.
+    fn text(&self, upper: &str) -> String {
+        match self {
+            Self::PowerOfTwo { memory } => {
+                let alignment = format!("{upper}_{memory}_ALIGNMENT");
+                format!("{alignment} != 0ULL && ({alignment} & ({alignment} - 1ULL)) == 0ULL")
+            }
+            Self::InArena { kind, name, alignment } => {
+                let [offset, bytes] = ["OFFSET", "BYTES"].map(|of| format!("{upper}_{kind}{of}_{name}"));
+                inside(&offset, &bytes, &format!("{upper}_ARENA_BYTES"), *alignment)
+            }
+            Self::InPool { pool, offset, bytes, alignment } => {
+                let [offset, bytes] = [offset, bytes].map(|number| format!("{number}ULL"));
+                inside(&offset, &bytes, &format!("{upper}_POOL_{pool}_BYTES"), *alignment)
+            }
+        }
+    }
 }
 
 const ARENA_INTRO: &str = "Offsets count from the start of\n * the arena, in bytes; the arena itself must have the alignment below.";
@@ -111,16 +142,14 @@ impl CCode {
             .expect("a string takes every letter");
     }
 
-    fn check(&mut self, label: String, condition: String) {
+    fn check(&mut self, label: String, condition: Condition) {
         self.checks.push(CCheck { label, condition });
     }
 
     fn memory(&mut self, name: String, bytes: u64, alignment: u64, holds_constants: bool) {
         self.define(&format!("{name}_BYTES"), format_args!("{bytes}ULL"));
         self.define(&format!("{name}_ALIGNMENT"), format_args!("{alignment}ULL"));
-        let macro_name = format!("{}_{name}_ALIGNMENT", self.prefix.upper());
-        let condition = format!("{macro_name} != 0ULL && ({macro_name} & ({macro_name} - 1ULL)) == 0ULL");
-        self.check(format!("{name}_ALIGNMENT"), condition);
+        self.check(format!("{name}_ALIGNMENT"), Condition::PowerOfTwo { memory: name.clone() });
         self.memories.push(CMemory { name, holds_constants });
     }
 
@@ -142,11 +171,10 @@ impl CCode {
 
     /// Defines constants for the offset and size of each tensor or scratch, named after the tensor or
     /// operator; occupants with several residency intervals have none. Checks every row.
-    fn places(&mut self, kind: &str, rows: &[(&ViewRow<'_>, String)], is_pools: bool) {
-        let upper = self.prefix.upper().to_owned();
+    fn places(&mut self, kind: &'static str, rows: &[NamedRow<'_>], is_pools: bool) {
         let intervals = rows.chunk_by(|a, b| a.0.index() == b.0.index());
         let single: Vec<_> = intervals.filter(|intervals| intervals.len() == 1).flatten().collect();
-        let names = identifiers(single.iter().map(|(row, name)| (row.index(), name.as_str())));
+        let names = identifiers(single.iter().map(|(row, name)| (row.index(), &**name)));
         for ((row, _), name) in single.into_iter().zip(names) {
             let (offset, bytes) = (row.place.offset, row.place.bytes);
             if is_pools {
@@ -155,16 +183,15 @@ impl CCode {
             self.define(&format!("{kind}OFFSET_{name}"), format_args!("{offset}ULL"));
             self.define(&format!("{kind}BYTES_{name}"), format_args!("{bytes}ULL"));
             if !is_pools {
-                let [offset, bytes] = ["OFFSET", "BYTES"].map(|of| format!("{upper}_{kind}{of}_{name}"));
-                let condition = inside(&offset, &bytes, &format!("{upper}_ARENA_BYTES"), row.alignment);
-                self.check(format!("{kind}{name}"), condition);
+                let label = format!("{kind}{name}");
+                self.check(label, Condition::InArena { kind, name, alignment: row.alignment });
             }
         }
         let kind = if kind.is_empty() { "PLACE_" } else { kind };
         for (number, (row, _)) in rows.iter().enumerate().filter(|_| is_pools) {
-            let [offset, bytes] = [row.place.offset, row.place.bytes].map(|number| format!("{number}ULL"));
-            let all = format!("{upper}_POOL_{}_BYTES", row.memory);
-            self.check(format!("{kind}{number}"), inside(&offset, &bytes, &all, row.alignment));
+            let (offset, bytes) = (row.place.offset, row.place.bytes);
+            let condition = Condition::InPool { pool: row.memory, offset, bytes, alignment: row.alignment };
+            self.check(format!("{kind}{number}"), condition);
         }
     }
 }

@@ -11,11 +11,10 @@ use crate::{PlanView, ViewRow, ViewedPlan};
 /// for each residency interval.
 #[must_use]
 pub fn write(view: &PlanView<'_>) -> String {
-    let names = view
-        .rows
-        .iter()
-        .zip(row_names(view))
-        .map(|(row, name)| if row.is_scratch() { format!("scratch of {name}") } else { name });
+    let names =
+        view.rows.iter().zip(row_names(view)).map(|(row, name)| {
+            if row.is_scratch() { format!("scratch of {name}") } else { name.into_owned() }
+        });
     let rows = view.rows.iter().zip(names.collect::<Vec<_>>());
     match &view.plan {
         ViewedPlan::Arena(_) => arena(rows.unzip()),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -21,22 +21,29 @@ pub(super) struct Ready<'a> {
 }
 
 impl<'a> Ready<'a> {
-    /// Writes `contents` to a temporary file and flushes it to disk.
-    pub(super) fn new(shown: &'a Path, target: RegularFile, contents: &[u8]) -> Result<Self, WriteError> {
+    /// Creates a temporary file, lets `write` write its contents, and flushes it to disk.
+    pub(super) fn new(
+        shown: &'a Path,
+        target: RegularFile,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Self, WriteError> {
         // Users who may not read the old file must not be able to read the new contents before the mode
         // is copied.
         let mode = if target.old.is_some() { 0o600 } else { 0o666 };
         let created = pending::entry(&mut pending::lock(), &target.folder, |path| create(path, mode));
         let created = created.map_err(|error| no_temporary(shown, &target.folder, &error))?;
         let mut ready = Self { shown, target, temporary: Some(created) };
-        ready.fill(contents).map_err(|error| WriteError::io(shown, &error))?;
+        ready.fill(write).map_err(|error| WriteError::io(shown, &error))?;
         Ok(ready)
     }
 
-    fn fill(&mut self, contents: &[u8]) -> io::Result<()> {
+    fn fill(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let Some(temporary) = &mut self.temporary else { return Ok(()) };
         let file = temporary.as_file_mut();
-        file.write_all(contents)?;
+        let mut buffered = BufWriter::new(&mut *file);
+        write(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
         if let Some(old) = &self.target.old {
             keep_mode(file, old)?;
         }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub use pending::abandon;
 
 use commit::{Ready, commit};
-use target::{Identity, OutputTarget};
+use target::{Identity, OutputStream, OutputTarget};
 
 /// Error of an output: its path and the reason.
 #[derive(Debug, thiserror::Error)]
@@ -66,27 +66,73 @@ pub fn check<'a>(outputs: &[PathBuf], inputs: impl IntoIterator<Item = &'a Path>
     Ok(())
 }
 
-/// Writes all files or none, as far as the file system allows: every temporary file is complete before
-/// the first rename, and if a rename fails, the others are undone. Bytes written to a pipe or device
-/// cannot be undone.
+/// Writes all files or none, as [`OutputBatch`] does.
 ///
 /// # Errors
 /// The output that could not be written, and the outputs that could not be restored.
 pub fn write_all<T: AsRef<[u8]>>(files: &[(PathBuf, T)]) -> Result<(), WriteError> {
-    let targets = resolved(files.iter().map(|(path, _)| path.as_path()))?;
-    let (mut ready, mut streams) = (Vec::new(), Vec::new());
-    for ((path, target), (_, contents)) in targets.into_iter().zip(files) {
+    let mut batch = OutputBatch::new(files.iter().map(|(path, _)| path.as_path()))?;
+    for (index, (_, contents)) in files.iter().enumerate() {
+        batch.write(index, |out| out.write_all(contents.as_ref()))?;
+    }
+    batch.commit()
+}
+
+/// Output files that appear together or not at all, as far as the file system allows: every temporary
+/// file is complete before the first rename, and if a rename fails, the others are undone. Bytes
+/// written to a pipe or device cannot be undone.
+pub struct OutputBatch<'a> {
+    /// By output; none once its contents are written.
+    targets: Vec<Option<(&'a Path, OutputTarget)>>,
+    ready: Vec<Ready<'a>>,
+    /// Pipes and devices with their contents, which are written last.
+    streams: Vec<(&'a Path, OutputStream, Vec<u8>)>,
+}
+
+impl<'a> OutputBatch<'a> {
+    /// A batch of these outputs.
+    ///
+    /// # Errors
+    /// A path that cannot be written, or two paths that lead to one file.
+    pub fn new(paths: impl IntoIterator<Item = &'a Path>) -> Result<Self, WriteError> {
+        let targets = resolved(paths.into_iter())?.into_iter().map(Some).collect();
+        Ok(Self { targets, ready: Vec::new(), streams: Vec::new() })
+    }
+
+    /// Lets `write` write the contents of the output at position `index`, to a temporary file. The contents of
+    /// pipes and devices stay in memory until the [commit](Self::commit). Each output is written once.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn write(
+        &mut self,
+        index: usize,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), WriteError> {
+        let Some((path, target)) = self.targets[index].take() else { return Ok(()) };
         match target {
-            OutputTarget::File(file) => ready.push(Ready::new(path, file, contents.as_ref())?),
-            OutputTarget::Stream(stream, _) => streams.push((path, stream, contents.as_ref())),
+            OutputTarget::File(file) => self.ready.push(Ready::new(path, file, write)?),
+            OutputTarget::Stream(stream, _) => {
+                let mut contents = Vec::new();
+                write(&mut contents).map_err(|error| WriteError::io(path, &error))?;
+                self.streams.push((path, stream, contents));
+            }
         }
+        Ok(())
     }
-    // Streams come before the renames, as they are more likely to fail.
-    for (path, stream, contents) in streams {
-        let written = stream.open().and_then(|mut stream| stream.write_all(contents));
-        written.map_err(|error| WriteError::io(path, &error))?;
+
+    /// Writes to pipes and devices and renames the temporary files.
+    ///
+    /// # Errors
+    /// The output that could not be written, and the outputs that could not be restored.
+    pub fn commit(self) -> Result<(), WriteError> {
+        // Streams come before the renames, as they are more likely to fail.
+        for (path, stream, contents) in self.streams {
+            let written = stream.open().and_then(|mut stream| stream.write_all(&contents));
+            written.map_err(|error| WriteError::io(path, &error))?;
+        }
+        commit(self.ready)
     }
-    commit(ready)
 }
 
 /// Each path with its target; an error if two paths lead to the same file.

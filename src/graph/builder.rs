@@ -205,8 +205,9 @@ impl GraphBuilder {
     /// [`Error::MemoryOrder`], [`Error::Permit`], [`Error::Access`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`],
     /// [`Error::Body`].
     pub fn build(mut self) -> Result<Graph> {
-        // Importers that add tensors one by one leave unused capacity.
+        // Importers that add tensors one by one leave unused capacity, and those that add operators alike.
         self.tensors.shrink_to_fit();
+        self.operators.shrink_to_fit();
         if let Some(what) = self.too_many {
             return Err(Error::TooMany { what, max: TensorId::MAX_COUNT - 1 });
         }

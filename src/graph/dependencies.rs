@@ -4,13 +4,17 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use petgraph::Direction::{Incoming, Outgoing};
+use petgraph::algo::is_cyclic_directed;
 use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::EdgeRef;
+use petgraph::visit::{Dfs, EdgeRef};
 
 use super::placement_constraints::PlacementConstraints;
-use super::{Operator, Tensor, TensorKind};
+use super::{Operator, Tensor, TensorKind, states};
 use crate::error::{Error, Result};
 use crate::support::ids::OperatorId;
+
+/// Limit of visited operators and compared readers when the edges of all states together form a cycle.
+const MAX_STATE_WORK: usize = 10_000_000;
 
 /// A directed graph with one node for each operator and an edge from each operator to the operators
 /// that must run after it, together with one topological order.
@@ -22,7 +26,7 @@ pub(super) struct Dependencies {
 
 impl Dependencies {
     /// Collects the dependencies of a graph: data flow, control dependencies, the order of accesses to
-    /// variables, and the order that relative placements demand.
+    /// variables, and the order that states and relative placements demand.
     ///
     /// # Errors
     /// [`Error::Cycle`] if the operators depend on each other in a cycle.
@@ -51,6 +55,9 @@ impl Dependencies {
         let mut program_order = lowest_id_first(&edges).map_err(|cycle| name_cycle(&cycle, operators))?;
         if chain_variables(&mut edges, &program_order, operators, tensors) {
             // Every new edge follows the order just found, so no cycle can arise.
+            program_order = lowest_id_first(&edges).map_err(|cycle| name_cycle(&cycle, operators))?;
+        }
+        if read_states_first(&mut edges, operators, tensors, constraints) {
             program_order = lowest_id_first(&edges).map_err(|cycle| name_cycle(&cycle, operators))?;
         }
         // These edges follow the order as well, and leave it valid.
@@ -111,6 +118,45 @@ fn chain_variables(
         }
     }
     true
+}
+
+/// Adds edges from the readers of old states to the writers of new states. Leaves out the edges of states of which
+/// a reader depends on the writer: such a state has no plan. Returns true if the graph has new edges.
+fn read_states_first(
+    edges: &mut DiGraph<(), (), u32>,
+    operators: &[Operator],
+    tensors: &[Tensor],
+    constraints: &PlacementConstraints,
+) -> bool {
+    let before = edges.edge_count();
+    for (writer, readers) in states::writers(operators, tensors, constraints) {
+        for reader in readers {
+            edges.add_edge(node(reader), node(writer), ());
+        }
+    }
+    if edges.edge_count() == before || !is_cyclic_directed(&*edges) {
+        return edges.edge_count() > before;
+    }
+    edges.retain_edges(|_, edge| edge.index() < before);
+    let mut work = MAX_STATE_WORK;
+    for (writer, readers) in states::writers(operators, tensors, constraints) {
+        let readers: Vec<_> = readers.map(node).collect();
+        let mut search = Dfs::new(&*edges, node(writer));
+        let mut depends = false;
+        while let Some(found) = search.next(&*edges) {
+            depends |= readers.contains(&found);
+            work = work.saturating_sub(1 + readers.len());
+        }
+        if work == 0 {
+            break;
+        }
+        if !depends {
+            for reader in readers {
+                edges.add_edge(reader, node(writer), ());
+            }
+        }
+    }
+    edges.edge_count() > before
 }
 
 /// Computes a topological order by Kahn's algorithm. Among ready operators, the one with the lowest

@@ -13,6 +13,7 @@ mod operator;
 mod permit;
 mod placement_constraints;
 mod pools;
+mod states;
 mod tensor;
 mod text;
 mod validate;
@@ -34,7 +35,7 @@ pub(crate) use tensor::Shape;
 pub use tensor::{Tensor, TensorKind, TensorSpec};
 pub use windowed::Windowed;
 
-use crate::error::{ConstraintSubject, Error, Named, OrderProblem, Result, Subject};
+use crate::error::{Error, Named, OrderProblem, Result, Subject};
 use crate::support::ids::{OperatorId, TensorId};
 use dependencies::Dependencies;
 use placement_constraints::PlacementConstraints;
@@ -354,41 +355,6 @@ impl Graph {
         for tensor in &mut self.tensors {
             tensor.overwritable |= tensor.kind == TensorKind::Input;
         }
-    }
-
-    /// Gives a graph output (the new state) the address of a graph input (the old state) and permits
-    /// operators to overwrite that input. The next run then reads the new state without a copy.
-    ///
-    /// A plan exists only if no operator reads the old state after the new state is written. If the
-    /// writer of the new state also reads the old state, it must [permit](Permit) the alias.
-    ///
-    /// # Errors
-    /// [`Error::Constraint`] if the tensors are not an input and an output of the same size, or if
-    /// they contradict other relative placements. The graph is unchanged then.
-    pub fn keep_state(&mut self, input: TensorId, output: TensorId) -> Result<()> {
-        let placement = RelativePlacement { tensor: output, of: input, at: 0 };
-        let tensor = |id: TensorId| self.tensors.get(id.index());
-        let (Some(old), Some(new)) = (tensor(input), tensor(output)) else {
-            return self.replace_placements([self.constraints.list.clone(), vec![placement]].concat());
-        };
-        let wrong = |problem: String| {
-            let [input, output] = [input, output].map(|id| self.named_tensor(id));
-            Err(Error::Constraint { subject: ConstraintSubject::State { input, output }, problem })
-        };
-        if old.kind() != TensorKind::Input || !new.is_output() {
-            return wrong("the old state must be a graph input and the new state a graph output".to_owned());
-        }
-        if old.bytes() != new.bytes() {
-            let (from, to) = (old.bytes(), new.bytes());
-            return wrong(format!(
-                "the input has {from} bytes, the output {to}; both must have the same size"
-            ));
-        }
-        if input != output {
-            self.replace_placements([self.constraints.list.clone(), vec![placement]].concat())?;
-        }
-        self.tensors[input.index()].overwritable = true;
-        Ok(())
     }
 
     /// Scales the permissions of tensors with a new size to this element type. Of permissions between

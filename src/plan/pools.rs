@@ -120,7 +120,7 @@ pub struct PoolPlan {
     /// The aliases: tensors that share memory while both are live, in any pool; sorted by tensor.
     pub aliases: Vec<Alias>,
     /// Plans of the bodies of operators that run, as in [`Plan::bodies`](crate::Plan::bodies). A
-    /// body is in one pool, that of the operator's scratch buffer.
+    /// body is in one pool, that of the operator's scratch buffer and of its linked tensors.
     pub bodies: Vec<BodyPlan>,
     /// By pool: the highest end of a residency interval, in bytes.
     pub used: Vec<u64>,
@@ -130,7 +130,8 @@ pub struct PoolPlan {
     pub preloaded: u64,
     /// The cost of a run: the sum over pools of bytes read and written, times their costs.
     pub cost: u64,
-    /// A lower bound on the cost over all residency choices, for this order and these aliases.
+    /// A lower bound on the cost over all residency choices, for this order, these aliases and these linked
+    /// tensors.
     pub lower_bound: u64,
     /// The unavoidable cost: the cost with pools of unlimited capacity.
     pub unavoidable_cost: u64,

@@ -89,9 +89,15 @@ pub(super) fn place(
     let bodies = Bodies::plan(planner, graph)?;
     let rest = planner.with_limits(bodies.rest_of(&planner.limits));
     let mut plan = place(&rest, &bodies.flat(|plan| plan.arena_bytes))?;
+    if !plan.all_fits() && planner.links {
+        let rest = rest.with_limits(rest.limits.clone().less(plan.nodes).without_progress());
+        plan = links::place(&rest, &bodies, &plan).unwrap_or(plan);
+    }
     plan.nodes = plan.nodes.saturating_add(bodies.nodes);
     plan.stop = plan.stop.max(bodies.stop);
-    plan.bodies = bodies.plans;
+    if plan.bodies.is_empty() {
+        plan.bodies = bodies.plans;
+    }
     verify_pools(graph, &plan).map_err(|violations| planner.wrong_plan(violations))?;
     Ok(plan)
 }

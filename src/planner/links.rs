@@ -18,6 +18,7 @@
 
 mod disjoint;
 mod layout;
+mod pools;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::support::ids::{OperatorId, TensorId};
 use crate::verify::provable_plan_bound;
 use disjoint::disjoint_bytes;
 pub(super) use layout::improve;
+pub(super) use pools::place;
 
 /// Maximum number of operators whose links a plan uses: those with the most bytes at their steps. Each needs
 /// several plans of its bodies.

@@ -13,6 +13,8 @@
 
 mod pools;
 
+use std::io;
+
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -20,6 +22,7 @@ use super::rectangles::operator_name;
 use super::scene::live_in_program_order;
 use super::text::bytes;
 use super::{Scene, profile};
+use crate::support::text::text_of;
 use crate::{Graph, OperatorId, Plan, PlanView, Tensor, TensorId, ViewedPlan};
 
 const PLAN: u32 = 1;
@@ -28,33 +31,74 @@ const PROGRAM_ORDER: u32 = 2;
 /// The trace of a plan, as the text of a JSON file.
 #[must_use]
 pub fn write(view: &PlanView<'_>) -> String {
-    let (scene, graph) = (Scene::new(view), view.flattened());
-    let graph = graph.as_deref();
-    let mut events = named(PLAN, "plan");
-    events.extend(slices(graph, view.order(), PLAN));
-    match &view.plan {
-        ViewedPlan::Arena(plan) => {
-            events.extend(arena(&scene, plan));
-            events.extend(program_order(view, graph));
-            text(&about(view.model, plan), &events)
-        }
-        ViewedPlan::Pools(plan) => {
-            events.extend(pools::events(&scene, graph, plan));
-            text(&pools::about(view.model, plan), &events)
-        }
-    }
+    text_of(|out| write_to(view, out))
 }
 
-/// Operators and live bytes in program order, if it is not the order of the plan.
-fn program_order(view: &PlanView<'_>, graph: Option<&Graph>) -> Vec<TraceEvent> {
-    let Some(order) = graph.map(Graph::program_order).filter(|&order| order != view.order()) else {
-        return Vec::new();
+/// Writes the text of [`write()`], without the whole text in memory. Many small pieces are written, so `out`
+/// should have a buffer.
+///
+/// # Errors
+/// Errors of `out`.
+pub fn write_to(view: &PlanView<'_>, out: impl io::Write) -> io::Result<()> {
+    let (scene, graph) = (Scene::new(view), view.flattened());
+    let graph = graph.as_deref();
+    let about = match &view.plan {
+        ViewedPlan::Arena(plan) => about(view.model, plan),
+        ViewedPlan::Pools(plan) => pools::about(view.model, plan),
     };
-    let Some(live) = live_in_program_order(view) else { return Vec::new() };
-    let mut events = named(PROGRAM_ORDER, "program order");
-    events.extend(slices(graph, order, PROGRAM_ORDER));
-    events.extend(profile::changes(&live).map(|(step, bytes)| counter(PROGRAM_ORDER, "live", step, bytes)));
-    events
+    let mut trace = TraceWriter::begin(&about, out)?;
+    trace.write(named(PLAN, "plan"))?;
+    trace.write(slices(graph, view.order(), PLAN))?;
+    match &view.plan {
+        ViewedPlan::Arena(plan) => {
+            trace.write(arena(&scene, plan))?;
+            write_program_order(view, graph, &mut trace)?;
+        }
+        ViewedPlan::Pools(plan) => trace.write(pools::events(&scene, graph, plan))?,
+    }
+    trace.end()
+}
+
+/// Writes operators and live bytes in program order, if it is not the order of the plan.
+fn write_program_order(
+    view: &PlanView<'_>,
+    graph: Option<&Graph>,
+    trace: &mut TraceWriter<impl io::Write>,
+) -> io::Result<()> {
+    let Some(order) = graph.map(Graph::program_order).filter(|&order| order != view.order()) else {
+        return Ok(());
+    };
+    let Some(live) = live_in_program_order(view) else { return Ok(()) };
+    trace.write(named(PROGRAM_ORDER, "program order"))?;
+    trace.write(slices(graph, order, PROGRAM_ORDER))?;
+    trace.write(profile::changes(&live).map(|(step, bytes)| counter(PROGRAM_ORDER, "live", step, bytes)))
+}
+
+/// Writes events one at a time: all of them would need several times the memory of the text.
+struct TraceWriter<W> {
+    out: W,
+    is_first: bool,
+}
+
+impl<W: io::Write> TraceWriter<W> {
+    fn begin(about: &Value, mut out: W) -> io::Result<Self> {
+        writeln!(out, "{{\"displayTimeUnit\":\"ns\",\"otherData\":{about},\"traceEvents\":[")?;
+        Ok(Self { out, is_first: true })
+    }
+
+    fn write(&mut self, events: impl IntoIterator<Item = TraceEvent>) -> io::Result<()> {
+        for event in events {
+            if !std::mem::take(&mut self.is_first) {
+                self.out.write_all(b",\n")?;
+            }
+            serde_json::to_writer(&mut self.out, &event)?;
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        self.out.write_all(b"\n]}\n")
+    }
 }
 
 /// A trace event; members that do not apply to its kind are left out.
@@ -91,14 +135,13 @@ impl Serialize for TraceTime {
     }
 }
 
-fn arena(scene: &Scene, plan: &Plan) -> Vec<TraceEvent> {
-    let mut events = Vec::new();
-    for point in profile::points_of(&scene.rectangles) {
-        events.push(counter(PLAN, "live", point.step, point.live));
-        events.push(counter(PLAN, "arena in use", point.step, point.top));
-    }
-    events.extend([0, scene.steps].map(|step| counter(PLAN, "lower bound", step, plan.bound())));
-    events
+fn arena(scene: &Scene, plan: &Plan) -> impl Iterator<Item = TraceEvent> {
+    let points = profile::points_of(&scene.rectangles).into_iter().flat_map(|point| {
+        [("live", point.live), ("arena in use", point.top)]
+            .map(|(name, bytes)| counter(PLAN, name, point.step, bytes))
+    });
+    let bound = plan.bound();
+    points.chain([0, scene.steps].map(|step| counter(PLAN, "lower bound", step, bound)))
 }
 
 /// The events that name a process and its only thread.
@@ -154,13 +197,4 @@ fn about(model: &str, plan: &Plan) -> Value {
         "status": plan.status.to_string(),
         "time": "one step is 1 us",
     })
-}
-
-fn text(about: &Value, events: &[TraceEvent]) -> String {
-    let lines: Vec<String> =
-        events.iter().map(|event| serde_json::to_string(event).expect("keys are text")).collect();
-    format!(
-        "{{\"displayTimeUnit\":\"ns\",\"otherData\":{about},\"traceEvents\":[\n{}\n]}}\n",
-        lines.join(",\n")
-    )
 }

@@ -51,10 +51,13 @@ impl AliasBuilder<'_> {
         let late = self.late_readers(read.id, write.live.start);
         if !late.is_empty() {
             let verb = if late.len() == 1 { "reads" } else { "read" };
+            let remedy = if late.iter().any(|&id| depends_on(graph, id, writer)) {
+                format!("its result is needed for that; read {b} instead, or copy {a} first")
+            } else {
+                format!("run {operator} last, or read {b} instead")
+            };
             let late = join_names(&late, |&id| format!("`{}`", graph.operator(id).name()));
-            reasons.push(format!(
-                "{late} {verb} {a} after {operator} overwrites it; run {operator} last, or read {b} instead"
-            ));
+            reasons.push(format!("{late} {verb} {a} after {operator} overwrites it; {remedy}"));
         }
         if reasons.is_empty() {
             reasons.push(format!("{operator} cannot write {b} over other bytes of {a} that it still reads"));
@@ -155,6 +158,22 @@ impl AliasBuilder<'_> {
          use a multiple of the largest alignment"
             .to_owned()
     }
+}
+
+/// Returns whether an operator needs the results of another one, directly or through other operators.
+fn depends_on(graph: &Graph, id: OperatorId, other: OperatorId) -> bool {
+    let mut reached = vec![false; graph.operators().len()];
+    let mut open = vec![other];
+    while let Some(next) = open.pop() {
+        for &output in graph.operator(next).outputs() {
+            for &reader in graph.tensor(output).readers() {
+                if !std::mem::replace(&mut reached[reader.index()], true) {
+                    open.push(reader);
+                }
+            }
+        }
+    }
+    reached[id.index()]
 }
 
 /// The quoted name of a tensor.

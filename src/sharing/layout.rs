@@ -197,6 +197,11 @@ impl<'a> AliasBuilder<'a> {
         self.groups[root].take().unwrap_or_else(|| Box::new(self.group(root).into_owned()))
     }
 
+    /// Returns true if the group of a root is stored: if several tensors form it.
+    pub(super) fn is_stored(&self, root: usize) -> bool {
+        self.groups[root].is_some()
+    }
+
     /// Stores the group of a root.
     pub(super) fn set_group(&mut self, root: usize, group: Box<RigidGroup>) {
         self.groups[root] = Some(group);

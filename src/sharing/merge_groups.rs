@@ -24,6 +24,17 @@ use crate::support::ids::TensorId;
 use crate::support::limits::Budget;
 use crate::support::sorting::{sort_by_keys, unique};
 
+/// A group that a merge moves. It is out of the builder while its members are checked, so that they need not be
+/// copied: most merges of large groups fail at the first members.
+struct MovedGroup {
+    root: usize,
+    /// Offset of its root from the root of the group that stays.
+    distance: i128,
+    group: Box<RigidGroup>,
+    /// True if the builder stores the group, see [`AliasBuilder::group`].
+    is_stored: bool,
+}
+
 impl AliasBuilder<'_> {
     /// Returns the offset that a tensor will have from the root of the merged group, or none if the
     /// tensor belongs to none of the groups.
@@ -99,16 +110,21 @@ impl AliasBuilder<'_> {
         let (root, distance) = parts[0];
         let mut host = self.take_group(root);
         host.shift(distance);
+        let moved: Vec<MovedGroup> =
+            parts[1..].iter().map(|&(root, distance)| self.take_moved(root, distance)).collect();
         let mut written_over = Vec::new();
         // The check reads the classes while it changes other fields, and joins none.
         let classes = std::mem::take(&mut self.classes);
-        let moved_group = self.check_members(&host, &parts[1..], merge, &classes, &mut written_over, budget);
+        let moved_group = self.check_members(&host, &moved, merge, &classes, &mut written_over, budget);
         self.classes = classes;
         let moved_group = match moved_group {
             Ok(moved_group) => moved_group,
             Err(conflict) => {
                 host.shift(-distance);
                 self.set_group(root, host);
+                for part in moved.into_iter().filter(|part| part.is_stored) {
+                    self.set_group(part.root, part.group);
+                }
                 return Err(conflict);
             }
         };
@@ -116,7 +132,7 @@ impl AliasBuilder<'_> {
         for &(tensor, at) in &merge.tensors {
             self.positions.tie(tensor, of, at);
         }
-        parts[1..].iter().for_each(|&(root, _)| drop(self.take_group(root)));
+        drop(moved);
         self.join_classes(claimed);
         host.absorb(offsets, moved_group.members(), &self.classes);
         self.set_group(outer, host);
@@ -130,24 +146,30 @@ impl AliasBuilder<'_> {
         Ok(())
     }
 
+    /// Takes a group out of the builder.
+    fn take_moved(&mut self, root: usize, distance: i128) -> MovedGroup {
+        let is_stored = self.is_stored(root);
+        MovedGroup { root, distance, group: self.take_group(root), is_stored }
+    }
+
     /// Checks the members of the moved groups against each other and against the host, which stays
     /// in place. Returns the moved members as one group and collects the aliases that permit
     /// overlaps.
     fn check_members(
         &mut self,
         host: &RigidGroup,
-        parts: &[(usize, i128)],
+        parts: &[MovedGroup],
         merge: &GroupMerge,
         classes: &ContentClasses,
         written_over: &mut Vec<Alias>,
         budget: &mut Budget<'_>,
     ) -> Result<RigidGroup, MergeConflict> {
         let mut moved_group = RigidGroup::empty();
-        for &(root, distance) in parts {
-            let part: Vec<Member> = self.group(root).members().map(|member| member.moved(distance)).collect();
+        for part in parts {
+            let members = || part.group.members().map(|member| member.moved(part.distance));
             // Members of one part do not conflict with each other: their distances have not changed. So
             // each member is compared with the host and with the parts before its own.
-            for &member in &part {
+            for member in members() {
                 let mut work = 8;
                 for probe in self.probes(member, classes) {
                     for group in [host, &moved_group] {
@@ -162,7 +184,7 @@ impl AliasBuilder<'_> {
                 budget.charge(work as usize)?;
                 self.check_kept_apart(member, merge)?;
             }
-            for member in part {
+            for member in members() {
                 moved_group.insert(member, classes);
             }
         }

@@ -24,10 +24,13 @@
 //! *Soundness*: by the other rules, `t_1 .. t_n` and the scratch buffer are disjoint from all that is live at the
 //! step of `o`, and together they cover `base .. base + end`. So no other tensor loses bytes to the bodies. A
 //! body reads an input only where its plan keeps that input, and nothing reads it after `o`.
+//!
+//! *Several memories*: `offset(t_i)` is the offset at which `o` accesses `t_i`, and all these accesses and that of the
+//! scratch buffer are in one pool. No transfer of an input `t_i` is due after the step of `o`.
 
 use super::{Rule, ViolationCollector};
 use crate::graph::{Graph, Occupant, TensorKind};
-use crate::plan::{BodyPlan, LinkedTensor, Plan};
+use crate::plan::{Alias, BodyPlan, LinkedTensor, Plan};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// The scratch buffer of an operator with linked tensors, in the memory of the bodies.
@@ -60,13 +63,32 @@ fn bytes(graph: &Graph, id: TensorId) -> u64 {
     graph.tensors().get(id.index()).map_or(0, crate::graph::Tensor::bytes)
 }
 
+/// The parts of a plan that the check needs.
+#[derive(Clone, Copy)]
+pub(super) struct LinkedPlan<'a> {
+    pub(super) bodies: &'a [BodyPlan],
+    pub(super) aliases: &'a [Alias],
+    pub(super) alignment: u64,
+    /// By operator: its step.
+    pub(super) steps: &'a [Option<u32>],
+    /// The offset of an operand or of the scratch buffer at the step of an operator.
+    pub(super) offset: &'a dyn Fn(OperatorId, Occupant) -> Option<u64>,
+}
+
 /// Checks N3 for all operators. `graph` has its bodies, and rule N1 holds.
 pub(super) fn check(graph: &Graph, plan: &Plan, steps: &[Option<u32>], violations: &mut ViolationCollector) {
+    let offset = |_: OperatorId, occupant: Occupant| Some(plan.placement(occupant)?.offset);
+    let (bodies, aliases, alignment) = (&*plan.bodies, &*plan.aliases, plan.alignment);
+    check_operators(graph, LinkedPlan { bodies, aliases, alignment, steps, offset: &offset }, violations);
+}
+
+/// As [`check`], for the parts of any plan.
+pub(super) fn check_operators(graph: &Graph, plan: LinkedPlan<'_>, violations: &mut ViolationCollector) {
     for bodies in plan.bodies.chunk_by(|one, other| one.operator == other.operator) {
         if bodies.iter().all(|body| body.linked.is_empty()) {
             continue;
         }
-        let check = LinkCheck { graph, plan, steps, bodies, operator: bodies[0].operator };
+        let check = LinkCheck { graph, plan, bodies, operator: bodies[0].operator };
         if let Err(problem) = check.run() {
             let name = graph.operator(check.operator).name();
             violations.add(Rule::LinkedTensors, format!("linked tensors of operator `{name}`: {problem}"));
@@ -76,8 +98,7 @@ pub(super) fn check(graph: &Graph, plan: &Plan, steps: &[Option<u32>], violation
 
 struct LinkCheck<'a> {
     graph: &'a Graph,
-    plan: &'a Plan,
-    steps: &'a [Option<u32>],
+    plan: LinkedPlan<'a>,
     /// All body plans of the operator.
     bodies: &'a [BodyPlan],
     operator: OperatorId,
@@ -129,8 +150,8 @@ impl LinkCheck<'_> {
             let in_all = (0..count).all(|body| links().any(|link| link.body == body));
             return if in_all { Ok(()) } else { wrong("is not linked in every body") };
         }
-        let step = self.steps[self.operator.index()];
-        let is_read_later = tensor.readers().iter().any(|reader| self.steps[reader.index()] > step);
+        let step = self.plan.steps[self.operator.index()];
+        let is_read_later = tensor.readers().iter().any(|reader| self.plan.steps[reader.index()] > step);
         if tensor.is_output() || is_read_later { wrong("is needed after the operator") } else { Ok(()) }
     }
 
@@ -165,7 +186,10 @@ impl LinkCheck<'_> {
         if end.is_none_or(|end| arena > end) {
             return Err(format!("the bodies need {arena} bytes, more than lie between these tensors"));
         }
-        let offset = |id: TensorId| self.plan.offset(id).ok_or_else(|| format!("tensor {id} has no offset"));
+        let offset = |id: TensorId| {
+            let offset = (self.plan.offset)(self.operator, Occupant::Tensor(id));
+            offset.ok_or_else(|| format!("tensor {id} has no offset in the memory of the bodies"))
+        };
         let Some(base) = offset(linked[0].tensor)?.checked_sub(linked[0].at) else {
             return Err("the memory of the bodies begins before the arena".to_owned());
         };
@@ -178,8 +202,8 @@ impl LinkCheck<'_> {
                 ));
             }
         }
-        let place = self.plan.placement(Occupant::Scratch(self.operator));
-        if scratch.bytes > 0 && place.map(|place| place.offset) != base.checked_add(scratch.from) {
+        let place = (self.plan.offset)(self.operator, Occupant::Scratch(self.operator));
+        if scratch.bytes > 0 && place != base.checked_add(scratch.from) {
             return Err(format!(
                 "the scratch buffer is not {} bytes after the start {base} of the bodies",
                 scratch.from

@@ -1,6 +1,8 @@
 use plimsoll::export::json::{DocumentError, FORMAT, POOL_FORMAT, PlanDocument, PoolPlanDocument, format_of};
 use plimsoll::import::ImportOptions;
-use plimsoll::{Graph, Loading, PlanView, Planner, Pool, PoolPlan, Pools, SharingLevel, Stop};
+use plimsoll::{
+    BodyLink, Graph, Loading, PlanView, Planner, Pool, PoolPlan, Pools, SharingLevel, Stop, TensorSpec,
+};
 use serde_json::{Value, json};
 
 use crate::pool_fixture;
@@ -15,15 +17,43 @@ fn pool_plan() {
     insta::assert_snapshot!("pool_plan.json", document().to_json());
 }
 
+/// A branch whose memory holds the input and the output of its operator, and its plan.
+fn linked() -> (Graph, PoolPlan) {
+    let mut body = Graph::builder("branch");
+    let bytes = TensorSpec::bytes;
+    let captured = body.constant("x", bytes(8));
+    let made = [("m", 100), ("n", 100), ("y", 8)].map(|(name, size)| body.tensor(name, bytes(size)));
+    body.operator("widen").reads([captured]).writes([made[0]]);
+    body.operator("between").reads([made[0]]).writes([made[1]]);
+    body.operator("narrow").reads([made[1]]).writes([made[2]]);
+    body.output(made[2]);
+    let mut net = Graph::builder("net");
+    let input = net.input("a", bytes(8));
+    let [result, output] = ["b", "c"].map(|name| net.tensor(name, bytes(8)));
+    let links =
+        [(input, captured), (result, made[2])].map(|(tensor, inner)| BodyLink { tensor, body: 0, inner });
+    net.operator("if").reads([input]).writes([result]).runs([body.build().unwrap()]).links(links);
+    net.operator("use").reads([result]).writes([output]);
+    net.output(output);
+    let graph = net.build().unwrap();
+    let pools = Pools::new([Pool::on_chip("chip", 200), Pool::off_chip("ddr")]).unwrap();
+    let mut plan = Planner::new().alignment(1).place(&graph, &pools).unwrap();
+    assert_eq!(plan.bodies[0].linked.len(), 2);
+    // The document leaves out search nodes.
+    (plan.nodes, plan.bodies[0].plan.nodes) = (0, 0);
+    (graph, plan)
+}
+
 #[test]
 fn plans_come_back_as_they_went() {
-    let graph = pool_fixture::graph();
+    let (graph, (with_body, linked)) = (pool_fixture::graph(), linked());
     let empty = Graph::builder("").build().unwrap();
     let plans = [
         (&graph, pool_fixture::plan(&graph)),
         (&graph, pool_fixture::early_plan(&graph)),
         (&graph, PoolPlan::unplaced(&graph, &pool_fixture::pools())),
         (&empty, PoolPlan::unplaced(&empty, &Pools::new([Pool::new("")]).unwrap())),
+        (&with_body, linked),
     ];
     for (graph, plan) in plans {
         let document = PoolPlanDocument::of_graph(graph, &plan, &ImportOptions::default());

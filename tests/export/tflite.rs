@@ -444,12 +444,34 @@ fn a_cache_may_be_updated_in_place() {
     assert_eq!(plan(&read_again, plimsoll::SharingLevel::InPlace).head_bytes, 160);
     let mut of_itself = updated(false);
     of_itself.subgraphs[0].operators[0].inputs = vec![0, 0, 2];
-    assert_eq!(plan(&of_itself, plimsoll::SharingLevel::InPlace).head_bytes, 160);
+    // No operator reads the row then, so `next` takes its bytes.
+    assert_eq!(plan(&of_itself, plimsoll::SharingLevel::InPlace).head_bytes, 144);
     assert!(tflite::write(&model.bytes(), &shared.layout).is_ok());
     for other in [read_again, of_itself] {
         let error = tflite::write(&other.bytes(), &shared.layout).unwrap_err().to_string();
         assert!(error.starts_with("wrong plan"), "{error}");
     }
+}
+
+#[test]
+fn an_input_that_no_operator_reads_needs_memory_before_the_first_operator_only() {
+    let main = SubGraph {
+        tensors: vec![
+            tensor("unread", INT8, &[1, 512]),
+            tensor("x", INT8, &[1, 64]),
+            tensor("t", INT8, &[1, 64]),
+            tensor("y", INT8, &[1, 64]),
+        ],
+        inputs: vec![0, 1],
+        outputs: vec![3],
+        operators: vec![operator(0, &[1, 1], &[2]), operator(0, &[2, 1], &[3])],
+        ..SubGraph::default()
+    };
+    let plan = planned(&model(&[ADD], main, vec![]).bytes());
+    assert_eq!((plan.head_bytes, plan.runtime_head_bytes), (576, Some(576)));
+    assert_eq!(plan.layout.orders, [[0, 1]]);
+    // The added operator comes first.
+    assert_eq!((plan.graph.operators().len(), plan.plan.order[0].index()), (3, 2));
 }
 
 #[test]

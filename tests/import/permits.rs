@@ -5,7 +5,7 @@ use crate::support::onnx_models::{
 };
 use crate::support::{onnx_models, tflite_models};
 use plimsoll::import::{ImportOptions, onnx_from_bytes, tflite_from_bytes};
-use plimsoll::{Graph, OperatorId, Permit};
+use plimsoll::{Graph, OperatorId, Permit, Planner, ScheduleMode, SharingLevel};
 use proptest::prelude::*;
 
 /// The numbers as little-endian bytes.
@@ -96,6 +96,91 @@ fn a_state_goes_from_an_input_to_an_output_of_its_size() {
         let text = read(input, output).unwrap_err().to_string();
         assert!(text.contains(reason), "{text}");
     }
+}
+
+/// The graph of a model whose output `present` is the state for `past`.
+fn with_states(parts: &[Vec<u8>], states: &[(&str, &str)]) -> Graph {
+    let mut options = ImportOptions::default();
+    options.states = states.iter().map(|&(old, new)| (old.to_owned(), new.to_owned())).collect();
+    onnx_from_bytes("states", &onnx_models::model(parts), &options).unwrap().graph
+}
+
+/// Plans at every level of sharing. Returns the types of operators in program order, and the size of the arena at
+/// the lowest and the highest level.
+fn plans(graph: &Graph) -> (Vec<&str>, [u64; 2]) {
+    let levels = [SharingLevel::None, SharingLevel::Views, SharingLevel::InPlace, SharingLevel::All];
+    let modes = [ScheduleMode::Program, ScheduleMode::default()];
+    let arenas: Vec<u64> = levels
+        .into_iter()
+        .flat_map(|level| modes.map(|mode| Planner::new().alignment(1).share(level).order(mode)))
+        .map(|planner| planner.plan(graph).unwrap().arena_bytes)
+        .collect();
+    let order = graph.program_order().iter().map(|&id| graph.operator(id).op_type()).collect();
+    (order, [arenas[0], *arenas.last().unwrap()])
+}
+
+#[test]
+fn readers_of_an_old_state_run_before_its_update() {
+    let mut parts = cache("ScatterND");
+    parts[5] = node("Relu", &["past"], &["y"]);
+    let states = [("past", "present")];
+    assert_eq!(plans(&with_states(&parts, &[])).0, ["ScatterND", "Relu"]);
+    // `y` and the cache are live to the end, the row until the update.
+    assert_eq!(plans(&with_states(&parts, &states)), (vec!["Relu", "ScatterND"], [72, 72]));
+
+    // The reader takes the old state through a view.
+    parts[5] = node("Relu", &["view"], &["y"]);
+    parts.extend([constants("dims", &[1], &[32]), node("Reshape", &["past", "dims"], &["view"])]);
+    parts.retain(|part| *part != output("y", UINT8, "4, 8"));
+    parts.push(output("y", UINT8, "32"));
+    let graph = with_states(&parts, &states);
+    // In program order, the view is a copy, as it is read after the update; another order needs no copy.
+    assert_eq!(plans(&graph), (vec!["Reshape", "ScatterND", "Relu"], [96, 72]));
+}
+
+#[test]
+fn a_state_with_the_contents_of_the_old_one_may_be_written_first() {
+    let parts = [
+        input("past", UINT8, "4, 8"),
+        constants("dims", &[1], &[32]),
+        node("Reshape", &["past", "dims"], &["present"]),
+        node("Relu", &["past"], &["y"]),
+        output("present", UINT8, "32"),
+        output("y", UINT8, "4, 8"),
+    ];
+    let graph = with_states(&parts, &[("past", "present")]);
+    assert_eq!(plans(&graph), (vec!["Reshape", "Relu"], [64, 64]));
+}
+
+#[test]
+fn a_state_whose_reader_needs_the_new_state_has_no_plan() {
+    let mut parts = cache("ScatterND");
+    parts[5] = node("Add", &["past", "present"], &["y"]);
+    let graph = with_states(&parts, &[("past", "present")]);
+    let text = Planner::new().plan(&graph).unwrap_err().to_string();
+    let reason = "`the Add` reads `past` after operator `the ScatterND` overwrites it; its result is needed for \
+                  that; read `present` instead, or copy `past` first";
+    assert!(text.contains(reason), "{text}");
+
+    // Each update reads the other state, so one of them comes too late. The third state is not affected.
+    let update = |old: &str, other: &str, new: &str| node("ScatterND", &[old, "rows", other], &[new]);
+    let mut parts =
+        vec![constants("rows", &[4, 1], &[0, 1, 2, 3]), update("a", "b", "a2"), update("b", "a", "b2")];
+    parts.extend([update("c", "a", "c2"), node("Relu", &["c"], &["y"])]);
+    let names = ["a", "b", "c"].map(|name| (name, format!("{name}2")));
+    for (old, new) in &names {
+        parts.extend([input(old, UINT8, "4, 8"), output(new, UINT8, "4, 8")]);
+    }
+    parts.push(output("y", UINT8, "4, 8"));
+    let states: Vec<(&str, &str)> = names.iter().map(|(old, new)| (*old, &**new)).collect();
+    let graph = with_states(&parts, &states);
+    let text = Planner::new().plan(&graph).unwrap_err().to_string();
+    assert!(
+        text.contains("`the ScatterND` reads `b` after operator `the ScatterND` overwrites it"),
+        "{text}"
+    );
+    // Without the state that comes too late, the others have a plan.
+    assert_eq!(plans(&with_states(&parts, &[states[0], states[2]])).1, [160, 160]);
 }
 
 #[test]

@@ -516,6 +516,62 @@ fn loops_keep_their_states_and_stack_scan_outputs() {
     assert!(text.contains("in its body, the output shape of node `the Expand` (Expand)"), "{text}");
 }
 
+/// The standard ignores the condition that the body returns; ONNX Runtime does not.
+#[test]
+fn a_loop_without_a_condition_may_end_by_that_of_its_body() {
+    let own = body(
+        "body",
+        &[
+            inner("i"),
+            inner("on"),
+            inner("state"),
+            node("Less", &["i", "limit"], &["more"]),
+            node("Relu", &["state"], &["next"]),
+            node("Flatten", &["state"], &["row"]),
+            result("more"),
+            result("next"),
+            result("row"),
+        ],
+    );
+    let parts = [
+        input("x", FLOAT, "2, 3"),
+        ints("count", &[], &[7]),
+        ints("limit", &[], &[1]),
+        node_with("Loop", &["count", "", "x"], &["last", "y"], &[own]),
+        result("last"),
+        result("y"),
+    ];
+    let graph = import(&parts).unwrap();
+    assert_eq!((shape_of(&graph, "last"), shape_of(&graph, "y")), (vec![2, 3], vec![7, 2, 3]));
+    let is_bound = |name: &str| graph.tensors().iter().any(|one| one.name() == name && one.is_upper_bound());
+    assert_eq!((is_bound("last"), is_bound("y")), (false, true));
+}
+
+/// ONNX Runtime leaves the size as it is if axes are negative.
+#[test]
+fn a_kept_aspect_ratio_along_negative_axes_has_no_shape() {
+    let parts = |axis: i64, policy: &str| {
+        let texts = |name, text: &str| attribute(name, length_delimited(4, text));
+        let axes = attribute("axes", number(8, axis));
+        [
+            input("x", FLOAT, "2, 3, 8"),
+            ints("size", &[1], &[4]),
+            node_with(
+                "Resize",
+                &["x", "", "", "size"],
+                &["y"],
+                &[axes, texts("keep_aspect_ratio_policy", policy)],
+            ),
+            result("y"),
+        ]
+    };
+    for (axis, policy) in [(2, "not_larger"), (-1, "stretch")] {
+        assert_eq!(shape(&parts(axis, policy)), [2, 3, 4]);
+    }
+    let text = error(&parts(-1, "not_smaller"));
+    assert!(text.contains("runtimes differ for a kept aspect ratio with negative axes"), "{text}");
+}
+
 #[test]
 fn scans_go_along_an_axis() {
     let own = body(

@@ -8,6 +8,7 @@ mod placement;
 mod plan;
 #[cfg(all(feature = "onnx", feature = "tflite"))]
 mod sharing;
+mod states;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(all(feature = "onnx", feature = "tflite"))]

@@ -2,8 +2,9 @@
 
 #![allow(clippy::many_single_char_names)] // tensors of small graphs
 
-mod bodies;
+pub(crate) mod bodies;
 mod links;
+mod links_in_pools;
 
 use crate::support::random;
 use plimsoll::allocate::{self, NAMES};

@@ -23,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import models
 import tflm
 from compare import isolated, micro_outputs
+from stateful import Stateful
 
 WIDTH = 16
 
@@ -44,10 +45,12 @@ class Drawn:
         outputs = [tensor for tensor in known if tensor not in read and tensor not in self.inputs] or known[-1:]
         # Some results are outputs and read as well.
         outputs += [tensor for tensor in known if tensor in read and tensor not in self.inputs and self.draw.random() < 0.2]
-        # The plan of an input that no operator reads may need more than the runtime's own (docs/tflm.md).
-        self.inputs = [tensor for tensor in self.inputs if tensor in read]
         self.graph.ends(self.inputs, outputs)
         self.outputs = len(outputs)
+
+    def feed(self, numbers):
+        """Random values of the inputs."""
+        return [numbers.standard_normal(self.shapes[one]).astype("float32") for one in self.inputs]
 
     def tensor(self, shape):
         tensor = self.graph.tensor(shape)
@@ -141,14 +144,14 @@ def arena_of(text):
 class Model:
     """A drawn model with its outputs in the interpreter."""
 
-    def __init__(self, plimsoll, seed, folder):
+    def __init__(self, plimsoll, kind, seed, folder):
         self.plimsoll, self.seed, self.folder = plimsoll, seed, folder
-        drawn = Drawn(seed)
+        drawn = kind(seed)
         self.bytes, self.outputs = drawn.model.bytes(), drawn.outputs
         self.path, self.planned = folder / "model.tflite", folder / "planned.tflite"
         self.path.write_bytes(self.bytes)
         numbers = np.random.default_rng(seed)
-        self.inputs = [[numbers.standard_normal(drawn.shapes[one]).astype("float32") for one in drawn.inputs] for _ in range(2)]
+        self.inputs = [drawn.feed(numbers) for _ in range(2)]
         self.expected = self.run(self.bytes)[0]
 
     def run(self, model):
@@ -205,22 +208,27 @@ class Model:
             expect(command(self.plimsoll, "verify", self.planned)[0] == 1, f"{self.seed}: a damaged plan is accepted")
 
 
+def check_kind(plimsoll, kind, seeds, folder):
+    smaller = accepted = refused = 0
+    for seed in range(seeds):
+        model, draw = Model(plimsoll, kind, seed, folder), random.Random(seed)
+        found = {level: model.check(level) for level in ["none", "views", "inplace", "all"]}
+        heads = [head for head, _ in found.values()]
+        expect(heads == sorted(heads, reverse=True), f"{seed}: more sharing needs more: {heads}")
+        smaller += heads[-1] < heads[0]
+        for written in [found["none"][1], found["all"][1]]:
+            for _ in range(4):
+                is_right = model.hybrid(written, draw)
+                accepted, refused = accepted + is_right, refused + (not is_right)
+            model.damage(written)
+    print(f"{kind.__name__}: {seeds} models: {smaller} with a smaller head by aliases; {accepted} changed plans right, {refused} refused")
+
+
 def main():
     plimsoll, seeds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    smaller = accepted = refused = 0
     with tempfile.TemporaryDirectory() as folder:
-        for seed in range(seeds):
-            model, draw = Model(plimsoll, seed, pathlib.Path(folder)), random.Random(seed)
-            found = {level: model.check(level) for level in ["none", "views", "inplace", "all"]}
-            heads = [head for head, _ in found.values()]
-            expect(heads == sorted(heads, reverse=True), f"{seed}: more sharing needs more: {heads}")
-            smaller += heads[-1] < heads[0]
-            for written in [found["none"][1], found["all"][1]]:
-                for _ in range(4):
-                    is_right = model.hybrid(written, draw)
-                    accepted, refused = accepted + is_right, refused + (not is_right)
-                model.damage(written)
-    print(f"{seeds} models: {smaller} with a smaller head by aliases; {accepted} changed plans right, {refused} refused")
+        for kind in [Drawn, Stateful]:
+            check_kind(plimsoll, kind, seeds, pathlib.Path(folder))
 
 
 if __name__ == "__main__":

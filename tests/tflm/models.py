@@ -25,7 +25,10 @@ class Graph:
     def tensor(self, shape, kind="float32", data=None, channels=None, packed=False):
         made = schema.TensorT()
         made.name, made.shape = f"t{len(self.made.tensors)}", list(shape)
-        made.type = schema.TensorType.INT4 if packed else TYPES[np.dtype(kind)]
+        if kind == "resource":
+            made.type = schema.TensorType.RESOURCE
+        else:
+            made.type = schema.TensorType.INT4 if packed else TYPES[np.dtype(kind)]
         if kind in ("int8", "int16") or channels:
             count = channels[1] if channels else 1
             made.quantization = schema.QuantizationParametersT()
@@ -55,7 +58,7 @@ class Graph:
             operator.builtinOptions = getattr(schema, options + "T")()
             operator.builtinOptions.__dict__.update(fields)
         self.made.operators.append(operator)
-        return outputs[0]
+        return outputs[0] if outputs else None
 
     def ends(self, inputs, outputs):
         self.made.inputs, self.made.outputs = inputs, outputs

@@ -1,5 +1,6 @@
 //! `--out FILE.h` and `--out FILE.c`: C code.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use plimsoll::export::c_code::{CCode, can_include};
@@ -25,15 +26,21 @@ pub fn check(outputs: &[PathBuf], formats: &[Format], has_prefix: bool) -> Resul
     Ok(())
 }
 
-/// Text of a source or header. A header whose source is an output too has declarations only.
-pub fn text(code: &CCode, path: &Path, format: Format, outputs: &[PathBuf]) -> String {
+/// Writes a source or header. A header whose source is an output too has declarations only.
+pub fn write(
+    code: &CCode,
+    path: &Path,
+    format: Format,
+    outputs: &[PathBuf],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     if format == Format::Source {
         let header = header_of(path, outputs).and_then(|header| include_name(header).ok());
-        return code.source(header.unwrap_or_default());
+        return code.write_source(header.unwrap_or_default(), out);
     }
     let is_source =
         |output: &PathBuf| has_extension(output, "c") && output.with_extension("") == path.with_extension("");
-    if outputs.iter().any(is_source) { code.header() } else { code.alone() }
+    if outputs.iter().any(is_source) { code.write_header(out) } else { code.write_alone(out) }
 }
 
 fn header_of<'a>(source: &Path, outputs: &'a [PathBuf]) -> Option<&'a Path> {

@@ -11,9 +11,10 @@ mod tflm;
 mod tile;
 
 use cpu_time::ProcessTime;
+use plimsoll::files::OutputBatch;
 use plimsoll::import::{Imported, ImportedGraph};
 use plimsoll::report::text;
-use plimsoll::{Limits, Planner, Status, files};
+use plimsoll::{Limits, Planner, Status};
 
 use crate::arguments::PlanArguments;
 use crate::inputs::{
@@ -24,8 +25,7 @@ use crate::output::{print_lines, report_note};
 use crate::target::scratch_line;
 use comparison::Comparison;
 use format::{Format, format_of};
-use planned::{Planned, output_text};
-use selected_outputs::Output;
+use planned::{Planned, write_output};
 
 /// `explicit` are the names of the options on the command line.
 pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Failure> {
@@ -80,35 +80,28 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let (status, arena_bytes) = result.status_and_size();
     let outputs =
         selected_outputs::selected_outputs(arguments, &formats, (!status.fits()).then_some(arena_bytes));
-    // The check of an ONNX model needs the most memory of all outputs, so models come before the view.
-    let model = |output: &Output| match (output.1, &result) {
-        (Format::Onnx, Planned::Graph(pair)) => {
-            onnx::planned_model(input, (&pair.0, &pair.1), &options).map(Some)
-        }
-        _ => Ok(None),
-    };
-    let models = outputs.iter().map(model).collect::<Result<Vec<_>, Failure>>()?;
+    let mut batch = OutputBatch::new(outputs.iter().map(|(path, _)| *path))?;
     let mut view = result.view();
     if view.tiling.is_none() {
         (view.file_arena, view.shared_arena) = (file_arena, shared_arena);
     }
-    let contents = outputs.iter().zip(models).map(|(&output, model)| {
-        let text = || output_text(&view, output, arguments, &options).into_bytes();
-        (output.0.to_owned(), model.unwrap_or_else(text))
-    });
-    // All contents are complete before the first file is written.
-    files::write_all(&contents.collect::<Vec<_>>())?;
+    for (index, &output) in outputs.iter().enumerate().filter(|(_, output)| output.1 != Format::Onnx) {
+        batch.write(index, |out| write_output(&view, output, arguments, &options, out))?;
+    }
+    let summary = text::summary(&view, Some(seconds));
+    drop(view);
+    let core = if status == Status::Infeasible { result.infeasible_core(&planner)? } else { String::new() };
+    onnx::write_models(input, &outputs, result, &options, &mut batch)?;
+    batch.commit()?;
     if outputs.iter().any(|(_, format)| *format == Format::Onnx)
         && let Some(note) = onnx::weights_note(input, &arguments.out)?
     {
         report_note(&note);
     }
-    print_lines(&text::summary(&view, Some(seconds)))?;
+    print_lines(&summary)?;
     print_lines(tiling_line.unwrap_or_default())?;
     print_lines(&scratch_line(&read.scratch_operators))?;
-    if status == Status::Infeasible {
-        print_lines(&result.infeasible_core(&planner)?)?;
-    }
+    print_lines(&core)?;
     Ok(Outcome::of(status.fits()))
 }
 

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use plimsoll::export::onnx;
+use plimsoll::files::OutputBatch;
 use plimsoll::import::{ImportOptions, contents, onnx_external_files};
-use plimsoll::{Graph, Plan};
 
 use super::format::Format;
+use super::planned::Planned;
+use super::selected_outputs::Output;
 use crate::inputs::{error_at, is_onnx, model_name};
 use crate::outcome::Failure;
 
@@ -18,14 +20,27 @@ pub fn check_input(input: &Path, formats: &[Format]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Contents of the planned model.
-pub fn planned_model(
+/// Writes the planned model to its outputs.
+pub fn write_models(
     input: &Path,
-    (graph, plan): (&Graph, &Plan),
+    outputs: &[Output<'_>],
+    planned: Planned,
     options: &ImportOptions,
-) -> Result<Vec<u8>, Failure> {
+    batch: &mut OutputBatch<'_>,
+) -> Result<(), Failure> {
+    let mut models = outputs.iter().enumerate().filter(|(_, output)| output.1 == Format::Onnx).peekable();
+    let Planned::Graph(pair) = planned else { return Ok(()) };
+    if models.peek().is_none() {
+        return Ok(());
+    }
+    let failed = |error| error_at(input, &error);
     let bytes = contents(input)?;
-    onnx::write(&model_name(input), &bytes, graph, plan, options).map_err(|error| error_at(input, &error))
+    let (graph, plan) = *pair;
+    let model = onnx::write_owned(&model_name(input), &bytes, graph, plan, options).map_err(failed)?;
+    for (index, _) in models {
+        batch.write(index, |out| out.write_all(&model))?;
+    }
+    Ok(())
 }
 
 /// Note on files with weights that an output in another folder than the input's needs beside it.

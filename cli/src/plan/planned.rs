@@ -1,5 +1,7 @@
 //! A plan of any kind with its input, and the contents of its output files.
 
+use std::io::{self, Write};
+
 use plimsoll::export::c_code::CCode;
 use plimsoll::export::{csv, json};
 use plimsoll::import::ImportOptions;
@@ -62,27 +64,29 @@ fn core_of_plan(planner: &Planner, graph: &Graph, plan: &Plan) -> Result<String,
     Ok(core.map_or_else(String::new, |core| text::core_of_graph(&plan.flattened(graph), &core)))
 }
 
-/// The contents of an output that is no model.
-pub fn output_text(
+/// Writes the contents of an output that is no model.
+pub fn write_output(
     view: &PlanView<'_>,
     (path, format): Output<'_>,
     arguments: &PlanArguments,
     options: &ImportOptions,
-) -> String {
-    match format {
-        Format::Json => json::write(view, options),
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let text = match format {
+        Format::Json => return json::write_to(view, options, out),
+        Format::Trace => return trace::write_to(view, out),
+        Format::Graph => match view.tiling.map(|tiling| tiling.untiled).or(view.graph) {
+            Some(graph) => return json::write_graph(graph, out),
+            None => unreachable!("`run` refuses graphs of buffer lists"),
+        },
         Format::Csv => csv::write(view),
         Format::Svg => svg::write(view, arguments.colour.unwrap_or(default_colour(view))),
         Format::Html => html::write(view),
-        Format::Trace => trace::write(view),
-        Format::Graph => match view.tiling.map(|tiling| tiling.untiled).or(view.graph) {
-            Some(graph) => json::graph_to_json(graph),
-            None => unreachable!("`run` refuses graphs of buffer lists"),
-        },
         Format::Header | Format::Source => {
             let code = CCode::new(view, arguments.symbol_prefix.as_ref());
-            code::text(&code, path, format, &arguments.out)
+            return code::write(&code, path, format, &arguments.out, out);
         }
         Format::Tflite | Format::Onnx => unreachable!("other functions write models"),
-    }
+    };
+    out.write_all(text.as_bytes())
 }

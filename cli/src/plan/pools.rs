@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use cpu_time::ProcessTime;
+use plimsoll::files::OutputBatch;
 use plimsoll::import::Imported;
 use plimsoll::report::text;
-use plimsoll::{Error, PlanView, files};
+use plimsoll::{Error, PlanView};
 
 use super::format::Format;
-use super::planned::output_text;
+use super::planned::write_output;
 use super::selected_outputs;
 use crate::arguments::PlanArguments;
 use crate::inputs::{error_at, read};
@@ -41,12 +42,11 @@ pub fn run(arguments: &PlanArguments, formats: &[Format], start: ProcessTime) ->
     };
     let seconds = start.elapsed().as_secs_f64();
     let view = PlanView::of_pools(graph, &plan);
-    let texts = arguments
-        .out
-        .iter()
-        .zip(formats)
-        .map(|(path, &format)| (path.clone(), output_text(&view, (path, format), arguments, &options)));
-    files::write_all(&texts.collect::<Vec<(PathBuf, String)>>())?;
+    let mut batch = OutputBatch::new(arguments.out.iter().map(PathBuf::as_path))?;
+    for (index, (path, &format)) in arguments.out.iter().zip(formats).enumerate() {
+        batch.write(index, |out| write_output(&view, (path, format), arguments, &options, out))?;
+    }
+    batch.commit()?;
     print_lines(&text::summary(&view, Some(seconds)))?;
     Ok(Outcome::Positive)
 }

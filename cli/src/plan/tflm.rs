@@ -1,16 +1,14 @@
 //! `plan --target tflm` and `plan --out FILE.tflite`: models for TensorFlow Lite Micro.
 
-use std::path::PathBuf;
-
 use cpu_time::ProcessTime;
 use plimsoll::export::tflite::{TflitePlan, TfliteRegion, TiledTflite};
-use plimsoll::files;
+use plimsoll::files::OutputBatch;
 use plimsoll::import::Fold;
 use plimsoll::report::text;
 use plimsoll::{Effort, PlanView, Planner, ScheduleMode, Variables};
 
 use super::format::Format;
-use super::planned::output_text;
+use super::planned::write_output;
 use super::selected_outputs;
 use crate::arguments::PlanArguments;
 use crate::inputs::{error_at, is_tflite};
@@ -32,13 +30,12 @@ pub fn run(
     let untiled = model.plan(arguments.planner(&limits)?)?;
     let tiled = tile(arguments, &model, &untiled, &arguments.planner(&limits)?)?;
     let planned = tiled.as_ref().map_or(&untiled, |tiled| &tiled.planned);
-    let program_order_arena = if arguments.order == ScheduleMode::Program {
+    let file_arena = if arguments.order == ScheduleMode::Program || tiled.is_some() {
         None
     } else {
         let quick = arguments.planner(&limits)?.effort(Effort::Quick).order(ScheduleMode::Program);
-        Some(model.plan(quick)?.plan.arena_bytes)
+        Some(program_order_arena(&model, planned, quick)?)
     };
-    let file_arena = program_order_arena.filter(|_| tiled.is_none());
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let fits = arguments.capacity.is_none_or(|capacity| planned.head_bytes <= capacity);
@@ -50,15 +47,14 @@ pub fn run(
     let options = arguments.reading.import_options();
     let mut view = PlanView::of_plan(&planned.graph, &planned.plan);
     view.file_arena = file_arena;
-    let files = outputs.into_iter().map(|(path, format)| {
-        let contents = match format {
-            Format::Tflite => planned.bytes.clone(),
-            _ => output_text(&view, (path, format), arguments, &options).into_bytes(),
-        };
-        (path.to_owned(), contents)
-    });
-    let files: Vec<(PathBuf, Vec<u8>)> = files.collect();
-    files::write_all(&files)?;
+    let mut batch = OutputBatch::new(outputs.iter().map(|(path, _)| *path))?;
+    for (index, &output) in outputs.iter().enumerate() {
+        batch.write(index, |out| match output.1 {
+            Format::Tflite => out.write_all(&planned.bytes),
+            _ => write_output(&view, output, arguments, &options, out),
+        })?;
+    }
+    batch.commit()?;
     for note in &planned.notes {
         report_note(&note);
     }
@@ -126,6 +122,16 @@ fn region_line(region: &TfliteRegion) -> String {
     let [first, last] = [first, last].map(|operator| operator.copied().unwrap_or(0));
     let (stripes, axis) = (region.stripes, region.axis);
     format!("region         operators {first} to {last} in {stripes} stripes of axis {axis}, halo {halo}\n")
+}
+
+/// Size of the arena in program order.
+fn program_order_arena(model: &TargetModel, result: &TflitePlan, planner: Planner) -> Result<u64, Failure> {
+    if result.layout.orders.len() > 1 {
+        // The bodies of operators are scratch of a size that depends on their orders.
+        return Ok(model.plan(planner)?.plan.arena_bytes);
+    }
+    let planner = planner.alignment(result.plan.alignment).variables(Variables::Outside);
+    Ok(planner.plan(&result.graph)?.arena_bytes)
 }
 
 /// Summary lines on the size of the runtime's arena.

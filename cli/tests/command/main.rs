@@ -2,9 +2,12 @@
 
 mod cases;
 mod code;
+mod diff;
 #[cfg(unix)]
 mod files;
 mod fit;
+#[cfg(target_os = "linux")]
+mod memory;
 mod options;
 mod tflite;
 mod tile;

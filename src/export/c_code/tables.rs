@@ -1,5 +1,7 @@
 //! The tables of a plan's C code.
 
+use std::borrow::Cow;
+
 use super::text::{number_of, string};
 use crate::{Alias, Occupant, PlanView, Route, Use, ViewRow, ViewedPlan};
 
@@ -36,7 +38,7 @@ impl CTable {
 }
 
 /// A row of a view with its unique name.
-type NamedRow<'v> = (&'v ViewRow<'v>, String);
+pub(super) type NamedRow<'v> = (&'v ViewRow<'v>, Cow<'v, str>);
 
 /// The tables of all plans but for their pools.
 pub(super) fn of_plan(

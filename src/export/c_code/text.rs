@@ -1,5 +1,6 @@
 //! Names of models as C comments, strings and identifiers.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::AliasKind;
@@ -44,12 +45,13 @@ pub(super) fn string(text: &str) -> String {
 /// long or empty.
 pub(super) fn identifiers<'a>(named: impl IntoIterator<Item = (usize, &'a str)>) -> Vec<String> {
     let reduced: Vec<(usize, String)> = named.into_iter().map(|(index, name)| (index, words(name))).collect();
+    let reduced: Vec<(usize, &str)> = reduced.iter().map(|(index, words)| (*index, words.as_str())).collect();
     let is_allowed = |words: &str| !words.is_empty() && words.len() <= MAX_IDENTIFIER;
     let with_number = |stem: &str, index: usize| match stem {
         "" => index.to_string(),
         stem => format!("{stem}_{index}"),
     };
-    numbered(&reduced, is_allowed, stem, with_number)
+    numbered(&reduced, is_allowed, stem, with_number).into_iter().map(Cow::into_owned).collect()
 }
 
 /// The part of words before a number.

@@ -14,7 +14,7 @@ use crate::{AliasKind, SharedObject, Status, TensorKind, Variables};
 /// give. All sizes and offsets are in bytes.
 ///
 /// Example: the [module](crate::export::json).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct PlanDocument {
     /// [`FORMAT`](super::FORMAT).
@@ -32,13 +32,13 @@ pub struct PlanDocument {
     /// Lower bound on the arena for this order.
     pub lower_bound_bytes: u64,
     /// Lower bound on the arena over all orders, if orders were searched.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub bound_over_orders_bytes: Option<u64>,
     /// Arena capacity, if one was given.
     #[serde(default)]
     pub capacity_bytes: Option<u64>,
     /// Reserved ranges of the arena: first byte, and end (exclusive).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub reserved: Vec<[u64; 2]>,
     /// Alignment of tensors without an alignment of their own, and of scratch.
     pub alignment: u64,
@@ -49,19 +49,19 @@ pub struct PlanDocument {
     #[serde(default, deserialize_with = "super::record::object")]
     pub options: ImportRecord,
     /// Fingerprint of the graph or the buffers; not checked if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub graph_hash: Option<String>,
     /// Operators by index, in the order of execution; absent for a list of buffers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub order: Option<Vec<usize>>,
     /// Folded operators, by index.
     #[serde(default)]
     pub folded: Vec<usize>,
     /// Certificate of the lower bound; if absent, the bound comes without proof.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
+    #[serde(default, deserialize_with = "json::object")]
     pub lower_bound: Option<BoundEntry>,
     /// Shared objects by number, if the strategy made any.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
+    #[serde(default, deserialize_with = "json::object")]
     pub objects: Option<ObjectList>,
     /// Tensors in the arena, by index.
     #[serde(deserialize_with = "json::objects")]
@@ -70,11 +70,11 @@ pub struct PlanDocument {
     #[serde(default, deserialize_with = "json::objects")]
     pub scratch: Vec<ScratchEntry>,
     /// Plans of the bodies of operators, by operator and position.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
+    #[serde(default, deserialize_with = "json::objects")]
     pub bodies: Vec<BodyEntry>,
     /// The tiling. With it, the plan is one of the tiled graph: `order`, `tensors`, `scratch` and `lower_bound` have
     /// the indices of that graph.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
+    #[serde(default, deserialize_with = "json::object")]
     pub tiling: Option<TilingEntry>,
 }
 

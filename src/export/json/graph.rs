@@ -1,8 +1,11 @@
 //! Graphs as graph JSON, which [`graph_json_from_bytes`](crate::import::graph_json_from_bytes) reads.
 
-use serde::Serialize;
+use std::io;
+
+use serde::{Serialize, Serializer};
 
 use crate::import::AccessEntry;
+use crate::support::text::text_of;
 use crate::{Graph, Operator, Permit, Side, Tensor, TensorId, TensorKind};
 
 /// A graph as JSON, with the same indices of operators and tensors. Folded operators are written like others; the
@@ -25,22 +28,68 @@ use crate::{Graph, Operator, Permit, Side, Tensor, TensorId, TensorKind};
 /// ```
 #[must_use]
 pub fn graph_to_json(graph: &Graph) -> String {
-    let mut text = serde_json::to_string_pretty(&GraphEntry::of(graph)).unwrap_or_default();
-    text.push('\n');
-    text
+    text_of(|out| write_graph(graph, out))
+}
+
+/// Writes the text of [`graph_to_json`], without the whole text in memory. Many small pieces are written, so `out`
+/// should have a buffer.
+///
+/// # Errors
+/// Errors of `out`.
+pub fn write_graph(graph: &Graph, mut out: impl io::Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut out, &GraphEntry::of(graph))?;
+    out.write_all(b"\n")
 }
 
 #[derive(Serialize)]
 struct GraphEntry<'g> {
     name: &'g str,
-    ops: Vec<OperatorEntry<'g>>,
-    tensors: Vec<GraphTensorEntry<'g>>,
+    ops: OperatorEntries<'g>,
+    tensors: GraphTensorEntries<'g>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     outputs: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     placements: Vec<PlacementEntry>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     apart: Vec<[usize; 2]>,
+}
+
+/// The operators of a graph. The entries are made one at a time: all of them would need more memory than the graph.
+struct OperatorEntries<'g>(&'g Graph);
+
+impl Serialize for OperatorEntries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.operators().iter().map(OperatorEntry::of))
+    }
+}
+
+/// The tensors of a graph, like [`OperatorEntries`].
+struct GraphTensorEntries<'g> {
+    graph: &'g Graph,
+    /// By tensor: whether a folded operator writes it.
+    by_folded: Vec<bool>,
+}
+
+impl<'g> GraphTensorEntries<'g> {
+    fn of(graph: &'g Graph) -> Self {
+        let mut by_folded = vec![false; graph.tensors().len()];
+        for id in graph.operators().iter().filter(|operator| operator.is_folded()).flat_map(Operator::outputs)
+        {
+            by_folded[id.index()] = true;
+        }
+        Self { graph, by_folded }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = GraphTensorEntry<'g>> {
+        let tensors = self.graph.tensors().iter().zip(&self.by_folded);
+        tensors.map(|(tensor, &is_folded)| GraphTensorEntry::of(tensor, is_folded))
+    }
+}
+
+impl Serialize for GraphTensorEntries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
 }
 
 #[derive(Serialize)]
@@ -121,15 +170,8 @@ fn indices(ids: &[TensorId]) -> Vec<usize> {
 
 impl<'g> GraphEntry<'g> {
     fn of(graph: &'g Graph) -> Self {
-        let mut by_folded = vec![false; graph.tensors().len()];
-        for id in graph.operators().iter().filter(|operator| operator.is_folded()).flat_map(Operator::outputs)
-        {
-            by_folded[id.index()] = true;
-        }
-        let tensors = graph.tensors().iter().zip(by_folded);
-        let tensors: Vec<_> =
-            tensors.map(|(tensor, is_folded)| GraphTensorEntry::of(tensor, is_folded)).collect();
-        let listed = graph.tensors().iter().zip(&tensors).enumerate();
+        let tensors = GraphTensorEntries::of(graph);
+        let listed = graph.tensors().iter().zip(tensors.iter()).enumerate();
         let outputs = listed.filter(|(_, (tensor, entry))| tensor.is_output() && entry.kind != "output");
         let placements = graph.relative_placements().iter().map(|placement| PlacementEntry {
             tensor: placement.tensor.index(),
@@ -138,7 +180,7 @@ impl<'g> GraphEntry<'g> {
         });
         Self {
             name: graph.name(),
-            ops: graph.operators().iter().map(OperatorEntry::of).collect(),
+            ops: OperatorEntries(graph),
             outputs: outputs.map(|(index, _)| index).collect(),
             tensors,
             placements: placements.collect(),

@@ -33,7 +33,7 @@ pub use document::{
     PlanDocument, ScratchEntry, TensorEntry, TensorRole,
 };
 pub use error::DocumentError;
-pub use graph::graph_to_json;
+pub use graph::{graph_to_json, write_graph};
 pub use pools::{
     PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry, TransferEntry, UseEntry,
 };
@@ -44,18 +44,32 @@ pub use tiling::{
     TiledTensorEntry, TilingEntry,
 };
 
+pub(crate) use write::PlanText;
+
+use std::io;
+
 use crate::import::ImportOptions;
+use crate::support::text::text_of;
 use crate::{PlanView, ViewedPlan};
 
 /// The document of a plan as text: a PLAN.json, or a plan for several memories. The model was imported with
 /// these options.
 #[must_use]
 pub fn write(view: &PlanView<'_>, options: &ImportOptions) -> String {
+    text_of(|out| write_to(view, options, out))
+}
+
+/// Writes the text of [`write()`], without the whole text in memory. Many small pieces are written, so `out`
+/// should have a buffer.
+///
+/// # Errors
+/// Errors of `out`.
+pub fn write_to(view: &PlanView<'_>, options: &ImportOptions, out: impl io::Write) -> io::Result<()> {
     match &view.plan {
-        ViewedPlan::Arena(plan) => PlanDocument::of_view(view, plan, options).to_json(),
+        ViewedPlan::Arena(plan) => PlanText::of(view, plan, options).write(out),
         ViewedPlan::Pools(plan) => {
             let Some(graph) = view.graph else { unreachable!("a plan for several memories has a graph") };
-            PoolPlanDocument::of_graph(graph, plan, options).to_json()
+            write::write_text(&PoolPlanDocument::of_graph(graph, plan, options), out)
         }
     }
 }

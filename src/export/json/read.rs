@@ -358,7 +358,7 @@ pub(super) fn bodies_of(graph: &Graph, entries: &[BodyEntry]) -> Result<Vec<Body
 /// Adds the shares of a tensor; its index and name were checked before.
 pub(super) fn shares_of(
     graph: &Graph,
-    names: &[String],
+    names: &[Cow<'_, str>],
     (index, name): (usize, &str),
     list: Option<&AliasesEntry>,
     aliases: &mut Vec<Alias>,
@@ -380,7 +380,7 @@ pub(super) fn shares_of(
 /// The tensor of an entry, which states its name as well.
 pub(super) fn named_tensor(
     graph: &Graph,
-    names: &[String],
+    names: &[Cow<'_, str>],
     index: usize,
     name: &str,
 ) -> Result<TensorId, DocumentError> {
@@ -388,13 +388,13 @@ pub(super) fn named_tensor(
     if names[index] == name {
         return Ok(id);
     }
-    Err(DocumentError::Name { index, planned: name.to_owned(), actual: names[index].clone() })
+    Err(DocumentError::Name { index, planned: name.to_owned(), actual: names[index].to_string() })
 }
 
 /// A tensor to which another entry refers by index and name.
 pub(super) fn named_in(
     graph: &Graph,
-    names: &[String],
+    names: &[Cow<'_, str>],
     (index, name): (usize, &str),
     place: impl Fn() -> String,
 ) -> Result<TensorId, DocumentError> {
@@ -402,7 +402,7 @@ pub(super) fn named_in(
     if names[index] == name {
         return Ok(id);
     }
-    let (tensor, other) = (name.to_owned(), names[index].clone());
+    let (tensor, other) = (name.to_owned(), names[index].to_string());
     Err(DocumentError::Alias { place: place(), index, tensor, other })
 }
 

@@ -1,6 +1,7 @@
 //! The field `tiling` of a PLAN.json: regions, cost, and the tiled graph with the origin of its operators and
 //! tensors.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -343,8 +344,8 @@ fn operators(tiled: &TiledGraph) -> Vec<TiledOperatorEntry> {
 
 fn tensors(tiled: &TiledGraph) -> Vec<TiledTensorEntry> {
     let named = tensor_names(&tiled.graph).into_iter().zip(&tiled.tensors);
-    let entry = |(name, origin): (String, &TensorOrigin)| TiledTensorEntry {
-        name,
+    let entry = |(name, origin): (Cow<'_, str>, &TensorOrigin)| TiledTensorEntry {
+        name: name.into_owned(),
         tensor: origin.tensor.index(),
         rows: origin.rows.as_ref().map(pair),
         carried: origin.is_carried,

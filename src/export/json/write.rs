@@ -1,9 +1,11 @@
 //! From a plan or a solution to a PLAN.json.
 
+use std::borrow::Cow;
 use std::io;
 
-use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
 
 use super::document::arena;
 use super::{
@@ -13,6 +15,8 @@ use super::{
 use crate::export::names::{row_names, tensor_names};
 use crate::export::{graph_hash, problem_hash, tiling_hash};
 use crate::import::ImportOptions;
+use crate::support::sorting::with_key;
+use crate::support::text::text_of;
 use crate::{
     Alias, BodyPlan, Graph, LiveRange, Occupant, OperatorId, Plan, PlanObjects, PlanView, Problem, Solution,
     TensorId, TiledPlan, ViewRow, ViewedPlan,
@@ -66,6 +70,12 @@ impl PlanDocument {
     }
 
     pub(super) fn of_view(view: &PlanView<'_>, plan: &Plan, options: &ImportOptions) -> Self {
+        let tensors = TensorEntries::of(view, plan).iter().collect();
+        Self { tensors, ..Self::without_tensors(view, plan, options) }
+    }
+
+    /// The document of a plan without the entries of its tensors.
+    fn without_tensors(view: &PlanView<'_>, plan: &Plan, options: &ImportOptions) -> Self {
         let bound = &plan.lower_bound;
         let certified_bytes = Some(bound.certified).filter(|&certified| certified < bound.bytes);
         let mut lower_bound = BoundEntry { certified_bytes, step: bound.step, ..BoundEntry::default() };
@@ -73,16 +83,6 @@ impl PlanDocument {
             match cause {
                 Occupant::Tensor(id) => lower_bound.tensors.push(id.index()),
                 Occupant::Scratch(id) => lower_bound.scratch.push(id.index()),
-            }
-        }
-        let mut aliases = view.graph.map_or_else(Vec::new, |graph| aliases(graph, &plan.aliases));
-        let (mut tensors, mut scratch) = (Vec::new(), Vec::new());
-        for (row, name) in view.rows.iter().zip(row_names(view)) {
-            if row.is_scratch() {
-                scratch.push(ScratchEntry::of(row));
-            } else {
-                let aliases = aliases.get_mut(row.index()).map(std::mem::take).and_then(entry_of);
-                tensors.push(TensorEntry { aliases, ..TensorEntry::of(view.graph, row, name) });
             }
         }
         Self {
@@ -103,8 +103,8 @@ impl PlanDocument {
             folded: view.graph.map_or_else(Vec::new, folded),
             lower_bound: Some(lower_bound),
             objects: plan.objects.as_ref().map(ObjectList::of),
-            tensors,
-            scratch,
+            tensors: Vec::new(),
+            scratch: view.rows.iter().filter(|row| row.is_scratch()).map(ScratchEntry::of).collect(),
             bodies: view.graph.map_or_else(Vec::new, |graph| bodies(graph, &plan.bodies)),
             tiling: view.tiling.as_ref().map(TilingEntry::of),
         }
@@ -114,6 +114,119 @@ impl PlanDocument {
     #[must_use]
     pub fn to_json(&self) -> String {
         text(self)
+    }
+
+    /// Serializes the document with a list of tensors in place of its own.
+    fn serialize_with<S: Serializer>(
+        &self,
+        tensors: &impl Serialize,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("PlanDocument", 22)?;
+        fields.serialize_field("format", &self.format)?;
+        fields.serialize_field("model", &self.model)?;
+        fields.serialize_field("status", &self.status)?;
+        fields.serialize_field("strategy", &self.strategy)?;
+        fields.serialize_field("arena_bytes", &self.arena_bytes)?;
+        fields.serialize_field("lower_bound_bytes", &self.lower_bound_bytes)?;
+        if let Some(bytes) = self.bound_over_orders_bytes {
+            fields.serialize_field("bound_over_orders_bytes", &bytes)?;
+        }
+        fields.serialize_field("capacity_bytes", &self.capacity_bytes)?;
+        if !self.reserved.is_empty() {
+            fields.serialize_field("reserved", &self.reserved)?;
+        }
+        fields.serialize_field("alignment", &self.alignment)?;
+        fields.serialize_field("variables", &self.variables)?;
+        fields.serialize_field("options", &self.options)?;
+        if let Some(hash) = &self.graph_hash {
+            fields.serialize_field("graph_hash", hash)?;
+        }
+        if let Some(order) = &self.order {
+            fields.serialize_field("order", order)?;
+        }
+        fields.serialize_field("folded", &self.folded)?;
+        if let Some(bound) = &self.lower_bound {
+            fields.serialize_field("lower_bound", bound)?;
+        }
+        if let Some(objects) = &self.objects {
+            fields.serialize_field("objects", objects)?;
+        }
+        fields.serialize_field("tensors", tensors)?;
+        fields.serialize_field("scratch", &self.scratch)?;
+        if !self.bodies.is_empty() {
+            fields.serialize_field("bodies", &self.bodies)?;
+        }
+        if let Some(tiling) = &self.tiling {
+            fields.serialize_field("tiling", tiling)?;
+        }
+        fields.end()
+    }
+}
+
+impl Serialize for PlanDocument {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize_with(&self.tensors, serializer)
+    }
+}
+
+/// A plan as the text of a PLAN.json. The entries of tensors are made one at a time: all of them would need more
+/// memory than the graph.
+pub(crate) struct PlanText<'v> {
+    /// The document without the entries of tensors.
+    document: PlanDocument,
+    tensors: TensorEntries<'v>,
+}
+
+impl<'v> PlanText<'v> {
+    pub(crate) fn of(view: &'v PlanView<'_>, plan: &'v Plan, options: &ImportOptions) -> Self {
+        let document = PlanDocument::without_tensors(view, plan, options);
+        Self { document, tensors: TensorEntries::of(view, plan) }
+    }
+
+    /// The document without the entries of tensors.
+    pub(crate) fn document(&self) -> &PlanDocument {
+        &self.document
+    }
+
+    /// Writes the text.
+    pub(crate) fn write(&self, out: impl io::Write) -> io::Result<()> {
+        write_text(self, out)
+    }
+}
+
+impl Serialize for PlanText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.document.serialize_with(&self.tensors, serializer)
+    }
+}
+
+/// The entries of the tensors in the arena.
+struct TensorEntries<'v> {
+    graph: Option<&'v Graph>,
+    rows: &'v [ViewRow<'v>],
+    names: Vec<Cow<'v, str>>,
+    aliases: Option<AliasEntries<'v>>,
+}
+
+impl<'v> TensorEntries<'v> {
+    fn of(view: &'v PlanView<'_>, plan: &'v Plan) -> Self {
+        let aliases = view.graph.map(|graph| AliasEntries::of(graph, &plan.aliases));
+        Self { graph: view.graph, rows: &view.rows, names: row_names(view), aliases }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = TensorEntry> {
+        let tensors = self.rows.iter().zip(&self.names).filter(|(row, _)| !row.is_scratch());
+        tensors.map(|(row, name)| {
+            let aliases = self.aliases.as_ref().and_then(|aliases| aliases.of_tensor(row.index()));
+            TensorEntry { aliases, ..TensorEntry::of(self.graph, row, name.to_string()) }
+        })
+    }
+}
+
+impl Serialize for TensorEntries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
 
@@ -200,28 +313,38 @@ pub(super) fn bodies(graph: &Graph, plans: &[BodyPlan]) -> Vec<BodyEntry> {
     plans.iter().filter_map(entry).collect()
 }
 
-/// The aliases of each tensor.
-pub(super) fn aliases(graph: &Graph, list: &[Alias]) -> Vec<Vec<AliasEntry>> {
-    let names = tensor_names(graph);
-    let mut aliases = vec![Vec::new(); names.len()];
-    for alias in list {
-        let Some(of_tensor) = aliases.get_mut(alias.tensor.index()) else { continue };
-        of_tensor.push(AliasEntry {
-            tensor: names[alias.of.index()].clone(),
+/// The entries of aliases, by tensor.
+pub(super) struct AliasEntries<'v> {
+    /// Unique names of all tensors; empty without aliases.
+    names: Vec<Cow<'v, str>>,
+    /// Sorted by tensor.
+    aliases: Vec<&'v Alias>,
+}
+
+impl<'v> AliasEntries<'v> {
+    pub(super) fn of(graph: &'v Graph, aliases: &'v [Alias]) -> Self {
+        let names = if aliases.is_empty() { Vec::new() } else { tensor_names(graph) };
+        let mut aliases: Vec<&Alias> = aliases.iter().collect();
+        // The sort is stable: the aliases of a tensor stay in the order of the plan.
+        aliases.sort_by_key(|alias| alias.tensor);
+        Self { names, aliases }
+    }
+
+    /// The entry of a tensor, if it has aliases.
+    pub(super) fn of_tensor(&self, index: usize) -> Option<AliasesEntry> {
+        let aliases = with_key(&self.aliases, TensorId::new(index), |alias| alias.tensor);
+        let entry = |alias: &&Alias| AliasEntry {
+            tensor: self.names[alias.of.index()].to_string(),
             index: alias.of.index(),
             operator: alias.operator.index(),
             kind: alias.kind,
             at: alias.at,
-        });
-    }
-    aliases
-}
-
-pub(super) fn entry_of(mut list: Vec<AliasEntry>) -> Option<AliasesEntry> {
-    match list.len() {
-        0 => None,
-        1 => list.pop().map(AliasesEntry::One),
-        _ => Some(AliasesEntry::Several(list)),
+        };
+        match aliases {
+            [] => None,
+            [alias] => Some(AliasesEntry::One(entry(alias))),
+            several => Some(AliasesEntry::Several(several.iter().map(entry).collect())),
+        }
     }
 }
 
@@ -231,12 +354,13 @@ pub(super) fn steps(live: LiveRange) -> [u32; 2] {
 
 /// The text of a document, with a line for each field, and for each object of a list.
 pub(super) fn text(document: &impl Serialize) -> String {
-    let mut bytes = Vec::new();
-    let serialized =
-        document.serialize(&mut Serializer::with_formatter(&mut bytes, LineFormatter::default()));
-    serialized.expect("texts, numbers and maps with text keys are JSON");
-    bytes.push(b'\n');
-    String::from_utf8(bytes).expect("JSON is text")
+    text_of(|out| write_text(document, out))
+}
+
+/// Writes the [`text`] of a document.
+pub(super) fn write_text(document: &impl Serialize, mut out: impl io::Write) -> io::Result<()> {
+    document.serialize(&mut serde_json::Serializer::with_formatter(&mut out, LineFormatter::default()))?;
+    out.write_all(b"\n")
 }
 
 /// Writes a line for each field of a document, and for each object in a field's list; for the fields of `tiling`

@@ -47,7 +47,7 @@ pub fn check(name: &str, bytes: &[u8]) -> Result<CheckedOnnx, OnnxError> {
 fn document(bytes: &[u8]) -> Result<PlanDocument, OnnxError> {
     let model = WireModel::read(bytes)?;
     let value = |key: &str| -> Result<Option<&str>, OnnxError> {
-        let mut values = model.metadata().filter(|entry| entry.key == key).map(|entry| entry.value.as_str());
+        let mut values = model.metadata().filter(|entry| entry.key == key).map(|entry| entry.value);
         let first = values.next();
         match values.next() {
             Some(_) => Err(OnnxError::Wrong(format!("metadata `{key}` occurs twice"))),

@@ -43,9 +43,9 @@ pub use error::OnnxError;
 use std::borrow::Cow;
 
 use crate::export::graph_hash;
-use crate::export::json::PlanDocument;
+use crate::export::json::{PlanDocument, PlanText};
 use crate::import::{self, ImportOptions};
-use crate::{Graph, Plan};
+use crate::{Graph, Plan, PlanView};
 use wire::WireModel;
 
 /// The format version that this library writes and reads.
@@ -74,18 +74,45 @@ pub fn write(
     plan: &Plan,
     options: &ImportOptions,
 ) -> Result<Vec<u8>, OnnxError> {
-    if graph_hash(&import::onnx_from_bytes(name, bytes, options)?.graph) != graph_hash(graph) {
+    written(name, bytes, Cow::Borrowed(graph), Cow::Borrowed(plan), options)
+}
+
+/// Does the same as [`write()`], and drops graph and plan as soon as they are not needed: the check of the written
+/// file needs as much memory as both.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_owned(
+    name: &str,
+    bytes: &[u8],
+    graph: Graph,
+    plan: Plan,
+    options: &ImportOptions,
+) -> Result<Vec<u8>, OnnxError> {
+    written(name, bytes, Cow::Owned(graph), Cow::Owned(plan), options)
+}
+
+fn written(
+    name: &str,
+    bytes: &[u8],
+    graph: Cow<'_, Graph>,
+    plan: Cow<'_, Plan>,
+    options: &ImportOptions,
+) -> Result<Vec<u8>, OnnxError> {
+    if graph_hash(&import::onnx_from_bytes(name, bytes, options)?.graph) != graph_hash(&graph) {
         return Err(OnnxError::OtherModel);
     }
-    let mut bytes = inlined(name, bytes, graph, options)?;
-    let contents = WireModel::read(&bytes)?.graph();
-    bodies::reorder(&mut bytes, contents, graph, plan)?;
-    let model = WireModel::read(&bytes)?;
-    let order = reorder::all_nodes(graph, &plan.order)?;
-    let (written, plan) = planned(name, &model.with_order(&order)?, (graph, plan, &order), options)?;
-    check::same_but_planned(&model, &written, &order)?;
-    drop((model, order));
-    drop(bytes);
+    let mut bytes = inlined(name, bytes, &graph, options)?;
+    if !plan.bodies.is_empty() {
+        let contents = WireModel::read(&bytes)?.graph();
+        bodies::reorder(bytes.to_mut(), contents, &graph, &plan)?;
+    }
+    let order = reorder::all_nodes(&graph, &plan.order)?;
+    let reordered = WireModel::read(&bytes)?.with_order(&order)?;
+    let (written, plan) = planned(name, &reordered, (graph, plan, &order), options)?;
+    drop(reordered);
+    check::same_but_planned(&WireModel::read(&bytes)?, &written, &order)?;
+    drop((bytes, order));
     if check(name, &written)?.plan != plan {
         return Err(OnnxError::Wrong("the plan in the written file differs from the given plan".to_owned()));
     }
@@ -93,7 +120,12 @@ pub fn write(
 }
 
 /// The model with the calls of its functions inlined, as in its graph.
-fn inlined(name: &str, bytes: &[u8], graph: &Graph, options: &ImportOptions) -> Result<Vec<u8>, OnnxError> {
+fn inlined<'b>(
+    name: &str,
+    bytes: &'b [u8],
+    graph: &Graph,
+    options: &ImportOptions,
+) -> Result<Cow<'b, [u8]>, OnnxError> {
     let inlined = import::onnx_inlined(bytes)?;
     let is_same = || -> Result<bool, OnnxError> {
         Ok(graph_hash(&import::onnx_from_bytes(name, &inlined, options)?.graph) == graph_hash(graph))
@@ -101,24 +133,28 @@ fn inlined(name: &str, bytes: &[u8], graph: &Graph, options: &ImportOptions) -> 
     if matches!(inlined, Cow::Owned(_)) && !is_same()? {
         return Err(OnnxError::File("inlined functions give another graph".to_owned()));
     }
-    Ok(inlined.into_owned())
+    Ok(inlined)
 }
 
 /// A model whose nodes are in `order`, with the plan in its metadata, and the plan in the ids of this model.
 fn planned(
     name: &str,
     reordered: &[u8],
-    (graph, plan, order): (&Graph, &Plan, &[usize]),
+    (graph, plan, order): (Cow<'_, Graph>, Cow<'_, Plan>, &[usize]),
     options: &ImportOptions,
 ) -> Result<(Vec<u8>, Plan), OnnxError> {
     let moved = import::onnx_from_bytes(name, reordered, options)?.graph;
-    let plan = reorder::moved(plan, graph, &moved, order)?;
-    let document = PlanDocument::of_graph(&moved, &plan, options);
-    drop(moved);
-    let [format, arena, alignment, bound] = figures(&document);
-    let entries = [format, arena, alignment, bound, (KEY_PLAN, document.to_json())];
-    drop(document);
-    Ok((WireModel::read(reordered)?.with_metadata(entries), plan))
+    let given = plan;
+    let plan = reorder::moved(&given, &graph, &moved, order)?;
+    drop((graph, given));
+    let view = PlanView::of_plan(&moved, &plan);
+    let text = PlanText::of(&view, &plan, options);
+    let entries = figures(text.document());
+    let written = WireModel::read(reordered)?.with_metadata(&entries, (KEY_PLAN, |out| text.write(out)));
+    let written = written.expect("a vector takes every byte");
+    drop(text);
+    drop(view);
+    Ok((written, plan))
 }
 
 /// Metadata entries beside the plan document: the figures that most readers need.

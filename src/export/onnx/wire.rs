@@ -1,9 +1,9 @@
 //! A model on the level of the wire format: nodes are moved and metadata added without decoding other fields,
 //! so unknown fields are kept.
 
+use std::io::{self, Write};
 use std::ops::Range;
 
-use prost::Message;
 use prost::encoding::{self, DecodeContext, WireType};
 
 use super::OnnxError;
@@ -25,18 +25,20 @@ pub(super) struct WireModel<'a> {
     graph: Range<usize>,
     /// Each node with its key, in the order of the file.
     nodes: Vec<Range<usize>>,
-    /// The metadata entries whose keys begin with [`PREFIX`]: each with its field key, and decoded.
-    metadata: Vec<(Range<usize>, MetadataEntry)>,
+    /// The metadata entries whose keys begin with [`PREFIX`]: each with its field key, and its texts.
+    metadata: Vec<(Range<usize>, MetadataEntry<'a>)>,
 }
 
-/// `StringStringEntryProto`.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct MetadataEntry {
-    #[prost(string, tag = "1")]
-    pub(super) key: String,
-    #[prost(string, tag = "2")]
-    pub(super) value: String,
+/// `StringStringEntryProto`. The texts are those of the file, as a plan may have most bytes of it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct MetadataEntry<'a> {
+    pub(super) key: &'a str,
+    pub(super) value: &'a str,
 }
+
+/// Field numbers of `StringStringEntryProto`.
+const KEY: u32 = 1;
+const VALUE: u32 = 2;
 
 /// A field of a message.
 pub(super) struct WireField {
@@ -63,7 +65,7 @@ impl<'a> WireModel<'a> {
                 }
                 (GRAPH, Some(contents)) => graph = Some(contents),
                 (METADATA, Some(contents)) => {
-                    let entry = MetadataEntry::decode(&bytes[contents]).map_err(malformed)?;
+                    let entry = MetadataEntry::read(bytes, contents)?;
                     metadata.extend(entry.key.starts_with(PREFIX).then_some((field.whole, entry)));
                 }
                 _ => {}
@@ -75,8 +77,8 @@ impl<'a> WireModel<'a> {
     }
 
     /// The metadata entries that hold a plan.
-    pub(super) fn metadata(&self) -> impl Iterator<Item = &MetadataEntry> {
-        self.metadata.iter().map(|(_, entry)| entry)
+    pub(super) fn metadata(&self) -> impl Iterator<Item = MetadataEntry<'a>> {
+        self.metadata.iter().map(|&(_, entry)| entry)
     }
 
     /// Each node with its key, in the order of the file.
@@ -109,27 +111,83 @@ impl<'a> WireModel<'a> {
         self.graph.clone()
     }
 
-    /// The model with new metadata instead of those that hold a plan.
-    pub(super) fn with_metadata<const N: usize>(&self, entries: [(&str, String); N]) -> Vec<u8> {
-        let entries = entries.map(|(key, value)| MetadataEntry { key: key.to_owned(), value });
-        let added = entries.iter().map(|entry| encoding::message::encoded_len(METADATA, entry));
-        let mut written = Vec::with_capacity(self.bytes.len() + added.sum::<usize>());
+    /// The model with new metadata instead of those that hold a plan: `entries`, and the text that `text` writes
+    /// with the key `key`. `text` runs twice: the length of a text comes before it.
+    pub(super) fn with_metadata(
+        &self,
+        entries: &[(&str, String)],
+        (key, text): (&str, impl Fn(&mut dyn Write) -> io::Result<()>),
+    ) -> io::Result<Vec<u8>> {
+        let mut counted = ByteCount(0);
+        text(&mut counted)?;
+        let mut added = Vec::new();
+        for (key, value) in entries {
+            begin_entry(key, value.len(), &mut added);
+            added.extend_from_slice(value.as_bytes());
+        }
+        begin_entry(key, counted.0, &mut added);
+        let mut written = Vec::with_capacity(self.bytes.len() + added.len() + counted.0);
         let mut from = 0;
         for (whole, _) in &self.metadata {
             written.extend_from_slice(&self.bytes[from..whole.start]);
             from = whole.end;
         }
         written.extend_from_slice(&self.bytes[from..]);
-        for entry in &entries {
-            encoding::message::encode(METADATA, entry, &mut written);
-        }
-        written
+        written.append(&mut added);
+        text(&mut written)?;
+        Ok(written)
     }
 
     /// Length of the graph message.
     pub(super) fn graph_length(&self) -> usize {
         self.graph.len()
     }
+}
+
+impl<'a> MetadataEntry<'a> {
+    /// Reads the message that is `range` of the bytes. The last field of a number counts.
+    fn read(bytes: &'a [u8], range: Range<usize>) -> Result<Self, OnnxError> {
+        let mut entry = Self::default();
+        for field in fields(bytes, range) {
+            let WireField { number, contents, .. } = field?;
+            let text = match number {
+                KEY => &mut entry.key,
+                VALUE => &mut entry.value,
+                _ => continue,
+            };
+            let contents = contents.ok_or_else(|| malformed("a metadata entry holds no text"))?;
+            *text = std::str::from_utf8(&bytes[contents]).map_err(malformed)?;
+        }
+        Ok(entry)
+    }
+}
+
+/// Number of bytes written.
+struct ByteCount(usize);
+
+impl Write for ByteCount {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes a metadata entry up to its value, which has `length` bytes.
+fn begin_entry(key: &str, length: usize, written: &mut Vec<u8>) {
+    let text = |number, length: usize, out: &mut Vec<u8>| {
+        encoding::encode_key(number, WireType::LengthDelimited, out);
+        encoding::encode_varint(length as u64, out);
+    };
+    let mut head = Vec::new();
+    text(KEY, key.len(), &mut head);
+    head.extend_from_slice(key.as_bytes());
+    text(VALUE, length, &mut head);
+    text(METADATA, head.len() + length, written);
+    written.append(&mut head);
 }
 
 /// The nodes of a graph whose message is `range` of the bytes.

@@ -4,7 +4,10 @@ use super::aliases::{InferredAlias, Kind, alias};
 use super::runtime_network::{Memory, RuntimeSubgraph};
 use crate::import::folding::{Effects, Holds, OperatorAdder};
 use crate::import::tflite::operator_types;
-use crate::{ElementType, Graph, GraphBuilder, Result, TensorId, TensorKind, TensorSpec};
+use crate::{ElementType, Graph, GraphBuilder, OperatorId, Result, TensorId, TensorKind, TensorSpec};
+
+/// Name and type of the operator that [`graph_to_plan`] adds.
+const START: (&str, &str) = ("inputs are set", "START");
 
 /// The graph of a subgraph. Sizes are rounded up as the runtime rounds them, no operator is folded, and
 /// each operator has `workspaces[operator]` bytes of scratch. Ids are positions in the subgraph.
@@ -17,6 +20,36 @@ pub(super) fn graph_of(
     subgraph: &RuntimeSubgraph,
     workspaces: &[u64],
     has_aliases: bool,
+) -> Result<Graph> {
+    build(name, subgraph, workspaces, has_aliases, &[])
+}
+
+/// As [`graph_of`], with an operator before all others if the subgraph has inputs that no operator reads. The runtime
+/// counts such an input as live before the first operator only, so the added operator reads it. Its id follows
+/// those of the subgraph's operators.
+pub(super) fn graph_to_plan(
+    name: &str,
+    subgraph: &RuntimeSubgraph,
+    workspaces: &[u64],
+    has_aliases: bool,
+) -> Result<Graph> {
+    let mut is_used = vec![false; subgraph.tensors.len()];
+    for id in subgraph.operators.iter().flat_map(|operator| &operator.read.inputs).chain(&subgraph.outputs) {
+        is_used[id.index()] = true;
+    }
+    let is_unread =
+        |id: &TensorId| subgraph.tensors[id.index()].memory == Memory::Head && !is_used[id.index()];
+    let unread: Vec<TensorId> = subgraph.inputs.iter().copied().filter(is_unread).collect();
+    build(name, subgraph, workspaces, has_aliases, &unread)
+}
+
+/// Builds the graph; `unread` are the inputs that the added operator reads.
+fn build(
+    name: &str,
+    subgraph: &RuntimeSubgraph,
+    workspaces: &[u64],
+    has_aliases: bool,
+    unread: &[TensorId],
 ) -> Result<Graph> {
     let mut builder = GraphBuilder::new(name);
     let referenced = subgraph.referenced();
@@ -40,13 +73,20 @@ pub(super) fn graph_of(
         holds.push(if is_handle { Holds::Resource } else { Holds::Data });
         builder.add_tensor(tensor.name.as_str(), kind, TensorSpec::bytes(tensor.bytes));
     }
+    let start = (!unread.is_empty()).then(|| OperatorId::new(subgraph.operators.len()));
     let mut sequence = OperatorAdder::new(holds);
     for (operator, &bytes) in subgraph.operators.iter().zip(workspaces) {
         let read = &operator.read;
         let names = (read.name.as_str(), read.op_type.as_str());
         let effects = operator_types::find(&read.op_type).map_or(Effects::Pure, |row| row.effects);
         let added = sequence.add(&mut builder, names, effects, false, &read.inputs, &read.outputs);
-        let added = added.scratch(bytes);
+        let mut added = added.scratch(bytes);
+        // All other operators follow these. Operators that access variables or handles may not.
+        let is_result =
+            |id: &TensorId| is_written[id.index()] && subgraph.tensors[id.index()].memory == Memory::Head;
+        if !read.inputs.iter().any(is_result) {
+            added = added.after(start);
+        }
         if let Some(InferredAlias { kind, input, output }) = alias(subgraph, operator).filter(|_| has_aliases)
         {
             let (input, output) = (TensorId::new(input), TensorId::new(output));
@@ -55,6 +95,9 @@ pub(super) fn graph_of(
                 Kind::Update => added.in_place(input, output),
             };
         }
+    }
+    if start.is_some() {
+        builder.operator(START.0).op_type(START.1).reads(unread.iter().copied());
     }
     // The application sets the inputs before each run, so operators may overwrite them.
     if has_aliases {

@@ -2,7 +2,7 @@
 
 use super::TfliteError;
 use super::calls::Calls;
-use super::graph::graph_of;
+use super::graph::{graph_of, graph_to_plan};
 use super::runtime_network::{ALIGNMENT, Memory, RuntimeNetwork, RuntimeSubgraph};
 use crate::{Graph, OperatorId, Plan, Planner, TensorKind};
 
@@ -63,11 +63,11 @@ pub(super) fn plan(
             subgraph.operators.iter().map(|operator| body_bytes(&operator.calls, calls, &blocks)).collect();
         let workspaces: Vec<u64> =
             scratch[index].iter().zip(bodies).map(|(own, body)| own.saturating_add(body)).collect();
-        let graph = graph_of(name, subgraph, &workspaces, index == 0)?;
+        let graph = graph_to_plan(name, subgraph, &workspaces, index == 0)?;
         let plan = planner.plan(&graph)?;
         refuse_reserved(&plan)?;
         if blocks[index].is_none() {
-            blocks[index] = Some(block_of(&plan));
+            blocks[index] = Some(block_of(subgraph, &plan));
         }
         if index == 0 {
             first = Some((graph, plan));
@@ -133,10 +133,12 @@ fn body_bytes(callees: &[usize], calls: &Calls, blocks: &[Option<RuntimeBlock>])
     own.filter_map(|&callee| blocks[callee].as_ref()).map(|block| block.bytes).max().unwrap_or(0)
 }
 
-fn block_of(plan: &Plan) -> RuntimeBlock {
+fn block_of(subgraph: &RuntimeSubgraph, plan: &Plan) -> RuntimeBlock {
     let offsets = plan.tensors.iter().map(|place| Some((*place)?.offset)).collect();
     let workspaces = plan.scratch.iter().map(|place| place.map_or(0, |place| place.offset)).collect();
-    let order = plan.order.iter().map(|id| id.index()).collect();
+    let order = plan.order.iter().map(|id| id.index());
+    // The plan may have an operator that the subgraph does not have, see [`graph_to_plan`].
+    let order = order.filter(|&number| number < subgraph.operators.len()).collect();
     RuntimeBlock { order, offsets, workspaces, bytes: plan.arena_bytes.next_multiple_of(ALIGNMENT) }
 }
 

@@ -62,6 +62,7 @@ pub use kernels::Kernels;
 pub use layout::HeadLayout;
 pub use scratch::Scratch;
 use scratch::sums;
+use tail::ArenaEstimate;
 pub use tile::{TfliteMeasure, TfliteRegion, TiledTflite, tile};
 
 use crate::import::listing;
@@ -136,9 +137,10 @@ pub fn plan(
     }
     let all = layout::plan(name, &network, &calls, &sizes, &planner)?;
     let layout::HeadPlan { layout, head_bytes, graph, plan } = all;
-    let (bytes, checked) = write_checked(bytes, model, &network, &layout, &requests.each)?;
+    let estimate = ArenaEstimate::of(&network);
+    let (bytes, checked) = write_checked(bytes, model, network, &layout, requests.each)?;
     let head_bytes = head_bytes.max(checked.head_bytes);
-    let estimated_arena_bytes = tail::arena(&network, head_bytes);
+    let estimated_arena_bytes = estimate.with_head(head_bytes);
     Ok(TflitePlan {
         bytes,
         head_bytes,
@@ -184,26 +186,28 @@ pub fn write(bytes: &[u8], layout: &HeadLayout) -> Result<Vec<u8>, TfliteError> 
     let model = tflite::model(bytes)?;
     let network = RuntimeNetwork::new(bytes, model)?;
     let requests = Scratch::reference().requests(&network)?.each;
-    Ok(write_checked(bytes, model, &network, layout, &requests)?.0)
+    Ok(write_checked(bytes, model, network, layout, requests)?.0)
 }
 
 /// The new file, and the plan that [`check`] finds in it. `requests` are the scratch requests by subgraph and
-/// operator of the old file.
+/// operator of the old file. The check reads the new file into a network of its own, so `network` is dropped before.
 fn write_checked(
     bytes: &[u8],
     model: Model<'_>,
-    network: &RuntimeNetwork,
+    network: RuntimeNetwork,
     layout: &HeadLayout,
-    requests: &[Vec<Vec<u64>>],
+    mut requests: Vec<Vec<Vec<u64>>>,
 ) -> Result<(Vec<u8>, CheckedTflite), TfliteError> {
-    layout::check_orders(network, &layout.orders)?;
+    layout::check_orders(&network, &layout.orders)?;
+    drop(network);
     let data = metadata::encode(layout)?;
     let (file, start) = rewrite::rewrite(bytes, model, &layout.orders, &data)?;
     check::same_but_planned((bytes, model), (&file, start), layout)?;
-    let reordered = |(order, requests): (&Vec<usize>, &Vec<Vec<u64>>)| -> Vec<Vec<u64>> {
-        order.iter().map(|&operator| requests[operator].clone()).collect()
+    let reordered = |(order, requests): (&Vec<usize>, &mut Vec<Vec<u64>>)| -> Vec<Vec<u64>> {
+        // The order contains every operator once.
+        order.iter().map(|&operator| std::mem::take(&mut requests[operator])).collect()
     };
-    let requests = layout.orders.iter().zip(requests).map(reordered).collect();
+    let requests = layout.orders.iter().zip(&mut requests).map(reordered).collect();
     let checked = check::check_sized(&file, |_| Ok(requests))?;
     if checked.layout.offsets != layout.offsets {
         return Err(TfliteError::Wrong("the written file has other offsets".to_owned()));

@@ -56,11 +56,23 @@ pub(super) fn operator(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -
 /// Bytes of an added operator that copies, with its output.
 pub(super) const ADDED_COPY: u64 = COPY + TENSOR;
 
-/// Estimated size in bytes of an arena with a head of `head` bytes.
-pub(super) fn arena(network: &RuntimeNetwork, head: u64) -> u64 {
-    let planning = PLANNING.0 + PLANNING.1 * network.tensor_count() as u64;
-    let all = tail(network).saturating_add(head.max(planning)).saturating_add(ALIGNMENT);
-    all.checked_next_multiple_of(ALIGNMENT).unwrap_or(u64::MAX)
+/// The estimate for a model, without its head.
+pub(super) struct ArenaEstimate {
+    tail: u64,
+    /// Bytes during planning, where the head is later.
+    planning: u64,
+}
+
+impl ArenaEstimate {
+    pub(super) fn of(network: &RuntimeNetwork) -> Self {
+        Self { tail: tail(network), planning: PLANNING.0 + PLANNING.1 * network.tensor_count() as u64 }
+    }
+
+    /// Estimated size in bytes of an arena with a head of `head` bytes.
+    pub(super) fn with_head(&self, head: u64) -> u64 {
+        let all = self.tail.saturating_add(head.max(self.planning)).saturating_add(ALIGNMENT);
+        all.checked_next_multiple_of(ALIGNMENT).unwrap_or(u64::MAX)
+    }
 }
 
 /// Number of channels of an operator's quantized weights; 0 for other operators.

@@ -200,8 +200,8 @@ impl<'m> BodyBuilder<'_, 'm> {
     }
 }
 
-/// Adds the captured tensors that need memory as constants. Returns the tensors around the body by the new
-/// constants.
+/// Adds the captured tensors that need memory as constants, except results of `Constant` nodes, which may be folded.
+/// Returns the tensors around the body by the new constants.
 fn add_captured(
     builder: &mut GraphBuilder,
     names: &NameTable<'_>,
@@ -212,7 +212,8 @@ fn add_captured(
     let mut captured = HashMap::new();
     for number in (0..kinds.len()).filter(|&number| kinds[number].is_none()) {
         let name = names.name(number);
-        let Some((outer, element_type, shape)) = (around.tensor)(name) else { continue };
+        let found = Some(name).filter(|name| !(around.is_constant)(name)).and_then(around.tensor);
+        let Some((outer, element_type, shape)) = found else { continue };
         let inner = builder.add_tensor(name, TensorKind::Constant, TensorSpec::shaped(element_type, shape));
         ids[number] = Some(inner);
         captured.insert(inner, outer);

@@ -43,9 +43,10 @@ pub(super) fn build(
         collect(&mut builder, &model, options)?;
     drop(model);
     let mut imported = crate::import::finish(builder, notes, options)?;
-    states::keep(&mut imported.graph, options)?;
     layout::apply(&mut imported.graph, options.layout)?;
     permits.add(&mut imported.graph, options.multi_pass)?;
+    // The dependencies of states count permissions.
+    states::keep(&mut imported.graph, options)?;
     imported.notes.extend(note_of_unplanned(&without_bodies, &imported.graph));
     imported.notes.extend(upper_bounds::note(&imported.graph));
     unshaped.check(&imported.graph)?;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{LinkedBodies, LinkedBounds, linkable, linked_bytes};
 use crate::error::Result;
 use crate::graph::{Block, Graph};
-use crate::plan::{BodyPlan, LinkedTensor, Plan, scratch_between};
+use crate::plan::{Alias, BodyPlan, LinkedTensor, Plan, scratch_between};
 use crate::planner::Planner;
 use crate::planner::body_plans::Bodies;
 use crate::support::ids::{OperatorId, TensorId};
@@ -78,18 +78,58 @@ fn candidate(
     keeps_aliases: bool,
     arrangement: Option<usize>,
 ) -> Option<(Plan, Vec<BodyPlan>)> {
-    let last_readers = last_readers(bodies.graph, &best.order);
-    let aliased = if keeps_aliases { aliased(best) } else { HashSet::new() };
-    let operators = best.order.iter().filter_map(|&id| Some((id, bounds.to_improve(id)?)));
-    let layouts = operators.filter_map(|(id, bound)| {
-        let all = arrangements(dying(bodies, id, &last_readers, &aliased));
-        match arrangement {
-            Some(number) => layout_of(planner, bodies, id, &all[number]).ok()?,
-            None => best_layout(planner, bodies, id, &all, bound),
-        }
-    });
-    let layouts: Vec<LinkedLayout> = layouts.collect();
-    if layouts.is_empty() { None } else { plan_with(planner, bodies, &layouts, best).ok()? }
+    let aliased = if keeps_aliases { aliased(&best.aliases) } else { HashSet::new() };
+    let layouts = LinkedLayouts::new(planner, bodies, bounds, (&best.order, &aliased), arrangement);
+    if layouts.0.is_empty() { None } else { plan_with(planner, bodies, &layouts, best).ok()? }
+}
+
+/// The layouts of operators, each for one operator.
+pub(super) struct LinkedLayouts(Vec<LinkedLayout>);
+
+impl LinkedLayouts {
+    /// Layouts of operators with linked tensors in an order, without tensors that have aliases.
+    pub(super) fn new(
+        planner: &Planner,
+        bodies: &Bodies<'_>,
+        bounds: &LinkedBounds,
+        (order, aliased): (&[OperatorId], &HashSet<TensorId>),
+        arrangement: Option<usize>,
+    ) -> Self {
+        let last_readers = last_readers(bodies.graph, order);
+        let operators = order.iter().filter_map(|&id| Some((id, bounds.to_improve(id)?)));
+        let layouts = operators.filter_map(|(id, bound)| {
+            let all = arrangements(dying(bodies, id, &last_readers, aliased));
+            match arrangement {
+                Some(number) => layout_of(planner, bodies, id, &all[number]).ok()?,
+                None => best_layout(planner, bodies, id, &all, bound),
+            }
+        });
+        Self(layouts.collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The blocks of all operators.
+    pub(super) fn blocks(&self) -> Vec<Block> {
+        self.0.iter().map(|layout| layout.block.clone()).collect()
+    }
+
+    /// The plans of all bodies, with the linked ones of these operators.
+    pub(super) fn plans(&self, unlinked: &[BodyPlan]) -> Vec<BodyPlan> {
+        let of_operator: HashMap<OperatorId, &LinkedLayout> =
+            self.0.iter().map(|layout| (layout.block.operator, layout)).collect();
+        let with_layout = |body: &BodyPlan| match of_operator.get(&body.operator) {
+            Some(layout) => BodyPlan {
+                plan: layout.plans[body.body].clone(),
+                linked: layout.linked.clone(),
+                ..body.clone()
+            },
+            None => body.clone(),
+        };
+        unlinked.iter().map(with_layout).collect()
+    }
 }
 
 /// Linked tensors below and above the scratch buffer.
@@ -107,9 +147,9 @@ fn arrangements((inputs, outputs): (Vec<TensorId>, Vec<TensorId>)) -> [Arrangeme
     ]
 }
 
-/// Tensors with an alias in the plan.
-fn aliased(plan: &Plan) -> HashSet<TensorId> {
-    plan.aliases.iter().flat_map(|alias| [alias.tensor, alias.of]).collect()
+/// Tensors with an alias.
+pub(super) fn aliased(aliases: &[Alias]) -> HashSet<TensorId> {
+    aliases.iter().flat_map(|alias| [alias.tensor, alias.of]).collect()
 }
 
 /// By tensor: the operator that reads it last.
@@ -209,18 +249,17 @@ fn layout_of(
 fn plan_with(
     planner: &Planner,
     bodies: &Bodies<'_>,
-    layouts: &[LinkedLayout],
+    layouts: &LinkedLayouts,
     best: &Plan,
 ) -> Result<Option<(Plan, Vec<BodyPlan>)>> {
-    let blocks: Vec<Block> = layouts.iter().map(|layout| layout.block.clone()).collect();
+    let blocks = layouts.blocks();
     let (with_blocks, scratch) = bodies.flat(|plan| plan.arena_bytes).with_blocks(&blocks)?;
     let mut plan = planner.plan_in_order(&with_blocks, &best.order)?;
     if plan.arena_bytes >= best.arena_bytes || plan.objects.is_some() {
         return Ok(None);
     }
-    for (layout, tensor) in layouts.iter().zip(scratch) {
-        let place = tensor.and_then(|tensor| plan.tensors[tensor.index()]);
-        plan.scratch[layout.block.operator.index()] = place;
+    for (block, tensor) in blocks.iter().zip(scratch) {
+        plan.scratch[block.operator.index()] = tensor.and_then(|tensor| plan.tensors[tensor.index()]);
     }
     plan.tensors.truncate(bodies.graph.tensors().len());
     // Bounds do not depend on the layouts.
@@ -228,13 +267,5 @@ fn plan_with(
     plan.bound_over_orders = best.bound_over_orders;
     plan.nodes = plan.nodes.saturating_add(best.nodes);
     plan.stop = plan.stop.max(best.stop);
-    let of_operator: HashMap<OperatorId, &LinkedLayout> =
-        layouts.iter().map(|layout| (layout.block.operator, layout)).collect();
-    let with_layout = |body: &BodyPlan| match of_operator.get(&body.operator) {
-        Some(layout) => {
-            BodyPlan { plan: layout.plans[body.body].clone(), linked: layout.linked.clone(), ..body.clone() }
-        }
-        None => body.clone(),
-    };
-    Ok(Some((plan, bodies.plans.iter().map(with_layout).collect())))
+    Ok(Some((plan, layouts.plans(&bodies.plans))))
 }

@@ -12,7 +12,7 @@
 //!
 //! 1. N1, N2 and the plans of bodies; F1, F2, D3 and O1 to O4.
 //! 2. Residency intervals and uses: P2, P3, L2, A1, A3, A5, D1, D2 and R1 to R7.
-//! 3. Transfers and aliases: T1 to T6 and S1.
+//! 3. Linked tensors, transfers and aliases: N3, T1 to T6 and S1.
 //! 4. The replay and the figures: R8 to R11, T7, T8, S2, S3, M1 to M5 and C1 to C6.
 //!
 //! *Claim* of this file:
@@ -22,6 +22,7 @@
 
 mod access;
 mod figures;
+mod links;
 mod places;
 mod replay;
 mod residencies;
@@ -38,14 +39,11 @@ use places::ResidencyIndex;
 /// Checks all rules of plans for several memories.
 pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCollector) {
     let Some(flattened) = bodies::check(graph, &plan.bodies, plan.alignment, violations) else { return };
-    let graph = &*flattened.graph;
+    let (with_bodies, graph) = (graph, &*flattened.graph);
     check_form(graph, plan, violations);
-    if plan.bodies.iter().any(|body| !body.linked.is_empty()) {
-        violations.add(Rule::LinkedTensors, "a plan for several memories has no linked tensors");
-    }
-    if order::check(graph, &plan.order, violations).is_none() || !violations.is_empty() {
+    let Some(steps) = order::check(graph, &plan.order, violations).filter(|_| violations.is_empty()) else {
         return;
-    }
+    };
     residencies::check(graph, plan, violations);
     residencies::check_uses(graph, plan, violations);
     if violations.is_done() || !violations.is_empty() {
@@ -55,6 +53,7 @@ pub(super) fn check(graph: &Graph, plan: &PoolPlan, violations: &mut ViolationCo
     if violations.is_done() {
         return;
     }
+    links::check(with_bodies, plan, &residencies, &steps, violations);
     let transfers = transfers::check(graph, plan, &residencies, violations);
     if violations.is_done() {
         return;

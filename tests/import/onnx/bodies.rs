@@ -49,6 +49,34 @@ fn branches(condition: &str) -> Vec<Vec<u8>> {
     ]
 }
 
+/// A branch may fold operators that read the result of a `Constant` node around it.
+#[test]
+fn branches_capture_results_of_constant_nodes() {
+    for op_type in ["Concat", "Cast", "Identity", "Neg"] {
+        let changed = |result: &str| {
+            let more: &[Vec<u8>] = match op_type {
+                "Concat" => &[attribute("axis", number(3, 0))],
+                "Cast" => &[attribute("to", number(3, 7))],
+                _ => &[],
+            };
+            vec![node_with(op_type, &["c"], &[result], more), output(result, INT64, "3")]
+        };
+        let bodies = [body("then_branch", &changed("t")), body("else_branch", &changed("e"))];
+        let parts = [
+            input("cond", BOOL, ""),
+            node_with("Constant", &[], &["c"], &[attribute("value_ints", length_delimited(8, [1, 2, 3]))]),
+            node_with("If", &["cond"], &["y"], &bodies),
+            output("y", INT64, "3"),
+        ];
+        for fold in [Fold::None, Fold::default()] {
+            let mut options = ImportOptions::default();
+            options.fold = fold;
+            let graph = onnx_from_bytes("m", &model(&parts), &options).unwrap().graph;
+            assert!(arena(&graph) >= 24, "{op_type}");
+        }
+    }
+}
+
 #[test]
 fn branches_are_bodies_and_captured_tensors_are_inputs() {
     let graph = import(&[branches("cond"), vec![input("cond", BOOL, "")]].concat());

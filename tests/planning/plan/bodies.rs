@@ -215,10 +215,10 @@ fn placements_in_several_memories_have_plans_of_bodies() {
 }
 
 /// A random number generator with a seed.
-pub(super) struct Draw(pub(super) u64);
+pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    pub(super) fn below(&mut self, count: u64) -> u64 {
+    pub(crate) fn below(&mut self, count: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % count
     }
@@ -281,7 +281,7 @@ fn smallest_arena(graph: &Graph, alignment: u64) -> u64 {
     least
 }
 
-pub(super) fn each_order(graph: &Graph, order: &mut Vec<OperatorId>, tell: &mut dyn FnMut(&[OperatorId])) {
+pub(crate) fn each_order(graph: &Graph, order: &mut Vec<OperatorId>, tell: &mut dyn FnMut(&[OperatorId])) {
     if order.len() == graph.program_order().len() {
         return tell(order);
     }

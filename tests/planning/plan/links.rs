@@ -10,12 +10,12 @@ use super::bodies::{Draw, each_order};
 use super::bytes;
 use crate::support::brute_force::lowest_height;
 
-fn id(index: usize) -> TensorId {
+pub(super) fn id(index: usize) -> TensorId {
     TensorId::new(index)
 }
 
 /// A body that captures `x` (8 bytes), and computes an output of 8 bytes through two tensors of `middle` bytes.
-fn branch(middle: u64) -> Graph {
+pub(super) fn branch(middle: u64) -> Graph {
     let mut net = Graph::builder("branch");
     let (x, m) = (net.constant("x", bytes(8)), net.tensor("m", bytes(middle)));
     let (n, y) = (net.tensor("n", bytes(middle)), net.tensor("y", bytes(8)));
@@ -35,7 +35,7 @@ fn links(count: usize) -> Vec<BodyLink> {
 }
 
 /// An operator that runs two branches, reads `a`, and writes `b`; a second one reads `b`, and `a` if it is kept.
-fn conditional(keeps_a: bool) -> Graph {
+pub(super) fn conditional(keeps_a: bool) -> Graph {
     let mut net = Graph::builder("net");
     let (a, b, c) = (net.input("a", bytes(8)), net.tensor("b", bytes(8)), net.tensor("c", bytes(8)));
     let branches = [branch(100), branch(40)];
@@ -254,7 +254,7 @@ fn drawn_body(draw: &mut Draw, captured: &[u64], results: &[u64]) -> Graph {
 }
 
 /// A random graph of up to three operators, most of which run linked branches.
-fn drawn(draw: &mut Draw) -> Graph {
+pub(super) fn drawn(draw: &mut Draw) -> Graph {
     let mut net = Graph::builder("drawn");
     let mut tensors = vec![(net.input("x", bytes(4)), 4)];
     for number in 0..=draw.below(3) {

@@ -1,5 +1,6 @@
 //! From a document to a plan for several memories.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::{PoolEntry, PoolPlanDocument, ResidencyEntry};
@@ -74,7 +75,7 @@ impl PoolPlanDocument {
         &self,
         graph: &Graph,
         pools: &Pools,
-        names: &[String],
+        names: &[Cow<'_, str>],
     ) -> Result<Vec<Residency>, DocumentError> {
         let mut list = ResidencyReader { pools, residencies: Vec::new(), seen: HashSet::new() };
         for entry in &self.tensors {
@@ -96,7 +97,7 @@ impl PoolPlanDocument {
         &self,
         graph: &Graph,
         pools: &Pools,
-        names: &[String],
+        names: &[Cow<'_, str>],
     ) -> Result<Vec<Transfer>, DocumentError> {
         let entries = self.transfers.iter().enumerate();
         let transfers = entries.map(|(position, entry)| {

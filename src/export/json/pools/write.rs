@@ -4,7 +4,7 @@ use super::{
     PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry, TransferEntry, UseEntry,
 };
 use crate::export::graph_hash;
-use crate::export::json::write::{aliases, bodies, entry_of, folded, steps, text};
+use crate::export::json::write::{AliasEntries, bodies, folded, steps, text};
 use crate::export::json::{ImportRecord, POOL_FORMAT, TensorRole};
 use crate::export::names::tensor_names;
 use crate::import::ImportOptions;
@@ -89,17 +89,18 @@ fn residencies(plan: &PoolPlan, occupant: Occupant, bytes: u64) -> Vec<Residency
 
 fn tensors(graph: &Graph, plan: &PoolPlan) -> Vec<PoolTensorEntry> {
     let names = tensor_names(graph);
-    let aliases = aliases(graph, &plan.aliases);
-    let entries = names.into_iter().zip(aliases).zip(graph.tensors()).enumerate();
-    let entries = entries.filter_map(|(index, ((name, aliases), tensor))| {
+    let aliases = AliasEntries::of(graph, &plan.aliases);
+    let entries = names.into_iter().zip(graph.tensors()).enumerate();
+    let entries = entries.filter_map(|(index, (name, tensor))| {
         let id = TensorId::new(index);
-        let (bytes, aliases) = (tensor.bytes(), entry_of(aliases));
+        let (bytes, aliases) = (tensor.bytes(), aliases.of_tensor(index));
         let residencies = residencies(plan, Occupant::Tensor(id), bytes);
         if residencies.is_empty() && aliases.is_none() {
             return None;
         }
         let pool = plan.pool_of(id).map(|pool| pool_name(plan, pool));
         let kind = TensorRole::of(tensor.kind(), tensor.is_output());
+        let name = name.into_owned();
         Some(PoolTensorEntry { index, name, bytes, kind, pool, residencies, aliases })
     });
     entries.collect()
@@ -120,7 +121,7 @@ fn transfers(graph: &Graph, plan: &PoolPlan) -> Vec<TransferEntry> {
     let name = |id| pool_name(plan, id);
     let exist = plan.transfers.iter().filter(|transfer| transfer.tensor.index() < names.len());
     let entries = exist.map(|transfer| TransferEntry {
-        tensor: names[transfer.tensor.index()].clone(),
+        tensor: names[transfer.tensor.index()].to_string(),
         index: transfer.tensor.index(),
         step: transfer.step,
         due: Some(transfer.due),

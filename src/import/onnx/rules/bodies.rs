@@ -54,8 +54,7 @@ pub(crate) fn repeat<'m>(call: &NodeCall<'_, 'm>, run: &mut RunBody<'m, '_>) -> 
     let mut all = unchanged(&states, &mut outputs)?;
     let stacked = outputs.collect::<Inferred<Vec<_>>>()?;
     if !stacked.is_empty() {
-        // A loop without a condition input ignores the condition that the body returns.
-        let continues = !call.has(1) || truth(condition.ok().as_ref()) == Some(true);
+        let continues = truth(condition.ok().as_ref()) == Some(true);
         let (count, is_exact) = iterations(call, continues)?;
         for value in stacked {
             let is_upper = value.is_upper() || !is_exact;
@@ -72,7 +71,8 @@ fn bounded(value: Value, is_upper: bool) -> Value {
 /// The number of iterations of a loop, and whether it is exact or an upper bound. `continues` states that the
 /// body always returns a true condition.
 fn iterations(call: &NodeCall, continues: bool) -> Inferred<(u64, bool)> {
-    let mut is_exact = true;
+    // Without a condition input, the standard ignores the condition that the body returns, but ONNX Runtime does not.
+    let mut is_exact = call.has(1) || continues;
     if call.has(1) {
         match truth(call.optional(1)?) {
             Some(false) => return Ok((0, true)),

@@ -27,7 +27,12 @@ pub(crate) fn resize(call: &NodeCall) -> Outputs {
         let scales = call.real_numbers(1)?;
         return Value::single(input.data_type, scaled(&input.dims, scales)?);
     }
-    let along = NodeCall::axes_or_all(call.ints("axes").filter(|_| call.version >= 18), input.rank())?;
+    let axes = call.ints("axes").filter(|_| call.version >= 18);
+    // ONNX Runtime does not resize then.
+    let is_kept = call.text("keep_aspect_ratio_policy", "stretch")? != "stretch" && call.has(3);
+    let is_negative = axes.iter().flat_map(|axes| axes.iter()).any(|&axis| axis < 0);
+    ensure!(!(is_kept && is_negative), "runtimes differ for a kept aspect ratio with negative axes");
+    let along = NodeCall::axes_or_all(axes, input.rank())?;
     let before: Vec<u64> = along.iter().map(|&axis| input.dims[axis]).collect();
     let after = sizes_after(call, &before)?;
     let mut dims = input.dims.clone();
