@@ -204,8 +204,11 @@ impl Judge<'_> {
     /// Tries the tilings with the smallest arenas, by live bytes.
     fn arenas(&mut self, searches: &[TileSearch<'_>], max_extra: u64) -> Result<(), TfliteError> {
         for (number, search) in searches.iter().enumerate() {
-            for found in search.small_arenas(max_extra).into_iter().take(MAX_PLANS) {
-                self.offer((number, search), found)?;
+            // Labels are few, so a budget may hide a tiling without extra cost.
+            for budget in [0, max_extra] {
+                for found in search.small_arenas(budget).into_iter().take(MAX_PLANS) {
+                    self.offer((number, search), found)?;
+                }
             }
         }
         Ok(())
