@@ -1539,6 +1539,24 @@ public:
         }
 #endif
     }
+    // The same with regions that run stripe by stripe, if that makes the arena, or the head alone, smaller.
+    // `max_extra_ppm` is the extra cost that tiling may have, in parts per million of the model's.
+    static Returned<TflitePlan> tiled(const void *model, std::size_t model_size, const std::string &name,
+                                      std::uint64_t max_extra_ppm, bool smallest_head = false,
+                                      const Options &options = Options(),
+                                      const plimsoll_tflite_scratch *scratch = nullptr) {
+        if (const Error *error = options.error()) {
+            return detail::failure<TflitePlan>(*error);
+        }
+        return detail::made<TflitePlan>(plimsoll_tflite_plan_tile, static_cast<const std::uint8_t *>(model), model_size,
+                                        name.c_str(), options.get(), scratch, max_extra_ppm, smallest_head ? 1 : 0);
+    }
+    // Cost of the model without tiling, and of rows that tiling computes again; both 0 without tiling.
+    Returned<std::pair<std::uint64_t, std::uint64_t>> tiling_cost() const {
+        std::pair<std::uint64_t, std::uint64_t> cost;
+        const std::int32_t status = plimsoll_tflite_plan_tiling_cost(get(), &cost.first, &cost.second);
+        return detail::done(status, cost);
+    }
     // The contents of the file.
     template <class T = std::uint8_t>
     Returned<std::vector<T>> model() const {

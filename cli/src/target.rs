@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use plimsoll::export::tflite::{self, Kernels, Scratch, TflitePlan};
+use plimsoll::export::tflite::{self, Kernels, Scratch, TfliteMeasure, TflitePlan, TiledTflite};
 use plimsoll::import::contents;
+use plimsoll::tiling::TilingGoal;
 use plimsoll::{Planner, Variables};
 
 use crate::import_arguments::ImportArguments;
@@ -99,6 +100,21 @@ pub struct TargetModel<'a> {
 }
 
 impl TargetModel<'_> {
+    /// Bytes of the file.
+    pub fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn tile(
+        &self,
+        planner: &Planner,
+        untiled: &TflitePlan,
+        goal: (&TilingGoal, TfliteMeasure),
+    ) -> Result<Option<TiledTflite>, Failure> {
+        tflite::tile(&model_name(self.path), &self.bytes, planner, &self.scratch, untiled, goal)
+            .map_err(|error| error_at(self.path, &error))
+    }
+
     pub fn plan(&self, planner: Planner) -> Result<TflitePlan, Failure> {
         tflite::plan(&model_name(self.path), &self.bytes, planner, &self.scratch)
             .map_err(|error| error_at(self.path, &error))

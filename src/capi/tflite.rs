@@ -90,6 +90,59 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_new(
     })
 }
 
+/// Does the same as `plimsoll_tflite_plan_new`, but regions of operators may run stripe by stripe, so that
+/// their large tensors never exist as a whole. `max_extra_ppm` is the cost that tiling may add for rows that
+/// are computed again, in parts per million of the model's multiply-accumulates. With `smallest_head` other
+/// than 0, the head is made small although the tail grows with every tile; otherwise the estimated arena.
+/// Without a better tiling, the result is the plan without tiling. In a tiled model, tensors and operators
+/// have the indices of the tiled model before it is put in order. Free the result with
+/// `plimsoll_tflite_plan_free`.
+///
+/// Errors as for `plimsoll_tflite_plan_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_tflite_plan_tile(
+    model: *const u8,
+    model_size: usize,
+    name: *const c_char,
+    options: *const plimsoll_options,
+    scratch: *const plimsoll_tflite_scratch,
+    max_extra_ppm: u64,
+    smallest_head: i32,
+    planned: *mut *mut plimsoll_tflite_plan,
+) -> i32 {
+    guard(|| {
+        let out = unsafe { mutable(planned, "planned") }?;
+        let model = unsafe { array(model, model_size, "model") }?;
+        let name = unsafe { text(name, "name") }?;
+        let default = plimsoll_options::default();
+        let options = unsafe { options_or_default(options, &default) }?;
+        options.check_for_tflite()?;
+        let goal = (max_extra_ppm, smallest_head != 0);
+        let planned = PlannedModel::tiled(name, model, options, unsafe { scratch_of(scratch) }, goal)?;
+        give(out, plimsoll_tflite_plan { planned });
+        Ok(())
+    })
+}
+
+/// Writes the cost of the model's operators without tiling, in multiply-accumulates, and the cost of rows
+/// that tiling computes again. Both are 0 for a plan without tiling. Either may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn plimsoll_tflite_plan_tiling_cost(
+    planned: *const plimsoll_tflite_plan,
+    untiled: *mut u64,
+    extra: *mut u64,
+) -> i32 {
+    guard(|| {
+        let costs = unsafe { reference(planned, "planned") }?.planned.tiling_cost();
+        for (cost, (out, name)) in costs.into_iter().zip([(untiled, "untiled"), (extra, "extra")]) {
+            if !out.is_null() {
+                *unsafe { mutable(out, name) }? = cost;
+            }
+        }
+        Ok(())
+    })
+}
+
 unsafe fn scratch_of<'a>(scratch: *const plimsoll_tflite_scratch) -> Option<&'a KernelScratch> {
     // SAFETY: the caller passes NULL or an object of this type.
     unsafe { scratch.as_ref() }.map(|scratch| &scratch.scratch)
@@ -238,7 +291,8 @@ mod supported {
 
     use super::{Failure, PLIMSOLL_NONE, plimsoll_options, plimsoll_plan};
     use crate::capi::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
-    use crate::export::tflite::{self, TfliteError, TflitePlan};
+    use crate::export::tflite::{self, TfliteError, TfliteMeasure, TflitePlan};
+    use crate::tiling::TilingGoal;
 
     pub(super) struct KernelScratch(tflite::Scratch);
 
@@ -257,7 +311,8 @@ mod supported {
         }
     }
 
-    pub(super) struct PlannedModel(TflitePlan);
+    /// A planned model, and the costs of its tiling: without tiling, and extra.
+    pub(super) struct PlannedModel(TflitePlan, [u64; 2]);
 
     impl PlannedModel {
         pub(super) fn new(
@@ -271,7 +326,30 @@ mod supported {
                 tflite::plan(name, model, options.planner()?, scratch).map_err(failure)
             })?;
             options.log(&format!("planned `{name}`: a head of {} bytes", planned.head_bytes));
-            Ok(Self(planned))
+            Ok(Self(planned, [0; 2]))
+        }
+
+        pub(super) fn tiled(
+            name: &str,
+            model: &[u8],
+            options: &plimsoll_options,
+            scratch: Option<&KernelScratch>,
+            (max_extra_ppm, smallest_head): (u64, bool),
+        ) -> Result<Self, Failure> {
+            let untiled = Self::new(name, model, options, scratch)?;
+            let goal = TilingGoal::least_memory().max_extra_ppm(max_extra_ppm);
+            let measure = if smallest_head { TfliteMeasure::Head } else { TfliteMeasure::Arena };
+            let tiled = with_scratch(scratch, |scratch| {
+                let planner = options.planner()?;
+                tflite::tile(name, model, &planner, scratch, &untiled.0, (&goal, measure)).map_err(failure)
+            })?;
+            let Some(tiled) = tiled else { return Ok(untiled) };
+            options.log(&format!("tiled `{name}`: a head of {} bytes", tiled.planned.head_bytes));
+            Ok(Self(tiled.planned, [tiled.untiled_cost, tiled.extra_cost]))
+        }
+
+        pub(super) fn tiling_cost(&self) -> [u64; 2] {
+            self.1
         }
 
         pub(super) fn model(&self) -> &[u8] {
@@ -368,6 +446,20 @@ mod supported {
             _: Option<&KernelScratch>,
         ) -> Result<Self, Failure> {
             Err(unsupported())
+        }
+
+        pub(super) fn tiled(
+            _: &str,
+            _: &[u8],
+            _: &plimsoll_options,
+            _: Option<&KernelScratch>,
+            _: (u64, bool),
+        ) -> Result<Self, Failure> {
+            Err(unsupported())
+        }
+
+        pub(super) fn tiling_cost(&self) -> [u64; 2] {
+            match *self {}
         }
 
         pub(super) fn model(&self) -> &[u8] {

@@ -154,6 +154,11 @@ impl Planner {
         self
     }
 
+    #[cfg(feature = "tflite")]
+    pub(crate) fn sharing_level(&self) -> SharingLevel {
+        self.sharing
+    }
+
     /// Sets the strategy that chooses offsets: a built-in one, one of your own, or a box from
     /// [`by_name`](crate::allocate::by_name). Clones of the planner share it.
     #[must_use]

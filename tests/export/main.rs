@@ -22,5 +22,7 @@ mod svg;
 mod text;
 #[cfg(feature = "tflite")]
 mod tflite;
+#[cfg(feature = "tflite")]
+mod tiled_tflite;
 mod tiling;
 mod trace;

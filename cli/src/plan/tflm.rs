@@ -1,7 +1,7 @@
 //! `plan --target tflm` and `plan --out FILE.tflite`: models for TensorFlow Lite Micro.
 
 use cpu_time::ProcessTime;
-use plimsoll::export::tflite::TflitePlan;
+use plimsoll::export::tflite::{TflitePlan, TfliteRegion, TiledTflite};
 use plimsoll::files::OutputBatch;
 use plimsoll::import::Fold;
 use plimsoll::report::text;
@@ -27,12 +27,14 @@ pub fn run(
     let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
     let model = arguments.target.model(&arguments.input)?;
-    let planned = model.plan(arguments.planner(&limits)?)?;
-    let program_order_arena = if arguments.order == ScheduleMode::Program {
+    let untiled = model.plan(arguments.planner(&limits)?)?;
+    let tiled = tile(arguments, &model, &untiled, &arguments.planner(&limits)?)?;
+    let planned = tiled.as_ref().map_or(&untiled, |tiled| &tiled.planned);
+    let file_arena = if arguments.order == ScheduleMode::Program || tiled.is_some() {
         None
     } else {
         let quick = arguments.planner(&limits)?.effort(Effort::Quick).order(ScheduleMode::Program);
-        Some(program_order_arena(&model, &planned, quick)?)
+        Some(program_order_arena(&model, planned, quick)?)
     };
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
@@ -40,11 +42,11 @@ pub fn run(
     let mut outputs =
         selected_outputs::selected_outputs(arguments, formats, (!fits).then_some(planned.head_bytes));
     if !arguments.allow_larger_head {
-        selected_outputs::remove_larger_head(&mut outputs, &planned);
+        selected_outputs::remove_larger_head(&mut outputs, planned);
     }
     let options = arguments.reading.import_options();
     let mut view = PlanView::of_plan(&planned.graph, &planned.plan);
-    view.file_arena = program_order_arena;
+    view.file_arena = file_arena;
     let mut batch = OutputBatch::new(outputs.iter().map(|(path, _)| *path))?;
     for (index, &output) in outputs.iter().enumerate() {
         batch.write(index, |out| match output.1 {
@@ -57,8 +59,69 @@ pub fn run(
         report_note(&note);
     }
     print_lines(&text::summary(&view, Some(seconds)))?;
-    print(&head_lines(&planned))?;
+    if arguments.tiling.is_on() {
+        print(&tiling_lines(tiled.as_ref(), &untiled, model.length()))?;
+    }
+    print(&head_lines(planned, untiled.runtime_head_bytes))?;
     Ok(Outcome::of(fits))
+}
+
+/// Tiles the model if `--tile` is given and its head does not fit the capacity without. None if tiling does not help.
+fn tile(
+    arguments: &PlanArguments,
+    model: &TargetModel<'_>,
+    untiled: &TflitePlan,
+    planner: &Planner,
+) -> Result<Option<TiledTflite>, Failure> {
+    let fits = arguments.capacity.is_some_and(|capacity| untiled.head_bytes <= capacity);
+    if !arguments.tiling.is_on() || fits {
+        return Ok(None);
+    }
+    let goal = match arguments.capacity {
+        Some(capacity) => arguments.tiling.goal_of_capacity(capacity),
+        None => arguments.tiling.goal_of_memory(),
+    };
+    model.tile(planner, untiled, (&goal, arguments.tiling.tflite_measure()))
+}
+
+/// Summary lines on tiling.
+fn tiling_lines(tiled: Option<&TiledTflite>, untiled: &TflitePlan, length: usize) -> String {
+    let Some(tiled) = tiled else {
+        return "tiling         none: no tiling within the limits makes the arena smaller, or none is needed\n".to_owned();
+    };
+    let (before, after) = (untiled.head_bytes, tiled.planned.head_bytes);
+    let saved = before.saturating_sub(after) as f64 / before.max(1) as f64;
+    let extra = tiled.extra_cost as f64 / tiled.untiled_cost.max(1) as f64;
+    let growth = tiled.planned.bytes.len().saturating_sub(length);
+    let tail = |planned: &TflitePlan| planned.estimated_arena_bytes.saturating_sub(planned.head_bytes);
+    let tail_growth = tail(&tiled.planned).saturating_sub(tail(untiled));
+    let [operators, tiled_operators] = tiled.operators;
+    let first = format!(
+        "tiling         head {before} -> {after} bytes ({} saved), arena {} -> {} bytes (estimated), {} extra MACs\n",
+        text::percent(saved),
+        untiled.estimated_arena_bytes,
+        tiled.planned.estimated_arena_bytes,
+        text::percent(extra)
+    );
+    let regions: String = tiled.regions.iter().map(region_line).collect();
+    let added = if tiled.added_types.is_empty() {
+        "no new operator types".to_owned()
+    } else {
+        format!("add {} to the application's resolver", tiled.added_types.join(", "))
+    };
+    format!(
+        "{first}{regions}model          file +{growth} bytes, tail +{tail_growth} bytes (estimated), {operators} -> \
+         {tiled_operators} operators; {added}\n"
+    )
+}
+
+/// Summary line on a region.
+fn region_line(region: &TfliteRegion) -> String {
+    let (first, last) = (region.operators.first(), region.operators.last());
+    let halo = if region.is_carried { "carried" } else { "recomputed" };
+    let [first, last] = [first, last].map(|operator| operator.copied().unwrap_or(0));
+    let (stripes, axis) = (region.stripes, region.axis);
+    format!("region         operators {first} to {last} in {stripes} stripes of axis {axis}, halo {halo}\n")
 }
 
 /// Size of the arena in program order.
@@ -72,11 +135,11 @@ fn program_order_arena(model: &TargetModel, result: &TflitePlan, planner: Planne
 }
 
 /// Summary lines on the size of the runtime's arena.
-fn head_lines(planned: &TflitePlan) -> String {
+fn head_lines(planned: &TflitePlan, runtime_head_bytes: Option<u64>) -> String {
     let subgraphs = planned.layout.orders.len();
     let scope = if subgraphs > 1 { format!(" for all {subgraphs} subgraphs") } else { String::new() };
     let head = planned.head_bytes;
-    let comparison = match planned.runtime_head_bytes {
+    let comparison = match runtime_head_bytes {
         Some(runtime_head) if runtime_head > head => {
             let saved = (runtime_head - head) as f64 / runtime_head as f64;
             format!("; {runtime_head} without this plan ({} saved)", text::percent(saved))

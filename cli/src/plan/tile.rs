@@ -26,12 +26,10 @@ pub fn check(arguments: &PlanArguments, formats: &[Format]) -> Result<(), Failur
     if !arguments.tiling.is_on() {
         return Ok(());
     }
+    if arguments.target.is_given() || formats.contains(&Format::Tflite) {
+        return Ok(());
+    }
     let refused = [
-        (
-            arguments.target.is_given() || formats.contains(&Format::Tflite),
-            "TensorFlow Lite Micro",
-            "it runs every operator as a whole",
-        ),
         (formats.contains(&Format::Onnx), "--out FILE.onnx", "the nodes of a model run as a whole"),
         (
             formats.contains(&Format::Header) || formats.contains(&Format::Source),

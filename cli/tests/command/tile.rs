@@ -126,9 +126,9 @@ fn reports_are_written_and_code_is_refused() {
     assert!(graph.contains("\"access\"") && !graph.contains("/rows_"));
     for (more, reason) in [
         (&["--out", &folder.text("a.h")][..], "not supported for C code"),
-        (&["--out", &folder.text("a.tflite")][..], "not supported for TensorFlow Lite Micro"),
+        (&["--out", &folder.text("a.tflite")][..], "not a .tflite file"),
         (&["--out", &folder.text("a.onnx")][..], "the nodes of a model run as a whole"),
-        (&["--target", "tflm"][..], "not supported for TensorFlow Lite Micro"),
+        (&["--target", "tflm"][..], "not a .tflite file"),
     ] {
         let (status, _, errors) = plimsoll(&[&["plan", &network, "--tile"], more].concat());
         assert!(status == 2 && errors.contains(reason), "{errors}");
@@ -155,7 +155,7 @@ fn wrong_budgets_are_refused_with_the_form() {
         assert!(status == 2 && errors.contains(reason) && errors.contains(value), "{value}: {errors}");
     }
     let (status, _, errors) = plimsoll(&["plan", &model(MODEL), "--tile=maybe"]);
-    assert!(status == 2 && errors.contains("[possible values: auto, off]"), "{errors}");
+    assert!(status == 2 && errors.contains("[possible values: auto, head, off]"), "{errors}");
 }
 
 #[test]

@@ -103,6 +103,25 @@ impl Front {
         place
     }
 
+    /// Appends a vector of 32-bit numbers. Returns its position.
+    pub(super) fn numbers(&mut self, numbers: &[i32]) -> usize {
+        self.pad(4, 0);
+        let place = self.bytes.len();
+        self.bytes.extend((numbers.len() as u32).to_le_bytes());
+        self.bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        place
+    }
+
+    /// Appends a name. Returns its position.
+    pub(super) fn text(&mut self, text: &str) -> usize {
+        self.pad(4, 0);
+        let place = self.bytes.len();
+        self.bytes.extend((text.len() as u32).to_le_bytes());
+        self.bytes.extend(text.bytes());
+        self.bytes.push(0);
+        place
+    }
+
     /// Pads with zeros so that the position `behind` bytes after the end is a multiple of `alignment`.
     fn pad(&mut self, alignment: usize, behind: usize) {
         let end = (self.bytes.len() + behind).next_multiple_of(alignment) - behind;

@@ -54,6 +54,7 @@ mod runtime;
 mod runtime_network;
 mod scratch;
 mod tail;
+mod tile;
 
 pub use check::{CheckedTflite, check};
 pub use error::TfliteError;
@@ -62,6 +63,7 @@ pub use layout::HeadLayout;
 pub use scratch::Scratch;
 use scratch::sums;
 use tail::ArenaEstimate;
+pub use tile::{TfliteMeasure, TfliteRegion, TiledTflite, tile};
 
 use crate::import::listing;
 use crate::import::tflite;

@@ -8,16 +8,16 @@ use super::metadata;
 use crate::import::tflite::schema::{At, Buffer, Model, SubGraph};
 
 /// Slots of the model's table: the version is a number, all others are offsets.
-const MODEL_SLOTS: u16 = 10;
-const VERSION: u16 = 0;
+pub(super) const MODEL_SLOTS: u16 = 10;
+pub(super) const VERSION: u16 = 0;
 const SUBGRAPHS: u16 = 2;
 const BUFFERS: u16 = 4;
 const METADATA: u16 = 6;
 
 /// Slots of a subgraph's table: the last one is a number, all others are offsets.
-const SUBGRAPH_SLOTS: u16 = 6;
+pub(super) const SUBGRAPH_SLOTS: u16 = 6;
 const OPERATORS: u16 = 3;
-const DEBUG_METADATA: u16 = 5;
+pub(super) const DEBUG_METADATA: u16 = 5;
 
 /// Rewrites a model with these operator orders by subgraph. `plan` replaces an existing plan. Returns the
 /// file and the position of the old bytes in it.
@@ -61,7 +61,7 @@ pub(super) fn rewrite(
 ///
 /// # Errors
 /// [`TfliteError::UnknownField`] for a field of a later schema.
-fn copied(
+pub(super) fn copied(
     old: &[u8],
     table: impl At,
     name: &'static str,
@@ -195,7 +195,7 @@ fn metadata_list(front: &mut Front, model: Model<'_>, number: u32) -> usize {
 
 /// Adds `start` to all offsets that count from the start of the file. Several tables may share a field; it
 /// is adjusted once.
-fn shift(file: &mut [u8], start: usize, model: Model<'_>) -> Result<(), TfliteError> {
+pub(super) fn shift(file: &mut [u8], start: usize, model: Model<'_>) -> Result<(), TfliteError> {
     for place in absolute_places(model) {
         let place = start + place;
         let found = file.get_mut(place..).and_then(<[u8]>::first_chunk_mut::<8>);

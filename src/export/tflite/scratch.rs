@@ -76,6 +76,22 @@ impl Scratch {
         self
     }
 
+    /// The scratch of a model whose first subgraph has other operators: for each of them, the operator of this model that it
+    /// runs, if any.
+    pub(super) fn moved(&self, origins: &[Option<usize>]) -> Self {
+        let mut measured: BTreeMap<(usize, usize), Measured> = BTreeMap::new();
+        for (&(subgraph, operator), size) in &self.measured {
+            if subgraph > 0 {
+                measured.insert((subgraph, operator), size.clone());
+            }
+        }
+        for (operator, origin) in origins.iter().enumerate() {
+            let size = origin.and_then(|origin| self.measured.get(&(0, origin)));
+            measured.extend(size.map(|size| ((0, operator), size.clone())));
+        }
+        Self { kernels: self.kernels, measured }
+    }
+
     /// The requests of all operators of a model.
     ///
     /// # Errors

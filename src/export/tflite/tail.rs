@@ -13,6 +13,9 @@ const BASE: u64 = 1200;
 /// Bytes per operator: node, registration and parameters.
 const OPERATOR: u64 = 190;
 
+/// Bytes per operator that copies: it has few parameters.
+const COPY: u64 = 130;
+
 /// Bytes per tensor: its record.
 const TENSOR: u64 = 28;
 
@@ -26,20 +29,32 @@ const PLANNING: (u64, u64) = (640, 72);
 pub(super) fn tail(network: &RuntimeNetwork) -> u64 {
     let mut bytes = BASE;
     for subgraph in &network.subgraphs {
-        let channels = subgraph.operators.iter().map(|operator| channels(subgraph, operator));
-        let records = OPERATOR * subgraph.operators.len() as u64 + TENSOR * subgraph.tensors.len() as u64;
+        let operators = subgraph.operators.iter().map(|read| operator(subgraph, read));
+        let records = TENSOR * subgraph.tensors.len() as u64;
         let variables =
             subgraph.tensors.iter().filter(|tensor| tensor.memory == Memory::Tail).map(|tensor| {
                 let width =
                     tensor.element_type.and_then(ElementType::bits).map_or(8, |bits| bits.div_ceil(8));
                 tensor.elements().unwrap_or(0).saturating_mul(width).saturating_add(ALIGNMENT)
             });
-        let channels = channels.fold(0, u64::saturating_add).saturating_mul(CHANNEL);
+        let operators = operators.fold(0, u64::saturating_add);
         let variables = variables.fold(0, u64::saturating_add);
-        bytes = bytes.saturating_add(records).saturating_add(channels).saturating_add(variables);
+        bytes = bytes.saturating_add(records).saturating_add(operators).saturating_add(variables);
     }
     bytes
 }
+
+/// Bytes of an operator.
+pub(super) fn operator(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> u64 {
+    let record = match operator.read.op_type.as_str() {
+        "CONCATENATION" | "PAD" | "SLICE" => COPY,
+        _ => OPERATOR,
+    };
+    record.saturating_add(channels(subgraph, operator).saturating_mul(CHANNEL))
+}
+
+/// Bytes of an added operator that copies, with its output.
+pub(super) const ADDED_COPY: u64 = COPY + TENSOR;
 
 /// The estimate for a model, without its head.
 pub(super) struct ArenaEstimate {

@@ -111,6 +111,12 @@ pub(crate) fn window(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Opt
     })
 }
 
+/// True if the window of an operator stays within its input; false for operators without a window.
+pub(crate) fn has_valid_padding(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> bool {
+    let options = Options { operator, bytes, fields: operator_types::options(op_type) };
+    options.fields.window.is_some() && options.has_valid_padding()
+}
+
 /// Checked tensor ids of a list, without -1, which stands for an absent optional tensor.
 pub(crate) fn tensor_ids(
     list: Option<Vector<'_, i32>>,

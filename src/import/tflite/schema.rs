@@ -155,6 +155,7 @@ table! {
     OperatorCode<'a> {
         old_builtin_code: i8 = 0,
         custom_code: ByteVector<'a> = 1,
+        version: i32 = 2,
         builtin_code: i32 = 3,
     }
 }

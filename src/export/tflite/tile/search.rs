@@ -1,0 +1,516 @@
+//! Tilings of little memory within a cost, counted as the runtime runs them: entries and exits exist as a whole, and
+//! slices, padding and concatenations are copies.
+//!
+//! **What is decided.** A path over the positions of an order: each edge is an operator that runs as a whole, or a
+//! segment with a cut. Labels keep the paths to each position that no other one beats in extra cost and bytes of the tail:
+//! each tile needs a record of its own there. The least capacity with a path within the budget is found by bisection, the
+//! least arena by a walk through all capacities. All are optimal for the live bytes in this order, among equal stripes, up
+//! to the ladder of stripe counts, [`MAX_LENGTH`], [`MAX_WORK`], [`MAX_LABELS`] and [`MAX_CAPACITIES`].
+//!
+//! **What is pruned.** Segments without an operator that exceeds the least possible capacity, and segments through which
+//! more bytes are live than without tiling.
+
+use super::super::tail::ADDED_COPY;
+use super::draft::{Draft, DraftKind, DraftOperator};
+use super::network::TileNetwork;
+use super::stripes::{Cut, TileRegion};
+
+/// Largest number of operators in a region.
+const MAX_LENGTH: usize = 40;
+
+/// Number of drafted operators after which a search evaluates short segments only, and none.
+const MAX_WORK: u64 = 6_000_000;
+const SHORT_LENGTH: usize = 8;
+
+/// Numbers of stripes that are tried.
+const STRIPES: [i64; 14] = [2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48];
+
+/// The most labels of a position.
+const MAX_LABELS: usize = 8;
+
+/// The most capacities that are tried for the least arena.
+const MAX_CAPACITIES: usize = 120;
+
+/// Regions in an order.
+#[derive(Clone)]
+pub(super) struct FoundTiling {
+    pub(super) regions: Vec<TileRegion>,
+    /// Live bytes at the largest step, and bytes of the tail that tiling adds.
+    pub(super) arena: u64,
+}
+
+/// The cost of paths that decides between those within a capacity.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Least {
+    Extra,
+    Tail,
+}
+
+/// The search over one order.
+pub(super) struct TileSearch<'n> {
+    network: &'n TileNetwork<'n>,
+    order: Vec<usize>,
+    /// By tensor; none for tensors outside of the head.
+    lives: Vec<Option<StepSpan>>,
+    /// Live bytes and scratch at each step, if every operator runs as a whole.
+    loads: Vec<u64>,
+    segments: Vec<Segment>,
+    /// By position: segments that start there.
+    by_start: Vec<Vec<usize>>,
+}
+
+/// The first and the last step at which a tensor is live, both included: step 0 is before all operators, that of position
+/// `p` is `p + 1`, and one after all operators follows, at which graph outputs are live.
+type StepSpan = (usize, usize);
+
+struct Segment {
+    end: usize,
+    /// Ways to cut it, by ascending bytes and descending cost.
+    variants: Vec<Variant>,
+}
+
+struct Variant {
+    region: TileRegion,
+    bytes: u64,
+    extra: u64,
+    tail: u64,
+}
+
+/// A path to a position.
+#[derive(Clone, Copy)]
+struct Label {
+    extra: u64,
+    tail: u64,
+    /// Position before the last edge, and the label there.
+    from: (usize, usize),
+    /// Segment and variant; none if an operator runs as a whole.
+    cut: Option<(usize, usize)>,
+}
+
+impl<'n> TileSearch<'n> {
+    /// `updates` says whether exits may be written piece by piece.
+    pub(super) fn new(network: &'n TileNetwork<'n>, order: &[usize], updates: bool, max_extra: u64) -> Self {
+        let lives = lives(network, order);
+        let loads = loads(network, order, &lives);
+        let by_start = vec![Vec::new(); order.len()];
+        let mut search =
+            Self { network, order: order.to_vec(), lives, loads, segments: Vec::new(), by_start };
+        search.evaluate_segments(updates, max_extra);
+        search
+    }
+
+    /// Live bytes at the largest step if every operator runs as a whole.
+    pub(super) fn untiled_bytes(&self) -> u64 {
+        self.loads.iter().copied().max().unwrap_or(0)
+    }
+
+    fn evaluate_segments(&mut self, updates: bool, max_extra: u64) {
+        let whole = |at: &usize| self.network.operators[self.order[*at]].rules.is_empty();
+        let floor = (0..self.order.len()).filter(whole).map(|at| self.loads[at]).max().unwrap_or(0);
+        let most = self.untiled_bytes();
+        let mut work = 0;
+        // Short segments come first, so that the limit of work leaves out long ones.
+        for length in 1..=MAX_LENGTH.min(self.order.len()) {
+            for start in 0..=self.order.len() - length {
+                let end = start + length;
+                let is_hot = self.loads[start..end].iter().any(|&load| load > floor);
+                if !is_hot || (work > MAX_WORK / 2 && length > SHORT_LENGTH) || work > MAX_WORK {
+                    continue;
+                }
+                let mut variants = Vec::new();
+                work += self.work_of_draft();
+                for axis in [1, 2] {
+                    let is_tileable = |&id: &usize| self.network.rule(id, axis).is_some();
+                    if self.order[start..end].iter().all(is_tileable) {
+                        self.cut_segment(
+                            (start, end),
+                            axis,
+                            updates,
+                            [most, max_extra],
+                            &mut work,
+                            &mut variants,
+                        );
+                    }
+                }
+                if !variants.is_empty() {
+                    self.by_start[start].push(self.segments.len());
+                    self.segments.push(Segment { end, variants: frontier(variants) });
+                }
+            }
+        }
+    }
+
+    /// Work for lists with an entry for each tensor.
+    fn work_of_draft(&self) -> u64 {
+        1 + self.lives.len() as u64 / 16
+    }
+
+    /// Evaluates the cuts of a segment along an axis.
+    fn cut_segment(
+        &self,
+        (start, end): (usize, usize),
+        axis: usize,
+        updates: bool,
+        [most, max_extra]: [u64; 2],
+        work: &mut u64,
+        variants: &mut Vec<Variant>,
+    ) {
+        let operators = self.order[start..end].to_vec();
+        let Some(is_exit) = self.exits(&operators, end, axis) else { return };
+        let through = self.through(start, end);
+        if through >= most {
+            return;
+        }
+        let exits = operators.iter().zip(&is_exit).filter(|(_, is_exit)| **is_exit);
+        let rows = exits.filter_map(|(&id, _)| Some(self.network.rule(id, axis)?.rows)).max().unwrap_or(0);
+        for [is_carried, is_padded, is_updated] in CUTS {
+            if is_updated && !updates {
+                continue;
+            }
+            for stripes in STRIPES.into_iter().filter(|&stripes| stripes <= rows) {
+                let cut = Cut { stripes, is_carried, is_padded, is_updated };
+                let region = TileRegion { operators: operators.clone(), axis, cut };
+                let mut draft = Draft::new(self.network);
+                let is_possible = draft.region(self.network, &region, &is_exit).is_some();
+                *work += draft.operators.len() as u64 + self.work_of_draft();
+                if !is_possible || draft.extra > max_extra {
+                    // More stripes compute more rows again.
+                    break;
+                }
+                let bytes = through.saturating_add(self.peak(&draft, end));
+                if bytes < most {
+                    let tail = self.tail(&draft, &region);
+                    variants.push(Variant { region, bytes, extra: draft.extra, tail });
+                }
+            }
+        }
+    }
+
+    /// For each operator of a segment, whether its outputs exist as a whole; none if the segment reads one of its tensors
+    /// as a whole.
+    fn exits(&self, operators: &[usize], end: usize, axis: usize) -> Option<Vec<bool>> {
+        for &id in operators {
+            let (read, rule) = (&self.network.subgraph.operators[id], self.network.rule(id, axis)?);
+            for (input, by_rows) in read.inputs.iter().zip(&rule.by_rows) {
+                let producer = input.and_then(|input| self.network.producer[input.index()]);
+                if !by_rows && producer.is_some_and(|producer| operators.contains(&producer)) {
+                    return None;
+                }
+            }
+        }
+        let is_exit = |&id: &usize| {
+            let outputs = &self.network.subgraph.operators[id].read.outputs;
+            outputs
+                .iter()
+                .any(|output| self.lives_until(output.index(), end) || !self.network.is_read[output.index()])
+        };
+        Some(operators.iter().map(is_exit).collect())
+    }
+
+    /// True if a tensor is live at position `end` or later.
+    fn lives_until(&self, tensor: usize, end: usize) -> bool {
+        self.lives[tensor].is_some_and(|(_, last)| last > end)
+    }
+
+    /// Bytes of tensors that are live before, in and after a segment.
+    fn through(&self, start: usize, end: usize) -> u64 {
+        let lives = self.lives.iter().zip(&self.network.subgraph.tensors);
+        let through =
+            lives.filter(|(live, _)| live.is_some_and(|(first, last)| first <= start && last > end));
+        through.map(|(_, tensor)| tensor.bytes).fold(0, u64::saturating_add)
+    }
+
+    /// The most live bytes of a drafted segment, without the tensors that are live through it.
+    fn peak(&self, draft: &Draft, end: usize) -> u64 {
+        let count = draft.operators.len();
+        let mut change = vec![0i64; count + 2];
+        let mut add = |bytes: u64, first: usize, last: usize| {
+            let bytes = i64::try_from(bytes).unwrap_or(i64::MAX / 4);
+            change[first] += bytes;
+            change[last + 1] -= bytes;
+        };
+        let mut first = vec![0; draft.tensors.len()];
+        let mut last = vec![0; draft.tensors.len()];
+        let mut bytes: Vec<u64> = draft.tensors.iter().map(|rows| draft_bytes(self.network, rows)).collect();
+        let mut is_written_to = vec![false; draft.tensors.len()];
+        let mut entries: Vec<(usize, usize)> = Vec::new();
+        for (step, operator) in draft.operators.iter().enumerate() {
+            for &input in operator.inputs.iter().flatten() {
+                match input.checked_sub(draft.first_new) {
+                    Some(new) => last[new] = step,
+                    None => match entries.iter_mut().find(|(id, _)| *id == input) {
+                        Some(entry) => entry.1 = step,
+                        None => entries.push((input, step)),
+                    },
+                }
+            }
+            let is_update = matches!(operator.kind, DraftKind::Update { .. });
+            if is_update && let Some(new) = operator.inputs[0].and_then(|id| id.checked_sub(draft.first_new))
+            {
+                is_written_to[new] = true;
+            }
+            for &output in &operator.outputs {
+                match output.checked_sub(draft.first_new) {
+                    Some(new) => {
+                        (first[new], last[new]) = (step, step);
+                        if is_update {
+                            bytes[new] = 0;
+                        }
+                    }
+                    None if is_update => {}
+                    None => add(self.network.subgraph.tensors[output].bytes, step, count),
+                }
+            }
+        }
+        for (input, step) in entries {
+            let is_inner = self.lives[input].is_some_and(|(_, last)| last <= end);
+            if is_inner {
+                add(self.network.subgraph.tensors[input].bytes, 0, step);
+            }
+        }
+        for new in 0..draft.tensors.len() {
+            // The tensor of an exit that is written piece by piece stays.
+            let stays = is_written_to[new] && bytes[new] > 0;
+            add(bytes[new], first[new], if stays { count } else { last[new] });
+        }
+        let mut live = 0;
+        let mut peak = 0;
+        for (step, change) in change.into_iter().take(count).enumerate() {
+            live += change;
+            peak = peak.max(live.unsigned_abs() + self.tile_scratch(&draft.operators[step].kind));
+        }
+        peak
+    }
+
+    /// Bytes of the tail that a region adds.
+    fn tail(&self, draft: &Draft, region: &TileRegion) -> u64 {
+        let each = |operator: &DraftOperator| match operator.kind {
+            DraftKind::Whole(operator) | DraftKind::Tile { operator, .. } => self.network.tails[operator],
+            _ => ADDED_COPY,
+        };
+        let tiled = draft.operators.iter().map(each).fold(0, u64::saturating_add);
+        let whole = region.operators.iter().map(|&id| self.network.tails[id]);
+        tiled.saturating_sub(whole.fold(0, u64::saturating_add))
+    }
+
+    /// Scratch of a tile: that of the operator by its share of rows.
+    fn tile_scratch(&self, kind: &DraftKind) -> u64 {
+        let DraftKind::Tile { operator, rows, .. } = kind else { return 0 };
+        let whole = self.network.scratch[*operator];
+        let all = self.network.operators[*operator].rules.first().map_or(1, |rule| rule.rows.max(1));
+        let share = u128::from(whole) * u128::from((rows.end - rows.start).unsigned_abs());
+        u64::try_from(share / u128::from(all.unsigned_abs())).unwrap_or(whole)
+    }
+
+    /// Bytes of steps and segments, ascending, below `below`.
+    fn capacities(&self, below: u64) -> Vec<u64> {
+        let cuts = self.segments.iter().flat_map(|segment| &segment.variants).map(|variant| variant.bytes);
+        let mut capacities: Vec<u64> =
+            cuts.chain(self.loads.iter().copied()).filter(|&bytes| bytes < below).collect();
+        capacities.sort_unstable();
+        capacities.dedup();
+        capacities
+    }
+
+    /// The path of least live bytes, below `below`, whose extra cost is at most `max_extra`.
+    pub(super) fn least_bytes(&self, max_extra: u64, below: u64) -> Option<FoundTiling> {
+        let capacities = self.capacities(below);
+        let (mut low, mut high) = (0, capacities.len());
+        let mut best = None;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.cheapest_path(capacities[middle], max_extra, Least::Tail) {
+                Some(found) => {
+                    high = middle;
+                    best = Some(found);
+                }
+                None => low = middle + 1,
+            }
+        }
+        best
+    }
+
+    /// Paths of small live bytes and tail together, by ascending sum, each with another sum.
+    pub(super) fn small_arenas(&self, max_extra: u64) -> Vec<FoundTiling> {
+        let below = self.untiled_bytes();
+        let capacities = self.capacities(below);
+        let step = capacities.len().div_ceil(MAX_CAPACITIES).max(1);
+        let paths = capacities
+            .into_iter()
+            .step_by(step)
+            .filter_map(|capacity| self.cheapest_path(capacity, max_extra, Least::Tail));
+        let mut paths: Vec<FoundTiling> = paths.filter(|found| found.arena < below).collect();
+        paths.sort_by_key(|found| found.arena);
+        paths.dedup_by_key(|found| found.arena);
+        paths
+    }
+
+    /// The cheapest path within `capacity` bytes and `max_extra`.
+    pub(super) fn cheapest_path(&self, capacity: u64, max_extra: u64, least: Least) -> Option<FoundTiling> {
+        let count = self.order.len();
+        let mut labels: Vec<Vec<Label>> = vec![Vec::new(); count + 1];
+        labels[0].push(Label { extra: 0, tail: 0, from: (0, 0), cut: None });
+        for start in 0..count {
+            let here = std::mem::take(&mut labels[start]);
+            for (at, label) in here.iter().enumerate() {
+                let from = (start, at);
+                if self.loads[start] <= capacity {
+                    offer(&mut labels[start + 1], Label { from, cut: None, ..*label });
+                }
+                for &number in &self.by_start[start] {
+                    let segment = &self.segments[number];
+                    let variants = segment.variants.iter().enumerate();
+                    for (variant, found) in variants.take_while(|(_, variant)| variant.bytes <= capacity) {
+                        let extra = label.extra.saturating_add(found.extra);
+                        let tail = label.tail.saturating_add(found.tail);
+                        let label = Label { extra, tail, from, cut: Some((number, variant)) };
+                        if extra <= max_extra {
+                            offer(&mut labels[segment.end], label);
+                        }
+                    }
+                }
+            }
+            labels[start] = here;
+        }
+        let key = |label: &Label| match least {
+            Least::Extra => (label.extra, label.tail),
+            Least::Tail => (label.tail, label.extra),
+        };
+        let (at, _) = labels[count].iter().enumerate().min_by_key(|(_, label)| key(label))?;
+        Some(self.followed(&labels, at))
+    }
+
+    fn followed(&self, labels: &[Vec<Label>], last: usize) -> FoundTiling {
+        let (mut end, mut at) = (self.order.len(), last);
+        let tail = labels[end][at].tail;
+        let (mut regions, mut bytes) = (Vec::new(), 0);
+        while end > 0 {
+            let Label { from, cut, .. } = labels[end][at];
+            match cut {
+                Some((segment, variant)) => {
+                    let variant = &self.segments[segment].variants[variant];
+                    bytes = bytes.max(variant.bytes);
+                    regions.push(variant.region.clone());
+                }
+                None => bytes = bytes.max(self.loads[from.0]),
+            }
+            (end, at) = from;
+        }
+        regions.reverse();
+        FoundTiling { regions, arena: bytes.saturating_add(tail) }
+    }
+
+    /// The operators of a model with these regions.
+    pub(super) fn draft(&self, regions: &[TileRegion]) -> Option<Draft> {
+        let mut draft = Draft::new(self.network);
+        let mut position = 0;
+        let mut regions = regions.iter().peekable();
+        while position < self.order.len() {
+            let id = self.order[position];
+            if let Some(region) = regions.next_if(|region| region.operators.first() == Some(&id)) {
+                position += region.operators.len();
+                let is_exit = self.exits(&region.operators, position, region.axis)?;
+                draft.region(self.network, region, &is_exit)?;
+            } else {
+                draft.whole(self.network, id);
+                position += 1;
+            }
+        }
+        Some(draft)
+    }
+}
+
+/// Carried halos, explicit padding, exits written piece by piece.
+const CUTS: [[bool; 3]; 8] = [
+    [false, true, false],
+    [false, false, false],
+    [true, true, false],
+    [true, false, false],
+    [false, true, true],
+    [false, false, true],
+    [true, true, true],
+    [true, false, true],
+];
+
+fn draft_bytes(network: &TileNetwork<'_>, rows: &super::draft::RowsOf) -> u64 {
+    let columns = rows.columns[0] + rows.columns[1];
+    network.part_bytes(rows.tensor, rows.axis, rows.rows.end - rows.rows.start, columns)
+}
+
+/// Adds a label that no other one beats.
+fn offer(labels: &mut Vec<Label>, label: Label) {
+    let beats = |one: &Label, other: &Label| one.extra <= other.extra && one.tail <= other.tail;
+    if labels.iter().any(|other| beats(other, &label)) {
+        return;
+    }
+    labels.retain(|other| !beats(&label, other));
+    if labels.len() < MAX_LABELS {
+        labels.push(label);
+    }
+}
+
+/// The variants that no other one beats in bytes, cost and tail, by ascending bytes.
+fn frontier(mut variants: Vec<Variant>) -> Vec<Variant> {
+    variants.sort_by_key(|variant| (variant.bytes, variant.tail, variant.extra));
+    let mut kept: Vec<Variant> = Vec::new();
+    for variant in variants {
+        if kept.iter().all(|other| variant.extra < other.extra || variant.tail < other.tail) {
+            kept.push(variant);
+        }
+    }
+    kept
+}
+
+/// The cost that a goal allows.
+pub(super) fn max_extra(cost: u64, ppm: u64) -> u64 {
+    u64::try_from(u128::from(cost) * u128::from(ppm) / 1_000_000).unwrap_or(u64::MAX)
+}
+
+fn lives(network: &TileNetwork<'_>, order: &[usize]) -> Vec<Option<StepSpan>> {
+    let mut lives: Vec<Option<StepSpan>> = vec![None; network.subgraph.tensors.len()];
+    let mut touch = |tensor: usize, at: usize| {
+        let live = lives[tensor].get_or_insert((at, at));
+        *live = (live.0.min(at), live.1.max(at));
+    };
+    for input in &network.subgraph.inputs {
+        touch(input.index(), 0);
+    }
+    for (at, &id) in order.iter().enumerate() {
+        let read = &network.subgraph.operators[id].read;
+        for tensor in read.inputs.iter().chain(&read.outputs) {
+            touch(tensor.index(), at + 1);
+        }
+    }
+    for output in &network.subgraph.outputs {
+        touch(output.index(), order.len() + 1);
+    }
+    for (tensor, live) in network.subgraph.tensors.iter().zip(&mut lives) {
+        if tensor.bytes == 0 {
+            *live = None;
+        }
+    }
+    // A tensor in the head that no operator writes is live from the start.
+    for (producer, live) in network.producer.iter().zip(&mut lives) {
+        if let (None, Some(live)) = (producer, live) {
+            live.0 = 0;
+        }
+    }
+    lives
+}
+
+fn loads(network: &TileNetwork<'_>, order: &[usize], lives: &[Option<StepSpan>]) -> Vec<u64> {
+    let count = order.len();
+    let mut change = vec![0_i128; count + 2];
+    for (tensor, live) in network.subgraph.tensors.iter().zip(lives) {
+        let Some((first, last)) = *live else { continue };
+        let (first, end) = (first.saturating_sub(1).min(count), last.min(count));
+        change[first] += i128::from(tensor.bytes);
+        change[end] -= i128::from(tensor.bytes);
+    }
+    let mut live = 0;
+    let load = |(at, &id): (usize, &usize)| {
+        live += change[at];
+        u64::try_from(live).unwrap_or(u64::MAX).saturating_add(network.scratch[id])
+    };
+    order.iter().enumerate().map(load).collect()
+}
