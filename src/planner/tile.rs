@@ -48,6 +48,9 @@ const SECOND_PART: u64 = 16;
 const MAX_FIRST_WORK: usize = 20_000;
 const MAX_LEVEL_WORK: usize = 5_000;
 
+/// Number of searches, those with the least expected memory, that go on with levels above the first one.
+const MAX_LATER_SEARCHES: usize = 4;
+
 /// A tiling that is expected to save less than this part of the best arena is not planned.
 const LEAST_SAVING: u64 = 256;
 
@@ -84,14 +87,22 @@ impl Planner {
             work: 0,
             most_work: MAX_FIRST_WORK,
         };
+        let mut active = searches.len();
         for &level in LEVELS.iter().filter(|&&level| level <= goal.max_extra_ppm) {
             let max_extra = TilingGoal::default().max_extra_ppm(level).max_extra(total);
-            for search in &mut searches {
+            let mut expected = Vec::with_capacity(searches.len());
+            for search in searches.iter_mut().take(active) {
+                let mut least = u64::MAX;
                 for measure in [Measure::WholeEnds, Measure::FixedPlaces, Measure::LiveBytes] {
-                    judge.level(search, measure, max_extra)?;
+                    least = least.min(judge.level(search, measure, max_extra)?.unwrap_or(u64::MAX));
                 }
+                expected.push(least);
             }
             judge.finish_level()?;
+            if level == LEVELS[0] {
+                sort_by_expected(&mut searches, &expected);
+                active = MAX_LATER_SEARCHES;
+            }
             if judge.is_done() {
                 break;
             }
@@ -105,6 +116,13 @@ impl Planner {
         }
         Ok(Some(best))
     }
+}
+
+/// Puts the searches with the least expected memory first.
+fn sort_by_expected(searches: &mut Vec<TilingSearch<'_, '_>>, expected: &[u64]) {
+    let mut ranked: Vec<_> = expected.iter().zip(searches.drain(..)).collect();
+    ranked.sort_by_key(|(bytes, _)| **bytes);
+    searches.extend(ranked.into_iter().map(|(_, search)| search));
 }
 
 /// The orders that are searched, each once.
@@ -180,10 +198,15 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Tries the paths of one search within a budget.
-    fn level(&mut self, search: &mut TilingSearch<'_, '_>, measure: Measure, max_extra: u64) -> Result<()> {
+    /// Tries the paths of one search within a budget; returns the memory that the best one is expected to need.
+    fn level(
+        &mut self,
+        search: &mut TilingSearch<'_, '_>,
+        measure: Measure,
+        max_extra: u64,
+    ) -> Result<Option<u64>> {
         if self.is_done() {
-            return Ok(());
+            return Ok(None);
         }
         if let Some(capacity) = self.goal.capacity.filter(|&capacity| capacity < self.most) {
             if let Some(path) = search.cheapest_path(measure, capacity, max_extra)? {
@@ -191,12 +214,12 @@ impl Judge<'_> {
             }
             if self.most <= capacity {
                 self.finish_level()?;
-                return Ok(());
+                return Ok(None);
             }
         }
         // A path above the best plan may be improved to be below it.
         let below = self.most.saturating_add(self.most / 8);
-        let Some(mut path) = search.least_bytes(measure, max_extra, below)? else { return Ok(()) };
+        let Some(mut path) = search.least_bytes(measure, max_extra, below)? else { return Ok(None) };
         search.improve(&mut path, measure, max_extra);
         let expected = path.bytes;
         let drafted = self.offer(search.found(path))?.min(self.most);
@@ -206,7 +229,7 @@ impl Judge<'_> {
                 self.offer(search.found(path))?;
             }
         }
-        Ok(())
+        Ok(Some(expected))
     }
 
     /// Drafts the plan of a tiling if it may be better than the best one; returns the arena of the draft.
