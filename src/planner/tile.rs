@@ -48,6 +48,10 @@ const SECOND_PART: u64 = 16;
 const MAX_FIRST_WORK: usize = 20_000;
 const MAX_LEVEL_WORK: usize = 5_000;
 
+/// The choices of axes; a graph of more operators than [`MAX_OPERATORS_FOR_ALL_AXES`] is searched without the last one.
+const AXIS_CHOICES: [AxisChoice; 3] = [AxisChoice::Agreeing, AxisChoice::First, AxisChoice::Read];
+const MAX_OPERATORS_FOR_ALL_AXES: usize = 300;
+
 /// Number of searches, those with the least expected memory, that go on with levels above the first one.
 const MAX_LATER_SEARCHES: usize = 4;
 
@@ -62,8 +66,10 @@ impl Planner {
     /// As [`plan`](Self::plan).
     pub fn tile(&self, graph: &Graph, untiled: &Plan, goal: &TilingGoal) -> Result<Option<TiledPlan>> {
         let mut nets: Vec<OrderedGraph<'_>> = Vec::new();
+        let is_large = graph.operators().len() > MAX_OPERATORS_FOR_ALL_AXES;
+        let choices = if is_large { 2 } else { AXIS_CHOICES.len() };
         for order in orders(graph, untiled) {
-            for choice in [AxisChoice::Agreeing, AxisChoice::First, AxisChoice::Read] {
+            for &choice in &AXIS_CHOICES[..choices] {
                 let net = OrderedGraph::new(graph, &order, choice);
                 if !nets.iter().any(|other| other.is_same(&net)) {
                     nets.push(net);
