@@ -6,8 +6,8 @@
 //! is in the same segment as that operator. The first operator of a segment is above the capacity or adds live bytes,
 //! the last one is above the capacity or frees bytes: the segment without another operator at this end has fewer live
 //! bytes there. In a graph of more than [`LARGE`] operators, a segment also includes the operator before it if that
-//! adds bytes, and the operator behind it if that frees bytes, where the two read each other by rows. This leaves out
-//! cuts of less extra cost.
+//! adds bytes, and the operator behind it if that frees bytes, where that
+//! operator can be split. This leaves out cuts of less extra cost.
 //!
 //! **Cost.** O(operators + edges).
 
@@ -61,13 +61,11 @@ impl Boundaries {
         }
         for units in positions.windows(3) {
             let (first, at, end) = (units[0], units[1], units[2]);
-            if !are_joined(graph, first, at) {
-                continue;
-            }
-            if between[at] > between[first] {
+            let is_whole = |at: usize| graph.operators[at].axis.is_none();
+            if !is_whole(first) && between[at] > between[first] {
                 self.starts[at] = Boundary::Never;
             }
-            if between[end] < between[at] {
+            if !is_whole(at) && between[end] < between[at] {
                 self.ends[at] = Boundary::Never;
             }
         }
@@ -106,14 +104,4 @@ fn is_inner(graph: &OrderedGraph<'_>, at: usize) -> bool {
     operator.axis.is_some()
         && graph.operators[at - 1].axis.is_some()
         && operator.inputs.iter().any(writes_over)
-}
-
-/// True if the operator at a position reads results of operators from `first` on, and reads all of them by rows.
-fn are_joined(graph: &OrderedGraph<'_>, first: usize, at: usize) -> bool {
-    let from_before = |link: &&RowLink| {
-        graph.tensor(link.tensor).producer().is_some_and(|producer| producer as usize >= first)
-    };
-    let operator = &graph.operators[at];
-    let mut links = operator.inputs.iter().filter(from_before).peekable();
-    operator.axis.is_some() && links.peek().is_some() && links.all(|link| link.map.is_some())
 }
