@@ -1,9 +1,10 @@
 //! Plans with tiling: tilings of several orders, each judged by the plan of its graph.
 //!
-//! For each order, two measures and each level of extra cost up to the goal's, the search gives the path of
-//! least memory, improved where it needs the most. A draft plan of its graph decides whether it is planned in full; if the draft is
-//! above the estimate, a path of the memory between them is tried as well. Levels come in ascending
-//! order, so that a larger budget repeats the plans of a smaller one, unless a search meets its work limit.
+//! For each level of extra cost up to the goal's, each order and three measures, the search gives the path of
+//! least memory, improved where it needs the most. A draft plan of its graph decides; if the draft is
+//! above the estimate, a path of the memory between them is tried as well. At the end of a level, the graphs with the
+//! smallest drafts are planned in full. Levels come in ascending order and each has its own limit of work, so that a
+//! larger budget begins with the plans of a smaller one: its arena is no larger.
 
 use super::{Planner, pipeline};
 use crate::error::Result;
@@ -15,7 +16,7 @@ use crate::support::ids::OperatorId;
 use crate::tiling::cost::Measure;
 use crate::tiling::orders::{Late, late_order};
 use crate::tiling::search::{Found, TilingSearch};
-use crate::tiling::{AxisChoice, OrderedGraph, Tiling, TilingGoal, apply};
+use crate::tiling::{AxisChoice, OrderedGraph, TiledGraph, Tiling, TilingGoal, apply};
 use crate::verify::verify_tiles;
 
 /// Levels of extra cost, in parts per million. A goal's budget is rounded down to one of them.
@@ -36,13 +37,23 @@ const LEVELS: [u64; 14] = [
     u64::MAX,
 ];
 
-/// Number of full plans in a call although the draft is above the best plan, and the most tensors of
-/// their graphs.
-const MAX_SECOND_PLANS: u32 = 6;
-const MAX_SECOND_TENSORS: usize = 1_000;
+/// Number of tilings that are planned in full at each level, and the part of the best arena by which their drafts
+/// may exceed it.
+const MAX_FULL_PLANS: usize = 2;
+const MAX_SECOND_PLANS: u32 = 4;
+const SECOND_PART: u64 = 16;
 
-/// Once the drafts and plans of a call have this many tensors together, no other tiling is tried.
-const MAX_PLANNED_TENSORS: usize = 40_000;
+/// Once the drafts of a level have this many tensors together, no other tiling is tried at that level; at the first
+/// level, and at each later one.
+const MAX_FIRST_WORK: usize = 20_000;
+const MAX_LEVEL_WORK: usize = 5_000;
+
+/// The choices of axes; a graph of more operators than [`MAX_OPERATORS_FOR_ALL_AXES`] is searched without the last one.
+const AXIS_CHOICES: [AxisChoice; 3] = [AxisChoice::Agreeing, AxisChoice::First, AxisChoice::Read];
+const MAX_OPERATORS_FOR_ALL_AXES: usize = 300;
+
+/// Number of searches, those with the least expected memory, that go on with levels above the first one.
+const MAX_LATER_SEARCHES: usize = 4;
 
 /// A tiling that is expected to save less than this part of the best arena is not planned.
 const LEAST_SAVING: u64 = 256;
@@ -55,8 +66,10 @@ impl Planner {
     /// As [`plan`](Self::plan).
     pub fn tile(&self, graph: &Graph, untiled: &Plan, goal: &TilingGoal) -> Result<Option<TiledPlan>> {
         let mut nets: Vec<OrderedGraph<'_>> = Vec::new();
+        let is_large = graph.operators().len() > MAX_OPERATORS_FOR_ALL_AXES;
+        let choices = if is_large { 2 } else { AXIS_CHOICES.len() };
         for order in orders(graph, untiled) {
-            for choice in [AxisChoice::Agreeing, AxisChoice::First] {
+            for &choice in &AXIS_CHOICES[..choices] {
                 let net = OrderedGraph::new(graph, &order, choice);
                 if !nets.iter().any(|other| other.is_same(&net)) {
                     nets.push(net);
@@ -64,25 +77,37 @@ impl Planner {
             }
         }
         let total = nets[0].total_cost();
-        let search = |net| TilingSearch::new(net, goal.max_extra(total), &self.limits);
-        let mut searches: Vec<TilingSearch<'_, '_>> = nets.iter().map(search).collect();
+        let mut searches: Vec<TilingSearch<'_, '_>> =
+            nets.iter().map(|net| TilingSearch::new(net, &self.limits)).collect();
         let most = untiled.arena_bytes;
         let mut judge = Judge {
             planner: self,
             graph,
             goal,
             most,
+            most_planned: most,
             best: None,
+            drafts: Vec::new(),
             tried: Vec::new(),
             second_plans: 0,
-            planned: 0,
+            work: 0,
+            most_work: MAX_FIRST_WORK,
         };
+        let mut active = searches.len();
         for &level in LEVELS.iter().filter(|&&level| level <= goal.max_extra_ppm) {
             let max_extra = TilingGoal::default().max_extra_ppm(level).max_extra(total);
-            for search in &mut searches {
-                for measure in [Measure::FixedPlaces, Measure::LiveBytes] {
-                    judge.level(search, measure, max_extra)?;
+            let mut expected = Vec::with_capacity(searches.len());
+            for search in searches.iter_mut().take(active) {
+                let mut least = u64::MAX;
+                for measure in [Measure::WholeEnds, Measure::FixedPlaces, Measure::LiveBytes] {
+                    least = least.min(judge.level(search, measure, max_extra)?.unwrap_or(u64::MAX));
                 }
+                expected.push(least);
+            }
+            judge.finish_level()?;
+            if level == LEVELS[0] {
+                sort_by_expected(&mut searches, &expected);
+                active = MAX_LATER_SEARCHES;
             }
             if judge.is_done() {
                 break;
@@ -97,6 +122,13 @@ impl Planner {
         }
         Ok(Some(best))
     }
+}
+
+/// Puts the searches with the least expected memory first.
+fn sort_by_expected(searches: &mut Vec<TilingSearch<'_, '_>>, expected: &[u64]) {
+    let mut ranked: Vec<_> = expected.iter().zip(searches.drain(..)).collect();
+    ranked.sort_by_key(|(bytes, _)| **bytes);
+    searches.extend(ranked.into_iter().map(|(_, search)| search));
 }
 
 /// The orders that are searched, each once.
@@ -123,53 +155,90 @@ struct Judge<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     goal: &'a TilingGoal,
-    /// The arena of the best plan so far.
+    /// The arena of the best plan or draft so far.
     most: u64,
+    /// The arena of the best plan so far.
+    most_planned: u64,
     best: Option<TiledPlan>,
+    /// Tilings of the level with the smallest drafts, the best one first.
+    drafts: Vec<Draft>,
     tried: Vec<Tiling>,
+    /// Number of full plans so far whose draft was not below the best plan.
     second_plans: u32,
-    /// Tensors of all drafts and plans.
-    planned: usize,
+    /// Work of the level so far, in tensors of drafts.
+    work: usize,
+    /// The work that the level may take.
+    most_work: usize,
+}
+
+/// A tiling and the arena of its draft plan.
+struct Draft {
+    found: Found,
+    tiled: TiledGraph,
+    bytes: u64,
 }
 
 impl Judge<'_> {
-    /// True if a plan fits the goal's capacity, or if the work is spent.
+    /// True if a plan fits the goal's capacity.
     fn is_done(&self) -> bool {
-        let fits = self.goal.capacity.is_some_and(|capacity| self.most <= capacity) && self.best.is_some();
-        fits || self.is_spent()
+        self.goal.capacity.is_some_and(|capacity| self.most_planned <= capacity) && self.best.is_some()
     }
 
     fn is_spent(&self) -> bool {
-        self.planned >= MAX_PLANNED_TENSORS
+        self.work >= self.most_work
     }
 
-    /// Tries the paths of one search within a budget.
-    fn level(&mut self, search: &mut TilingSearch<'_, '_>, measure: Measure, max_extra: u64) -> Result<()> {
+    /// Plans the best drafts of a level in full.
+    fn finish_level(&mut self) -> Result<()> {
+        for draft in std::mem::take(&mut self.drafts) {
+            if draft.bytes >= self.most_planned {
+                if self.second_plans == MAX_SECOND_PLANS {
+                    continue;
+                }
+                self.second_plans += 1;
+            }
+            self.plan(draft)?;
+        }
+        self.most = self.most_planned;
+        (self.work, self.most_work) = (0, MAX_LEVEL_WORK);
+        Ok(())
+    }
+
+    /// Tries the paths of one search within a budget; returns the memory that the best one is expected to need.
+    fn level(
+        &mut self,
+        search: &mut TilingSearch<'_, '_>,
+        measure: Measure,
+        max_extra: u64,
+    ) -> Result<Option<u64>> {
+        if self.is_done() {
+            return Ok(None);
+        }
         if let Some(capacity) = self.goal.capacity.filter(|&capacity| capacity < self.most) {
-            let path = search.cheapest_path(measure, capacity)?;
-            if let Some(path) = path.filter(|path| path.cost.extra <= max_extra) {
+            if let Some(path) = search.cheapest_path(measure, capacity, max_extra)? {
                 self.offer(search.found(path))?;
             }
-            if self.is_done() {
-                return Ok(());
+            if self.most <= capacity {
+                self.finish_level()?;
+                return Ok(None);
             }
         }
         // A path above the best plan may be improved to be below it.
         let below = self.most.saturating_add(self.most / 8);
-        let Some(mut path) = search.least_bytes(measure, max_extra, below)? else { return Ok(()) };
+        let Some(mut path) = search.least_bytes(measure, max_extra, below)? else { return Ok(None) };
         search.improve(&mut path, measure, max_extra);
         let expected = path.bytes;
         let drafted = self.offer(search.found(path))?.min(self.most);
         if drafted > expected.saturating_add(expected / 32) {
-            let between = search.cheapest_path(measure, expected + (drafted - expected) / 2)?;
-            if let Some(path) = between.filter(|path| path.cost.extra <= max_extra) {
+            let between = expected + (drafted - expected) / 2;
+            if let Some(path) = search.cheapest_path(measure, between, max_extra)? {
                 self.offer(search.found(path))?;
             }
         }
-        Ok(())
+        Ok(Some(expected))
     }
 
-    /// Plans a tiling if it may be better than the best plan; returns the arena of the plan or draft.
+    /// Drafts the plan of a tiling if it may be better than the best one; returns the arena of the draft.
     fn offer(&mut self, found: Found) -> Result<u64> {
         let is_of_use =
             found.bytes < self.most - self.most / LEAST_SAVING && !found.tiling.regions.is_empty();
@@ -178,28 +247,35 @@ impl Judge<'_> {
         }
         self.tried.push(found.tiling.clone());
         let tiled = apply(self.graph, &found.tiling)?;
-        let planner = self.planner.clone().effort(Effort::Quick).order(ScheduleMode::Program);
-        let drafted = pipeline::draft(&planner, &tiled.graph)?;
-        self.planned += tiled.graph.tensors().len();
-        if drafted >= self.most {
-            // The full plan of a small graph may be smaller than its draft.
-            let is_small = tiled.graph.tensors().len() <= MAX_SECOND_TENSORS;
-            if !is_small || self.second_plans == MAX_SECOND_PLANS {
-                return Ok(drafted);
-            }
-            self.second_plans += 1;
+        let bytes = pipeline::draft(&self.quick_planner(), &tiled.graph)?;
+        self.work += tiled.graph.tensors().len();
+        // The full plan may be smaller than its draft.
+        if bytes < self.most + self.most / SECOND_PART {
+            self.most = self.most.min(bytes);
+            let at = self.drafts.partition_point(|draft| draft.bytes <= bytes);
+            self.drafts.insert(at, Draft { found, tiled, bytes });
+            self.drafts.truncate(MAX_FULL_PLANS);
         }
-        let plan = planner.plan(&tiled.graph)?;
-        self.planned += tiled.graph.tensors().len();
+        Ok(bytes)
+    }
+
+    /// Plans a tiling in full and keeps it if it is better than the best one.
+    fn plan(&mut self, draft: Draft) -> Result<()> {
+        let Draft { found: Found { tiling, bytes, cost }, tiled, .. } = draft;
+        let plan = self.quick_planner().plan(&tiled.graph)?;
         let counted = tiled.cost(self.graph);
         // The goal's budget is a promise about the graph, not about the estimate.
-        if plan.arena_bytes < self.most && counted.extra <= found.cost.extra {
-            let (cost, Found { tiling, bytes, .. }) = (counted, found);
-            let best = TiledPlan { tiling, tiled, plan, cost, expected_bytes: bytes, family_bound: None };
-            verify_tiles(self.graph, &best).map_err(|violations| planner.wrong_plan(violations))?;
-            self.most = best.plan.arena_bytes;
+        if plan.arena_bytes < self.most_planned && counted.extra <= cost.extra {
+            let best =
+                TiledPlan { tiling, tiled, plan, cost: counted, expected_bytes: bytes, family_bound: None };
+            verify_tiles(self.graph, &best).map_err(|violations| self.planner.wrong_plan(violations))?;
+            self.most_planned = best.plan.arena_bytes;
             self.best = Some(best);
         }
-        Ok(drafted)
+        Ok(())
+    }
+
+    fn quick_planner(&self) -> Planner {
+        self.planner.clone().effort(Effort::Quick).order(ScheduleMode::Program)
     }
 }

@@ -14,6 +14,10 @@ pub(crate) enum Measure {
     /// places for the whole segment; the largest exit grows into the entries above it as they die. Tiles
     /// lie elsewhere. Plans seldom need more.
     FixedPlaces,
+    /// The height of a simpler layout, at least that of fixed places: exits and entries lie side by side
+    /// for the whole segment. Plans hardly ever need more, as it asks nothing of the places of tensors
+    /// that several segments use.
+    WholeEnds,
 }
 
 /// Memory and cost of a segment that is cut into stripes.
@@ -22,6 +26,7 @@ pub(crate) struct Estimate {
     /// The memory at the largest step, by each measure.
     live_bytes: u64,
     fixed_bytes: u64,
+    whole_bytes: u64,
     pub(crate) cost: TilingCost,
 }
 
@@ -30,12 +35,15 @@ impl Estimate {
         match measure {
             Measure::LiveBytes => self.live_bytes,
             Measure::FixedPlaces => self.fixed_bytes,
+            Measure::WholeEnds => self.whole_bytes,
         }
     }
 
     /// True if another estimate is not larger in anything.
     pub(crate) fn is_beaten_by(&self, other: &Self) -> bool {
-        other.live_bytes <= self.live_bytes && other.fixed_bytes <= self.fixed_bytes
+        other.live_bytes <= self.live_bytes
+            && other.fixed_bytes <= self.fixed_bytes
+            && other.whole_bytes <= self.whole_bytes
     }
 }
 
@@ -52,6 +60,8 @@ pub(crate) struct Most {
 pub(crate) struct Estimator {
     /// Number of tiles visited so far.
     pub(crate) work: u64,
+    /// True if an estimate has exceeded the extra cost; the caller resets it.
+    pub(crate) was_too_costly: bool,
     maker: StripeMaker,
     /// The tiles of the current stripe and of the next one.
     now: Vec<Tile>,
@@ -80,6 +90,9 @@ struct WalkState {
 
 const NONE: u32 = u32::MAX;
 
+/// Number of stripes from which on a look at two of them is worth its time.
+const LEAST_SAMPLED: usize = 6;
+
 impl Estimator {
     /// Computes the memory of each step of a segment and its cost. `before` bytes are live when it
     /// starts, entries included.
@@ -97,17 +110,9 @@ impl Estimator {
         before: u64,
         most: Most,
     ) -> Option<Estimate> {
-        let Self { work, maker, now, next, state } = self;
+        let Self { work, was_too_costly, maker, now, next, state } = self;
         maker.start(segment);
-        state.start(segment);
-        let mut walk = StripeWalk {
-            segment,
-            state,
-            lead: segment.largest_exit(),
-            live: Lane { bytes: before, peak: before },
-            tiles: Lane::default(),
-            cost: TilingCost { untiled: segment.cost, ..TilingCost::default() },
-        };
+        let mut walk = StripeWalk::new(segment, state, before);
         let mut has_tiles = maker.advance(segment, cut, now);
         while has_tiles {
             *work += now.len() as u64;
@@ -118,13 +123,58 @@ impl Estimator {
             walk.run(&Stripe { now, next, needed: &maker.entry_needed });
             std::mem::swap(now, next);
             if walk.live.peak > most.bytes || walk.cost.extra > most.extra {
+                *was_too_costly |= walk.cost.extra > most.extra;
                 return None;
             }
         }
         let entries = segment.entry_bytes.iter().sum::<u64>();
-        let fixed = before - entries + walk.fixed_places() + walk.tiles.peak;
         let live_bytes = walk.live.peak;
-        Some(Estimate { live_bytes, fixed_bytes: fixed.max(live_bytes), cost: walk.cost })
+        let fixed_bytes = live_bytes.max(before - entries + walk.fixed_places() + walk.tiles.peak);
+        let whole_bytes = fixed_bytes.max(before + segment.all_exit_bytes + walk.tiles.peak);
+        Some(Estimate { live_bytes, fixed_bytes, whole_bytes, cost: walk.cost })
+    }
+
+    /// The estimate, after a look at two stripes.
+    pub(crate) fn estimate_quickly(
+        &mut self,
+        segment: &TilingSegment,
+        cut: &Cut,
+        before: u64,
+        most: Most,
+    ) -> Option<Estimate> {
+        if self.exceeds(segment, cut, before, most.bytes) {
+            return None;
+        }
+        self.estimate(segment, cut, before, most)
+    }
+
+    /// True if one of two stripes, the first one of a full pipeline or the last one, has more live bytes than
+    /// `most`: the whole cut has, too. One large stripe stands for all stripes before, which leaves the same
+    /// rows.
+    ///
+    /// O(operators + edges).
+    pub(crate) fn exceeds(&mut self, segment: &TilingSegment, cut: &Cut, before: u64, most: u64) -> bool {
+        let (count, filling) = (cut.ends.len(), cut.ends.partition_point(|&end| end < 1));
+        let exceeds = |at: usize| count >= LEAST_SAMPLED && self.peak_of(segment, cut, before, at) > most;
+        [filling + 1, count - 1].into_iter().filter(|&at| at < count).any(exceeds)
+    }
+
+    /// The most live bytes in one stripe. O(operators + edges).
+    fn peak_of(&mut self, segment: &TilingSegment, cut: &Cut, before: u64, at: usize) -> u64 {
+        let Self { work, maker, now, next, state, .. } = self;
+        maker.start_before(segment, at - 1);
+        let mut walk = StripeWalk::new(segment, state, before);
+        *work += 2 * segment.operators.len() as u64;
+        maker.advance(segment, cut, now);
+        for _ in 0..2 {
+            if !maker.advance(segment, cut, next) {
+                next.clear();
+            }
+            walk.live.peak = 0;
+            walk.run(&Stripe { now, next, needed: &maker.entry_needed });
+            std::mem::swap(now, next);
+        }
+        walk.live.peak
     }
 }
 
@@ -211,6 +261,20 @@ struct StripeWalk<'a> {
     /// Live bytes of tiles that lie in no fixed place.
     tiles: Lane,
     cost: TilingCost,
+}
+
+impl<'a> StripeWalk<'a> {
+    fn new(segment: &'a TilingSegment, state: &'a mut WalkState, before: u64) -> Self {
+        state.start(segment);
+        Self {
+            segment,
+            state,
+            lead: segment.largest_exit(),
+            live: Lane { bytes: before, peak: before },
+            tiles: Lane::default(),
+            cost: TilingCost { untiled: segment.cost, ..TilingCost::default() },
+        }
+    }
 }
 
 impl StripeWalk<'_> {

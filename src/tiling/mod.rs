@@ -11,6 +11,7 @@
 //! in memory, which costs bytes. Each tensor has its own choice.
 
 mod apply;
+mod boundaries;
 pub(crate) mod cost;
 mod goal;
 mod ordered_graph;

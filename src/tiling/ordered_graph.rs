@@ -16,6 +16,8 @@ pub(crate) enum AxisChoice {
     Agreeing,
     /// The first axis, whatever the axes of its inputs are.
     First,
+    /// The axis along which most outputs are read, the first one on ties.
+    Read,
 }
 
 /// The graph in one order.
@@ -28,6 +30,8 @@ pub(crate) struct OrderedGraph<'g> {
     /// By tensor id. Constants and tensors outside of the arena have no bytes.
     pub(crate) tensors: Vec<OrderedTensor>,
     is_constrained: Vec<bool>,
+    /// By tensor: the axis along which the first operator that reads it is split, for [`AxisChoice::Read`].
+    read_along: Vec<Option<usize>>,
 }
 
 pub(crate) struct OrderedOperator {
@@ -91,7 +95,11 @@ impl<'g> OrderedGraph<'g> {
             operators: Vec::with_capacity(order.len()),
             tensors: graph.tensors().iter().map(whole).collect(),
             is_constrained: constrained_tensors(graph),
+            read_along: vec![None; graph.tensors().len()],
         };
+        if choice == AxisChoice::Read {
+            net.find_axes_of_readers();
+        }
         for (position, &id) in order.iter().enumerate() {
             let operator = net.operator(id);
             let position = position as Position;
@@ -182,6 +190,10 @@ impl<'g> OrderedGraph<'g> {
             let mut outputs = node.outputs().iter().zip(axis.outputs());
             outputs.all(|(id, &at)| may_split(self.graph.tensor(*id), at, self.is_constrained[id.index()]))
         };
+        let read = |axis: &crate::graph::TileAxis| {
+            let outputs = node.outputs().iter().zip(axis.outputs());
+            outputs.filter(|(id, at)| self.read_along[id.index()] == Some(**at)).count()
+        };
         let agreeing = |axis: &crate::graph::TileAxis| {
             let maps = node.inputs().iter().zip(axis.inputs());
             maps.filter(|(input, map)| {
@@ -190,10 +202,27 @@ impl<'g> OrderedGraph<'g> {
             .count()
         };
         let axes = node.access()?.axes().iter().enumerate().filter(may_write);
-        if self.choice == AxisChoice::First {
-            return axes.map(|(at, _)| at).next();
+        let count = |axis: &crate::graph::TileAxis| match self.choice {
+            AxisChoice::Agreeing => agreeing(axis),
+            AxisChoice::First => 0,
+            AxisChoice::Read => read(axis),
+        };
+        axes.rev().max_by_key(|(_, axis)| count(axis)).map(|(at, _)| at)
+    }
+
+    /// Finds, from the last operator to the first one, the axis of each tensor's first reader.
+    fn find_axes_of_readers(&mut self) {
+        for position in (0..self.order.len()).rev() {
+            let id = self.order[position];
+            let Some(axis) = self.best_axis(id) else { continue };
+            let node = self.graph.operator(id);
+            let Some(access) = node.access() else { continue };
+            for (&input, rows) in node.inputs().iter().zip(access.axes()[axis].inputs()) {
+                if let Some((along, _)) = rows {
+                    self.read_along[input.index()] = Some(*along);
+                }
+            }
         }
-        axes.rev().max_by_key(|(_, axis)| agreeing(axis)).map(|(at, _)| at)
     }
 
     /// Records that rows of the tensor along `axis` are read or written, if nothing split it before.

@@ -105,9 +105,14 @@ const MAX_FILLING: i64 = 4;
 /// The progress of an exit at the end of a stripe.
 fn own_progress(operator: &SegmentOperator, end: i64, total: i64) -> Progress {
     if operator.is_exit {
-        let share = i128::from(operator.rows) * i128::from(ONE) * i128::from(end);
-        let progress = share.div_euclid(i128::from(total));
-        Progress::try_from(progress).unwrap_or(-FARTHEST).clamp(1 - FARTHEST, FARTHEST)
+        let rows = i64::try_from(operator.rows).ok().and_then(|rows| rows.checked_mul(ONE));
+        let progress = if let Some(share) = rows.and_then(|rows| rows.checked_mul(end)) {
+            share.div_euclid(total)
+        } else {
+            let share = i128::from(operator.rows) * i128::from(ONE) * i128::from(end);
+            Progress::try_from(share.div_euclid(i128::from(total))).unwrap_or(-FARTHEST)
+        };
+        progress.clamp(1 - FARTHEST, FARTHEST)
     } else {
         -FARTHEST
     }
@@ -172,6 +177,12 @@ impl StripeMaker {
                 }
             }
         }
+    }
+
+    /// Prepares for a segment of which one stripe does the work of all stripes up to one of them.
+    pub(crate) fn start_before(&mut self, segment: &TilingSegment, stripe: usize) {
+        self.start(segment);
+        self.stripe = stripe;
     }
 
     /// Computes the tiles of the next stripe in which an operator runs, from the exits backwards. False

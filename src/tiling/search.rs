@@ -4,25 +4,32 @@
 //! region are carried, or all are recomputed.
 //!
 //! **What is decided.** A path over the positions of the order: each edge is an operator that runs as a
-//! whole, or a segment with a cut. An edge exists if its memory, by one of two measures
+//! whole, or a segment with a cut. An edge exists if its memory, by one of three measures
 //! ([`Measure`]), is within a capacity. The cheapest path is the tiling of least cost; the least
 //! capacity that has a path within the budget is found by bisection (a minimax path). Both are optimal
-//! in the family, up to the ladder of stripe counts, the cap on the length of a segment and, in graphs
-//! of more than [`MAX_BOUNDARIES`] operators, the positions where segments may start and end. The
+//! in the family, up to the ladder of stripe counts, the cap on the length of a segment and, in large
+//! graphs, the positions where segments may start and end ([`Boundaries`]). The
 //! formulation is that of msf-CNN (arXiv 2505.11483), for graphs instead of chains.
 //!
 //! **What is pruned.** Segments that contain no operator above the capacity: running their operators
 //! as a whole costs nothing extra. Segments that start or end where more bytes are live than the
-//! capacity: these bytes are live in the segment as well.
+//! capacity: these bytes are live in the segment as well. Cuts of which one of two stripes exceeds the capacity
+//! ([`Estimator::exceeds`]); in a segment of more than [`LONG_LENGTH`] operators, cuts into fewer stripes as well, which
+//! have larger tiles. Cuts of more extra cost than the rung above the budget ([`RUNGS`]).
 //!
-//! **Cost.** O(stripes x (operators + edges)) for each cut of each segment, less where the walk through
-//! the stripes exceeds the capacity early. Small capacities are tried first, as few segments start and
+//! **Nested budgets.** Rungs and work depend on the calls so far only, so that calls in the order of their budgets give
+//! the same results whatever budgets follow.
+//!
+//! **Cost.** O(operators + edges) for each cut of each segment that is pruned early, O(stripes x (operators + edges))
+//! for the others. Small capacities are tried first, as few segments start and
 //! end where so few bytes are live. After [`MAX_WORK`] tiles, only short segments are evaluated.
 
 use std::ops::Range;
 
+use super::boundaries::Boundaries;
 use super::cost::{Estimate, Estimator, Measure, Most};
-use super::ordered_graph::{OrderedGraph, Position, RowLink};
+use super::goal::TilingGoal;
+use super::ordered_graph::{OrderedGraph, Position};
 use super::region::{Region, Tiling, TilingCost};
 use super::rows::{Cut, Tiles};
 use super::segment::TilingSegment;
@@ -36,13 +43,13 @@ const MAX_LENGTH: usize = 160;
 /// Largest number of tiles in a region.
 const MAX_TILES: u64 = 6_000;
 
-/// In graphs of more operators, segments start and end at some positions only.
-const MAX_BOUNDARIES: usize = 64;
-
-/// Number of tiles that a search evaluates before it evaluates segments of at most [`SHORT_LENGTH`]
-/// operators only. Segments of medium length are left out earlier.
-const MAX_WORK: u64 = 4_000_000;
+/// Number of tiles that a search evaluates at each rung before it evaluates segments of at most
+/// [`SHORT_LENGTH`] operators only. Segments of medium length are left out earlier.
+const MAX_WORK: u64 = 2_000_000;
 const SHORT_LENGTH: usize = 16;
+
+/// Extra cost up to which cuts are evaluated, in parts per million of the cost of the graph.
+const RUNGS: [u64; 2] = [0, 300_000];
 
 /// Number of operators of a segment from which on few stripe counts are evaluated.
 const LONG_LENGTH: u64 = 12;
@@ -65,28 +72,33 @@ pub(crate) struct TilingSearch<'a, 'g> {
     /// Live bytes at each step if every operator runs as a whole, and between steps.
     steps: Vec<u64>,
     between: Vec<u64>,
-    /// By position: true if a segment may start or end there.
-    is_boundary: Vec<bool>,
+    boundaries: Boundaries,
     /// By first position and length: the cuts of a segment.
     segments: Vec<Vec<Option<SegmentCuts>>>,
     estimator: Estimator,
     /// True if the work limit has left out a segment.
     has_left_out: bool,
-    /// Extra cost that a path may have.
-    max_extra: u64,
+    /// Cuts of more extra cost are not evaluated: one of [`RUNGS`]. It rises with the budgets of the calls.
+    rung: u64,
     limits: &'a Limits,
 }
 
-/// The cuts of a segment worth choosing, by descending bytes and ascending cost.
+/// The cuts of a segment worth choosing, by ascending cost.
 struct SegmentCuts {
     /// Cuts with more live bytes are missing.
     within: u64,
+    /// Cuts with more extra cost are missing; none before cuts are evaluated.
+    rung: Option<u64>,
+    /// By kind of halo: true if a higher rung may have further cuts.
+    may_have_more: [bool; 2],
     list: Vec<Variant>,
 }
 
 #[derive(Clone, Debug)]
 struct Variant {
     cut: Cut,
+    /// True for the cut of the family with carried halos.
+    carries: bool,
     estimate: Estimate,
 }
 
@@ -111,13 +123,12 @@ struct PathStep {
 }
 
 impl<'a, 'g> TilingSearch<'a, 'g> {
-    /// A search for tilings whose extra cost is at most `max_extra`.
-    pub(crate) fn new(net: &'a OrderedGraph<'g>, max_extra: u64, limits: &'a Limits) -> Self {
+    pub(crate) fn new(net: &'a OrderedGraph<'g>, limits: &'a Limits) -> Self {
         let (steps, between) = net.loads();
         let segments = steps.iter().map(|_| Vec::new()).collect();
-        let is_boundary = boundaries(net);
+        let boundaries = Boundaries::new(net, &steps, &between);
         let estimator = Estimator::default();
-        Self { net, steps, between, is_boundary, segments, estimator, has_left_out: false, max_extra, limits }
+        Self { net, steps, between, boundaries, segments, estimator, has_left_out: false, rung: 0, limits }
     }
 
     pub(crate) fn order(&self) -> &[OperatorId] {
@@ -152,8 +163,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
                 None => low.saturating_add(step).min(high - 1),
                 Some(_) => low + (high - low) / 2,
             };
-            let path = self.cheapest_path(measure, capacity)?.filter(|path| path.cost.extra <= max_extra);
-            if let Some(path) = path {
+            if let Some(path) = self.cheapest_path(measure, capacity, max_extra)? {
                 high = path.bytes.min(capacity);
                 best = Some(path);
             } else {
@@ -171,11 +181,18 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         whole.map(|(_, &load)| load).chain(ends.copied()).max().unwrap_or(0)
     }
 
-    /// The cheapest path within `capacity` bytes; none if there is no path.
+    /// The cheapest path within `capacity` bytes; none if there is none whose extra cost is at most
+    /// `max_extra`.
     ///
     /// # Errors
     /// [`Error::Cancelled`](crate::Error::Cancelled).
-    pub(crate) fn cheapest_path(&mut self, measure: Measure, capacity: u64) -> Result<Option<TilingPath>> {
+    pub(crate) fn cheapest_path(
+        &mut self,
+        measure: Measure,
+        capacity: u64,
+        max_extra: u64,
+    ) -> Result<Option<TilingPath>> {
+        self.climb(max_extra);
         let count = self.steps.len();
         let mut best: Vec<Option<PathStep>> = vec![None; count + 1];
         if self.between[0] > capacity {
@@ -189,11 +206,24 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             if self.steps[start] <= capacity {
                 offer(&mut best[start + 1], PathStep { cost, from, variant: None });
             }
-            if self.is_boundary[start] {
+            if self.boundaries.starts(start, capacity) {
                 self.extend(from, cost, (measure, capacity), &mut best);
             }
         }
-        Ok(best[count].is_some().then(|| self.followed(measure, &best)))
+        let is_within = best[count].is_some_and(|step| step.cost.0 <= max_extra);
+        Ok(is_within.then(|| self.followed(measure, &best)))
+    }
+
+    /// Prepares for a budget: cuts up to the rung above it are evaluated, so that the results of a call do
+    /// not depend on the budgets of later calls.
+    fn climb(&mut self, max_extra: u64) {
+        let total = self.net.total_cost();
+        let rungs = RUNGS.iter().map(|&ppm| TilingGoal::least_memory().max_extra_ppm(ppm).max_extra(total));
+        let rung = rungs.into_iter().find(|&rung| rung >= max_extra).unwrap_or(u64::MAX);
+        if rung > self.rung {
+            self.rung = rung;
+            self.estimator.work = 0;
+        }
     }
 
     /// Offers all segments that start at a position.
@@ -211,7 +241,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
                 break;
             }
             is_hot |= self.steps[end - 1] > capacity;
-            if !is_hot || self.between[end] > capacity || !self.is_boundary[end] {
+            if !is_hot || self.between[end] > capacity || !self.boundaries.ends(end, capacity) {
                 continue;
             }
             let cuts = self.cuts(start..end as Position, capacity);
@@ -233,19 +263,22 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             row.resize_with(length, || None);
         }
         let slot = &mut row[length - 1];
-        if slot.as_ref().is_none_or(|cuts| cuts.within < capacity) {
-            let before = self.between[start];
-            let is_left_out = length > longest(self.estimator.work);
-            self.has_left_out |= is_left_out;
-            // The next capacities may be a little larger.
-            let within = capacity.saturating_add(capacity / 4);
-            let most = Most { bytes: within, extra: self.max_extra };
-            let segment = TilingSegment::new(self.net, span).filter(|_| !is_left_out);
-            let list = segment
-                .map_or_else(Vec::new, |segment| variants(&segment, before, most, &mut self.estimator));
-            *slot = Some(SegmentCuts { within, list });
+        // The next capacities may be a little larger.
+        let roomy = capacity.saturating_add(capacity / 4);
+        let within = slot.as_ref().filter(|cuts| cuts.within >= capacity).map(|cuts| cuts.within);
+        let mut cuts = slot.take().filter(|_| within.is_some()).unwrap_or_else(SegmentCuts::none);
+        if cuts.rung.is_none_or(|rung| rung < self.rung) && cuts.may_have_more != [false; 2] {
+            if length > longest(self.estimator.work) {
+                self.has_left_out = true;
+            } else if let Some(segment) = TilingSegment::new(self.net, span) {
+                let most = Most { bytes: within.unwrap_or(roomy), extra: self.rung };
+                cuts.evaluate(&segment, self.between[start], most, &mut self.estimator);
+            } else {
+                cuts.may_have_more = [false; 2];
+            }
         }
-        &slot.as_ref().expect("it was computed").list
+        (cuts.within, cuts.rung) = (within.unwrap_or(roomy), Some(self.rung));
+        &slot.insert(cuts).list
     }
 
     /// Follows the path back.
@@ -287,8 +320,8 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             let segment = TilingSegment::new(self.net, span.clone()).expect("it has cuts");
             let most = Most { bytes: path.bytes, extra: max_extra.saturating_sub(others) };
             let better = neighbours(&segment, &variant.cut).filter_map(|cut| {
-                let estimate = self.estimator.estimate(&segment, &cut, before, most)?;
-                Some(Variant { cut, estimate })
+                let estimate = self.estimator.estimate_quickly(&segment, &cut, before, most)?;
+                Some(Variant { cut, carries: variant.carries, estimate })
             });
             let least = better
                 .min_by_key(|variant| (variant.estimate.bytes(measure), path_cost(&variant.estimate.cost)));
@@ -348,28 +381,6 @@ fn longest(work: u64) -> usize {
 const QUARTER: u64 = MAX_WORK / 4;
 const HALF: u64 = MAX_WORK / 2;
 
-/// The positions where segments may start and end: all in a small graph. In a large one, not those before
-/// an operator that is written over a tensor of the operator before it: such an operator belongs to the
-/// same segment.
-fn boundaries(net: &OrderedGraph<'_>) -> Vec<bool> {
-    let count = net.operators.len();
-    let is_boundary = |at: usize| {
-        if count <= MAX_BOUNDARIES || at == 0 || at == count {
-            return true;
-        }
-        let writes_over = |link: &RowLink| {
-            link.over.is_some()
-                && link.map.is_some()
-                && net.tensor(link.tensor).producer() == Some(at as Position - 1)
-        };
-        let operator = &net.operators[at];
-        let is_inner = operator.axis.is_some() && operator.inputs.iter().any(writes_over);
-        let is_whole = operator.axis.is_none() || net.operators[at - 1].axis.is_none();
-        is_whole || !is_inner
-    };
-    (0..=count).map(is_boundary).collect()
-}
-
 impl TilingCost {
     fn plus(mut self, other: &Self) -> Self {
         self.extra = self.extra.saturating_add(other.extra);
@@ -389,13 +400,11 @@ fn offer(best: &mut Option<PathStep>, step: PathStep) {
     }
 }
 
-/// The cuts of the family: numbers of stripes, and whether halos are carried.
-pub(crate) fn family(segment: &TilingSegment) -> impl Iterator<Item = (u64, bool)> {
+/// The numbers of stripes in the family.
+pub(crate) fn stripe_counts(segment: &TilingSegment, carries: bool) -> impl Iterator<Item = u64> + use<> {
     let length = segment.operators.len() as u64;
-    let (max_stripes, step) = (MAX_TILES / length, u64::from(length > LONG_LENGTH));
-    let each = [(true, segment.most_rows), (false, segment.exit_rows)].into_iter();
-    let stripes = move |rows: u64| ladder(rows.min(max_stripes), step);
-    each.flat_map(move |(carries, rows)| stripes(rows).map(move |stripes| (stripes, carries)))
+    let rows = if carries { segment.most_rows } else { segment.exit_rows };
+    ladder(rows.min(MAX_TILES / length), u64::from(length > LONG_LENGTH))
 }
 
 /// A cut into equal stripes. Rows that are not contiguous in memory cannot be carried.
@@ -426,23 +435,54 @@ fn neighbours(segment: &TilingSegment, cut: &Cut) -> impl Iterator<Item = Cut> {
     others.chain(wide.into_iter().map(flipped))
 }
 
-/// Evaluates a ladder of stripe counts with both kinds of halo; keeps the cuts that no other cut
-/// beats in bytes and cost.
-fn variants(segment: &TilingSegment, before: u64, most: Most, estimator: &mut Estimator) -> Vec<Variant> {
-    let mut all: Vec<Variant> = Vec::new();
-    for (stripes, carries) in family(segment) {
-        let cut = cut(segment, stripes, carries);
-        let Some(estimate) = estimator.estimate(segment, &cut, before, most) else { continue };
-        all.push(Variant { cut, estimate });
+impl SegmentCuts {
+    fn none() -> Self {
+        Self { within: 0, rung: None, may_have_more: [true; 2], list: Vec::new() }
     }
-    all.sort_by_key(|variant| (path_cost(&variant.estimate.cost), variant.cut.total));
-    let mut kept: Vec<Variant> = Vec::new();
-    for variant in all {
-        if !kept.iter().any(|cheaper| variant.estimate.is_beaten_by(&cheaper.estimate)) {
-            kept.push(variant);
+
+    /// Evaluates a ladder of stripe counts for the kinds of halo that may have further cuts; keeps the cuts
+    /// that no other cut beats in bytes and cost.
+    fn evaluate(&mut self, segment: &TilingSegment, before: u64, most: Most, estimator: &mut Estimator) {
+        let mut all = std::mem::take(&mut self.list);
+        for (kind, carries) in [true, false].into_iter().enumerate() {
+            if !std::mem::take(&mut self.may_have_more[kind]) {
+                continue;
+            }
+            all.retain(|variant| variant.carries != carries);
+            estimator.was_too_costly = false;
+            evaluate_kind(segment, carries, before, most, estimator, &mut all);
+            self.may_have_more[kind] = estimator.was_too_costly;
+        }
+        all.sort_by_key(|variant| (path_cost(&variant.estimate.cost), variant.cut.total));
+        for variant in all {
+            if !self.list.iter().any(|cheaper| variant.estimate.is_beaten_by(&cheaper.estimate)) {
+                self.list.push(variant);
+            }
         }
     }
-    kept
+}
+
+/// Evaluates a ladder of stripe counts, the most stripes first. If these need too much memory in a long
+/// segment, fewer stripes are not evaluated.
+fn evaluate_kind(
+    segment: &TilingSegment,
+    carries: bool,
+    before: u64,
+    most: Most,
+    estimator: &mut Estimator,
+    all: &mut Vec<Variant>,
+) {
+    let ladder: Vec<u64> = stripe_counts(segment, carries).collect();
+    for &stripes in ladder.iter().rev() {
+        let cut = cut(segment, stripes, carries);
+        if estimator.exceeds(segment, &cut, before, most.bytes) {
+            if segment.operators.len() as u64 > LONG_LENGTH {
+                break;
+            }
+        } else if let Some(estimate) = estimator.estimate(segment, &cut, before, most) {
+            all.push(Variant { cut, carries, estimate });
+        }
+    }
 }
 
 /// Stripe counts up to one row in each stripe: each at most half as many again as the one before, and

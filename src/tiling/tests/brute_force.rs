@@ -12,7 +12,7 @@ use crate::tiling::cost::{Estimator, Measure, Most};
 use crate::tiling::ordered_graph::{AxisChoice, OrderedGraph};
 use crate::tiling::region::{Region, Tiling};
 use crate::tiling::rows::Tiles;
-use crate::tiling::search::{TilingSearch, cut, family};
+use crate::tiling::search::{TilingSearch, cut, stripe_counts};
 use crate::tiling::segment::TilingSegment;
 use crate::tiling::tiled_graph::{OperatorOrigin, TiledGraph};
 use crate::verify::verify_tiling;
@@ -32,10 +32,15 @@ fn choices(net: &OrderedGraph<'_>, measure: Measure) -> Vec<SegmentChoice> {
     for span in (0..count).flat_map(|start| (start + 1..=count).map(move |end| start..end)) {
         let Some(segment) = TilingSegment::new(net, span.clone()) else { continue };
         let before = between[span.start as usize];
-        for (stripes, carries) in family(&segment) {
+        let kinds = [true, false].into_iter();
+        let family =
+            kinds.flat_map(|carries| stripe_counts(&segment, carries).map(move |each| (each, carries)));
+        for (stripes, carries) in family {
             let cut = cut(&segment, stripes, carries);
             let most = Most { bytes: u64::MAX, extra: u64::MAX };
             let estimate = Estimator::default().estimate(&segment, &cut, before, most).unwrap();
+            let live_bytes = estimate.bytes(Measure::LiveBytes);
+            assert!(!Estimator::default().exceeds(&segment, &cut, before, live_bytes), "{cut:?}");
             let range = span.start as usize..span.end as usize;
             let region = Region {
                 operators: net.order[range.clone()].to_vec(),
@@ -155,7 +160,7 @@ fn check(seed: u64, counts: &mut [u64; 3]) {
     }
     let net = OrderedGraph::new(&graph, graph.program_order(), AxisChoice::Agreeing);
     let steps = net.loads().0;
-    for measure in [Measure::LiveBytes, Measure::FixedPlaces] {
+    for measure in [Measure::LiveBytes, Measure::FixedPlaces, Measure::WholeEnds] {
         let choices = choices(&net, measure);
         if measure == Measure::LiveBytes {
             for choice in choices.iter().step_by(7) {
@@ -171,7 +176,7 @@ fn check(seed: u64, counts: &mut [u64; 3]) {
             let budget = net.total_cost() * percent / 100;
             let least = all.iter().filter(|path| path.1 <= budget).map(|path| path.0).min().unwrap();
             let limits = Limits::new();
-            let mut search = TilingSearch::new(&net, budget, &limits);
+            let mut search = TilingSearch::new(&net, &limits);
             let found =
                 search.least_bytes(measure, budget, u64::MAX).unwrap().map_or(untiled, |path| path.bytes);
             assert_eq!(found, least.min(untiled), "seed {seed}, {measure:?}, {percent} percent");
@@ -180,8 +185,9 @@ fn check(seed: u64, counts: &mut [u64; 3]) {
         for capacity in [untiled / 2, untiled * 3 / 4, untiled.saturating_sub(1)] {
             let least = all.iter().filter(|path| path.0 <= capacity).map(|path| path.1).min();
             let limits = Limits::new();
-            let mut search = TilingSearch::new(&net, u64::MAX, &limits);
-            let found = search.cheapest_path(measure, capacity).unwrap().map(|path| path.cost.extra);
+            let mut search = TilingSearch::new(&net, &limits);
+            let found =
+                search.cheapest_path(measure, capacity, u64::MAX).unwrap().map(|path| path.cost.extra);
             assert_eq!(found, least, "seed {seed}, {measure:?}, capacity {capacity}");
         }
     }
