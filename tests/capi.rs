@@ -366,5 +366,5 @@ fn python_plans() {
     let printed = python(&["examples/python/plan.py", library.to_str().unwrap()]);
     assert!(printed.contains("arena 1000000 bytes, optimal"), "{printed}");
     // Errors are exceptions with the library's message.
-    assert!(printed.contains("refused: buffer 0"), "{printed}");
+    assert!(printed.contains("refused: buffer `0`: live range 2..2 is empty"), "{printed}");
 }

@@ -159,6 +159,11 @@ impl Planner {
         self.sharing
     }
 
+    #[cfg(feature = "tflite")]
+    pub(crate) fn chosen_effort(&self) -> Effort {
+        self.effort
+    }
+
     /// Sets the strategy that chooses offsets: a built-in one, one of your own, or a box from
     /// [`by_name`](crate::allocate::by_name). Clones of the planner share it.
     #[must_use]

@@ -5,7 +5,7 @@
 //! segment with a cut. Labels keep the paths to each position that no other one beats in extra cost and bytes of the tail:
 //! each tile needs a record of its own there. The least capacity with a path within the budget is found by bisection, the
 //! least arena by a walk through all capacities. All are optimal for the live bytes in this order, among equal stripes, up
-//! to the ladder of stripe counts, [`MAX_LENGTH`], [`MAX_WORK`], [`MAX_LABELS`] and [`MAX_CAPACITIES`].
+//! to the ladder of stripe counts, [`MAX_LENGTH`], [`most_work`], [`MAX_LABELS`] and [`MAX_CAPACITIES`].
 //!
 //! **What is pruned.** Segments without an operator that exceeds the least possible capacity, and segments through which
 //! more bytes are live than without tiling.
@@ -14,12 +14,20 @@ use super::super::tail::ADDED_COPY;
 use super::draft::{Draft, DraftKind, DraftOperator};
 use super::network::TileNetwork;
 use super::stripes::{Cut, TileRegion};
+use crate::Effort;
 
 /// Largest number of operators in a region.
 const MAX_LENGTH: usize = 40;
 
-/// Number of drafted operators after which a search evaluates short segments only, and none.
-const MAX_WORK: u64 = 6_000_000;
+/// Number of drafted operators after half of which a search evaluates short segments only, and after which none.
+fn most_work(effort: Effort) -> u64 {
+    match effort {
+        Effort::Quick => 200_000,
+        Effort::Default => 6_000_000,
+        Effort::Thorough => 24_000_000,
+    }
+}
+
 const SHORT_LENGTH: usize = 8;
 
 /// Numbers of stripes that are tried.
@@ -89,13 +97,18 @@ struct Label {
 
 impl<'n> TileSearch<'n> {
     /// `updates` says whether exits may be written piece by piece.
-    pub(super) fn new(network: &'n TileNetwork<'n>, order: &[usize], updates: bool, max_extra: u64) -> Self {
+    pub(super) fn new(
+        network: &'n TileNetwork<'n>,
+        order: &[usize],
+        updates: bool,
+        (max_extra, effort): (u64, Effort),
+    ) -> Self {
         let lives = lives(network, order);
         let loads = loads(network, order, &lives);
         let by_start = vec![Vec::new(); order.len()];
         let mut search =
             Self { network, order: order.to_vec(), lives, loads, segments: Vec::new(), by_start };
-        search.evaluate_segments(updates, max_extra);
+        search.evaluate_segments(updates, max_extra, most_work(effort));
         search
     }
 
@@ -104,7 +117,7 @@ impl<'n> TileSearch<'n> {
         self.loads.iter().copied().max().unwrap_or(0)
     }
 
-    fn evaluate_segments(&mut self, updates: bool, max_extra: u64) {
+    fn evaluate_segments(&mut self, updates: bool, max_extra: u64, most_work: u64) {
         let whole = |at: &usize| self.network.operators[self.order[*at]].rules.is_empty();
         let floor = (0..self.order.len()).filter(whole).map(|at| self.loads[at]).max().unwrap_or(0);
         let most = self.untiled_bytes();
@@ -114,7 +127,7 @@ impl<'n> TileSearch<'n> {
             for start in 0..=self.order.len() - length {
                 let end = start + length;
                 let is_hot = self.loads[start..end].iter().any(|&load| load > floor);
-                if !is_hot || (work > MAX_WORK / 2 && length > SHORT_LENGTH) || work > MAX_WORK {
+                if !is_hot || (work > most_work / 2 && length > SHORT_LENGTH) || work > most_work {
                     continue;
                 }
                 let mut variants = Vec::new();
