@@ -152,7 +152,9 @@ pub fn tile(
     let most = goal.max_extra_ppm.min(MAX_LEVEL);
     let searches: Vec<TileSearch<'_>> = orders
         .iter()
-        .map(|order| TileSearch::new(&tiles, order, updates, (max_extra(tiles.cost, most), planner.chosen_effort())))
+        .map(|order| {
+            TileSearch::new(&tiles, order, updates, (max_extra(tiles.cost, most), planner.chosen_effort()))
+        })
         .collect();
     let writer = TiledWriter { name, bytes, scratch, network: &network, tiles: &tiles, first };
     let quick = planner.clone().effort(Effort::Quick);
