@@ -37,7 +37,7 @@ pub enum OperatorOrigin {
     Tile {
         /// The operator.
         operator: OperatorId,
-        /// Number of the region in [`Tiling::regions`].
+        /// Number of the region in [`Tiling::regions`](super::Tiling::regions).
         region: usize,
         /// Number of the stripe.
         stripe: usize,

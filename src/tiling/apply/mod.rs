@@ -25,8 +25,8 @@ use crate::graph::Graph;
 /// Makes the graph of a tiling. O(stripes x (operators + edges)).
 ///
 /// # Errors
-/// [`Error::Tiling`] if the tiling does not belong to the graph, or if a tile reads rows that do not
-/// exist when it runs; errors of [`GraphBuilder::build`].
+/// [`Error::Tiling`](crate::Error::Tiling) if the tiling does not belong to the graph, or if a tile reads rows that do not
+/// exist when it runs; errors of [`GraphBuilder::build`](crate::GraphBuilder::build).
 pub fn apply(graph: &Graph, tiling: &Tiling) -> Result<TiledGraph> {
     graph.check_order(&tiling.order)?;
     let mut maker = TiledGraphMaker::new(graph, tiling)?;
