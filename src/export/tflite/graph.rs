@@ -79,6 +79,9 @@ fn build(
         let read = &operator.read;
         let names = (read.name.as_str(), read.op_type.as_str());
         let effects = operator_types::find(&read.op_type).map_or(Effects::Pure, |row| row.effects);
+        if let Some(name) = &operator.variable {
+            sequence.name_variable(&read.outputs, name.clone());
+        }
         let added = sequence.add(&mut builder, names, effects, false, &read.inputs, &read.outputs);
         let mut added = added.scratch(bytes);
         // All other operators follow these. Operators that access variables or handles may not.

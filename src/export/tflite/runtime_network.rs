@@ -2,6 +2,7 @@
 
 use super::TfliteError;
 use crate::import::ImportError;
+use crate::import::folding::VariableName;
 use crate::import::tflite::operators::{self, Read, Window};
 use crate::import::tflite::schema::{Buffer, List, Model, SubGraph, Tensor};
 use crate::import::tflite::{inferred, text};
@@ -40,6 +41,8 @@ pub(super) struct RuntimeOperator {
     pub(super) calls: Vec<usize>,
     /// Strides, dilation and padding of a convolution; `None` for other operators.
     pub(super) window: Option<Window>,
+    /// The variable behind the handle that the operator makes; `None` for other operators.
+    pub(super) variable: Option<VariableName>,
 }
 
 pub(super) struct RuntimeSubgraph {
@@ -146,7 +149,8 @@ fn operators_of(
             return Err(TfliteError::Call { subgraph: index, operator: number, reason });
         }
         let window = operators::window(bytes, &read.op_type, operator);
-        Ok(RuntimeOperator { read, inputs, calls, window })
+        let variable = operators::variable(bytes, &read.op_type, operator);
+        Ok(RuntimeOperator { read, inputs, calls, window, variable })
     });
     operators.collect()
 }

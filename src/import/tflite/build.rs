@@ -176,6 +176,10 @@ impl<'a> ModelBuilder<'a> {
             let is_own = |id: &&TensorId| body.is_none() || !part.is_variable(**id);
             let outputs: Vec<TensorId> = operator.outputs.iter().filter(is_own).copied().collect();
             let effects = operator_types::find(names.1).map_or(Effects::Pure, |row| row.effects);
+            let table = part.subgraph.operators().map(|operators| operators.get(number));
+            if let Some(name) = table.and_then(|table| operators::variable(self.bytes, names.1, table)) {
+                adder.name_variable(&outputs, name);
+            }
             let with_tensors = adder.add(&mut builder, names, effects, true, &inputs, &outputs);
             let id = with_tensors.runs(bodies).id();
             if body.is_none() {

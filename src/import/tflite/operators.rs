@@ -8,6 +8,7 @@ use super::options::Options;
 use super::schema::{Model, Operator, OperatorCode, SubGraph, Tensor};
 use super::{builtins, malformed, operator_types, text};
 use crate::import::ImportError;
+use crate::import::folding::VariableName;
 use crate::support::ids::TensorId;
 
 /// Limit of bytes of a custom code. Every operator repeats its code in its name, so a long code could exhaust
@@ -81,6 +82,13 @@ fn quantizations(subgraph: SubGraph<'_>) -> Vec<usize> {
 /// Indices of the subgraphs that an operator runs, in the order in which the runtime visits them.
 pub(crate) fn called(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Vec<usize> {
     Options { operator, bytes, fields: operator_types::options(op_type) }.bodies()
+}
+
+/// The variable behind the handle that an operator makes; none for other types and for a variable without a name.
+pub(crate) fn variable(bytes: &[u8], op_type: &str, operator: Operator<'_>) -> Option<VariableName> {
+    let options = Options { operator, bytes, fields: operator_types::options(op_type) };
+    let name = (op_type == "VAR_HANDLE").then(|| options.text(1))??;
+    Some((options.text(0).unwrap_or_default(), name))
 }
 
 /// Window of a convolution. Pairs are height and width.

@@ -79,6 +79,15 @@ impl<'a> Options<'a> {
         Some(numbers.iter().map(|&number| i32::from_le_bytes(number).into()).collect())
     }
 
+    /// A text; none if the field is missing.
+    pub(super) fn text(self, slot: u16) -> Option<String> {
+        let field = self.field(slot)?;
+        let offset = u32::from_le_bytes(*field.first_chunk()?) as usize;
+        let (length, rest) = field.get(offset..)?.split_first_chunk()?;
+        let bytes = rest.get(..u32::from_le_bytes(*length) as usize)?;
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    }
+
     /// Indices of the subgraphs that the operator runs: 0 for a missing field, `usize::MAX` for a negative one.
     pub(super) fn bodies(self) -> Vec<usize> {
         let count = if self.exist() { self.fields.bodies } else { 0 };
