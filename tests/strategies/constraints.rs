@@ -241,7 +241,7 @@ impl Update {
 #[test]
 fn refused_placements_name_every_reason() {
     let late = "`attend` reads `past` after operator `update` overwrites it; \
-                run operator `update` last, or read `present` instead";
+                its result is needed for that; read `present` instead, or copy `past` first";
     let kept = "`past` is a graph input that may not be overwritten; declare it overwritable";
     let output = "`past` is an output of the graph, which is read after the run; copy it first";
     let nothing = "nothing permits operator `update` to write `present` over `past`; add a permission";
