@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compares tiled models with the originals in the interpreters of TensorFlow Lite Micro and LiteRT.
 
-    python tests/tflm/tiled.py target/release/plimsoll [--draws N] [MODEL...]
+    python tests/tflm/tiled.py target/release/plimsoll [--draws N] [--slice] [MODEL...]
 
 `plimsoll plan --tile --out` writes each model with regions that run stripe by stripe, for several budgets. The outputs
 must equal those of the original bit by bit, over random inputs (`PLIMSOLL_INPUTS`); the head must have the size that
 plimsoll predicts, and `plimsoll verify` must accept the plan. N drawn models of each kind follow the given ones: odd
-sizes, strides, dilations, depth multipliers, residuals, dense blocks, U-Nets, two inputs.
+sizes, strides, dilations, depth multipliers, residuals, dense blocks, U-Nets, two inputs. With `--slice`, each model has one
+budget and one mode, in turn.
 """
 
 import pathlib
@@ -170,7 +171,7 @@ class Drawn:
         return [x], y
 
 
-def compare_tiled(plimsoll, path, folder, rows):
+def compare_tiled(plimsoll, path, folder, settings, rows):
     original, name = path.read_bytes(), path.stem
     try:
         before = tflm.interpreter(original)
@@ -186,10 +187,9 @@ def compare_tiled(plimsoll, path, folder, rows):
     tells = len({tuple(one) for one in expected}) > 1
     mute.update({} if tells else {name: True})
     known = {}
-    for budget in BUDGETS:
-        for mode in MODES:
-            row = one_tiling(plimsoll, path, folder, (budget, mode), (inputs, expected, reference, root.OutputsLength()), known)
-            rows.append((name, tflm.arena(before), planned, budget, " ".join(mode), *row))
+    for budget, mode in settings:
+        row = one_tiling(plimsoll, path, folder, (budget, mode), (inputs, expected, reference, root.OutputsLength()), known)
+        rows.append((name, tflm.arena(before), planned, budget, " ".join(mode), *row))
 
 
 def one_tiling(plimsoll, path, folder, options, compared, known):
@@ -225,6 +225,9 @@ def main():
     plimsoll, draws = arguments.pop(0), 0
     if arguments[:1] == ["--draws"]:
         draws, arguments = int(arguments[1]), arguments[2:]
+    settings = [(budget, mode) for budget in BUDGETS for mode in MODES]
+    is_slice = arguments[:1] == ["--slice"]
+    arguments = arguments[is_slice:]
     sys.stdout.reconfigure(line_buffering=True)
     rows, start = [], time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -234,8 +237,9 @@ def main():
             for seed in range(draws):
                 models.append(folder / f"{kind.replace(' ', '_')}_{seed}.tflite")
                 models[-1].write_bytes(Drawn(kind, seed).bytes)
-        for path in models:
-            compare_tiled(plimsoll, path, folder, rows)
+        for number, path in enumerate(models):
+            own = [settings[number % len(settings)]] if is_slice else settings
+            compare_tiled(plimsoll, path, folder, own, rows)
     print("| model | head, tail | planned head | budget | mode | extra MACs | head, tail tiled | file | ms |")
     print("| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: |")
     for name, before, planned, budget, mode, extra, arena, growth, seconds in rows:
