@@ -504,7 +504,7 @@ fn the_zoo_is_the_same_by_json() {
                 path.display()
             );
             assert_eq!(tflite.program_order(), json.program_order());
-            assert!(tflite.dependencies().eq(json.dependencies()));
+            assert!(has_handles || tflite.dependencies().eq(json.dependencies()));
         }
     }
 }
