@@ -29,9 +29,14 @@ def plan(model: Input, **options: Any) -> Plan | Solution:
     Options of the reader: `dims`, `input_shapes`, `values`, `states` (dicts), `fold`, `floats_as` ("int8"), `layout`
     ("as-stored", "channels-innermost"), `overwrite_inputs`, `multi_pass`.
     """
-    reading = {name: options.pop(name) for name in _native.READING_OPTIONS if name in options}
+    reading = _reading(options)
     graph = read(model, **reading)
     return graph.solve(**options) if isinstance(graph, Problem) else graph.plan(**options)
+
+
+def _reading(options: dict[str, Any]) -> dict[str, Any]:
+    """Takes the options of the reader out of all options."""
+    return {name: options.pop(name) for name in _native.READING_OPTIONS if name in options}
 
 
 def tile(model: Input, **options: Any) -> Plan:
@@ -128,7 +133,7 @@ def fit(
 
     Each level includes the levels before it, so the arena of a row is at most that of the row before.
     """
-    reading = {name: options.pop(name) for name in _native.READING_OPTIONS if name in options}
+    reading = _reading(options)
     rows: list[FitRow] = []
     for model in models if isinstance(models, (list, tuple)) else [models]:
         graph = read(model, **reading)

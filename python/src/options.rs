@@ -68,7 +68,6 @@ pub struct PlanOptions {
 
 impl PlanOptions {
     pub fn new(given: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let mut settings = Settings::default();
         let mut options = Self {
             align: ALIGNMENT,
             capacity: None,
@@ -76,7 +75,7 @@ impl PlanOptions {
             order: ScheduleMode::Auto,
             share: SharingLevel::None,
             strategy: "auto".to_owned(),
-            settings,
+            settings: Settings::default(),
             node_limit: None,
             time_limit: None,
             variables: Variables::Arena,
@@ -93,18 +92,17 @@ impl PlanOptions {
                 "order" => options.order = value.one_of(&ORDERS)?,
                 "share" => options.share = value.one_of(&SHARING_LEVELS)?,
                 "strategy" => options.strategy = value.extract("a name")?,
-                "effort" => settings.effort = value.one_of(&EFFORTS)?,
+                "effort" => options.settings.effort = value.one_of(&EFFORTS)?,
                 "node_limit" => options.node_limit = Some(value.extract("a number of search nodes")?),
                 "time_limit" => options.time_limit = Some(value.seconds()?),
-                "seed" => settings.seed = value.extract("a whole number from 0")?,
-                "threads" => settings.threads = value.threads()?,
+                "seed" => options.settings.seed = value.extract("a whole number from 0")?,
+                "threads" => options.settings.threads = value.threads()?,
                 "variables" => options.variables = value.one_of(&VARIABLE_LOCATIONS)?,
                 "linked_bodies" => options.linked_bodies = value.extract("True or False")?,
                 "tile" => tile = value.extract("True or False")?,
                 _ => max_extra_macs = Some(value.fraction()?),
             }
         }
-        options.settings = settings;
         if max_extra_macs.is_some() && !tile {
             return Err(PyTypeError::new_err("max_extra_macs needs tile=True"));
         }

@@ -16,7 +16,7 @@ use crate::support::ids::OperatorId;
 use crate::tiling::cost::Measure;
 use crate::tiling::orders::{Late, late_order};
 use crate::tiling::search::{Found, TilingSearch};
-use crate::tiling::{AxisChoice, OrderedGraph, TiledGraph, Tiling, TilingGoal, apply};
+use crate::tiling::{AxisChoice, OrderedGraph, TiledGraph, Tiling, TilingGoal, apply, parts_of};
 use crate::verify::verify_tiles;
 
 /// Levels of extra cost, in parts per million. A goal's budget is rounded down to one of them.
@@ -95,7 +95,7 @@ impl Planner {
         };
         let mut active = searches.len();
         for &level in LEVELS.iter().filter(|&&level| level <= goal.max_extra_ppm) {
-            let max_extra = TilingGoal::default().max_extra_ppm(level).max_extra(total);
+            let max_extra = parts_of(total, level);
             let mut expected = Vec::with_capacity(searches.len());
             for search in searches.iter_mut().take(active) {
                 let mut least = u64::MAX;

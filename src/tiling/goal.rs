@@ -32,6 +32,11 @@ impl TilingGoal {
 
     /// Extra cost allowed for a graph of this cost.
     pub(crate) fn max_extra(&self, cost: u64) -> u64 {
-        u64::try_from(u128::from(cost) * u128::from(self.max_extra_ppm) / 1_000_000).unwrap_or(u64::MAX)
+        parts_of(cost, self.max_extra_ppm)
     }
+}
+
+/// The parts per million of a cost.
+pub(crate) fn parts_of(cost: u64, ppm: u64) -> u64 {
+    u64::try_from(u128::from(cost) * u128::from(ppm) / 1_000_000).unwrap_or(u64::MAX)
 }

@@ -25,6 +25,7 @@ mod tiled_graph;
 
 pub use apply::apply;
 pub use goal::TilingGoal;
+pub(crate) use goal::parts_of;
 pub(crate) use ordered_graph::{AxisChoice, OrderedGraph};
 pub use region::{Region, Tile, Tiling, TilingCost};
 pub use tiled_graph::{OperatorOrigin, TensorOrigin, TiledGraph};

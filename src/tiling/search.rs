@@ -28,7 +28,7 @@ use std::ops::Range;
 
 use super::boundaries::Boundaries;
 use super::cost::{Estimate, Estimator, Measure, Most};
-use super::goal::TilingGoal;
+use super::goal::parts_of;
 use super::ordered_graph::{OrderedGraph, Position};
 use super::region::{Region, Tiling, TilingCost};
 use super::rows::{Cut, Tiles};
@@ -218,7 +218,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     /// not depend on the budgets of later calls.
     fn climb(&mut self, max_extra: u64) {
         let total = self.net.total_cost();
-        let rungs = RUNGS.iter().map(|&ppm| TilingGoal::least_memory().max_extra_ppm(ppm).max_extra(total));
+        let rungs = RUNGS.iter().map(|&ppm| parts_of(total, ppm));
         let rung = rungs.into_iter().find(|&rung| rung >= max_extra).unwrap_or(u64::MAX);
         if rung > self.rung {
             self.rung = rung;

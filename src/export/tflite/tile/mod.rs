@@ -14,11 +14,11 @@ use super::runtime_network::RuntimeNetwork;
 use super::scratch::{Scratch, sums};
 use super::{CONTROL_DEPENDENCIES, TfliteError, TflitePlan, has_metadata, plan};
 use crate::import::{Fold, ImportOptions, tflite};
-use crate::tiling::TilingGoal;
+use crate::tiling::{TilingGoal, parts_of};
 use crate::{Effort, Planner, SharingLevel};
 use draft::{Draft, DraftKind};
 use network::TileNetwork;
-use search::{FoundTiling, Least, TileSearch, max_extra};
+use search::{FoundTiling, Least, TileSearch};
 use stripes::TileRegion;
 
 /// A planned model in which regions of operators run stripe by stripe.
@@ -150,16 +150,13 @@ pub fn tile(
     }
     let updates = planner.sharing_level() >= SharingLevel::InPlace;
     let most = goal.max_extra_ppm.min(MAX_LEVEL);
-    let searches: Vec<TileSearch<'_>> = orders
-        .iter()
-        .map(|order| {
-            TileSearch::new(&tiles, order, updates, (max_extra(tiles.cost, most), planner.chosen_effort()))
-        })
-        .collect();
+    let budget = parts_of(tiles.cost, most);
+    let search =
+        |order: &Vec<usize>| TileSearch::new(&tiles, order, updates, (budget, planner.chosen_effort()));
+    let searches: Vec<TileSearch<'_>> = orders.iter().map(search).collect();
     let writer = TiledWriter { name, bytes, scratch, network: &network, tiles: &tiles, first };
     let quick = planner.clone().effort(Effort::Quick);
     let mut judge = Judge { writer, planner: quick, untiled, measure, best: None, tried: Vec::new() };
-    let budget = max_extra(tiles.cost, most);
     match (goal.capacity, measure) {
         (Some(capacity), _) => judge.fit(&searches, capacity, (tiles.cost, most))?,
         (None, TfliteMeasure::Arena) => judge.arenas(&searches, budget)?,
@@ -226,7 +223,7 @@ impl Judge<'_> {
         for level in LEVELS.into_iter().filter(|&level| level < most).chain([most]) {
             for (number, search) in searches.iter().enumerate() {
                 let below = self.least().head_bytes;
-                if let Some(found) = search.least_bytes(max_extra(cost, level), below) {
+                if let Some(found) = search.least_bytes(parts_of(cost, level), below) {
                     self.offer((number, search), found)?;
                 }
             }
@@ -249,7 +246,7 @@ impl Judge<'_> {
         for eighths in [32, 31, 30, 28] {
             for (number, search) in searches.iter().enumerate() {
                 let live = capacity / 32 * eighths;
-                if let Some(found) = search.cheapest_path(live, max_extra(cost, most), Least::Extra) {
+                if let Some(found) = search.cheapest_path(live, parts_of(cost, most), Least::Extra) {
                     self.offer((number, search), found)?;
                 }
             }

@@ -474,11 +474,6 @@ fn frontier(mut variants: Vec<Variant>) -> Vec<Variant> {
     kept
 }
 
-/// The cost that a goal allows.
-pub(super) fn max_extra(cost: u64, ppm: u64) -> u64 {
-    u64::try_from(u128::from(cost) * u128::from(ppm) / 1_000_000).unwrap_or(u64::MAX)
-}
-
 fn lives(network: &TileNetwork<'_>, order: &[usize]) -> Vec<Option<StepSpan>> {
     let mut lives: Vec<Option<StepSpan>> = vec![None; network.subgraph.tensors.len()];
     let mut touch = |tensor: usize, at: usize| {
