@@ -4,15 +4,18 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char};
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::status::{
     PLIMSOLL_ERROR_ARGUMENT, PLIMSOLL_ERROR_CALLBACK, PLIMSOLL_ERROR_CANCELLED, PLIMSOLL_ERROR_DOES_NOT_FIT,
     PLIMSOLL_ERROR_INVALID, PLIMSOLL_ERROR_NULL, PLIMSOLL_ERROR_PANIC, PLIMSOLL_ERROR_REFUSED,
-    PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_OK,
+    PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE,
+    PLIMSOLL_OK,
 };
 use crate::Error;
 use crate::import::cut_within;
+use crate::verify::Violations;
 
 /// The reason for which a call failed: a status and a message.
 pub(super) struct Failure {
@@ -30,6 +33,12 @@ impl Failure {
     }
 }
 
+impl From<Violations> for Failure {
+    fn from(violations: Violations) -> Self {
+        Self::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string())
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = match &error {
@@ -43,6 +52,26 @@ impl From<Error> for Failure {
         };
         Self::new(status, error.to_string())
     }
+}
+
+/// The result of an expression that needs a feature; builds without the feature refuse the call.
+macro_rules! needs_feature {
+    ($feature:literal, $result:expr) => {{
+        #[cfg(feature = $feature)]
+        {
+            $result
+        }
+        #[cfg(not(feature = $feature))]
+        {
+            Err($crate::capi::boundary::missing_feature($feature))
+        }
+    }};
+}
+pub(super) use needs_feature;
+
+#[allow(dead_code)] // builds with all features need no refusal
+pub(super) fn missing_feature(feature: &str) -> Failure {
+    Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, format!("this build lacks the feature `{feature}`"))
 }
 
 pub(super) type Outcome = Result<(), Failure>;
@@ -217,4 +246,80 @@ pub(super) fn flag(number: i32) -> Result<bool, Failure> {
         1 => Ok(true),
         _ => Err(Failure::argument(format!("invalid flag {number}; use 0 or 1"))),
     }
+}
+
+/// The value of a number of the ABI. `what` and the prefix of the constants are for the message.
+pub(super) fn choice<T: Copy>(
+    choices: &[(i32, T)],
+    number: i32,
+    what: &str,
+    prefix: &str,
+) -> Result<T, Failure> {
+    let found = choices.iter().find(|choice| choice.0 == number);
+    found.map(|choice| choice.1).ok_or_else(|| unknown(number, what, prefix))
+}
+
+pub(super) fn unknown(number: impl Display, what: &str, prefix: &str) -> Failure {
+    Failure::argument(format!("unknown {what} {number}; use PLIMSOLL_{prefix}_..."))
+}
+
+pub(super) fn power_of_two(alignment: u64) -> Result<u64, Failure> {
+    if alignment.is_power_of_two() {
+        return Ok(alignment);
+    }
+    Err(Failure::argument(format!("alignment {alignment} is not a power of two")))
+}
+
+pub(super) fn number_or_none(number: u64) -> Option<u64> {
+    Some(number).filter(|&number| number != PLIMSOLL_NONE)
+}
+
+/// Sets a field of an object; a wrong value leaves the object as it is.
+pub(super) unsafe fn assign<O, T>(
+    object: *mut O,
+    name: &str,
+    field: impl FnOnce(&mut O) -> &mut T,
+    value: impl FnOnce() -> Result<T, Failure>,
+) -> i32 {
+    guard(|| {
+        let object = unsafe { mutable(object, name) }?;
+        *field(object) = value()?;
+        Ok(())
+    })
+}
+
+/// Gives the caller a new object.
+pub(super) unsafe fn create<T>(
+    out: *mut *mut T,
+    name: &str,
+    object: impl FnOnce() -> Result<T, Failure>,
+) -> i32 {
+    guard(|| {
+        let out = unsafe { mutable(out, name) }?;
+        give(out, object()?);
+        Ok(())
+    })
+}
+
+/// Writes a value of an object.
+pub(super) unsafe fn read<O, T>(
+    (object, object_name): (*const O, &str),
+    (out, out_name): (*mut T, &str),
+    value: impl FnOnce(&O) -> Result<T, Failure>,
+) -> i32 {
+    guard(|| {
+        let object = unsafe { reference(object, object_name) }?;
+        let out = unsafe { mutable(out, out_name) }?;
+        *out = value(object)?;
+        Ok(())
+    })
+}
+
+/// Copies out a text of an object.
+pub(super) unsafe fn read_text<O>(
+    (object, name): (*const O, &str),
+    (out, capacity, size): (*mut c_char, usize, *mut usize),
+    text: impl FnOnce(&O) -> Result<&str, Failure>,
+) -> i32 {
+    guard(|| unsafe { copy_text(text(reference(object, name)?)?, out, capacity, size) })
 }

@@ -1,6 +1,6 @@
 //! The choice of buffers to keep on chip.
 
-use super::boundary::{array, copy_out, free, give, guard, mutable, reference};
+use super::boundary::{array, copy_out, create, free, guard, mutable, reference};
 use super::options::plimsoll_options;
 
 use super::problem::plimsoll_problem;
@@ -25,14 +25,13 @@ pub unsafe extern "C" fn plimsoll_problem_choose(
     count: usize,
     choice: *mut *mut plimsoll_choice,
 ) -> i32 {
-    guard(|| {
+    let chosen = || {
         let problem = &unsafe { reference(problem, "problem") }?.problem;
-        let out = unsafe { mutable(choice, "choice") }?;
         let options = unsafe { reference(options, "options") }?;
         let values = if values.is_null() { None } else { Some(unsafe { array(values, count, "values") }?) };
-        give(out, plimsoll_choice { choice: options.planner()?.choose(problem, values)? });
-        Ok(())
-    })
+        Ok(plimsoll_choice { choice: options.planner()?.choose(problem, values)? })
+    };
+    unsafe { create(choice, "choice", chosen) }
 }
 
 /// Writes the value of the kept buffers and an upper bound on it; equal if the choice is optimal.

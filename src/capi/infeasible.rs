@@ -1,6 +1,6 @@
 //! Explanations of plans that do not fit.
 
-use super::boundary::{free, give, guard, mutable, reference};
+use super::boundary::{free, give, guard, mutable, read, reference};
 use super::options::plimsoll_options;
 use super::plan::{PlanSource, options_or_default, plimsoll_plan};
 use super::record_size::write_all;
@@ -29,8 +29,7 @@ pub unsafe extern "C" fn plimsoll_plan_explain(
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(core, "core") }?;
-        let default = plimsoll_options::default();
-        let planner = unsafe { options_or_default(options, &default) }?.explainer();
+        let planner = unsafe { options_or_default(options) }?.explainer();
         let core = match &plan.source {
             PlanSource::Graph(graph) => {
                 planner.explain_plan(graph, &plan.plan)?.map(|core| core.map(plimsoll_occupant::from))
@@ -85,11 +84,8 @@ pub unsafe extern "C" fn plimsoll_infeasible_core_is_irreducible(
     core: *const plimsoll_infeasible_core,
     irreducible: *mut i32,
 ) -> i32 {
-    guard(|| {
-        let core = &unsafe { reference(core, "core") }?.core;
-        *unsafe { mutable(irreducible, "irreducible") }? = core.irreducible.into();
-        Ok(())
-    })
+    let is_irreducible = |core: &plimsoll_infeasible_core| Ok(core.core.irreducible.into());
+    unsafe { read((core, "core"), (irreducible, "irreducible"), is_irreducible) }
 }
 
 /// Frees a core; NULL is allowed.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::boundary::{Failure, Outcome, array, copy_out, free, give, guard, mutable, reference};
+use super::boundary::{Failure, array, copy_out, create, free, guard, reference};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
 use super::plan::{body_of, operator_ids, options_or_default, plimsoll_plan};
@@ -14,7 +14,7 @@ use super::records::{
 };
 use super::results::{occupant_of, stop_number};
 use super::sharing::record;
-use super::status::{PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE};
+use super::status::PLIMSOLL_NONE;
 use crate::verify::verify_pools;
 use crate::{Graph, OperatorId, PoolPlan, Residency};
 
@@ -38,10 +38,8 @@ pub unsafe extern "C" fn plimsoll_graph_place(
     pools: *const plimsoll_pools,
     plan: *mut *mut plimsoll_pool_plan,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        unsafe { place(graph, None, options, pools, plan) }
-    })
+    let placed = || unsafe { place(reference(graph, "graph")?.built()?, None, options, pools) };
+    unsafe { create(plan, "plan", placed) }
 }
 
 /// Plans a built graph for several memories in a given order: `count` indices of operators, each
@@ -55,11 +53,12 @@ pub unsafe extern "C" fn plimsoll_graph_place_in_order(
     pools: *const plimsoll_pools,
     plan: *mut *mut plimsoll_pool_plan,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let order = operator_ids(graph, unsafe { array(order, count, "order") }?)?;
-        unsafe { place(graph, Some(&order), options, pools, plan) }
-    })
+    let in_order = || unsafe {
+        let graph = reference(graph, "graph")?.built()?;
+        let order = operator_ids(graph.operators().len(), array(order, count, "order")?)?;
+        place(graph, Some(&order), options, pools)
+    };
+    unsafe { create(plan, "plan", in_order) }
 }
 
 unsafe fn place(
@@ -67,23 +66,18 @@ unsafe fn place(
     order: Option<&[OperatorId]>,
     options: *const plimsoll_options,
     pools: *const plimsoll_pools,
-    plan: *mut *mut plimsoll_pool_plan,
-) -> Outcome {
-    let out = unsafe { mutable(plan, "plan") }?;
-    let default = plimsoll_options::default();
-    let options = unsafe { options_or_default(options, &default) }?;
+) -> Result<plimsoll_pool_plan, Failure> {
+    let options = unsafe { options_or_default(options) }?;
     let pools = unsafe { reference(pools, "pools") }?.pools()?;
     let name = graph.name();
     options.log(&format!("placing `{name}` in {} pools", pools.list().len()));
     let planner = options.planner()?;
     let plan = match order {
-        Some(order) => planner.place_in_order(graph, order, &pools),
-        None => planner.place(graph, &pools),
+        Some(order) => planner.place_in_order(graph, order, &pools)?,
+        None => planner.place(graph, &pools)?,
     };
-    let plan = plan?;
     options.log(&format!("placed `{name}`: cost {}, at least {}", plan.cost, plan.lower_bound));
-    give(out, plimsoll_pool_plan { graph: Arc::clone(graph), plan });
-    Ok(())
+    Ok(plimsoll_pool_plan { graph: Arc::clone(graph), plan })
 }
 
 unsafe fn plan_of<'a>(plan: *const plimsoll_pool_plan) -> Result<&'a PoolPlan, Failure> {
@@ -277,8 +271,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_order(
 pub unsafe extern "C" fn plimsoll_pool_plan_verify(plan: *const plimsoll_pool_plan) -> i32 {
     guard(|| {
         let planned = unsafe { reference(plan, "plan") }?;
-        let verdict = verify_pools(&planned.graph, &planned.plan);
-        verdict.map_err(|violations| Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string()))
+        Ok(verify_pools(&planned.graph, &planned.plan)?)
     })
 }
 
@@ -291,13 +284,12 @@ pub unsafe extern "C" fn plimsoll_pool_plan_body(
     position: usize,
     body: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
+    let of_operator = || {
         let plimsoll_pool_plan { graph, plan } = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(body, "body") }?;
         let (graph, plan) = body_of(graph, &plan.bodies, operator_, position)?;
-        give(out, plimsoll_plan::of_graph(graph, plan, 1));
-        Ok(())
-    })
+        Ok(plimsoll_plan::of_graph(graph, plan, 1))
+    };
+    unsafe { create(body, "body", of_operator) }
 }
 
 /// Frees a plan; NULL is allowed.

@@ -1,6 +1,6 @@
 //! Results of a plan for one arena.
 
-use super::boundary::{Failure, copy_out, guard, mutable, reference};
+use super::boundary::{self, Failure, copy_out, guard, mutable, reference};
 use super::plan::{PlanSource, plimsoll_plan};
 use super::record_size::write_all;
 use super::records::{plimsoll_nesting, plimsoll_occupant, plimsoll_placement, plimsoll_shared_object};
@@ -52,12 +52,7 @@ unsafe fn try_read<T>(
     name: &str,
     value: impl FnOnce(&Plan) -> Result<T, Failure>,
 ) -> i32 {
-    guard(|| {
-        let plan = unsafe { plan_of(plan) }?;
-        let out = unsafe { mutable(out, name) }?;
-        *out = value(plan)?;
-        Ok(())
-    })
+    unsafe { boundary::read((plan, "plan"), (out, name), |plan| value(&plan.plan)) }
 }
 
 /// Writes the size of the arena in bytes: the end of the topmost occupant.
@@ -69,9 +64,7 @@ pub unsafe extern "C" fn plimsoll_plan_arena_bytes(plan: *const plimsoll_plan, b
 /// Writes the required alignment of the arena's address in bytes: the largest alignment in the plan.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_arena_alignment(plan: *const plimsoll_plan, bytes: *mut u64) -> i32 {
-    guard(|| {
-        let plimsoll_plan { source, plan, .. } = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(bytes, "bytes") }?;
+    let coarsest = |plimsoll_plan { source, plan, .. }: &plimsoll_plan| {
         let alignment = |(occupant, _): (Occupant, Placement)| match (source, occupant) {
             (PlanSource::Graph(graph), Occupant::Tensor(id)) => graph.tensor(id).alignment(),
             (PlanSource::Graph(graph), Occupant::Scratch(id)) => {
@@ -82,9 +75,9 @@ pub unsafe extern "C" fn plimsoll_plan_arena_alignment(plan: *const plimsoll_pla
             }
             (PlanSource::Problem(_), Occupant::Scratch(_)) => None,
         };
-        *out = plan.placements().filter_map(alignment).fold(plan.alignment, u64::max);
-        Ok(())
-    })
+        Ok(plan.placements().filter_map(alignment).fold(plan.alignment, u64::max))
+    };
+    unsafe { boundary::read((plan, "plan"), (bytes, "bytes"), coarsest) }
 }
 
 /// Writes the lower bound on the arena for the order of the plan, in bytes.
@@ -188,9 +181,8 @@ pub unsafe extern "C" fn plimsoll_plan_offset(
     offset: *mut u64,
 ) -> i32 {
     let missing = || Failure::argument(format!("there is no tensor {tensor}"));
-    let of_tensor =
-        |plan: &Plan| plan.tensors.get(tensor as usize).copied().map(offset_or_none).ok_or_else(missing);
-    unsafe { try_read(plan, offset, "offset", of_tensor) }
+    let place = |plan: &Plan| plan.tensors.get(tensor as usize).copied().ok_or_else(missing);
+    unsafe { try_read(plan, offset, "offset", |plan| Ok(offset_or_none(place(plan)?))) }
 }
 
 fn offset_or_none(place: Option<Placement>) -> u64 {
@@ -205,9 +197,8 @@ pub unsafe extern "C" fn plimsoll_plan_scratch_offset(
     offset: *mut u64,
 ) -> i32 {
     let missing = || Failure::argument(format!("there is no operator {operator_}"));
-    let of_scratch =
-        |plan: &Plan| plan.scratch.get(operator_ as usize).copied().map(offset_or_none).ok_or_else(missing);
-    unsafe { try_read(plan, offset, "offset", of_scratch) }
+    let place = |plan: &Plan| plan.scratch.get(operator_ as usize).copied().ok_or_else(missing);
+    unsafe { try_read(plan, offset, "offset", |plan| Ok(offset_or_none(place(plan)?))) }
 }
 
 /// Copies out the order of execution: indices of operators, without folded ones; empty for a problem.

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::boundary::{Failure, copy_out, copy_text, free, give, guard, mutable, reference};
+use super::boundary::{Failure, copy_out, copy_text, create, free, give, guard, mutable, reference};
 use super::export::{exported, write_text};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
@@ -16,9 +16,8 @@ use super::records::{
     plimsoll_tiling_figures,
 };
 use super::status::{
-    PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_EXPORT_C, PLIMSOLL_NO_INDEX,
-    PLIMSOLL_NONE, PLIMSOLL_TILED_CARRY, PLIMSOLL_TILED_JOIN, PLIMSOLL_TILED_SPLIT, PLIMSOLL_TILED_TILE,
-    PLIMSOLL_TILED_WHOLE,
+    PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_EXPORT_C, PLIMSOLL_NO_INDEX, PLIMSOLL_NONE, PLIMSOLL_TILED_CARRY,
+    PLIMSOLL_TILED_JOIN, PLIMSOLL_TILED_SPLIT, PLIMSOLL_TILED_TILE, PLIMSOLL_TILED_WHOLE,
 };
 use crate::tiling::{OperatorOrigin, TiledGraph, Tiling, TilingCost, TilingGoal};
 use crate::verify::{verify_tiled_plan, verify_tiled_pools};
@@ -93,8 +92,7 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
         let PlanSource::Graph(graph) = &plan.source else {
             return Err(Failure::argument("a plan of a problem has no operators to tile"));
         };
-        let default = plimsoll_options::default();
-        let options = unsafe { options_or_default(options, &default) }?;
+        let options = unsafe { options_or_default(options) }?;
         let goal = match capacity {
             PLIMSOLL_NONE => TilingGoal::least_memory(),
             bytes => TilingGoal::fit(bytes),
@@ -129,8 +127,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_tile(
     guard(|| {
         let plimsoll_pool_plan { graph, plan } = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled, "tiled") }?;
-        let default = plimsoll_options::default();
-        let options = unsafe { options_or_default(options, &default) }?;
+        let options = unsafe { options_or_default(options) }?;
         let goal = TilingGoal::least_memory().max_extra_ppm(max_extra_ppm);
         options.log(&format!("tiling `{}` for several memories", graph.name()));
         let Some(found) = options.planner()?.place_tiles(graph, plan, &goal)? else {
@@ -146,6 +143,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_tile(
 
 impl plimsoll_tiled_plan {
     /// A tiled plan from a document.
+    #[cfg(feature = "json")]
     pub(super) fn read(graph: Arc<Graph>, plan: TiledPlan) -> Self {
         let alignment = plan.plan.alignment;
         Self { graph, plan: TiledPlanOf::Arena(plan, None), alignment }
@@ -194,18 +192,16 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_plan(
     plan: *const plimsoll_tiled_plan,
     tiled_graph_plan: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
+    let of_arena = || {
         let tiled = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(tiled_graph_plan, "tiled_graph_plan") }?;
         let TiledPlanOf::Arena(plan, _) = &tiled.plan else {
-            return Err(Failure::argument(
-                "the tiled plan is for several memories; use plimsoll_tiled_plan_pool_plan",
-            ));
+            let message = "the tiled plan is for several memories; use plimsoll_tiled_plan_pool_plan";
+            return Err(Failure::argument(message));
         };
         let graph = Arc::new(plan.tiled.graph.clone());
-        give(out, plimsoll_plan::of_graph(graph, plan.plan.clone(), tiled.alignment));
-        Ok(())
-    })
+        Ok(plimsoll_plan::of_graph(graph, plan.plan.clone(), tiled.alignment))
+    };
+    unsafe { create(tiled_graph_plan, "tiled_graph_plan", of_arena) }
 }
 
 /// Creates a plan for several memories from that of the tiled graph: residency intervals, transfers and order
@@ -216,16 +212,13 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_pool_plan(
     plan: *const plimsoll_tiled_plan,
     pool_plan: *mut *mut plimsoll_pool_plan,
 ) -> i32 {
-    guard(|| {
-        let tiled = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(pool_plan, "pool_plan") }?;
-        let TiledPlanOf::Pools(plan, _) = &tiled.plan else {
+    let of_pools = || {
+        let TiledPlanOf::Pools(plan, _) = &unsafe { reference(plan, "plan") }?.plan else {
             return Err(Failure::argument("the tiled plan is for one arena; use plimsoll_tiled_plan_plan"));
         };
-        let graph = Arc::new(plan.tiled.graph.clone());
-        give(out, plimsoll_pool_plan { graph, plan: plan.plan.clone() });
-        Ok(())
-    })
+        Ok(plimsoll_pool_plan { graph: Arc::new(plan.tiled.graph.clone()), plan: plan.plan.clone() })
+    };
+    unsafe { create(pool_plan, "pool_plan", of_pools) }
 }
 
 /// Creates a built graph from the tiled graph, for names and sizes. Free it with `plimsoll_graph_free`.
@@ -234,12 +227,8 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_graph(
     plan: *const plimsoll_tiled_plan,
     graph: *mut *mut plimsoll_graph,
 ) -> i32 {
-    guard(|| {
-        let (_, tiled, _) = unsafe { tiling_of(plan) }?;
-        let out = unsafe { mutable(graph, "graph") }?;
-        give(out, plimsoll_graph::of_built(Arc::new(tiled.graph.clone())));
-        Ok(())
-    })
+    let tiled = || Ok(plimsoll_graph::of_built(Arc::new(unsafe { tiling_of(plan) }?.1.graph.clone())));
+    unsafe { create(graph, "graph", tiled) }
 }
 
 /// Copies out the regions, in the order in which they run.
@@ -465,11 +454,11 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tensors(
 pub unsafe extern "C" fn plimsoll_tiled_plan_verify(plan: *const plimsoll_tiled_plan) -> i32 {
     guard(|| {
         let tiled = unsafe { reference(plan, "plan") }?;
-        let verdict = match &tiled.plan {
-            TiledPlanOf::Arena(plan, _) => verify_tiled_plan(&tiled.graph, plan),
-            TiledPlanOf::Pools(plan, _) => verify_tiled_pools(&tiled.graph, plan),
-        };
-        verdict.map_err(|violations| Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string()))
+        match &tiled.plan {
+            TiledPlanOf::Arena(plan, _) => verify_tiled_plan(&tiled.graph, plan)?,
+            TiledPlanOf::Pools(plan, _) => verify_tiled_pools(&tiled.graph, plan)?,
+        }
+        Ok(())
     })
 }
 
