@@ -96,7 +96,7 @@ pub struct TileEntry {
     /// Rows that the operator computes; empty if it does not run in this stripe.
     pub rows: [u64; 2],
     /// Number of rows directly before them that the stripe before has left.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "json::is_default")]
     pub carried: u64,
 }
 
@@ -167,10 +167,10 @@ pub struct ReadEntry {
     /// Rows of the tensor.
     pub rows: [u64; 2],
     /// Rows of padding before them.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "json::is_default")]
     pub before: u64,
     /// Rows of padding after them.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "json::is_default")]
     pub after: u64,
 }
 
@@ -191,11 +191,6 @@ pub struct TiledTensorEntry {
     /// True for rows that are kept for the next stripe.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub carried: bool,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 fn pair(rows: &Range<u64>) -> [u64; 2] {
