@@ -178,25 +178,47 @@ pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
     bytes.to_str().map_err(|error| Failure::argument(format!("`{name}` is not UTF-8: {error}")))
 }
 
-/// Writes the number of `items` to `count` and copies them to `out`. Copies nothing if `out` is
-/// NULL, which is how callers query the count, or if `capacity` is too small, which is an error.
+/// Writes the number of entries to `count`. Returns whether they are to be copied: not if `out` is NULL, which is
+/// how callers query the count. Too small a `capacity` is an error.
+pub(super) unsafe fn is_copied<T>(
+    entries: usize,
+    out: *mut T,
+    capacity: usize,
+    count: *mut usize,
+) -> Result<bool, Failure> {
+    *unsafe { mutable(count, "count") }? = entries;
+    if !out.is_null() && capacity < entries {
+        let message = format!("capacity {capacity} is too small; {entries} entries are needed");
+        return Err(Failure::new(PLIMSOLL_ERROR_TOO_SMALL, message));
+    }
+    Ok(!out.is_null())
+}
+
+/// Copies `items` to `out`, if [`is_copied`] says so.
 pub(super) unsafe fn copy_out<T: Copy>(
     items: &[T],
     out: *mut T,
     capacity: usize,
     count: *mut usize,
 ) -> Outcome {
-    *unsafe { mutable(count, "count") }? = items.len();
-    if out.is_null() {
-        return Ok(());
+    if unsafe { is_copied(items.len(), out, capacity, count) }? {
+        // SAFETY: the caller states that `out` has `capacity` entries, which is enough.
+        unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), out, items.len()) };
     }
-    if capacity < items.len() {
-        let message = format!("capacity {capacity} is too small; {} entries are needed", items.len());
-        return Err(Failure::new(PLIMSOLL_ERROR_TOO_SMALL, message));
-    }
-    // SAFETY: the caller states that `out` has `capacity` entries, which is enough.
-    unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), out, items.len()) };
     Ok(())
+}
+
+/// Body of an exported function that copies out a list of numbers, as [`copy_out`] does.
+pub(super) unsafe fn copy_list<T: Copy, I: IntoIterator<Item = T>>(
+    out: *mut T,
+    capacity: usize,
+    count: *mut usize,
+    list: impl FnOnce() -> Result<I, Failure>,
+) -> i32 {
+    guard(|| {
+        let items: Vec<T> = list()?.into_iter().collect();
+        unsafe { copy_out(&items, out, capacity, count) }
+    })
 }
 
 /// Copies a text out with a terminating zero byte, which `size` includes.

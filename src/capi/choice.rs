@@ -1,6 +1,6 @@
 //! The choice of buffers to keep on chip.
 
-use super::boundary::{array, copy_out, create, free, guard, mutable, reference};
+use super::boundary::{array, copy_list, create, free, guard, mutable, reference};
 use super::options::plimsoll_options;
 
 use super::problem::plimsoll_problem;
@@ -73,11 +73,11 @@ pub unsafe extern "C" fn plimsoll_choice_offsets(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let choice = &unsafe { reference(choice, "choice") }?.choice;
-        let offsets_or_none = choice.offsets.iter().map(|offset| offset.unwrap_or(PLIMSOLL_NONE));
-        unsafe { copy_out(&offsets_or_none.collect::<Vec<_>>(), offsets, capacity, count) }
-    })
+        Ok(choice.offsets.iter().map(|offset| offset.unwrap_or(PLIMSOLL_NONE)))
+    };
+    unsafe { copy_list(offsets, capacity, count, listed) }
 }
 
 /// Frees a choice; NULL is allowed.

@@ -2,9 +2,11 @@
 
 use std::ffi::c_char;
 
-use super::boundary::{Failure, Outcome, array, copy_out, guard, mutable, read, read_text, reference, text};
+use super::boundary::{
+    Failure, Outcome, array, copy_list, copy_out, guard, mutable, read, read_text, reference, text,
+};
 use super::graph::{kind, no_operator, no_tensor, placed, plimsoll_graph, tensor_ids};
-use super::record_size::{read_all, write_all};
+use super::record_size::{copy_records, read_all};
 use super::records::{plimsoll_operator, plimsoll_permit, plimsoll_tensor};
 use super::sharing::permit_record;
 use super::status::{
@@ -150,11 +152,8 @@ pub unsafe extern "C" fn plimsoll_graph_tensors(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let records: Vec<plimsoll_tensor> = graph.tensors().iter().map(tensor_record).collect();
-        unsafe { write_all(&records, tensors, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { reference(graph, "graph") }?.built()?.tensors().iter().map(tensor_record));
+    unsafe { copy_records(tensors, record_size, capacity, count, listed) }
 }
 
 fn tensor_record(tensor: &Tensor) -> plimsoll_tensor {
@@ -186,11 +185,9 @@ pub unsafe extern "C" fn plimsoll_graph_operators(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let records: Vec<plimsoll_operator> = graph.operators().iter().map(operator_record).collect();
-        unsafe { write_all(&records, operators, record_size, capacity, count) }
-    })
+    let listed =
+        || Ok(unsafe { reference(graph, "graph") }?.built()?.operators().iter().map(operator_record));
+    unsafe { copy_records(operators, record_size, capacity, count, listed) }
 }
 
 fn operator_record(operator: &Operator) -> plimsoll_operator {
@@ -214,13 +211,13 @@ pub unsafe extern "C" fn plimsoll_graph_operands(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
         let ids =
             graph.operators().iter().flat_map(|operator| operator.inputs().iter().chain(operator.outputs()));
-        let indices: Vec<u32> = ids.map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&indices, operands, capacity, count) }
-    })
+        Ok(ids.map(|id| id.index() as u32))
+    };
+    unsafe { copy_list(operands, capacity, count, listed) }
 }
 
 /// Copies out the permissions of all operators of a built graph, by operator. `count` as for
@@ -233,16 +230,14 @@ pub unsafe extern "C" fn plimsoll_graph_permits(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
         let of_operators = graph.iter_operators();
-        let records: Vec<plimsoll_permit> = of_operators
-            .flat_map(|(id, operator)| {
-                operator.permits().iter().map(move |&permit| permit_record(id.index() as u32, permit))
-            })
-            .collect();
-        unsafe { write_all(&records, permits, record_size, capacity, count) }
-    })
+        Ok(of_operators.flat_map(|(id, operator)| {
+            operator.permits().iter().map(move |&permit| permit_record(id.index() as u32, permit))
+        }))
+    };
+    unsafe { copy_records(permits, record_size, capacity, count, listed) }
 }
 
 /// Copies out the operators that must run before an operator of a built graph although no tensor connects
@@ -255,11 +250,11 @@ pub unsafe extern "C" fn plimsoll_graph_dependencies(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let operator = unsafe { reference(graph, "graph") }?.operator(operator_)?;
-        let indices: Vec<u32> = operator.runs_after().iter().map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&indices, before, capacity, count) }
-    })
+        Ok(operator.runs_after().iter().map(|id| id.index() as u32))
+    };
+    unsafe { copy_list(before, capacity, count, listed) }
 }
 
 /// Copies out the type of an operator of a built graph, as in "Conv"; empty if unknown. `size` as for

@@ -3,7 +3,7 @@
 use super::boundary::{free, give, guard, mutable, read, reference};
 use super::options::plimsoll_options;
 use super::plan::{PlanSource, options_or_default, plimsoll_plan};
-use super::record_size::write_all;
+use super::record_size::copy_records;
 use super::records::plimsoll_occupant;
 use super::results::tensor;
 use crate::InfeasibleCore;
@@ -55,10 +55,8 @@ pub unsafe extern "C" fn plimsoll_infeasible_core_occupants(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let core = &unsafe { reference(core, "core") }?.core;
-        unsafe { write_all(&core.members, occupants, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { reference(core, "core") }?.core.members.iter().copied());
+    unsafe { copy_records(occupants, record_size, capacity, count, listed) }
 }
 
 /// Writes the bytes that the members need at least, and the arena capacity, which is less.

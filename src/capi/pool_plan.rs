@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::boundary::{Failure, array, copy_out, create, free, guard, reference};
+use super::boundary::{Failure, array, copy_list, create, free, guard, reference};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
 use super::plan::{body_of, operator_ids, options_or_default, plimsoll_plan};
 use super::pools::plimsoll_pools;
-use super::record_size::{write, write_all};
+use super::record_size::{copy_records, write};
 use super::records::{
     plimsoll_alias, plimsoll_occupant, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_residency,
     plimsoll_transfer, plimsoll_use,
@@ -118,16 +118,16 @@ pub unsafe extern "C" fn plimsoll_pool_plan_traffic(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let plan = unsafe { plan_of(plan) }?;
         let pools = plan.used.iter().zip(&plan.traffic);
-        let records = pools.map(|(&used, traffic)| plimsoll_pool_traffic {
+        Ok(pools.map(|(&used, traffic)| plimsoll_pool_traffic {
             used,
             read: traffic.read,
             written: traffic.written,
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), traffic, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(traffic, record_size, capacity, count, listed) }
 }
 
 /// Copies out all residency intervals: tensors by index, then scratch by operator, each by pool and
@@ -140,11 +140,8 @@ pub unsafe extern "C" fn plimsoll_pool_plan_residencies(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let records: Vec<plimsoll_residency> =
-            unsafe { plan_of(plan) }?.residencies.iter().map(residency).collect();
-        unsafe { write_all(&records, residencies, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { plan_of(plan) }?.residencies.iter().map(residency));
+    unsafe { copy_records(residencies, record_size, capacity, count, listed) }
 }
 
 fn residency(residency: &Residency) -> plimsoll_residency {
@@ -172,9 +169,9 @@ pub unsafe extern "C" fn plimsoll_pool_plan_transfers(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let routes = unsafe { plan_of(plan) }?.routes();
-        let records = routes.iter().map(|route| plimsoll_transfer {
+        Ok(routes.into_iter().map(|route| plimsoll_transfer {
             from_offset: route.from_offset.unwrap_or(PLIMSOLL_NONE),
             to_offset: route.to_offset.unwrap_or(PLIMSOLL_NONE),
             bytes: route.transfer.bytes,
@@ -184,9 +181,9 @@ pub unsafe extern "C" fn plimsoll_pool_plan_transfers(
             late: route.is_late.into(),
             from: route.transfer.from.index() as u32,
             to: route.transfer.to.index() as u32,
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), transfers, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(transfers, record_size, capacity, count, listed) }
 }
 
 /// Copies out the pool in which an operator accesses a tensor or its scratch, where that is not the
@@ -200,13 +197,13 @@ pub unsafe extern "C" fn plimsoll_pool_plan_uses(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let records = unsafe { plan_of(plan) }?.uses.iter().map(|entry| {
+    let listed = || {
+        Ok(unsafe { plan_of(plan) }?.uses.iter().map(|entry| {
             let plimsoll_occupant { index, occupant } = entry.occupant.into();
             plimsoll_use { step: entry.step, index, occupant, pool: entry.pool.index() as u32 }
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), uses, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(uses, record_size, capacity, count, listed) }
 }
 
 /// Writes the residency interval at which the operator of a step accesses a tensor or its scratch.
@@ -243,10 +240,8 @@ pub unsafe extern "C" fn plimsoll_pool_plan_aliases(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let records: Vec<plimsoll_alias> = unsafe { plan_of(plan) }?.aliases.iter().map(record).collect();
-        unsafe { write_all(&records, aliases, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { plan_of(plan) }?.aliases.iter().map(record));
+    unsafe { copy_records(aliases, record_size, capacity, count, listed) }
 }
 
 /// Copies out the order of execution: indices of operators, without folded ones. `count` as for
@@ -258,10 +253,8 @@ pub unsafe extern "C" fn plimsoll_pool_plan_order(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let indices: Vec<u32> = unsafe { plan_of(plan) }?.order.iter().map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&indices, order, capacity, count) }
-    })
+    let listed = || Ok(unsafe { plan_of(plan) }?.order.iter().map(|id| id.index() as u32));
+    unsafe { copy_list(order, capacity, count, listed) }
 }
 
 /// Verifies a plan again, with code that shares nothing with the planner: its residency intervals,

@@ -11,8 +11,7 @@
 
 use std::borrow::Cow;
 
-use super::boundary::{Failure, Outcome, mutable, null};
-use super::status::PLIMSOLL_ERROR_TOO_SMALL;
+use super::boundary::{Failure, Outcome, guard, is_copied, null};
 
 /// Maximum size of a record in bytes: no version has a larger one.
 const MAX_SIZE: usize = 4096;
@@ -141,35 +140,29 @@ unsafe fn put<T: Record>(record: &T, out: *mut u8, record_size: usize) {
     }
 }
 
-/// Writes the number of `items` to `count` and copies them to the caller's array. Copies nothing if `out`
-/// is NULL, which is how callers query the count, or if `capacity` is too small, which is an error.
+/// Body of an exported function that copies out records. Copies nothing if `out` is NULL, or if `capacity` is too
+/// small, see [`is_copied`].
 ///
 /// # Safety
 /// `out` is NULL or has `capacity` records of `record_size` bytes; `count` is NULL or writable.
-pub(super) unsafe fn write_all<T: Record>(
-    items: &[T],
+pub(super) unsafe fn copy_records<T: Record, I: IntoIterator<Item = T>>(
     out: *mut T,
     record_size: usize,
     capacity: usize,
     count: *mut usize,
-) -> Outcome {
-    check_size::<T>(record_size)?;
-    if record_size == size_of::<T>() {
-        return unsafe { super::boundary::copy_out(items, out, capacity, count) };
-    }
-    *unsafe { mutable(count, "count") }? = items.len();
-    if out.is_null() {
-        return Ok(());
-    }
-    if capacity < items.len() {
-        let message = format!("capacity {capacity} is too small; {} entries are needed", items.len());
-        return Err(Failure::new(PLIMSOLL_ERROR_TOO_SMALL, message));
-    }
-    for (index, item) in items.iter().enumerate() {
-        // SAFETY: the caller states that `out` has `capacity` records, which is enough.
-        unsafe { put(item, out.cast::<u8>().add(index * record_size), record_size) };
-    }
-    Ok(())
+    records: impl FnOnce() -> Result<I, Failure>,
+) -> i32 {
+    guard(|| {
+        let records: Vec<T> = records()?.into_iter().collect();
+        check_size::<T>(record_size)?;
+        if unsafe { is_copied(records.len(), out, capacity, count) }? {
+            for (index, record) in records.iter().enumerate() {
+                // SAFETY: the caller states that `out` has `capacity` records, which is enough.
+                unsafe { put(record, out.cast::<u8>().add(index * record_size), record_size) };
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Records at the distance that a callback expects, aligned like the records of every version.

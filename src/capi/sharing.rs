@@ -4,7 +4,7 @@ use super::boundary::{Failure, assign, choice, guard, mutable, reference, unknow
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
 use super::plan::plimsoll_plan;
-use super::record_size::{read, write_all};
+use super::record_size::{copy_records, read};
 use super::records::{plimsoll_alias, plimsoll_permit, plimsoll_windowed};
 use super::status::{
     PLIMSOLL_ALIAS_CONCAT, PLIMSOLL_ALIAS_IN_PLACE, PLIMSOLL_ALIAS_OVERLAP, PLIMSOLL_ALIAS_SLICE,
@@ -182,11 +182,8 @@ pub unsafe extern "C" fn plimsoll_plan_aliases(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let plan = &unsafe { reference(plan, "plan") }?.plan;
-        let records: Vec<plimsoll_alias> = plan.aliases.iter().map(record).collect();
-        unsafe { write_all(&records, aliases, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { reference(plan, "plan") }?.plan.aliases.iter().map(record));
+    unsafe { copy_records(aliases, record_size, capacity, count, listed) }
 }
 
 /// The alias of a record; `None` for an unknown kind.

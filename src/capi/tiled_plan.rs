@@ -4,13 +4,13 @@ use std::ffi::c_char;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::boundary::{Failure, copy_out, copy_text, create, free, give, guard, mutable, reference};
+use super::boundary::{Failure, copy_list, copy_text, create, free, give, guard, mutable, reference};
 use super::export::{exported, write_text};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
 use super::plan::{PlanSource, options_or_default, plimsoll_plan};
 use super::pool_plan::plimsoll_pool_plan;
-use super::record_size::{write, write_all};
+use super::record_size::{Record, copy_records, write};
 use super::records::{
     plimsoll_region, plimsoll_tile, plimsoll_tile_read, plimsoll_tiled_operator, plimsoll_tiled_tensor,
     plimsoll_tiling_figures,
@@ -243,16 +243,16 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_regions(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let mut first_tile = 0;
-        let records = unsafe { tiling_of(plan) }?.0.regions.iter().map(|region| {
+        Ok(unsafe { tiling_of(plan) }?.0.regions.iter().map(move |region| {
             let (operators, stripes) = (region.operators.len() as u32, region.stripes.len() as u32);
             let record = plimsoll_region { first_tile, stripes, operators, unused: 0 };
             first_tile += u64::from(operators) * u64::from(stripes);
             record
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), regions, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(regions, record_size, capacity, count, listed) }
 }
 
 /// Copies out the tiles of all regions: by region, by stripe, and by operator in the order in which a stripe runs
@@ -265,7 +265,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tiles(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let mut records = Vec::new();
         for (number, region) in unsafe { tiling_of(plan) }?.0.regions.iter().enumerate() {
             for (stripe, of_stripe) in region.stripes.iter().enumerate() {
@@ -282,8 +282,9 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tiles(
                 }
             }
         }
-        unsafe { write_all(&records, tiles, record_size, capacity, count) }
-    })
+        Ok(records)
+    };
+    unsafe { copy_records(tiles, record_size, capacity, count, listed) }
 }
 
 /// Copies out the operators of the tiled graph by index. The order of the plan says when they run. `count` as for
@@ -296,11 +297,11 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_operators(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let (_, tiled, _) = unsafe { tiling_of(plan) }?;
         let (mut first_operand, mut first_read) = (0, 0);
         let nodes = tiled.graph.operators().iter().zip(&tiled.operators);
-        let records = nodes.map(|(node, origin)| {
+        Ok(nodes.map(move |(node, origin)| {
             let mut record = operator_of(origin);
             (record.input_count, record.output_count) =
                 (node.inputs().len() as u32, node.outputs().len() as u32);
@@ -308,26 +309,19 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_operators(
             first_operand += record.input_count + record.output_count;
             first_read += record.read_count;
             record
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), operators, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(operators, record_size, capacity, count, listed) }
 }
 
 /// The record of an operator without its operands.
 fn operator_of(origin: &OperatorOrigin) -> plimsoll_tiled_operator {
     let mut record = plimsoll_tiled_operator {
-        start: 0,
-        end: 0,
         action: PLIMSOLL_TILED_WHOLE,
-        index: 0,
         axis: PLIMSOLL_NO_INDEX,
         region: PLIMSOLL_NO_INDEX,
         stripe: PLIMSOLL_NO_INDEX,
-        first_operand: 0,
-        input_count: 0,
-        output_count: 0,
-        first_read: 0,
-        read_count: 0,
+        ..Record::DEFAULT
     };
     let (action, tensor, axis) = match origin {
         OperatorOrigin::Whole(id) => {
@@ -361,12 +355,12 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_operands(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let nodes = unsafe { tiling_of(plan) }?.1.graph.operators();
         let operands = nodes.iter().flat_map(|node| node.inputs().iter().chain(node.outputs()));
-        let operands: Vec<u32> = operands.map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&operands, tensors, capacity, count) }
-    })
+        Ok(operands.map(|id| id.index() as u32))
+    };
+    unsafe { copy_list(tensors, capacity, count, listed) }
 }
 
 /// Copies out the rows that tiles read: those of an operator begin at its `first_read`, one for each input of the operator that
@@ -379,7 +373,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_reads(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let graph = &unsafe { reference(plan, "plan") }?.graph;
         let (_, tiled, _) = unsafe { tiling_of(plan) }?;
         let mut records = Vec::new();
@@ -391,8 +385,9 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_reads(
                 records.push(read_of(tiled, id, input, tensor, read.as_ref()));
             }
         }
-        unsafe { write_all(&records, reads, record_size, capacity, count) }
-    })
+        Ok(records)
+    };
+    unsafe { copy_records(reads, record_size, capacity, count, listed) }
 }
 
 /// The rows of `tensor`, a tensor of the untiled graph, that a tile reads.
@@ -431,9 +426,9 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tensors(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let origins = unsafe { tiling_of(plan) }?.1.tensors.iter();
-        let records = origins.map(|origin| {
+        Ok(origins.map(|origin| {
             let rows = origin.rows.clone().unwrap_or(0..PLIMSOLL_NONE);
             let tensor = origin.tensor.index() as u32;
             plimsoll_tiled_tensor {
@@ -442,9 +437,9 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tensors(
                 tensor,
                 carried: origin.is_carried.into(),
             }
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), tensors, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(tensors, record_size, capacity, count, listed) }
 }
 
 /// Verifies a tiled plan again, with code that shares nothing with the planner: that the tiled graph computes what the
