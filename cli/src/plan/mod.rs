@@ -2,7 +2,6 @@
 
 mod code;
 mod comparison;
-mod format;
 mod onnx;
 mod planned;
 mod pools;
@@ -10,8 +9,10 @@ mod selected_outputs;
 mod tflm;
 mod tile;
 
+use std::path::PathBuf;
+
 use cpu_time::ProcessTime;
-use plimsoll::files::OutputBatch;
+use plimsoll::files::{Format, OutputBatch};
 use plimsoll::import::{Imported, ImportedGraph};
 use plimsoll::report::text;
 use plimsoll::{Limits, Planner, Status};
@@ -24,7 +25,6 @@ use crate::outcome::{Failure, Outcome};
 use crate::output::{print_lines, report_note};
 use crate::target::scratch_line;
 use comparison::Comparison;
-use format::{Format, format_of};
 use planned::{Planned, write_output};
 
 /// `explicit` are the names of the options on the command line.
@@ -43,7 +43,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
     let planner = arguments.planner(&limits)?;
-    let (mut file_arena, mut shared_arena, mut tiling_line) = (None, None, None);
+    let (mut program_order_arena, mut shared_arena, mut tiling_line) = (None, None, None);
     let input = &arguments.input;
     let read = read_with_scratch(input, &options).map_err(|error| import_error(input, error))?;
     let result = match read.imported {
@@ -53,7 +53,8 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
                 report_note(&note);
             }
             let comparison = Comparison { arguments, limits: &limits, graph: &graph, plan: &plan };
-            (file_arena, shared_arena) = (comparison.file_arena(), comparison.shared_arena());
+            (program_order_arena, shared_arena) =
+                (comparison.program_order_arena(), comparison.shared_arena());
             let tiled = tile::tile(&planner, &graph, &plan, arguments)?;
             tiling_line = tiled.note;
             match tiled.plan {
@@ -83,7 +84,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let mut batch = OutputBatch::new(outputs.iter().map(|(path, _)| *path))?;
     let mut view = result.view();
     if view.tiling.is_none() {
-        (view.file_arena, view.shared_arena) = (file_arena, shared_arena);
+        (view.program_order_arena, view.shared_arena) = (program_order_arena, shared_arena);
     }
     for (index, &output) in outputs.iter().enumerate().filter(|(_, output)| output.1 != Format::Onnx) {
         batch.write(index, |out| write_output(&view, output, arguments, &options, out))?;
@@ -125,7 +126,13 @@ fn check_options(arguments: &PlanArguments) -> Result<Vec<Format>, Failure> {
                     use `fit --memory` to check whether it fits"
             .into());
     }
-    let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
+    let format = |path: &PathBuf| {
+        Format::of(path).ok_or_else(|| {
+            let (path, endings) = (path.display(), Format::ENDINGS);
+            format!("--out {path}: unknown format; use the extension {endings}")
+        })
+    };
+    let formats = arguments.out.iter().map(format).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
     tile::check(arguments, &formats)?;
     check_outputs(&arguments.out, arguments.inputs())?;

@@ -1,10 +1,10 @@
 //! `plan --tile`: regions of operators that run stripe by stripe.
 
+use plimsoll::files::Format;
 use plimsoll::import::Layout;
 use plimsoll::tiling::TilingGoal;
 use plimsoll::{Graph, Plan, Planner, PoolPlan, TiledPlan, TiledPoolPlan};
 
-use super::format::Format;
 use crate::arguments::PlanArguments;
 use crate::inputs::is_onnx;
 use crate::outcome::Failure;
