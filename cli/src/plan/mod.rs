@@ -9,6 +9,7 @@ mod pools;
 mod selected_outputs;
 mod tflm;
 mod tile;
+mod tiled_onnx;
 
 use cpu_time::ProcessTime;
 use plimsoll::files::OutputBatch;
@@ -39,11 +40,12 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
         return tflm::run(arguments, &formats, explicit, start);
     }
     arguments.target.check(&arguments.reading)?;
-    let options = arguments.reading.import_options();
+    let mut options = arguments.reading.import_options();
     let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
     let planner = arguments.planner(&limits)?;
     let (mut file_arena, mut shared_arena, mut tiling_line) = (None, None, None);
+    let mut tiled_model = None;
     let input = &arguments.input;
     let read = read_with_scratch(input, &options).map_err(|error| import_error(input, error))?;
     let result = match read.imported {
@@ -54,11 +56,24 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
             }
             let comparison = Comparison { arguments, limits: &limits, graph: &graph, plan: &plan };
             (file_arena, shared_arena) = (comparison.file_arena(), comparison.shared_arena());
-            let tiled = tile::tile(&planner, &graph, &plan, arguments)?;
-            tiling_line = tiled.note;
-            match tiled.plan {
-                Some(tiled) => Planned::Tiled(Box::new((graph, plan, tiled))),
-                None => Planned::Graph(Box::new((graph, plan))),
+            if formats.contains(&Format::Onnx) {
+                let tiled = tiled_onnx::tile(arguments, &planner, (&graph, &plan), &options)?;
+                tiling_line = tiled.line;
+                tiled_model = tiled.model;
+                match tiled.planned {
+                    Some((graph, plan, new_options)) => {
+                        (file_arena, shared_arena, options) = (None, None, new_options);
+                        Planned::Graph(Box::new((graph, plan)))
+                    }
+                    None => Planned::Graph(Box::new((graph, plan))),
+                }
+            } else {
+                let tiled = tile::tile(&planner, &graph, &plan, arguments)?;
+                tiling_line = tiled.note.map(str::to_owned);
+                match tiled.plan {
+                    Some(tiled) => Planned::Tiled(Box::new((graph, plan, tiled))),
+                    None => Planned::Graph(Box::new((graph, plan))),
+                }
             }
         }
         Imported::Problem(_) if arguments.tiling.is_on() => {
@@ -91,7 +106,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let summary = text::summary(&view, Some(seconds));
     drop(view);
     let core = if status == Status::Infeasible { result.infeasible_core(&planner)? } else { String::new() };
-    onnx::write_models(input, &outputs, result, &options, &mut batch)?;
+    onnx::write_models(input, &outputs, (result, tiled_model), &options, &mut batch)?;
     batch.commit()?;
     if outputs.iter().any(|(_, format)| *format == Format::Onnx)
         && let Some(note) = onnx::weights_note(input, &arguments.out)?
@@ -99,7 +114,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
         report_note(&note);
     }
     print_lines(&summary)?;
-    print_lines(tiling_line.unwrap_or_default())?;
+    print_lines(&tiling_line.unwrap_or_default())?;
     print_lines(&scratch_line(&read.scratch_operators))?;
     print_lines(&core)?;
     Ok(Outcome::of(status.fits()))
