@@ -17,6 +17,7 @@ are random, and their QDQ versions, at 2 and 10 % extra MACs.
 import argparse
 import csv
 import json
+import logging
 import pathlib
 import random
 import re
@@ -42,6 +43,7 @@ TOLERANCE = 1e-4
 RUNS = 2
 
 ort.set_default_logger_severity(4)
+logging.disable(logging.WARNING)
 failures = []
 
 

@@ -1,5 +1,6 @@
 //! `plimsoll plan`: plans one input, prints a summary and writes files.
 
+mod check;
 mod code;
 mod comparison;
 mod format;
@@ -117,7 +118,8 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     print_lines(&tiling_line.unwrap_or_default())?;
     print_lines(&scratch_line(&read.scratch_operators))?;
     print_lines(&core)?;
-    Ok(Outcome::of(status.fits()))
+    let is_same = check::compare(arguments, &outputs)?;
+    Ok(Outcome::of(status.fits() && is_same))
 }
 
 impl PlanArguments {
@@ -143,6 +145,7 @@ fn check_options(arguments: &PlanArguments) -> Result<Vec<Format>, Failure> {
     let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
     tile::check(arguments, &formats)?;
+    check::check_outputs(arguments, &formats)?;
     check_outputs(&arguments.out, arguments.inputs())?;
     code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
     Ok(formats)

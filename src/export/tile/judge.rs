@@ -19,6 +19,11 @@ pub(in crate::export) trait TilingWriter {
         planner: &Planner,
     ) -> Result<Option<Self::Tiled>, Self::Error>;
 
+    /// The planner of tilings that are only compared.
+    fn quick(&self, planner: &Planner) -> Planner {
+        planner.clone().effort(Effort::Quick)
+    }
+
     /// The memory that tiling makes small.
     fn bytes(&self, tiled: &Self::Tiled) -> u64;
 
@@ -53,7 +58,7 @@ impl<'s, W: TilingWriter> Judge<'s, W> {
         planner: &Planner,
         untiled: u64,
     ) -> Self {
-        let planner = planner.clone().effort(Effort::Quick);
+        let planner = writer.quick(planner);
         Self { writer, searches, planner, least: untiled, best: None, tried: Vec::new() }
     }
 

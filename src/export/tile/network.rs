@@ -63,8 +63,8 @@ pub(in crate::export) struct TileRules {
     pub(in crate::export) copy_records: u64,
     /// The most inputs of a concatenation.
     pub(in crate::export) max_pieces: usize,
-    /// Whether halos are carried, padding is explicit, and exits are written piece by piece, for each kind of cut that is
-    /// tried.
+    /// The kinds of cuts that are tried: each says whether halos are carried, padding is explicit, and exits are
+    /// written piece by piece.
     pub(in crate::export) cuts: &'static [[bool; 3]],
     /// The most operators of a region.
     pub(in crate::export) max_length: usize,

@@ -9,13 +9,12 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use super::super::OnnxError;
-use super::super::wire::WireModel;
+use super::super::wire::{WireModel, fields};
 use super::file::REPLACED;
 use super::network::TileSource;
 use super::node::TileNode;
 use crate::export::tile::{Draft, DraftKind};
-use crate::graph::Operator;
-use crate::{Graph, OperatorId, RowMap, TensorKind};
+use crate::{Graph, Operator, OperatorId, RowMap, TensorId, TensorKind, TileAxis};
 
 /// The operator that a node of a tiled model runs on rows along an axis.
 pub(super) struct StatedTile {
@@ -70,13 +69,29 @@ pub(super) fn verify(
     replay.check_shapes(written)
 }
 
+/// Checks that a tiled model has the initializers of the model, and all its other fields except nodes and declared types,
+/// byte for byte.
+pub(super) fn same_rest(before: &[u8], after: &[u8]) -> Result<(), OnnxError> {
+    const CHANGED: [u32; 4] = [1, 11, 12, 13];
+    let rest = |bytes: &[u8]| -> Result<Vec<Range<usize>>, OnnxError> {
+        let parts = fields(bytes, WireModel::read(bytes)?.graph());
+        let kept =
+            parts.filter(|field| field.as_ref().map_or(true, |field| !CHANGED.contains(&field.number)));
+        kept.map(|field| Ok(field?.whole)).collect()
+    };
+    let (old, new) = (rest(before)?, rest(after)?);
+    let is_same =
+        old.len() == new.len() && old.into_iter().zip(new).all(|(old, new)| before[old] == after[new]);
+    is_same.then_some(()).ok_or_else(|| OnnxError::Wrong("tiled model: initializers differ".to_owned()))
+}
+
 /// The reason why a node is wrong.
 type Fault = String;
 
 struct RowReplay<'a> {
     source: &'a TileSource<'a>,
     /// Tensors of the model by name.
-    tensors: HashMap<&'a str, crate::TensorId>,
+    tensors: HashMap<&'a str, TensorId>,
     /// Nodes of the model by their first output.
     by_output: HashMap<&'a str, usize>,
     /// Tensors that exist, by their name in the written model.
@@ -241,8 +256,8 @@ impl<'a> RowReplay<'a> {
         if !is_same || kept_attributes(node) != kept_attributes(original) {
             return Err("differs from its operator in more than names and padding".to_owned());
         }
-        let mut axes = operator.access().into_iter().flat_map(|access| access.axes());
-        let axis = axes.find(|axis| axis.outputs().iter().all(|&output| output == tile.axis));
+        let is_split = |entry: &&TileAxis| entry.outputs().iter().all(|&output| output == tile.axis);
+        let axis = operator.access().and_then(|access| access.axes().iter().find(is_split));
         let axis = axis.ok_or("runs on rows of an axis that its operator does not split")?;
         let mut at = 0;
         let mut windows = Vec::new();

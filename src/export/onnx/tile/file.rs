@@ -1,6 +1,6 @@
 //! Writing of a tiled model: other nodes, and declared types for their results. All other fields stay as they are.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use prost::Message;
 use prost::encoding::{self, WireType};
@@ -10,9 +10,9 @@ use super::super::wire::{WireField, fields};
 use super::messages::{Attribute, NewNode, NewValueInfo};
 use super::network::{TileSource, TransposedWindow};
 use super::node::{TileNode, wrong};
-use super::window::windows;
+use super::window::{SpatialWindow, windows};
 use crate::export::tile::{Draft, DraftId, DraftKind, DraftOperator, RowsOf, TilePadding};
-use crate::{Graph, OperatorId, TensorId, TensorKind};
+use crate::{Graph, Operator, OperatorId, TensorId, TensorKind};
 
 /// Field numbers of `ModelProto` and `GraphProto`.
 const GRAPH: u32 = 7;
@@ -38,7 +38,7 @@ pub(super) fn nodes(source: &TileSource<'_>, draft: &Draft) -> Result<TiledNodes
     let names = draft.tensors.iter().map(|rows| {
         let (start, end) = (rows.rows.start, rows.rows.end);
         let tensor = source.graph.tensor(TensorId::new(rows.tensor)).name();
-        taken.add(format!("{tensor}/rows_{start}_{end}"))
+        taken.add(&format!("{tensor}/rows_{start}_{end}"))
     });
     let names = names.collect();
     let mut writer = NodeWriter { source, draft, names, taken, numbers: BTreeMap::new(), nodes: Vec::new() };
@@ -70,7 +70,7 @@ impl UniqueNames {
         let mut seen = HashSet::new();
         while let Some(graph) = graphs.pop() {
             names.extend(graph.tensors().iter().map(|tensor| tensor.name().to_owned()));
-            let bodies = graph.operators().iter().flat_map(|operator| operator.bodies());
+            let bodies = graph.operators().iter().flat_map(Operator::bodies);
             let new =
                 bodies.map(|body| &**body).filter(|body| seen.insert(std::ptr::from_ref::<Graph>(body)));
             graphs.extend(new.collect::<Vec<&Graph>>());
@@ -79,8 +79,8 @@ impl UniqueNames {
     }
 
     /// The name, with a number if it is taken.
-    fn add(&mut self, name: String) -> String {
-        let mut unique = name.clone();
+    fn add(&mut self, name: &str) -> String {
+        let mut unique = name.to_owned();
         let mut number = 2_u64;
         while !self.0.insert(unique.clone()) {
             unique = format!("{name}.{number}");
@@ -128,7 +128,7 @@ impl NodeWriter<'_> {
                 let output = self.name_of(operator.outputs[0]);
                 let name = match self.rows_of(operator.outputs[0]) {
                     Some(_) => output.clone(),
-                    None => self.taken.add(format!("{output}/rows")),
+                    None => self.taken.add(&format!("{output}/rows")),
                 };
                 let attribute = vec![Attribute::of_int("axis", axis_number(*axis)?)];
                 let op_type = "Concat".to_owned();
@@ -147,7 +147,7 @@ impl NodeWriter<'_> {
         if let Some(name) = self.numbers.get(&number) {
             return name.clone();
         }
-        let name = self.taken.add(format!("tiling/{number}"));
+        let name = self.taken.add(&format!("tiling/{number}"));
         self.numbers.insert(number, name.clone());
         name
     }
@@ -196,7 +196,7 @@ impl NodeWriter<'_> {
         let name = if node.name.is_empty() {
             output[0].clone()
         } else {
-            self.taken.add(format!("{}/rows_{}_{}", node.name, rows.rows.start, rows.rows.end))
+            self.taken.add(&format!("{}/rows_{}_{}", node.name, rows.rows.start, rows.rows.end))
         };
         let pads = match padding {
             TilePadding::Explicit(pads) => self.pads(id, node, rows.axis, pads)?,
@@ -231,7 +231,7 @@ impl NodeWriter<'_> {
             _ => {
                 let access = graph.operator(id).access();
                 let windows = access.and_then(|access| windows(graph, id, node, access));
-                let pads = |window: &super::window::SpatialWindow| [window.before, window.after.max(0)];
+                let pads = |window: &SpatialWindow| [window.before, window.after.max(0)];
                 windows.unwrap_or_default().iter().map(pads).collect()
             }
         };
@@ -321,7 +321,7 @@ fn graph(
     Ok(graph)
 }
 
-/// What happens to a declared type.
+/// The fate of a declared type.
 enum DeclaredShape {
     Kept,
     New(NewValueInfo),
@@ -331,7 +331,7 @@ enum DeclaredShape {
 /// Shapes of the tensors of the model, by name.
 struct DeclaredShapes<'a> {
     /// None for tensors that no node writes any more.
-    shapes: std::collections::HashMap<&'a str, Option<&'a [u64]>>,
+    shapes: HashMap<&'a str, Option<&'a [u64]>>,
 }
 
 impl<'a> DeclaredShapes<'a> {

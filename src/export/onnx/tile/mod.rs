@@ -19,7 +19,7 @@ use super::{OnnxError, inlined, write};
 use crate::export::tile::{Draft, FoundTiling, Judge, TileNetwork, TileRegion, TileSearch, TilingWriter};
 use crate::import::{self, ImportError, ImportOptions};
 use crate::tiling::{TilingGoal, parts_of};
-use crate::{Graph, OperatorId, Plan, Planner};
+use crate::{Effort, Graph, OperatorId, Plan, Planner, ScheduleMode};
 use network::TileSource;
 use node::TileNode;
 
@@ -115,20 +115,19 @@ pub fn tile(
     if version < FIRST_VERSION || nodes.len() != graph.operators().len() {
         return Ok(None);
     }
-    let types = match options.floats_as {
-        None => Cow::Borrowed(graph),
-        Some(_) => {
-            let options = ImportOptions { floats_as: None, ..options.clone() };
-            Cow::Owned(import::onnx_from_bytes(name, &bytes, &options)?.graph)
-        }
+    let types = if options.floats_as.is_some() {
+        let options = ImportOptions { floats_as: None, ..options.clone() };
+        Cow::Owned(import::onnx_from_bytes(name, &bytes, &options)?.graph)
+    } else {
+        Cow::Borrowed(graph)
     };
     let source = TileSource { graph, types: &types, nodes: &nodes, options, version };
     let network = source.network(untiled, planner.sharing_level());
     let indices = |order: &[OperatorId]| order.iter().map(|id| id.index()).collect::<Vec<usize>>();
     let mut orders = vec![indices(graph.program_order())];
-    let planned = indices(&untiled.order);
-    if planned != orders[0] {
-        orders.push(planned);
+    let own_order = indices(&untiled.order);
+    if own_order != orders[0] {
+        orders.push(own_order);
     }
     let most = goal.max_extra_ppm.min(MAX_LEVEL);
     let effort = planner.chosen_effort();
@@ -142,7 +141,7 @@ pub fn tile(
         None => judge.heads((network.cost, most), 0)?,
     }
     let best = judge.finish(planner)?;
-    best.map(|best| best.with_plan(name, &source)).transpose()
+    best.map(|best| best.with_plan(name, &bytes, &source)).transpose()
 }
 
 /// Version of the standard operators.
@@ -187,6 +186,11 @@ struct DraftedOnnx {
 impl TilingWriter for OnnxTiler<'_> {
     type Tiled = DraftedOnnx;
     type Error = OnnxError;
+
+    /// Stripes are drafted in an order of low memory, and a search for a better one takes longer than all else.
+    fn quick(&self, planner: &Planner) -> Planner {
+        planner.clone().effort(Effort::Quick).order(ScheduleMode::Program)
+    }
 
     fn bytes(&self, tiled: &DraftedOnnx) -> u64 {
         tiled.tiled.plan.arena_bytes
@@ -243,13 +247,14 @@ fn imported(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<(Graph,
 
 impl DraftedOnnx {
     /// The model with its plan, verified.
-    fn with_plan(self, name: &str, source: &TileSource<'_>) -> Result<TiledOnnx, OnnxError> {
+    fn with_plan(self, name: &str, bytes: &[u8], source: &TileSource<'_>) -> Result<TiledOnnx, OnnxError> {
         let Self { mut tiled, draft, names } = self;
         tiled.bytes = write(name, &tiled.bytes, &tiled.graph, &tiled.plan, &tiled.options)?;
         let checked = super::check(name, &tiled.bytes)?;
         (tiled.graph, tiled.plan) = (checked.graph, checked.plan);
         let tiles = check::stated_tiles(&draft, &names);
         check::verify(source, &tiled.bytes, &tiled.graph, &tiles)?;
+        check::same_rest(bytes, &tiled.bytes)?;
         Ok(tiled)
     }
 }
