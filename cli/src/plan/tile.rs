@@ -23,25 +23,18 @@ pub fn check(arguments: &PlanArguments, formats: &[Format]) -> Result<(), Failur
     if !arguments.tiling.is_on() {
         return Ok(());
     }
-    if arguments.target.is_given() || formats.contains(&Format::Tflite) {
+    let writes_model = formats.contains(&Format::Tflite) || formats.contains(&Format::Onnx);
+    if arguments.target.is_given() || (writes_model && !arguments.memory.is_given()) {
         return Ok(());
     }
-    let refused = [
-        (formats.contains(&Format::Onnx), "--out FILE.onnx", "the nodes of a model run as a whole"),
-        (
-            formats.contains(&Format::Header) || formats.contains(&Format::Source),
-            "C code",
-            "its tables have no rows of tiles",
-        ),
-    ];
-    match refused.iter().find(|(is_given, ..)| *is_given) {
-        Some((_, what, reason)) => Err(format!(
-            "--tile: not supported for {what}: {reason}; use --out FILE.json for a runtime that runs tiles, or leave \
-             out --tile"
-        )
-        .into()),
-        None => Ok(()),
+    if formats.contains(&Format::Header) || formats.contains(&Format::Source) {
+        return Err(
+            "--tile: not supported for C code: its tables have no rows of tiles; use --out FILE.json for a \
+                    runtime that runs tiles, or leave out --tile"
+                .into(),
+        );
     }
+    Ok(())
 }
 
 /// Tiles a graph for several memories if `--tile` is given and a run costs less. Without --max-extra-macs, extra cost is
@@ -70,9 +63,9 @@ pub fn place(
     Ok((tiled, note))
 }
 
-const NO_ACCESS: &str = "tiling         none: no operator of the network has an access map";
+pub const NO_ACCESS: &str = "tiling         none: no operator of the network has an access map";
 
-fn has_access(graph: &Graph) -> bool {
+pub fn has_access(graph: &Graph) -> bool {
     graph.operators().iter().any(|operator| operator.access().is_some())
 }
 
