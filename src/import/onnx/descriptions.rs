@@ -57,7 +57,9 @@ impl<'m> Descriptions<'m> {
         all.initializers(graph)?;
         let bound = given::check(graph, options)?;
         for input in &graph.input {
-            if let Some(description) = Description::of_info(input, &bound)? {
+            let is_given = options.input_shapes.contains_key(&input.name);
+            let without_type = is_given.then_some(Description::NoTensor);
+            if let Some(description) = Description::of_info(input, &bound)?.or(without_type) {
                 let given = given::given(&input.name, &description, options, &bound);
                 let shape = given.as_ref().and_then(Description::shape);
                 if shape.is_some_and(|shape| !description.admits(0, &shape)) {

@@ -92,9 +92,10 @@ pub(super) fn infer<'m>(
         let changed = DeclarationCheck::changed_input(node, &scope);
         for (name, fact) in node.output().iter().zip(facts) {
             let Some(number) = descriptions.names.get(name) else { continue };
+            let described = (node, scope.first_input(node));
             let fact = match descriptions.given(name) {
-                Some(given) => Ok(values::shaped(&fact, name, given)?),
-                None => check.settled(node, name, fact, descriptions.declared(number), changed),
+                Some(given) => Ok(values::shaped(described, &fact, name, given)?),
+                None => check.settled(described, name, fact, descriptions.declared(number), changed),
             };
             inference.define(name, values::set(fact, name, options)?, &mut scope);
         }

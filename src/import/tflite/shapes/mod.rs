@@ -130,7 +130,7 @@ impl<'a, 'g> SubgraphInference<'a, 'g> {
     ) -> Vec<TensorFact<'a>> {
         let buffers = self.model.buffers();
         let tensors = subgraph.tensors().into_iter().flatten();
-        let mut facts: Vec<TensorFact<'a>> = tensors.map(|tensor| TensorFact::new(tensor, buffers)).collect();
+        let mut facts: Vec<TensorFact<'a>> = tensors.map(|tensor| TensorFact::new(tensor, buffers, self.bytes)).collect();
         self.work += facts.len();
         for id in operators.iter().flat_map(|operator| &operator.outputs) {
             facts[id.index()].is_result = true;
@@ -189,7 +189,11 @@ impl<'a, 'g> SubgraphInference<'a, 'g> {
         let only_rows_depend = read.op_type == "WHERE" && !is_upper || keeps_rows;
         // The rule of RESHAPE decides itself.
         let is_upper = is_upper && read.op_type != "RESHAPE";
-        let context = ProducerContext { op: &read.name, has_changed_inputs, is_upper };
+        let keeps_elements =
+            matches!(read.op_type.as_str(), "EXPAND_DIMS" | "RESHAPE" | "SQUEEZE" | "TRANSPOSE");
+        let source = call.input(0).filter(|fact| keeps_elements && !fact.upper);
+        let elements = source.and_then(|fact| product(fact.dims.as_ref()?).ok());
+        let context = ProducerContext { op: &read.name, has_changed_inputs, is_upper, elements };
         for id in &read.outputs {
             let shape = match &mut shapes {
                 Ok(shapes) => shapes.next().ok_or(NoShape::NoRule),
@@ -236,7 +240,13 @@ impl<'a, 'g> SubgraphInference<'a, 'g> {
                     context.op, shape.dims
                 ));
             }
-            (_, Some(given)) => fact.dims = Some(given.clone()),
+            (_, Some(given)) => match context.elements.filter(|&count| product(given) != Ok(count)) {
+                Some(count) => {
+                    let op = context.op;
+                    fact.reason = Some(format!("it is given {given:?}, but `{op}` returns {count} elements"));
+                }
+                None => fact.dims = Some(given.clone()),
+            },
             (Ok(shape), None) => {
                 fact.upper = shape.upper || context.is_upper;
                 let may_contradict =
@@ -290,6 +300,8 @@ struct ProducerContext<'a> {
     has_changed_inputs: bool,
     /// True if inputs have upper bounds as shapes.
     is_upper: bool,
+    /// The number of elements of the output, if the operator only rearranges those of an input.
+    elements: Option<u64>,
 }
 
 /// Notes about assumptions, upper bounds and contradictions.
