@@ -40,7 +40,8 @@ impl Graph {
                 "the input has {from} bytes, the output {to}; both must have the same size"
             ));
         }
-        let writer = new.producer.filter(|&id| writes_after_bodies(&self.operators[id.index()], input, output));
+        let writer =
+            new.producer.filter(|&id| writes_after_bodies(&self.operators[id.index()], input, output));
         // The dependencies of this state count overwritable inputs only.
         let before = std::mem::replace(&mut self.tensors[input.index()].overwritable, true);
         if input != output {

@@ -120,6 +120,15 @@ impl<'m> Descriptions<'m> {
         matches!(self.declared[number], Declared::Initializer(_) | Declared::Sparse(_))
     }
 
+    /// Returns whether the tensor is an initializer with numbers in the file.
+    pub(super) fn has_numbers(&self, number: usize) -> bool {
+        match &self.declared[number] {
+            Declared::Initializer(tensor) => tensor.contents().is_some(),
+            Declared::Sparse(_) => true,
+            Declared::Nothing | Declared::Info(_) => false,
+        }
+    }
+
     /// The declaration of a tensor; none for an initializer.
     pub(super) fn declared(&self, number: usize) -> Option<&Description> {
         if let Declared::Info(description) = &self.declared[number] { Some(description) } else { None }

@@ -32,7 +32,9 @@ pub(super) fn check(
             if shape.element_type.is_some() {
                 continue;
             }
-            return Err(wrong("it is not a tensor; add the type of its elements, as in 1000:float32".to_owned()));
+            return Err(wrong(
+                "it is not a tensor; add the type of its elements, as in 1000:float32".to_owned(),
+            ));
         };
         if shape.element_type.is_some() {
             return Err(wrong("an input has the element type of the file; omit it".to_owned()));

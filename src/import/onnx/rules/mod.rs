@@ -16,7 +16,6 @@ pub(super) mod elementwise;
 pub(super) mod layout;
 pub(super) mod normalization;
 pub(super) mod pieces;
-pub(super) mod possible;
 pub(super) mod products;
 pub(super) mod recurrent;
 pub(super) mod reduction;

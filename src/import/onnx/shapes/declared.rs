@@ -9,9 +9,9 @@ use super::scope::{Fact, Scope, UnknownShape};
 use super::value_of;
 use crate::error::short;
 use crate::import::Listing;
+use crate::import::computed_shape::ComputedShape;
 use crate::import::onnx::description::Description;
 use crate::import::onnx::graph::OnnxNode;
-use crate::import::onnx::rules::possible;
 use crate::import::onnx::rules::value::Value;
 use crate::import::onnx::subgraphs;
 
@@ -70,7 +70,9 @@ impl DeclarationCheck {
             (Err(unknown), declared) => match (declared.and_then(value_of), changed_input) {
                 (Some(value), None) => match impossible((node, input), &value) {
                     None => Ok(value),
-                    Some(reason) => Err(unknown.and(&format!("the file declares another shape, but {reason}"))),
+                    Some(reason) => {
+                        Err(unknown.and(&format!("the file declares another shape, but {reason}")))
+                    }
                 },
                 (Some(value), Some(input)) => Err(contradicted(&unknown, &value, input)),
                 (None, _) => Err(unknown),
@@ -119,10 +121,19 @@ fn contradicted(unknown: &UnknownShape, declared: &Value, input: &str) -> Unknow
     unknown.and(&format!("the file declares {dims:?}, but for another shape of the input `{}`", short(input)))
 }
 
-/// The reason why an output of a node cannot have a shape, whatever the data are.
-pub(super) fn impossible(
-    (node, input): (&OnnxNode, Option<&Value>),
-    output: &Value,
-) -> Option<String> {
-    possible::contradiction(node.op_type(), input.filter(|_| node.domain().is_empty())?, &output.dims)
+/// The reason why an output of a node cannot have a shape that the file declares or the user gives, whatever the data are.
+/// `input` is the first input.
+pub(super) fn impossible((node, input): (&OnnxNode, Option<&Value>), output: &Value) -> Option<String> {
+    let input = input.filter(|input| node.domain().is_empty() && !input.is_upper())?;
+    let known = match node.op_type() {
+        "Reshape" => ComputedShape::SameElements,
+        "Expand" => ComputedShape::Broadcast,
+        "Tile" => ComputedShape::Repeated,
+        "CenterCropPad" | "Pad" | "Resize" | "Upsample" => ComputedShape::SameRank,
+        _ => return None,
+    };
+    let (from, dims) = (&input.dims, &output.dims);
+    let reason =
+        || format!("{} of a tensor of shape {from:?} cannot have the shape {dims:?}", node.op_type());
+    (!known.admits(from, dims)).then(reason)
 }

@@ -84,6 +84,10 @@ pub(super) fn infer<'m>(
         inference.define(&input.name, values::set(fact, &input.name, options)?, &mut scope);
     }
     inference.initializers(graph, &mut scope);
+    for tensor in graph.initializer.iter().filter(|tensor| options.values.contains_key(&tensor.name)) {
+        let Some(fact) = scope.get(&tensor.name).cloned() else { continue };
+        inference.define(&tensor.name, values::set(fact, &tensor.name, options)?, &mut scope);
+    }
     let mut check = DeclarationCheck::default();
     for index in order::order(&graph.node, &descriptions.names) {
         options.check_cancelled()?;

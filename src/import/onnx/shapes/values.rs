@@ -13,12 +13,12 @@ fn wrong(name: &str, reason: impl Into<String>) -> ImportError {
     ImportError::Value { name: name.to_owned(), reason: reason.into() }
 }
 
-/// Refuses values for unknown names and for constants.
+/// Refuses values for unknown names and for constants with numbers in the file. Those of external data are not read.
 pub(super) fn check_names(options: &ImportOptions, descriptions: &Descriptions) -> Result<(), ImportError> {
     for name in options.values.keys() {
         match descriptions.names.get(name) {
             None => return Err(wrong(name, "the graph has no tensor of this name")),
-            Some(number) if descriptions.is_constant(number) => {
+            Some(number) if descriptions.has_numbers(number) => {
                 return Err(wrong(name, "it is a constant of the file"));
             }
             Some(_) => {}
