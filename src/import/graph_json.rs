@@ -132,6 +132,9 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// [`OperatorBuilder::runs`](crate::OperatorBuilder::runs). `links` lists objects of `tensor`, `body` and `inner`, see
 /// [`BodyLink`](crate::BodyLink).
 ///
+/// Operators on tensors of the type `resource` (handles) keep the order of the list. In a TensorFlow Lite model, those on
+/// different variables may change it, but this format does not name the variables behind handles.
+///
 /// Operators that read only constants are folded if their type commonly computes constants, in the spelling of
 /// ONNX or TensorFlow Lite, and they need no scratch memory. `foldable` of an operator overrides this rule.
 ///

@@ -17,6 +17,7 @@ use crate::support::limits::CancelToken;
 mod access;
 #[cfg(feature = "csv")]
 mod buffers_csv;
+mod computed_shape;
 mod conversion;
 mod dims;
 mod file;

@@ -8,6 +8,7 @@ use plimsoll::import::Fold;
 use plimsoll::report::text;
 use plimsoll::{Effort, PlanView, Planner, ScheduleMode, Variables};
 
+use super::check;
 use super::planned::write_output;
 use super::selected_outputs;
 use crate::arguments::PlanArguments;
@@ -63,7 +64,8 @@ pub fn run(
         print(&tiling_lines(tiled.as_ref(), &untiled, model.length()))?;
     }
     print(&head_lines(planned, untiled.runtime_head_bytes))?;
-    Ok(Outcome::of(fits))
+    let is_same = check::compare(arguments, &outputs)?;
+    Ok(Outcome::of(fits && is_same))
 }
 
 /// Tiles the model if `--tile` is given and its head does not fit the capacity without. None if tiling does not help.
