@@ -54,24 +54,25 @@ impl From<Error> for Failure {
     }
 }
 
-/// The result of an expression that needs a feature; builds without the feature refuse the call.
+/// The result of an expression that needs features; builds without one of them refuse the call.
 macro_rules! needs_feature {
-    ($feature:literal, $result:expr) => {{
-        #[cfg(feature = $feature)]
+    ($($feature:literal)+, $result:expr) => {{
+        #[cfg(all($(feature = $feature),+))]
         {
             $result
         }
-        #[cfg(not(feature = $feature))]
+        #[cfg(not(all($(feature = $feature),+)))]
         {
-            Err($crate::capi::boundary::missing_feature($feature))
+            Err($crate::capi::boundary::missing_feature(&[$($feature),+]))
         }
     }};
 }
 pub(super) use needs_feature;
 
 #[allow(dead_code)] // builds with all features need no refusal
-pub(super) fn missing_feature(feature: &str) -> Failure {
-    Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, format!("this build lacks the feature `{feature}`"))
+pub(super) fn missing_feature(features: &[&str]) -> Failure {
+    let features = features.join("` or `");
+    Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, format!("this build lacks the feature `{features}`"))
 }
 
 pub(super) type Outcome = Result<(), Failure>;
@@ -176,6 +177,15 @@ pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
     // SAFETY: the caller passes a text that ends with a zero byte.
     let bytes = unsafe { CStr::from_ptr(pointer) };
     bytes.to_str().map_err(|error| Failure::argument(format!("`{name}` is not UTF-8: {error}")))
+}
+
+/// Writes a number, unless the caller passes NULL.
+#[allow(dead_code)] // for features that a build may lack
+pub(super) unsafe fn write_to(out: *mut u64, number: u64) {
+    // SAFETY: the caller passes NULL or a number.
+    if let Some(out) = unsafe { out.as_mut() } {
+        *out = number;
+    }
 }
 
 /// Writes the number of entries to `count`. Returns whether they are to be copied: not if `out` is NULL, which is

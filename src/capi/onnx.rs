@@ -1,13 +1,16 @@
 //! ONNX models with a plan in them.
 
+#![cfg_attr(not(all(feature = "json", feature = "onnx")), allow(unused))]
+
 use std::ffi::c_char;
 
-use super::boundary::{Failure, array, copy_out, guard, reference};
+use super::boundary::{Failure, array, copy_out, guard, needs_feature, reference};
 use super::export::write_bytes;
 use super::import::{options_or_default, plimsoll_import_options};
 use super::plan::{PlanSource, plimsoll_plan};
-use crate::import::ImportOptions;
-use crate::{Graph, Plan};
+use super::status::{PLIMSOLL_ERROR_ARGUMENT, PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
+#[cfg(all(feature = "json", feature = "onnx"))]
+use crate::export::onnx::{self, OnnxError};
 
 /// Copies out an ONNX model, given as `model_size` bytes in memory, with its nodes in the order of a
 /// plan and the plan in its metadata. The rest of the model is unchanged. The plan must be of the
@@ -60,7 +63,7 @@ unsafe fn planned(
     };
     let model = unsafe { array(model, model_size, "model") }?;
     let options = unsafe { options_or_default(options) }?;
-    written(model, graph, &plan.plan, options)
+    needs_feature!("onnx" "json", Ok(onnx::write(UNNAMED, model, graph, &plan.plan, options)?))
 }
 
 /// Verifies the plan in the metadata of an ONNX model. PLIMSOLL_ERROR_WRONG_PLAN if the plan is
@@ -68,61 +71,23 @@ unsafe fn planned(
 /// PLIMSOLL_ERROR_UNSUPPORTED as for `plimsoll_plan_export_onnx`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_onnx_verify(model: *const u8, model_size: usize) -> i32 {
-    guard(|| checked(unsafe { array(model, model_size, "model") }?))
+    guard(|| {
+        let model = unsafe { array(model, model_size, "model") }?;
+        needs_feature!("onnx" "json", Ok(onnx::check(UNNAMED, model).map(|_| ())?))
+    })
 }
+
+/// Name in messages of a model that has no file name.
+pub(super) const UNNAMED: &str = "model";
 
 #[cfg(all(feature = "json", feature = "onnx"))]
-mod supported {
-    use super::super::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
-    use super::{Failure, Graph, ImportOptions, Plan};
-    use crate::export::onnx::{self, OnnxError};
-
-    /// Name in messages of a model that has no file name.
-    pub(in crate::capi) const UNNAMED: &str = "model";
-
-    pub(super) fn written(
-        model: &[u8],
-        graph: &Graph,
-        plan: &Plan,
-        options: &ImportOptions,
-    ) -> Result<Vec<u8>, Failure> {
-        onnx::write(UNNAMED, model, graph, plan, options).map_err(|error| failure(&error))
-    }
-
-    pub(super) fn checked(model: &[u8]) -> Result<(), Failure> {
-        onnx::check(UNNAMED, model).map(|_| ()).map_err(|error| failure(&error))
-    }
-
-    pub(in crate::capi) fn failure(error: &OnnxError) -> Failure {
-        let text = error.to_string();
-        match error {
-            OnnxError::OtherModel => Failure::argument(text),
-            error if error.is_wrong_plan() => Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, text),
-            _ => Failure::new(PLIMSOLL_ERROR_IMPORT, text),
-        }
+impl From<OnnxError> for Failure {
+    fn from(error: OnnxError) -> Self {
+        let status = match &error {
+            OnnxError::OtherModel => PLIMSOLL_ERROR_ARGUMENT,
+            error if error.is_wrong_plan() => PLIMSOLL_ERROR_WRONG_PLAN,
+            _ => PLIMSOLL_ERROR_IMPORT,
+        };
+        Self::new(status, error.to_string())
     }
 }
-
-#[cfg(not(all(feature = "json", feature = "onnx")))]
-mod supported {
-    use super::super::status::PLIMSOLL_ERROR_UNSUPPORTED;
-    use super::{Failure, Graph, ImportOptions, Plan};
-
-    pub(super) fn written(_: &[u8], _: &Graph, _: &Plan, _: &ImportOptions) -> Result<Vec<u8>, Failure> {
-        Err(unsupported())
-    }
-
-    pub(super) fn checked(_: &[u8]) -> Result<(), Failure> {
-        Err(unsupported())
-    }
-
-    pub(in crate::capi) fn unsupported() -> Failure {
-        Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the feature `onnx` or `json`")
-    }
-}
-
-#[cfg(not(all(feature = "json", feature = "onnx")))]
-pub(super) use supported::unsupported;
-#[cfg(all(feature = "json", feature = "onnx"))]
-pub(super) use supported::{UNNAMED, failure};
-use supported::{checked, written};

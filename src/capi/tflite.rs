@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::boundary::{
     Failure, array, copy_out, copy_text, create, free, guard, mutable, needs_feature, reference, text,
+    write_to,
 };
 use super::export::write_bytes;
 use super::options::plimsoll_options;
@@ -164,14 +165,6 @@ unsafe fn call<'a>(
 unsafe fn scratch_of(scratch: *const plimsoll_tflite_scratch) -> Scratch {
     // SAFETY: the caller passes NULL or an object of this type.
     unsafe { scratch.as_ref() }.map_or_else(Scratch::reference, |scratch| scratch.scratch.clone())
-}
-
-/// Writes a number, unless the caller passes NULL.
-unsafe fn write_to(out: *mut u64, number: u64) {
-    // SAFETY: the caller passes NULL or a number.
-    if let Some(out) = unsafe { out.as_mut() } {
-        *out = number;
-    }
 }
 
 /// Copies out the model with the plan in it. `size` receives its size in bytes; with NULL for `bytes`

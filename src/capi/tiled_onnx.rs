@@ -1,20 +1,29 @@
 //! ONNX models whose nodes run regions stripe by stripe.
 
-use std::ffi::c_char;
+#![cfg_attr(not(all(feature = "json", feature = "onnx")), allow(unused))]
 
-use super::boundary::{Failure, array, copy_out, free, give, guard, mutable, reference};
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use super::boundary::{
+    Failure, array, copy_out, create, free, give, guard, mutable, needs_feature, reference, write_to,
+};
 use super::export::write_bytes;
 use super::import::{options_or_default as reading_or_default, plimsoll_import_options};
+use super::onnx::UNNAMED;
 use super::options::plimsoll_options;
 use super::plan::{PlanSource, options_or_default, plimsoll_plan};
 use super::status::PLIMSOLL_NONE;
-use crate::import::ImportOptions;
+#[cfg(all(feature = "json", feature = "onnx"))]
+use crate::export::onnx::{self, TiledOnnx};
 use crate::tiling::TilingGoal;
 
 /// An ONNX model with a verified plan in it, in which regions of operators run stripe by stripe. Immutable; any
 /// number of threads may use it at the same time.
 pub struct plimsoll_tiled_onnx {
-    tiled: TiledModel,
+    #[cfg(all(feature = "json", feature = "onnx"))]
+    tiled: TiledOnnx,
+    alignment: u64,
 }
 
 /// Tiles an ONNX model, given as `model_size` bytes in memory, if that takes less memory than `plan`: regions
@@ -41,23 +50,28 @@ pub unsafe extern "C" fn plimsoll_plan_tile_onnx(
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled, "tiled") }?;
-        if !matches!(plan.source, PlanSource::Graph(_)) {
+        let PlanSource::Graph(graph) = &plan.source else {
             return Err(Failure::argument("a plan of a problem has no operators to tile"));
-        }
+        };
         let model = unsafe { array(model, model_size, "model") }?;
-        let (reading_default, default) = (ImportOptions::default(), plimsoll_options::default());
-        let reading = unsafe { reading_or_default(reading, &reading_default) }?;
-        let options = unsafe { options_or_default(options, &default) }?;
+        let reading = unsafe { reading_or_default(reading) }?;
+        let options = unsafe { options_or_default(options) }?;
         let goal = match capacity {
             PLIMSOLL_NONE => TilingGoal::least_memory(),
             bytes => TilingGoal::fit(bytes),
         };
         let goal = goal.max_extra_ppm(max_extra_ppm);
         *out = std::ptr::null_mut();
-        if let Some(tiled) = TiledModel::new(plan, model, (reading, options), &goal)? {
-            give(out, plimsoll_tiled_onnx { tiled });
-        }
-        Ok(())
+        needs_feature!("onnx" "json", {
+            options.log(&format!("tiling the model `{}`", graph.name()));
+            let planner = options.planner()?;
+            let tiled = onnx::tile(UNNAMED, model, &planner, (graph, &plan.plan), &goal, reading)?;
+            if let Some(tiled) = tiled {
+                options.log(&format!("tiled `{}`: {} bytes", graph.name(), tiled.plan.arena_bytes));
+                give(out, plimsoll_tiled_onnx { tiled, alignment: options.alignment() });
+            }
+            Ok(())
+        })
     })
 }
 
@@ -70,7 +84,12 @@ pub unsafe extern "C" fn plimsoll_tiled_onnx_model(
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
-    guard(|| unsafe { copy_out(reference(tiled, "tiled")?.tiled.model(), bytes, capacity, size) })
+    guard(|| {
+        needs_feature!("onnx" "json", {
+            let tiled = unsafe { reference(tiled, "tiled") }?;
+            unsafe { copy_out(&tiled.tiled.bytes, bytes, capacity, size) }
+        })
+    })
 }
 
 /// Writes the model to a file, in full or not at all. Weights in external files are expected in the folder of this
@@ -80,7 +99,9 @@ pub unsafe extern "C" fn plimsoll_tiled_onnx_write(
     tiled: *const plimsoll_tiled_onnx,
     path: *const c_char,
 ) -> i32 {
-    guard(|| unsafe { write_bytes(path, reference(tiled, "tiled")?.tiled.model()) })
+    guard(
+        || needs_feature!("onnx" "json", unsafe { write_bytes(path, &reference(tiled, "tiled")?.tiled.bytes) }),
+    )
 }
 
 /// Creates the plan of the tiled model. Tensors and operators have their indices in this model. Free it with
@@ -90,12 +111,13 @@ pub unsafe extern "C" fn plimsoll_tiled_onnx_plan(
     tiled: *const plimsoll_tiled_onnx,
     plan: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
-        let tiled = unsafe { reference(tiled, "tiled") }?;
-        let out = unsafe { mutable(plan, "plan") }?;
-        give(out, tiled.tiled.plan());
-        Ok(())
-    })
+    let of_model = || {
+        needs_feature!("onnx" "json", {
+            let plimsoll_tiled_onnx { tiled, alignment } = unsafe { reference(tiled, "tiled") }?;
+            Ok(plimsoll_plan::of_graph(Arc::new(tiled.graph.clone()), tiled.plan.clone(), *alignment))
+        })
+    };
+    unsafe { create(plan, "plan", of_model) }
 }
 
 /// Writes the cost of the model's operators without tiling, in multiply-accumulates, and the cost of rows that
@@ -107,13 +129,12 @@ pub unsafe extern "C" fn plimsoll_tiled_onnx_cost(
     extra: *mut u64,
 ) -> i32 {
     guard(|| {
-        let costs = unsafe { reference(tiled, "tiled") }?.tiled.costs();
-        for (cost, (out, name)) in costs.into_iter().zip([(untiled, "untiled"), (extra, "extra")]) {
-            if !out.is_null() {
-                *unsafe { mutable(out, name) }? = cost;
-            }
-        }
-        Ok(())
+        needs_feature!("onnx" "json", {
+            let tiled = &unsafe { reference(tiled, "tiled") }?.tiled;
+            unsafe { write_to(untiled, tiled.untiled_cost) };
+            unsafe { write_to(extra, tiled.extra_cost) };
+            Ok(())
+        })
     })
 }
 
@@ -122,82 +143,3 @@ pub unsafe extern "C" fn plimsoll_tiled_onnx_cost(
 pub unsafe extern "C" fn plimsoll_tiled_onnx_free(tiled: *mut plimsoll_tiled_onnx) {
     unsafe { free(tiled) };
 }
-
-#[cfg(all(feature = "json", feature = "onnx"))]
-mod supported {
-    use std::sync::Arc;
-
-    use super::super::onnx::{UNNAMED, failure};
-    use super::{Failure, ImportOptions, PlanSource, TilingGoal, plimsoll_options, plimsoll_plan};
-    use crate::export::onnx::{self, TiledOnnx};
-
-    pub(super) struct TiledModel {
-        tiled: TiledOnnx,
-        alignment: u64,
-    }
-
-    impl TiledModel {
-        /// None if tiling does not help.
-        pub(super) fn new(
-            plan: &plimsoll_plan,
-            model: &[u8],
-            (reading, options): (&ImportOptions, &plimsoll_options),
-            goal: &TilingGoal,
-        ) -> Result<Option<Self>, Failure> {
-            let PlanSource::Graph(graph) = &plan.source else { return Ok(None) };
-            options.log(&format!("tiling the model `{}`", graph.name()));
-            let planner = options.planner()?;
-            let tiled = onnx::tile(UNNAMED, model, &planner, (graph, &plan.plan), goal, reading)
-                .map_err(|error| failure(&error))?;
-            let Some(tiled) = tiled else { return Ok(None) };
-            options.log(&format!("tiled `{}`: {} bytes", graph.name(), tiled.plan.arena_bytes));
-            Ok(Some(Self { tiled, alignment: options.alignment() }))
-        }
-
-        pub(super) fn model(&self) -> &[u8] {
-            &self.tiled.bytes
-        }
-
-        pub(super) fn plan(&self) -> plimsoll_plan {
-            let (graph, plan) = (Arc::new(self.tiled.graph.clone()), self.tiled.plan.clone());
-            plimsoll_plan::of_graph(graph, plan, self.alignment)
-        }
-
-        pub(super) fn costs(&self) -> [u64; 2] {
-            [self.tiled.untiled_cost, self.tiled.extra_cost]
-        }
-    }
-}
-
-#[cfg(not(all(feature = "json", feature = "onnx")))]
-mod supported {
-    use super::super::onnx::unsupported;
-    use super::{Failure, ImportOptions, TilingGoal, plimsoll_options, plimsoll_plan};
-
-    pub(super) enum TiledModel {}
-
-    impl TiledModel {
-        pub(super) fn new(
-            _: &plimsoll_plan,
-            _: &[u8],
-            _: (&ImportOptions, &plimsoll_options),
-            _: &TilingGoal,
-        ) -> Result<Option<Self>, Failure> {
-            Err(unsupported())
-        }
-
-        pub(super) fn model(&self) -> &[u8] {
-            match *self {}
-        }
-
-        pub(super) fn plan(&self) -> plimsoll_plan {
-            match *self {}
-        }
-
-        pub(super) fn costs(&self) -> [u64; 2] {
-            match *self {}
-        }
-    }
-}
-
-use supported::TiledModel;
