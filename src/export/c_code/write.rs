@@ -192,7 +192,7 @@ impl CCode {
         for part in [self.prefix.lower(), "\n", &self.constants] {
             hash.update(part.as_bytes());
         }
-        for row in self.tables.iter().flat_map(|table| &table.rows) {
+        for row in self.tables.iter().flat_map(|table| table.rows.iter()) {
             hash.update(row.as_bytes());
             hash.update(b"\n");
         }
@@ -253,7 +253,7 @@ impl CCode {
 
 fn rows(table: &CTable, declaration: &str, text: &mut dyn Write) {
     line(text, format!("{declaration} = {{"));
-    for row in &table.rows {
+    for row in table.rows.iter() {
         line(text, format!("    {row},"));
     }
     line(text, format!("    {} /* after the end */\n}};", table.last()));

@@ -8,6 +8,9 @@ use prost::{DecodeError, Message};
 use super::wire_field::{NamedField, RawFields};
 use crate::import::onnx::messages::OperatorSet;
 
+/// Field number of `ModelProto.functions`.
+pub(super) const FUNCTIONS: u32 = 25;
+
 /// `ModelProto`.
 #[derive(Debug, Default)]
 pub(super) struct InlinedModel {
@@ -30,7 +33,7 @@ impl Message for InlinedModel {
         match tag {
             7 => encoding::message::merge(wire_type, self.graph.get_or_insert_default(), buf, context),
             8 => encoding::message::merge_repeated(wire_type, &mut self.opset_import, buf, context),
-            25 => encoding::message::merge_repeated(wire_type, &mut self.functions, buf, context),
+            FUNCTIONS => encoding::message::merge_repeated(wire_type, &mut self.functions, buf, context),
             _ => self.rest.keep(tag, wire_type, buf),
         }
     }
@@ -39,14 +42,14 @@ impl Message for InlinedModel {
         self.rest.put(buf);
         self.graph.iter().for_each(|graph| encoding::message::encode(7, graph, buf));
         encoding::message::encode_repeated(8, &self.opset_import, buf);
-        encoding::message::encode_repeated(25, &self.functions, buf);
+        encoding::message::encode_repeated(FUNCTIONS, &self.functions, buf);
     }
 
     fn encoded_len(&self) -> usize {
         self.rest.len()
             + self.graph.as_ref().map_or(0, |graph| encoding::message::encoded_len(7, graph))
             + encoding::message::encoded_len_repeated(8, &self.opset_import)
-            + encoding::message::encoded_len_repeated(25, &self.functions)
+            + encoding::message::encoded_len_repeated(FUNCTIONS, &self.functions)
     }
 
     fn clear(&mut self) {
