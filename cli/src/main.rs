@@ -1,5 +1,6 @@
 //! The command `plimsoll`. `arguments::EXIT_STATUS` documents the exit status.
 
+mod allocator;
 mod arguments;
 mod batch;
 mod compare;
@@ -29,6 +30,7 @@ use arguments::{Arguments, Command};
 use outcome::{Failure, Outcome};
 
 fn main() -> ExitCode {
+    allocator::return_large_blocks();
     let matches = match Arguments::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return print_usage(&with_size_tip(error)),

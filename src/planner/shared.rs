@@ -72,6 +72,7 @@ impl<'a> OrderPlanner<'a> {
         let Self { planner, graph, .. } = *self;
         let alignment = planner.alignment.into();
         let (contents, mut stopped) = ContentAliases::within(limits, graph, alignment, planner.sharing)?;
+        let contents = contents.without_ranges();
         let live = live_ranges(graph, self.liveness);
         let policies = SharingPolicy::variants(planner.sharing);
         let policies = match aliases {
@@ -252,8 +253,8 @@ fn pieces(liveness: &Liveness, groups: &RigidGroups) -> Vec<Piece> {
 /// their groups.
 fn member_objects(objects: &Objects, groups: &RigidGroups) -> Objects {
     let of_buffer = groups.position.iter().map(|&(group, _)| objects.of_buffer[group as usize]);
-    let alone = |group: BufferId| match groups.members[group.index()].as_slice() {
-        &[only] => Some(only),
+    let alone = |group: BufferId| match *groups.members.row(group.index() as u32) {
+        [only] => Some(only),
         _ => None,
     };
     let nestings = objects.nestings.iter().filter_map(|nested| {

@@ -58,10 +58,10 @@ impl ItemBuilder<'_> {
         let steps = self.liveness.steps();
         let instance = Instance::new(self.pool_specs(), steps, self.pools.prefetch_steps(), self.limits);
         let mut items = PlacementItems { instance, members: Vec::new() };
-        let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.groups.members.len()];
+        let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.groups.members.count() as usize];
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
         self.collect(&mut accesses, &mut reads)?;
-        for (buffers, accesses) in self.groups.members.iter().zip(accesses) {
+        for (buffers, accesses) in self.groups.members.rows().zip(accesses) {
             self.limits.check_cancelled()?;
             let members: Vec<ItemMember> = buffers.iter().map(|&id| self.member(id)).collect();
             self.add(&mut items, members, accesses)?;
