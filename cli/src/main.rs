@@ -50,6 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments, matches: &ArgMatches) -> Result<Outcome, Failure> {
+    output::set_quiet(arguments.quiet);
     match arguments.command {
         Command::Plan(arguments) => plan::run(&arguments, &explicit_options(matches)),
         Command::Compare(arguments) => compare::run(&arguments),
