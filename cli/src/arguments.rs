@@ -27,6 +27,7 @@ Exit status:
        verify: the plan is valid
        diff: the new plan needs no more memory than the old one, or than --max-arena
     1  plan, fit: does not fit
+       plan --check: outputs differ
        verify: the plan is invalid; the violations are printed
        diff: the new plan needs more memory
     2  invalid usage or input, or a file could not be read or written
@@ -109,6 +110,13 @@ pub struct PlanArguments {
     ///   .onnx        model with its nodes in the planned order and the plan in its metadata
     #[arg(short, long, value_name = "FILE", verbatim_doc_comment, help_heading = "Output options")]
     pub out: Vec<PathBuf>,
+    #[arg(
+        long,
+        help_heading = "Output options",
+        help = "Compare the outputs of each written .onnx or .tflite with those of the input, on random inputs, in the \
+                  interpreters of the Python that the variable PLIMSOLL_PYTHON names [default: python3]"
+    )]
+    pub check: bool,
     /// Prefix of all names in C code, upper case in macros [default: plimsoll_ and the model's
     /// name].
     #[arg(long, value_name = "PREFIX", help_heading = "Output options")]

@@ -33,4 +33,5 @@ mod results;
 mod sharing;
 mod status;
 mod tflite;
+mod tiled_onnx;
 mod tiled_plan;

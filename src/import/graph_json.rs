@@ -8,8 +8,10 @@ use serde::Deserialize;
 use super::folding::{Effects, Holds, OperatorAdder};
 use super::json::{Object, object, objects};
 use super::json_access::AccessEntry;
+use super::json_permit::{PermitEntry, PlacementEntry};
 use super::{ImportError, ImportOptions, ImportedGraph, onnx, tflite};
-use crate::graph::{AccessMap, BodyLink, ElementType, GraphBuilder, Permit, Side, TensorKind, TensorSpec};
+use crate::export::json::TensorRole;
+use crate::graph::{AccessMap, BodyLink, ElementType, GraphBuilder, Permit, TensorKind, TensorSpec};
 use crate::support::ids::{OperatorId, TensorId};
 
 const FORMAT: &str = "graph JSON";
@@ -25,51 +27,10 @@ struct JsonGraph {
     #[serde(default)]
     outputs: Vec<usize>,
     #[serde(default, deserialize_with = "objects")]
-    placements: Vec<JsonPlacement>,
+    placements: Vec<PlacementEntry>,
     /// Pairs of tensors that must not overlap.
     #[serde(default)]
     apart: Vec<[usize; 2]>,
-}
-
-/// A tensor that must start `at` bytes after the start of tensor `of`.
-#[derive(Deserialize)]
-struct JsonPlacement {
-    tensor: usize,
-    of: usize,
-    #[serde(default)]
-    at: u64,
-}
-
-/// A sharing permission between an input and an output.
-#[derive(Deserialize)]
-struct JsonPermit {
-    how: JsonPermitKind,
-    input: usize,
-    output: usize,
-    /// Byte offset of a view or a piece in the other tensor.
-    #[serde(default)]
-    at: u64,
-    /// Bytes that an overlap shares.
-    #[serde(default)]
-    bytes: u64,
-    /// The tensor of an overlap with the lower offset.
-    lower: Option<JsonSide>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum JsonPermitKind {
-    InPlace,
-    View,
-    Piece,
-    Overlap,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum JsonSide {
-    Input,
-    Output,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +49,7 @@ struct JsonOperator {
     /// Sets whether the operator may run at compile time if its inputs are constants.
     foldable: Option<bool>,
     #[serde(default, deserialize_with = "objects")]
-    permits: Vec<JsonPermit>,
+    permits: Vec<PermitEntry>,
     /// The rows that the operator reads for rows of its outputs.
     #[serde(default, deserialize_with = "object")]
     access: Option<AccessEntry>,
@@ -128,7 +89,7 @@ struct JsonTensor {
     shape: Option<Vec<u64>>,
     dtype: Option<String>,
     bytes: Option<u64>,
-    kind: JsonKind,
+    kind: TensorRole,
     alignment: Option<u64>,
     /// Fixed offset.
     offset: Option<u64>,
@@ -137,28 +98,6 @@ struct JsonTensor {
     overwritable: bool,
     /// The axes in the order of memory, from outermost to innermost.
     memory_order: Option<Vec<usize>>,
-}
-
-#[derive(Clone, Copy, Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum JsonKind {
-    Input,
-    /// An intermediate tensor that is a graph output.
-    Output,
-    Constant,
-    Variable,
-    Intermediate,
-}
-
-impl From<JsonKind> for TensorKind {
-    fn from(kind: JsonKind) -> Self {
-        match kind {
-            JsonKind::Input => Self::Input,
-            JsonKind::Constant => Self::Constant,
-            JsonKind::Variable => Self::Variable,
-            JsonKind::Output | JsonKind::Intermediate => Self::Intermediate,
-        }
-    }
 }
 
 pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
@@ -241,7 +180,7 @@ fn add_tensors(
         options.check_cancelled()?;
         let element_type = element_type(tensor)?;
         holds.push(match (tensor.kind, element_type) {
-            (JsonKind::Variable, _) => Holds::State,
+            (TensorRole::Variable, _) => Holds::State,
             (_, Some(ElementType::Resource)) => Holds::Resource,
             _ => Holds::Data,
         });
@@ -258,8 +197,14 @@ fn add_tensors(
         if let Some(order) = &tensor.memory_order {
             spec = spec.memory_order(order.iter().copied());
         }
-        let id = builder.add_tensor(tensor.name.as_str(), tensor.kind.into(), spec);
-        if tensor.kind == JsonKind::Output {
+        let kind = match tensor.kind {
+            TensorRole::Input => TensorKind::Input,
+            TensorRole::Constant => TensorKind::Constant,
+            TensorRole::Variable => TensorKind::Variable,
+            TensorRole::Output | TensorRole::Intermediate => TensorKind::Intermediate,
+        };
+        let id = builder.add_tensor(tensor.name.as_str(), kind, spec);
+        if tensor.kind == TensorRole::Output {
             builder.output(id);
         }
         if tensor.overwritable {
@@ -334,30 +279,14 @@ fn add_operators(
     Ok(())
 }
 
-fn permit(permit: &JsonPermit, count: usize, subject: &str) -> Result<Permit, ImportError> {
+fn permit(permit: &PermitEntry, count: usize, subject: &str) -> Result<Permit, ImportError> {
     let ids = tensor_ids(&[permit.input, permit.output], count, &format!("a permission of {subject}"))?;
-    let (input, output) = (ids[0], ids[1]);
-    let JsonPermit { at, bytes, .. } = *permit;
-    Ok(match permit.how {
-        JsonPermitKind::InPlace => Permit::InPlace { input, output },
-        JsonPermitKind::View => Permit::View { input, output, at },
-        JsonPermitKind::Piece => Permit::ConcatSlice { input, output, at },
-        JsonPermitKind::Overlap => {
-            let lower = match permit.lower {
-                Some(JsonSide::Input) => Side::Input,
-                Some(JsonSide::Output) => Side::Output,
-                None => {
-                    return Err(malformed(format!("an overlap of {subject} lacks `lower`")));
-                }
-            };
-            Permit::Overlap { input, output, bytes, lower }
-        }
-    })
+    permit.permit(ids[0], ids[1]).ok_or_else(|| malformed(format!("an overlap of {subject} lacks `lower`")))
 }
 
 fn add_constraints(builder: &mut GraphBuilder, json: &JsonGraph) -> Result<(), ImportError> {
     let pair = |ids: [usize; 2], subject: &str| tensor_ids(&ids, json.tensors.len(), subject);
-    for &JsonPlacement { tensor, of, at } in &json.placements {
+    for &PlacementEntry { tensor, of, at } in &json.placements {
         let ids = pair([tensor, of], "a relative placement")?;
         builder.place_at(ids[0], ids[1], at);
     }

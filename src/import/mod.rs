@@ -29,6 +29,8 @@ mod input_shape;
 pub(crate) mod json;
 #[cfg(feature = "json")]
 mod json_access;
+#[cfg(feature = "json")]
+mod json_permit;
 #[cfg(feature = "onnx")]
 mod layout;
 mod onnx;
@@ -313,6 +315,8 @@ use input_shape::no_such_input;
 pub use input_shape::{InputDimension, InputShape};
 #[cfg(feature = "json")]
 pub(crate) use json_access::AccessEntry;
+#[cfg(feature = "json")]
+pub(crate) use json_permit::{PermitEntry, PlacementEntry};
 
 #[cfg(feature = "csv")]
 pub use buffers_csv::from_bytes as csv_from_bytes;

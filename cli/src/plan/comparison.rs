@@ -27,7 +27,7 @@ pub struct Comparison<'a> {
 impl Comparison<'_> {
     /// Arena size in bytes in program order; none if the plan was made for this order, or for large
     /// graphs.
-    pub fn file_arena(&self) -> Option<u64> {
+    pub fn program_order_arena(&self) -> Option<u64> {
         if self.arguments.order == ScheduleMode::Program {
             return None;
         }

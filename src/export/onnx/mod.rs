@@ -35,10 +35,12 @@ mod bodies;
 mod check;
 mod error;
 mod reorder;
+mod tile;
 mod wire;
 
 pub use check::{CheckedOnnx, check};
 pub use error::OnnxError;
+pub use tile::{OnnxRegion, TiledOnnx, tile};
 
 use std::borrow::Cow;
 

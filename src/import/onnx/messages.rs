@@ -30,7 +30,7 @@ macro_rules! skip_encoding {
 pub(super) use skip_encoding;
 
 /// `OperatorSetIdProto`: the version of the operators of a domain.
-#[derive(Message)]
+#[derive(Clone, Message)]
 pub(super) struct OperatorSet {
     #[prost(string, tag = "1")]
     pub(super) domain: String,
