@@ -7,6 +7,7 @@ use plimsoll::export::tflite;
 use plimsoll::files;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported};
 
+use crate::allocator::return_free_blocks;
 use crate::outcome::Failure;
 
 /// Size limit in bytes of text files other than networks and plans: memory descriptions, tables of
@@ -22,7 +23,9 @@ pub const UNSUPPORTED_INPUT: &str = "this command does not support this kind of 
 
 /// Imports one file; errors start with its path.
 pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, Failure> {
-    import::read(path, options).map_err(|error| import_error(path, error))
+    let imported = import::read(path, options).map_err(|error| import_error(path, error))?;
+    return_free_blocks();
+    Ok(imported)
 }
 
 /// An imported file.
@@ -37,12 +40,15 @@ pub struct Input {
 /// file is read once.
 pub fn read_with_scratch(path: &Path, options: &ImportOptions) -> Result<Input, ImportError> {
     let is_readable = |file: std::fs::Metadata| file.is_file() && file.len() <= MAX_TFLITE_BYTES;
-    if !is_tflite(path) || !std::fs::metadata(path).is_ok_and(is_readable) {
-        return Ok(Input { imported: import::read(path, options)?, scratch_operators: Vec::new() });
-    }
-    let bytes = import::contents(path)?;
-    let imported = Imported::Graph(import::tflite_from_bytes(&model_name(path), &bytes, options)?);
-    Ok(Input { imported, scratch_operators: tflite::operators_with_scratch(&bytes).unwrap_or_default() })
+    let input = if is_tflite(path) && std::fs::metadata(path).is_ok_and(is_readable) {
+        let bytes = import::contents(path)?;
+        let imported = Imported::Graph(import::tflite_from_bytes(&model_name(path), &bytes, options)?);
+        Input { imported, scratch_operators: tflite::operators_with_scratch(&bytes).unwrap_or_default() }
+    } else {
+        Input { imported: import::read(path, options)?, scratch_operators: Vec::new() }
+    };
+    return_free_blocks();
+    Ok(input)
 }
 
 /// Reads a text file of at most [`MAX_TEXT_BYTES`].
