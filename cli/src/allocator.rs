@@ -16,16 +16,3 @@ pub fn return_large_blocks() {
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn return_large_blocks() {}
-
-/// Lets glibc return its free memory to the system. The records of a file that has been read are small blocks between
-/// those of the graph, so most of their memory is never reused for the tables of the planner.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub fn return_free_blocks() {
-    // SAFETY: `malloc_trim` takes a number, and may be called at any time.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub fn return_free_blocks() {}

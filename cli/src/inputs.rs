@@ -7,7 +7,6 @@ use plimsoll::export::tflite;
 use plimsoll::files;
 use plimsoll::import::{self, ImportError, ImportOptions, Imported};
 
-use crate::allocator::return_free_blocks;
 use crate::outcome::Failure;
 
 /// Size limit in bytes of text files other than networks and plans: memory descriptions, tables of
@@ -23,9 +22,7 @@ pub const UNSUPPORTED_INPUT: &str = "this command does not support this kind of 
 
 /// Imports one file; errors start with its path.
 pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, Failure> {
-    let imported = import::read(path, options).map_err(|error| import_error(path, error))?;
-    return_free_blocks();
-    Ok(imported)
+    import::read(path, options).map_err(|error| import_error(path, error))
 }
 
 /// An imported file.
@@ -40,15 +37,12 @@ pub struct Input {
 /// file is read once.
 pub fn read_with_scratch(path: &Path, options: &ImportOptions) -> Result<Input, ImportError> {
     let is_readable = |file: std::fs::Metadata| file.is_file() && file.len() <= MAX_TFLITE_BYTES;
-    let input = if is_tflite(path) && std::fs::metadata(path).is_ok_and(is_readable) {
-        let bytes = import::contents(path)?;
-        let imported = Imported::Graph(import::tflite_from_bytes(&model_name(path), &bytes, options)?);
-        Input { imported, scratch_operators: tflite::operators_with_scratch(&bytes).unwrap_or_default() }
-    } else {
-        Input { imported: import::read(path, options)?, scratch_operators: Vec::new() }
-    };
-    return_free_blocks();
-    Ok(input)
+    if !is_tflite(path) || !std::fs::metadata(path).is_ok_and(is_readable) {
+        return Ok(Input { imported: import::read(path, options)?, scratch_operators: Vec::new() });
+    }
+    let bytes = import::contents(path)?;
+    let imported = Imported::Graph(import::tflite_from_bytes(&model_name(path), &bytes, options)?);
+    Ok(Input { imported, scratch_operators: tflite::operators_with_scratch(&bytes).unwrap_or_default() })
 }
 
 /// Reads a text file of at most [`MAX_TEXT_BYTES`].

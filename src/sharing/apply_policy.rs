@@ -79,6 +79,7 @@ impl AliasBuilder<'_> {
                 }
             } else {
                 let units = self.units(&aliases);
+                drop(aliases);
                 self.try_add_units(&units, 0..units.wanted.count(), budget)?;
             }
         }
