@@ -155,8 +155,9 @@ impl<'a> OrderPlanner<'a> {
     /// The plan with these offsets of the groups.
     pub(super) fn plan_of(&self, layout: &AliasLayout, groups: &RigidGroups, offsets: &[u64]) -> Plan {
         let Self { planner, graph, liveness, .. } = *self;
-        let mut plan = planner.placed(graph, self.operators, liveness, groups.offsets(offsets));
+        // Before the plan is made: the load needs as much memory as the plan.
         let load = groups.load(graph, liveness, &layout.allowances);
+        let mut plan = planner.placed(graph, self.operators, liveness, groups.offsets(offsets));
         let certified = load.certified.min(self.bound);
         plan.lower_bound = PlanBound { bytes: self.bound, certified, step: load.step, causes: load.causes };
         plan.bound_over_orders = self.over_orders;

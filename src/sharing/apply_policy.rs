@@ -8,8 +8,6 @@
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
-
 use super::contents::{Alias, output};
 use super::layout::{AliasBuilder, OverlapAllowance, WORK_OF_A_TIE};
 use super::policy::SharingPolicy;
@@ -24,8 +22,14 @@ use crate::support::sorting::{sort_by_keys, unique, with_key};
 /// already, so either all aliases of a unit can be used or none.
 struct AliasUnits {
     wanted: Rows<Alias>,
-    /// By unit: aliases that hold as soon as the wanted ones do, provided that the distances agree.
+    /// By unit: other aliases that hold as soon as the wanted ones do, provided that the distances agree.
     companions: Rows<Alias>,
+}
+
+/// What distinguishes the aliases of one output: the other tensor and the offset.
+fn place(alias: &Alias) -> [u64; 2] {
+    let other = if alias.kind == AliasKind::Concat { alias.tensor } else { alias.of };
+    [other.index() as u64, alias.at]
 }
 
 impl AliasUnits {
@@ -62,12 +66,12 @@ impl AliasBuilder<'_> {
         drop(step);
         let output_of = |number: u32| output(&all[number as usize]);
         for numbers in numbers.chunk_by(|&first, &second| output_of(first) == output_of(second)) {
-            let aliases: SmallVec<[Alias; 1]> = numbers.iter().map(|&number| all[number as usize]).collect();
+            let aliases: Vec<Alias> = numbers.iter().map(|&number| all[number as usize]).collect();
             // A concatenation of k pieces would compare its group with each piece in turn. Merging all
             // pieces at once compares each pair of members once and gives the same result, see
             // `try_add_units`. Relative placement makes the result depend on the order of the aliases,
             // so aliases are then added one by one.
-            if let [only] = *aliases {
+            if let &[only] = aliases.as_slice() {
                 self.try_add(&[only], budget)?;
             } else if self.has_forced() {
                 for alias in aliases {
@@ -75,6 +79,7 @@ impl AliasBuilder<'_> {
                 }
             } else {
                 let units = self.units(&aliases);
+                drop(aliases);
                 self.try_add_units(&units, 0..units.wanted.count(), budget)?;
             }
         }
@@ -117,7 +122,11 @@ impl AliasBuilder<'_> {
         // distances of a group are fixed. Recording them lets members with equal contents overlap.
         let contents = self.contents;
         let others = contents.of(wanted[0].operator).into_iter().flatten();
-        let of_output = others.filter(|alias| output(alias) == output(&wanted[0]));
+        let known: Vec<[u64; 2]> = unique(wanted.iter().map(place));
+        let is_other = |alias: &&Alias| {
+            output(alias) == output(&wanted[0]) && known.binary_search(&place(alias)).is_err()
+        };
+        let of_output = others.filter(is_other);
         let companions = of_output.filter_map(|&alias| Some((unit(self.root(&alias))?, alias))).collect();
         AliasUnits { wanted: wanted_rows, companions: rows(companions) }
     }

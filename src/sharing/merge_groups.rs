@@ -114,7 +114,7 @@ impl AliasBuilder<'_> {
         let classes = std::mem::take(&mut self.classes);
         let moved_group = self.check_members(&host, &moved, merge, &classes, &mut written_over, budget);
         self.classes = classes;
-        let moved_group = match moved_group {
+        let mut moved_group = match moved_group {
             Ok(moved_group) => moved_group,
             Err(conflict) => {
                 host.shift(-distance);
@@ -131,6 +131,10 @@ impl AliasBuilder<'_> {
         }
         drop(moved);
         self.join_classes(claimed);
+        // The many single parts of a concatenation are more than the largest part.
+        if moved_group.len() > host.len() {
+            std::mem::swap(&mut *host, &mut moved_group);
+        }
         host.absorb(offsets, moved_group.members(), &self.classes);
         self.set_group(outer, host);
         // The trees return members in an order that depends on their history, so sort for
