@@ -172,7 +172,16 @@ enum class Effort : std::int32_t {
 // Flags of tensors and operators, to be added up.
 constexpr std::uint32_t is_output = PLIMSOLL_TENSOR_IS_OUTPUT;
 constexpr std::uint32_t is_overwritable = PLIMSOLL_TENSOR_IS_OVERWRITABLE;
+constexpr std::uint32_t is_preserved = PLIMSOLL_TENSOR_IS_PRESERVED;
+constexpr std::uint32_t is_outside = PLIMSOLL_TENSOR_IS_OUTSIDE;
 constexpr std::uint32_t is_foldable = PLIMSOLL_OPERATOR_FOLDABLE;
+
+// What a run may do with the contents of a graph input.
+enum class InputContents : std::int32_t {
+    reusable = PLIMSOLL_INPUT_REUSABLE,
+    preserved = PLIMSOLL_INPUT_PRESERVED,
+    overwritable = PLIMSOLL_INPUT_OVERWRITABLE,
+};
 
 // Permission of an operator: how an input and an output may share memory.
 enum class Permit : std::int32_t {
@@ -1272,6 +1281,16 @@ public:
     Returned<void> mark_overwritable(std::uint32_t tensor) {
         return detail::done(plimsoll_graph_mark_overwritable(handle_, tensor));
     }
+    Returned<void> set_input_contents(std::uint32_t tensor, InputContents contents) {
+        return detail::done(plimsoll_graph_set_input_contents(handle_, tensor, detail::number_of(contents)));
+    }
+    // The memory of a tensor: "arena", "outside" (a buffer of the caller) or the name of a pool.
+    Returned<void> set_storage(std::uint32_t tensor, const std::string &memory) {
+        return detail::done(plimsoll_graph_set_storage(handle_, tensor, memory.c_str()));
+    }
+    Returned<std::string> storage(std::uint32_t tensor) const {
+        return detail::text(plimsoll_graph_tensor_storage, get(), tensor);
+    }
     // Constraint: `tensor` lies `at` bytes after the start of `of` in every plan.
     Returned<void> place_at(std::uint32_t tensor, std::uint32_t of, std::uint64_t at = 0) {
         return detail::done(plimsoll_graph_place_at(handle_, tensor, of, at));
@@ -1476,6 +1495,17 @@ public:
     }
     ImportOptions &overwrite_inputs(bool overwrite) {
         return set(plimsoll_import_options_set_overwrite_inputs(handle_, overwrite ? 1 : 0));
+    }
+    // Contents of all inputs without a value of their own, and of one input.
+    ImportOptions &input_contents(InputContents contents) {
+        return set(plimsoll_import_options_set_input_contents(handle_, nullptr, detail::number_of(contents)));
+    }
+    ImportOptions &input_contents(const std::string &name, InputContents contents) {
+        return set(plimsoll_import_options_set_input_contents(handle_, name.c_str(), detail::number_of(contents)));
+    }
+    // The memory of a tensor, or of all "@inputs" or "@outputs"; none restores that of the file.
+    ImportOptions &storage(const std::string &name, const std::optional<std::string> &memory) {
+        return set(plimsoll_import_options_set_storage(handle_, name.c_str(), memory ? memory->c_str() : nullptr));
     }
     // Order of the axes of activations in memory.
     ImportOptions &layout(Layout layout) {

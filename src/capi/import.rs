@@ -13,12 +13,12 @@ use super::status::{
     PLIMSOLL_LAYOUT_AS_STORED, PLIMSOLL_LAYOUT_CHANNELS_INNERMOST,
 };
 use crate::import::{self, Fold, ImportError, ImportOptions, Imported, ImportedGraph, Layout};
-use crate::{Error, Problem};
+use crate::{Error, InputContents, Problem};
 
 /// Options of an import. No thread may change them while another uses them; otherwise any number
 /// of threads may use them at the same time.
 pub struct plimsoll_import_options {
-    options: ImportOptions,
+    pub(super) options: ImportOptions,
 }
 
 /// Creates options: operators that read only constants are folded, buffers without an alignment
@@ -173,7 +173,8 @@ pub unsafe extern "C" fn plimsoll_import_options_set_fold(
     })
 }
 
-/// Sets whether operators may overwrite graph inputs after their last read: 1 or 0.
+/// Sets whether operators may overwrite graph inputs after their last read: 1 or 0. As
+/// `plimsoll_import_options_set_input_contents` for all inputs, with OVERWRITABLE or REUSABLE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
     options: *mut plimsoll_import_options,
@@ -181,7 +182,9 @@ pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
 ) -> i32 {
     guard(|| {
         let options = &mut unsafe { mutable(options, "options") }?.options;
-        options.overwrite_inputs = flag(overwrite)?;
+        let overwrites = flag(overwrite)?;
+        options.input_contents =
+            if overwrites { InputContents::Overwritable } else { InputContents::Reusable };
         Ok(())
     })
 }

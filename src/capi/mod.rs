@@ -32,5 +32,6 @@ mod records;
 mod results;
 mod sharing;
 mod status;
+mod storage;
 mod tflite;
 mod tiled_plan;

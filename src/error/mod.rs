@@ -93,6 +93,15 @@ pub enum Error {
         rank: usize,
     },
 
+    /// A tensor that cannot be in the memory that it requests.
+    #[error("tensor {tensor} {}", cut(.problem))]
+    Storage {
+        /// The tensor.
+        tensor: Named<TensorId>,
+        /// The reason and the remedies.
+        problem: String,
+    },
+
     /// A graph is invalid as the body of an operator.
     #[error("operator {operator} has an invalid body: {problem}")]
     Body {

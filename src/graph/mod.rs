@@ -14,6 +14,7 @@ mod permit;
 mod placement_constraints;
 mod pools;
 mod states;
+mod storage;
 mod tensor;
 mod text;
 mod validate;
@@ -30,6 +31,7 @@ pub use operator::Operator;
 pub use permit::{Permit, Side};
 pub use placement_constraints::RelativePlacement;
 pub use pools::{Content, Loading, Pool, Pools};
+pub use storage::{InputContents, Storage};
 #[cfg(feature = "tflite")]
 pub(crate) use tensor::Shape;
 pub use tensor::{Tensor, TensorKind, TensorSpec};
@@ -348,13 +350,6 @@ impl Graph {
             tensor.spec = before;
         }
         checked
-    }
-
-    /// Permits operators to overwrite every graph input after its last read.
-    pub fn overwrite_inputs(&mut self) {
-        for tensor in &mut self.tensors {
-            tensor.overwritable |= tensor.kind == TensorKind::Input;
-        }
     }
 
     /// Scales the permissions of tensors with a new size to this element type. Of permissions between

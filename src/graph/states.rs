@@ -1,7 +1,7 @@
 //! States: graph outputs that replace graph inputs in the next run.
 
 use super::placement_constraints::PlacementConstraints;
-use super::{Graph, Operator, Permit, RelativePlacement, Tensor, TensorKind};
+use super::{Graph, InputContents, Operator, Permit, RelativePlacement, Tensor, TensorKind};
 use crate::error::{ConstraintSubject, Error, Result};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -32,6 +32,11 @@ impl Graph {
         if old.kind() != TensorKind::Input || !new.is_output() {
             return wrong("the old state must be a graph input and the new state a graph output".to_owned());
         }
+        if old.is_preserved() {
+            return wrong(
+                "the input is preserved, but the output takes its place; let it be overwritable".to_owned(),
+            );
+        }
         if old.bytes() != new.bytes() {
             let (from, to) = (old.bytes(), new.bytes());
             return wrong(format!(
@@ -39,11 +44,12 @@ impl Graph {
             ));
         }
         // The dependencies of this state count overwritable inputs only.
-        let before = std::mem::replace(&mut self.tensors[input.index()].overwritable, true);
+        let contents = &mut self.tensors[input.index()].contents;
+        let before = std::mem::replace(contents, InputContents::Overwritable);
         if input != output {
             let placements = [self.constraints.list.clone(), vec![placement]].concat();
             self.replace_placements(placements).inspect_err(|_| {
-                self.tensors[input.index()].overwritable = before;
+                self.tensors[input.index()].contents = before;
             })?;
         }
         Ok(())
@@ -64,7 +70,7 @@ pub(super) fn writers<'a>(
             && new.is_output
             && new.bytes > 0
             && old.kind == TensorKind::Input
-            && old.overwritable
+            && old.is_overwritable()
             && !old.is_output;
         let writer = new.producer.filter(|_| is_state && !is_view(operators, tensors, tensor, of))?;
         Some((writer, old.readers.iter().copied().filter(move |&reader| reader != writer)))

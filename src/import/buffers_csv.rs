@@ -31,6 +31,7 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem,
 pub fn from_bytes(_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<Problem, ImportError> {
     super::check_fixed(options)?;
     super::states::check_none(options)?;
+    super::memory::check_none(options)?;
     // Flexible, so that `check_shape` reports rows of a wrong length with their line.
     let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(bytes);
     let columns = CsvColumns::find(reader.headers().map_err(malformed)?)?;

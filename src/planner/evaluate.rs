@@ -4,7 +4,7 @@ use super::Planner;
 use super::shared::{Aliases, OrderPlanner};
 use crate::allocate::{Allocation, PackingEffort, Strategy, allocate_around};
 use crate::error::Result;
-use crate::graph::{Graph, Tensor, TensorKind, Variables};
+use crate::graph::{Graph, Tensor, TensorKind};
 use crate::liveness::Liveness;
 use crate::plan::{Plan, PlanBound};
 use crate::problem::{LowerBound, Problem, Status, bound_of_cells, bound_of_load, lower_bound};
@@ -193,12 +193,7 @@ impl<'a> Evaluation<'a> {
 
     /// Size and alignment of tensors in the arena.
     fn sizes(&self, tensors: impl Iterator<Item = TensorId>) -> Vec<(u64, u64)> {
-        let is_in_arena = |id: &TensorId| match self.graph.tensor(*id).kind() {
-            TensorKind::Constant => false,
-            TensorKind::Variable => self.planner.variables == Variables::Arena,
-            TensorKind::Input => true,
-            TensorKind::Intermediate => self.graph.tensor(*id).producer().is_some(),
-        };
+        let is_in_arena = |id: &TensorId| self.graph.tensor(*id).is_planned(self.planner.variables);
         let default = self.planner.alignment;
         let of_tensor = |id: TensorId| {
             let tensor = self.graph.tensor(id);

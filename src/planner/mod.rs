@@ -222,6 +222,7 @@ impl Planner {
     /// # Errors
     /// As [`plan_in_order`](Self::plan_in_order).
     pub fn plan(&self, graph: &Graph) -> Result<Plan> {
+        graph.check_one_arena()?;
         if self.schedule_mode == ScheduleMode::Program {
             return self.plan_in_order(graph, graph.program_order());
         }
@@ -253,10 +254,11 @@ impl Planner {
     ///
     /// # Errors
     /// [`Error::Order`] if the order cannot be run; errors of [`Liveness::new`] about sizes,
-    /// alignments and fixed offsets; errors of the strategy; [`Error::WrongPlan`] if the strategy
-    /// returned a wrong plan; [`Error::Cancelled`] if the call was cancelled before a plan was
+    /// alignments and fixed offsets; [`Error::Storage`] if a tensor must be in a pool; errors of the
+    /// strategy; [`Error::WrongPlan`] if the strategy returned a wrong plan; [`Error::Cancelled`] if the call was cancelled before a plan was
     /// verified.
     pub fn plan_in_order(&self, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
+        graph.check_one_arena()?;
         if graph.has_bodies() {
             return bodies::plan(self, graph, |planner, graph| planner.plan_in_order(graph, order));
         }

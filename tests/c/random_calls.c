@@ -193,7 +193,13 @@ static int32_t graph_call(void) {
     }
     switch (below(18)) {
     case 14: return plimsoll_graph_permit(graph, index_of(), seldom() ? (int32_t)number() : (int32_t)below(5), index_of(), index_of(), number());
-    case 15: return plimsoll_graph_mark_overwritable(graph, index_of());
+    case 15:
+        switch (below(4)) {
+        case 0: return plimsoll_graph_mark_overwritable(graph, index_of());
+        case 1: return plimsoll_graph_set_input_contents(graph, index_of(), kind());
+        case 2: return plimsoll_graph_set_storage(graph, index_of(), below(2) ? "outside" : name());
+        default: return plimsoll_graph_tensor_storage(graph, index_of(), MAYBE(text), below(17), MAYBE(&size));
+        }
     case 16: return plimsoll_graph_place_at(graph, index_of(), index_of(), below(2) ? 16u * below(4) : number());
     case 17: return plimsoll_graph_keep_apart(graph, index_of(), index_of());
     case 0: return plimsoll_graph_new(name(), place_for_graph(graphs));
@@ -341,7 +347,12 @@ static int32_t other_call(void) {
     case 9: return import_text();
     case 10:
         switch (below(8)) {
-        case 4: return plimsoll_import_options_set_overwrite_inputs(PICK(imports), kind());
+        case 4:
+            switch (below(3)) {
+            case 0: return plimsoll_import_options_set_overwrite_inputs(PICK(imports), kind());
+            case 1: return plimsoll_import_options_set_input_contents(PICK(imports), below(2) ? NULL : name(), kind());
+            default: return plimsoll_import_options_set_storage(PICK(imports), name(), below(2) ? NULL : name());
+            }
         case 6: return plimsoll_import_options_set_cancel(PICK(imports), PICK(cancels));
         case 5: return plimsoll_import_options_set_input_shape(PICK(imports), name(), shape());
         case 0: return plimsoll_import_options_new(place_for_import_options(imports));

@@ -3,6 +3,8 @@
 mod graph;
 mod limits;
 #[cfg(all(feature = "onnx", feature = "tflite"))]
+mod memory;
+#[cfg(all(feature = "onnx", feature = "tflite"))]
 mod orders;
 mod placement;
 mod plan;
