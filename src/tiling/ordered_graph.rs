@@ -334,8 +334,7 @@ const UNUSED: Position = u32::MAX - 1;
 fn whole(tensor: &Tensor) -> OrderedTensor {
     let bytes = match tensor.kind() {
         TensorKind::Input | TensorKind::Intermediate if !tensor.is_outside() => tensor.bytes(),
-        TensorKind::Input | TensorKind::Intermediate => 0,
-        TensorKind::Constant | TensorKind::Variable => 0,
+        _ => 0,
     };
     let is_used = tensor.producer().is_some() || tensor.kind() == TensorKind::Input;
     let last = if tensor.is_needed_at_end() {

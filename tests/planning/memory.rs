@@ -19,12 +19,12 @@ fn brute_force_finds_nothing_better_around_other_memory() {
     let (mut proven, mut total, mut outside) = (0, 0, 0);
     for seed in 0..count("PLIMSOLL_GRAPHS", 80) {
         let draw = &mut Draw(seed ^ 0xa11);
-        let plain = if seed % 2 == 0 {
+        let unchanged = if seed % 2 == 0 {
             drawn(seed, 1 + seed % 6, 4)
         } else {
             drawn_wide(seed, 1 + seed % 4, (4, SharingLevel::All), false)
         };
-        let graph = with_memory(&plain, draw, 4);
+        let graph = with_memory(&unchanged, draw, 4);
         for level in [SharingLevel::None, SharingLevel::All] {
             let planner = Planner::new().alignment(1).share(level).order(ScheduleMode::Optimal);
             let plan = planner.plan(&graph).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
@@ -148,13 +148,13 @@ fn storages_that_contradict_a_place_are_refused() {
 /// Plans for several memories with random storages and contents: right on bytes, or refused for a reason.
 #[test]
 fn pools_hold_tensors_as_requested() {
-    let (mut planned, mut refused, mut pinned) = (0, 0, 0);
+    let (mut placed, mut refused, mut pinned) = (0, 0, 0);
     for seed in 0..count("PLIMSOLL_GRAPHS", 300) {
         let draw = &mut Draw(seed ^ 0x9001);
-        let plain = drawn(seed, 1 + seed % 8, 16);
-        let bytes = plain.tensors().iter().map(plimsoll::Tensor::bytes).sum::<u64>();
+        let unchanged = drawn(seed, 1 + seed % 8, 16);
+        let bytes = unchanged.tensors().iter().map(plimsoll::Tensor::bytes).sum::<u64>();
         let pools = drawn_pools(draw, bytes);
-        let mut graph = with_memory(&plain, draw, 5);
+        let mut graph = with_memory(&unchanged, draw, 5);
         for id in graph.tensor_ids().collect::<Vec<_>>() {
             if draw.below(4) == 0 {
                 let pool = &pools.list()[draw.below(pools.list().len() as u64) as usize];
@@ -181,14 +181,14 @@ fn pools_hold_tensors_as_requested() {
                         _ => {}
                     }
                 }
-                planned += 1;
+                placed += 1;
             }
             Err(Error::DoesNotFit(_) | Error::Pools(_)) => refused += 1,
             Err(error) => panic!("seed {seed}: {error}"),
         }
     }
-    println!("{planned} planned, {refused} refused, {pinned} places in requested pools");
-    assert!(planned > 100 && refused > 20 && pinned > 100, "{planned} {refused} {pinned}");
+    println!("{placed} placed, {refused} refused, {pinned} places in requested pools");
+    assert!(placed > 100 && refused > 20 && pinned > 100, "{placed} {refused} {pinned}");
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn unknown_pools_and_pools_that_are_too_small_are_named() {
 #[test]
 fn every_kind_of_tensor_can_be_outside() {
     let mut net = Graph::builder("net");
-    let [x, w, v, t, y] = [
+    let [input, weights, state, middle, result] = [
         ("x", TensorKind::Input),
         ("w", TensorKind::Constant),
         ("v", TensorKind::Variable),
@@ -223,10 +223,10 @@ fn every_kind_of_tensor_can_be_outside() {
         ("y", TensorKind::Intermediate),
     ]
     .map(|(name, kind)| net.add_tensor(name, kind, TensorSpec::bytes(32).outside()));
-    let z = net.tensor("z", TensorSpec::bytes(16));
-    net.operator("first").reads([x, w, v]).writes([t]);
-    net.operator("second").reads([t]).writes([y, v, z]);
-    net.output(y).output(z);
+    let own = net.tensor("own", TensorSpec::bytes(16));
+    net.operator("first").reads([input, weights, state]).writes([middle]);
+    net.operator("second").reads([middle]).writes([result, state, own]);
+    net.output(result).output(own);
     let graph = net.build().unwrap();
     let plan = Planner::new().share(SharingLevel::All).plan(&graph).unwrap();
     assert_eq!((plan.arena_bytes, plan.status), (16, Status::Optimal));

@@ -155,7 +155,7 @@ impl<'a> ResidencyIndex<'a> {
             pools.push(resident.unwrap_or(self.plan.pools.backing_store_id()));
         }
         if let Some(stored) = self.storage_pool(id) {
-            pools.iter_mut().for_each(|pool| *pool = stored);
+            pools.fill(stored);
         }
         pools.dedup();
         pools
