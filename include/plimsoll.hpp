@@ -183,6 +183,12 @@ enum class InputContents : std::int32_t {
     overwritable = PLIMSOLL_INPUT_OVERWRITABLE,
 };
 
+// What a plan does with the offsets of a previous plan.
+enum class Keep : std::int32_t {
+    hint = PLIMSOLL_KEEP_HINT,
+    demand = PLIMSOLL_KEEP_DEMAND,
+};
+
 // Permission of an operator: how an input and an output may share memory.
 enum class Permit : std::int32_t {
     view = PLIMSOLL_PERMIT_VIEW,
@@ -1030,6 +1036,10 @@ public:
     Returned<std::size_t> buffer_count() const {
         return detail::value<std::size_t>(plimsoll_problem_buffer_count, get());
     }
+    // A suggested offset for each buffer, or PLIMSOLL_NONE: plans keep them if no smaller arena is found.
+    Returned<void> set_hints(const std::vector<std::uint64_t> &offsets) {
+        return detail::done(plimsoll_problem_set_hints(handle_, offsets.data(), offsets.size()));
+    }
     Returned<Plan> plan() const { return detail::made<Plan>(plimsoll_problem_plan, get(), nullptr); }
     Returned<Plan> plan(const Options &options) const {
         if (const Error *error = options.error()) {
@@ -1401,6 +1411,35 @@ public:
             return detail::failure<Plan>(*error);
         }
         return detail::made<Plan>(plimsoll_graph_plan_in_order, get(), order.data(), order.size(), options.get());
+    }
+    // Plans this graph from the plan of an earlier version of it.
+    Returned<Plan> replan(const Plan &previous, Keep keep = Keep::hint, const Options &options = Options()) const {
+        if (const Error *error = options.error()) {
+            return detail::failure<Plan>(*error);
+        }
+        return detail::made<Plan>(plimsoll_graph_replan, get(), previous.get(), options.get(),
+                                  detail::number_of(keep));
+    }
+    // A copy that can be changed and built; tensors and operators keep their indices.
+    Returned<Graph> edit() const { return detail::made<Graph>(plimsoll_graph_edit, get()); }
+    // Changes of a graph that is not built.
+    Returned<void> set_tensor_bytes(std::uint32_t tensor, std::uint64_t bytes) {
+        return detail::done(plimsoll_graph_set_tensor_bytes(handle_, tensor, bytes));
+    }
+    Returned<void> set_tensor_kind(std::uint32_t tensor, TensorKind kind) {
+        return detail::done(plimsoll_graph_set_tensor_kind(handle_, tensor, detail::number_of(kind)));
+    }
+    Returned<void> remove_output(std::uint32_t tensor) {
+        return detail::done(plimsoll_graph_remove_output(handle_, tensor));
+    }
+    Returned<void> replace_reads(std::uint32_t from, std::uint32_t to) {
+        return detail::done(plimsoll_graph_replace_reads(handle_, from, to));
+    }
+    Returned<void> remove_operator(std::uint32_t operator_index) {
+        return detail::done(plimsoll_graph_remove_operator(handle_, operator_index));
+    }
+    Returned<void> clear_permits(std::uint32_t operator_index) {
+        return detail::done(plimsoll_graph_clear_permits(handle_, operator_index));
     }
     // Verifies an order and offsets from any source, and makes a plan of them: see plimsoll_graph_verify.
     Returned<Plan> verify(const std::vector<std::uint32_t> &order, const std::vector<std::uint64_t> &offsets,

@@ -111,9 +111,9 @@ pub use plan::{
     Residency, Route, SharedObject, TiledPlan, TiledPoolPlan, TilingView, Traffic, Transfer, Use, ViewRow,
     ViewedPlan,
 };
-pub use planner::Planner;
 #[doc(hidden)]
 pub use planner::withdrawn_bounds;
+pub use planner::{Keep, Planner, PreviousPlan};
 pub use problem::{
     Buffer, Choice, InfeasibleCore, LiveRange, LowerBound, Nesting, Objects, Problem, Solution, Status,
     lower_bound,

@@ -8,7 +8,7 @@ use plimsoll::export::json::{PlanDocument, graph_to_json};
 use plimsoll::import::{self, ImportOptions, Imported};
 use plimsoll::verify::{verify, verify_tiled_plan};
 use plimsoll::{
-    ElementType, GraphBuilder, InputContents, OperatorId, Permit, Side, Storage, TensorId, TensorKind,
+    ElementType, GraphBuilder, InputContents, Keep, OperatorId, Permit, Side, Storage, TensorId, TensorKind,
     TensorSpec,
 };
 use pyo3::exceptions::PyTypeError;
@@ -326,6 +326,30 @@ impl Graph {
         let graph = self.built()?;
         let source = self.source.clone();
         interrupt::run(py, |token| Plan::new(graph, options, source, token))?.map_err(error)
+    }
+
+    /// Plans the graph from the plan of an earlier version of it; tensors and operators are matched by name. With
+    /// `keep="demand"`, tensors of unchanged name and size keep their offsets.
+    #[pyo3(signature = (previous, keep = "hint", **options))]
+    fn replan(
+        &self,
+        py: Python<'_>,
+        previous: PyRef<'_, Plan>,
+        keep: &str,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Plan> {
+        let keep = match keep {
+            "hint" => Keep::Hint,
+            "demand" => Keep::Demand,
+            other => return Err(error(format!("keep={other:?}: expected \"hint\" or \"demand\""))),
+        };
+        let options = PlanOptions::new(options)?;
+        if options.tiling.is_some() {
+            return Err(PyTypeError::new_err("replan does not tile"));
+        }
+        let (graph, source) = (self.built()?, self.source.clone());
+        let previous = &*previous;
+        interrupt::run(py, |token| Plan::again(graph, (previous, keep), options, source, token))?.map_err(error)
     }
 
     /// Checks a plan of this graph, the text of a PLAN.json. Returns the violated rules; none if the plan is right.

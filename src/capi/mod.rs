@@ -29,6 +29,7 @@ mod pools;
 mod problem;
 mod record_size;
 mod records;
+mod replan;
 mod results;
 mod sharing;
 mod status;

@@ -88,6 +88,11 @@ pub const PLIMSOLL_INPUT_PRESERVED: i32 = 1;
 /// Contents of an input: as REUSABLE, and the last operator that reads it may write an output over it.
 pub const PLIMSOLL_INPUT_OVERWRITABLE: i32 = 2;
 
+/// Offsets of a previous plan: where the search starts.
+pub const PLIMSOLL_KEEP_HINT: i32 = 0;
+/// Offsets of a previous plan: unchanged tensors keep them.
+pub const PLIMSOLL_KEEP_DEMAND: i32 = 1;
+
 /// Flag of an operator (a bit): it may run at compile time once all of its inputs are constants.
 pub const PLIMSOLL_OPERATOR_FOLDABLE: u32 = 1;
 /// Flag of an operator (a bit): it was folded, so that plans do not run it.

@@ -17,7 +17,7 @@ fn contents(number: i32) -> Result<InputContents, Failure> {
     })
 }
 
-fn tensor(graph: &plimsoll_graph, index: u32) -> Result<TensorId, Failure> {
+pub(super) fn tensor_id(graph: &plimsoll_graph, index: u32) -> Result<TensorId, Failure> {
     if (index as usize) < graph.tensor_count() {
         Ok(TensorId::new(index as usize))
     } else {
@@ -41,7 +41,7 @@ pub unsafe extern "C" fn plimsoll_graph_set_storage(
     guard(|| {
         let graph = unsafe { mutable(graph, "graph") }?;
         let storage = Storage::from_name(unsafe { text(memory, "memory") }?);
-        let id = self::tensor(graph, tensor)?;
+        let id = tensor_id(graph, tensor)?;
         match graph.builder() {
             Ok(builder) => _ = builder.storage(id, storage),
             Err(_) => graph.change()?.set_storage(id, storage)?,
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn plimsoll_graph_tensor_storage(
 ) -> i32 {
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?;
-        let id = self::tensor(graph, tensor)?;
+        let id = tensor_id(graph, tensor)?;
         let storage = graph.built()?.tensor(id).storage().to_string();
         unsafe { copy_text(&storage, memory, capacity, size) }
     })
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn plimsoll_graph_set_input_contents(
     guard(|| {
         let graph = unsafe { mutable(graph, "graph") }?;
         let contents = self::contents(contents)?;
-        let id = self::tensor(graph, tensor)?;
+        let id = tensor_id(graph, tensor)?;
         match graph.builder() {
             Ok(builder) => _ = builder.input_contents(id, contents),
             Err(_) => graph.change()?.set_input_contents(id, contents)?,

@@ -286,6 +286,17 @@ pub enum Error {
         second: FixedBuffer,
     },
 
+    /// A tensor that cannot keep the offset of a previous plan.
+    #[error("tensor {tensor} cannot keep its offset {offset}: {}", cut(.reason))]
+    NotKept {
+        /// The first tensor, by id, that cannot keep its offset together with those before it.
+        tensor: Named<TensorId>,
+        /// The offset.
+        offset: u64,
+        /// The error of a plan that keeps it.
+        reason: String,
+    },
+
     /// The number of names differs from the number of buffers.
     #[error("{got} names for {expected} buffers")]
     NameCount {

@@ -30,12 +30,14 @@ use crate::support::ids::{OperatorId, TensorId};
 #[derive(Clone, Debug, Default)]
 pub struct GraphBuilder {
     name: String,
-    operators: Vec<Operator>,
-    tensors: Vec<Tensor>,
-    outputs: Vec<TensorId>,
+    pub(super) operators: Vec<Operator>,
+    pub(super) tensors: Vec<Tensor>,
+    pub(super) outputs: Vec<TensorId>,
     contents: Vec<(TensorId, InputContents)>,
-    placements: Vec<RelativePlacement>,
-    apart: Vec<[TensorId; 2]>,
+    pub(super) placements: Vec<RelativePlacement>,
+    pub(super) apart: Vec<[TensorId; 2]>,
+    /// True if the graph is folded once it is built.
+    pub(super) folds: bool,
     too_many: Option<&'static str>,
 }
 
@@ -258,8 +260,12 @@ impl GraphBuilder {
         let constraints = PlacementConstraints::new(self.placements, self.apart, &self.tensors)?;
         let dependencies = Dependencies::new(&self.operators, &self.tensors, &constraints)?;
         let extent = bodies::check(&mut self.operators, &self.tensors)?;
-        let Self { name, operators, tensors, .. } = self;
-        Ok(Graph { name, operators, tensors, constraints, dependencies, extent })
+        let Self { name, operators, tensors, folds, .. } = self;
+        let mut graph = Graph { name, operators, tensors, constraints, dependencies, extent };
+        if folds {
+            graph.fold_constants();
+        }
+        Ok(graph)
     }
 }
 
@@ -357,6 +363,11 @@ impl OperatorBuilder<'_> {
         let mut all = std::mem::take(&mut self.operator.permits).into_vec();
         all.extend(permits);
         self.operator.permits = all.into_boxed_slice();
+        self
+    }
+
+    pub(super) fn clear_permits(self) -> Self {
+        self.operator.permits = Box::default();
         self
     }
 

@@ -128,6 +128,25 @@ impl Graph {
         fixed
     }
 
+    /// The same graph with tensors at fixed offsets, and others at fixed distances from them. The dependencies stay:
+    /// the caller has chosen an order.
+    ///
+    /// # Errors
+    /// [`Error::Constraint`] if the distances contradict relative placements.
+    pub(crate) fn held_at(
+        &self,
+        offsets: impl IntoIterator<Item = (TensorId, u64)>,
+        tied: &[RelativePlacement],
+    ) -> Result<Self> {
+        let mut held = self.fixed_at(offsets);
+        if !tied.is_empty() {
+            let list = held.constraints.list.iter().chain(tied).copied().collect();
+            held.constraints =
+                PlacementConstraints::new(list, held.constraints.apart.clone(), &held.tensors)?;
+        }
+        Ok(held)
+    }
+
     /// The graph with one more output for each block: the scratch buffer of the operator, as a tensor at a
     /// fixed distance from the other tensors of the block. A block without scratch has no tensor. Tensors of
     /// blocks have no aliases. Returns the new tensors by block.

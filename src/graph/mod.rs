@@ -5,6 +5,7 @@ mod access;
 mod bodies;
 mod builder;
 mod dependencies;
+mod edit;
 mod element_type;
 mod fold;
 mod links;

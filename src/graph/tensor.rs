@@ -152,6 +152,14 @@ impl TensorSpec {
         Some(&self.requests.as_ref()?.storage)
     }
 
+    /// Replaces the size by a number of bytes without a shape.
+    pub(crate) fn set_bytes(&mut self, bytes: u64) {
+        self.size = Size::Bytes(bytes);
+        if let Some(requests) = &mut self.requests {
+            requests.memory_order = None;
+        }
+    }
+
     /// Removes the fixed offset and the storage.
     pub(crate) fn forget_place(&mut self) {
         if let Some(requests) = &mut self.requests {

@@ -28,6 +28,8 @@ const MOST_WITH_ALL_CHOICES: usize = 20_000;
 pub(super) enum Packing {
     /// By their bounding rectangles, with the fewest aliases: fast.
     FirstFrames,
+    /// By their bounding rectangles, with the most aliases.
+    MostFrames,
     /// By their bounding rectangles.
     Frames,
     /// By their shapes, if the bounding rectangles stay above the bound.
@@ -63,7 +65,11 @@ impl<'a> Evaluation<'a> {
         planner.limits.check_cancelled()?;
         let liveness = Liveness::new(graph, order, planner.alignment, planner.variables)?;
         planner.limits.check_cancelled()?;
-        let problem = planner.equipped(liveness.problem())?;
+        let mut problem = planner.equipped(liveness.problem())?;
+        if let Some(previous) = &planner.previous {
+            problem =
+                problem.with_hints(liveness.occupants().iter().map(|&occupant| previous.offset(occupant)));
+        }
         Ok(Self { planner, graph, scheduler, order, liveness, problem, over_orders })
     }
 
@@ -112,6 +118,7 @@ impl<'a> Evaluation<'a> {
         let (aliases, effort) = match packing {
             Packing::FirstFrames => (Aliases::Fewest, None),
             Packing::Draft => (Aliases::Most, Some(PackingEffort::QUICK)),
+            Packing::MostFrames => (Aliases::Most, None),
             Packing::Frames if self.is_large() => (Aliases::Most, None),
             Packing::Frames => (Aliases::All, None),
             Packing::Shapes(effort) if self.is_large() || self.is_draft(effort) => {

@@ -9,6 +9,8 @@ mod orders;
 mod placement;
 mod plan;
 #[cfg(all(feature = "onnx", feature = "tflite"))]
+mod replan;
+#[cfg(all(feature = "onnx", feature = "tflite"))]
 mod sharing;
 mod states;
 #[path = "../support/mod.rs"]
