@@ -16,11 +16,12 @@ use crate::support::text_list::TextList;
 /// | input | `[0, last reader + 1)` |
 /// | intermediate | `[producer, last reader + 1)` |
 /// | output | `[producer, N)` |
-/// | variable; input that is an output | `[0, max(N, 1))` |
+/// | variable; input that is an output or [preserved](crate::InputContents) | `[0, max(N, 1))` |
 /// | scratch buffer | the step of its operator |
 ///
 /// An operator's inputs and outputs are both live at its step. A tensor without readers lives for
-/// one step. Constants are outside of the arena. The size of a scratch buffer does not include the
+/// one step. Constants, and tensors in buffers of the caller ([`Storage::Outside`](crate::Storage)), are outside
+/// of the arena. The size of a scratch buffer does not include the
 /// operator's bodies, whose plans are made before.
 ///
 /// ```
@@ -79,8 +80,7 @@ impl Liveness {
         let ranges = tensor_ranges(graph, order);
         let mut buffers = LivenessBuffers::with_capacity(ranges.iter().flatten().count());
         for (id, tensor) in graph.iter_tensors() {
-            let outside = tensor.kind() == TensorKind::Variable && variables == Variables::Outside;
-            if let (Some(live), false) = (ranges[id.index()], outside) {
+            if let (Some(live), true) = (ranges[id.index()], tensor.is_planned(variables)) {
                 buffers.add_tensor(id, tensor, live, default_alignment);
             }
         }
@@ -203,7 +203,7 @@ fn tensor_ranges(graph: &Graph, order: &[OperatorId]) -> Vec<Option<LiveRange>> 
         }
     }
     for (range, tensor) in ranges.iter_mut().zip(graph.tensors()) {
-        if let (Some(range), true) = (range, tensor.is_output()) {
+        if let (Some(range), true) = (range, tensor.is_needed_at_end()) {
             range.end = steps.max(1);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Planner;
+use super::{Planner, PreviousPlan};
 use crate::allocate::{Allocation, Packed, PackingEffort, Piece, Reach, Shapes, Strategy, allocate_around};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Occupant};
@@ -115,6 +115,15 @@ impl<'a> OrderPlanner<'a> {
         best.ok_or_else(|| fixed_overlap.expect("there is a plan or an error"))
     }
 
+    /// By group: its offset in the previous plan, by its first member that has one.
+    fn group_hints(&self, previous: &PreviousPlan, groups: &RigidGroups) -> Vec<Option<u64>> {
+        let hint = |id: &BufferId| {
+            let offset = previous.offset(self.liveness.occupants()[id.index()])?;
+            offset.checked_sub(groups.position[id.index()].1)
+        };
+        groups.members.rows().map(|members| members.iter().find_map(hint)).collect()
+    }
+
     /// The plan of one choice of aliases.
     fn plan_layout(
         &self,
@@ -126,7 +135,10 @@ impl<'a> OrderPlanner<'a> {
         limits.check_cancelled()?;
         let groups = RigidGroups::new(self.liveness, layout)?;
         limits.check_cancelled()?;
-        let problem = self.planner.equipped(&groups.problem)?;
+        let mut problem = self.planner.equipped(&groups.problem)?;
+        if let Some(previous) = &self.planner.previous {
+            problem = problem.with_hints(self.group_hints(previous, &groups));
+        }
         let Allocation { mut offsets, objects, mut nodes, mut stop, .. } =
             allocate_around(&problem, strategy, limits)?;
         if let Some(effort) = effort

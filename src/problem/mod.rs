@@ -209,6 +209,8 @@ pub struct Problem {
     names: Arc<TextList>,
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
+    /// By buffer: a suggested offset. Empty without hints.
+    hints: Arc<[Option<u64>]>,
 }
 
 impl Problem {
@@ -242,7 +244,8 @@ impl Problem {
             return Err(Error::NameCount { expected: buffers.len(), got: names.len() });
         }
         let (buffers, names) = (buffers.into(), Arc::new(names));
-        let problem = Self { buffers, names, capacity: None, reserved: Vec::new() };
+        let hints = Arc::default();
+        let problem = Self { buffers, names, capacity: None, reserved: Vec::new(), hints };
         problem.check_each()?;
         problem.check_total()?;
         problem.check_fixed()?;
@@ -274,6 +277,28 @@ impl Problem {
         self.check_total()?;
         self.check_reserved()?;
         Ok(self)
+    }
+
+    /// Replaces the hints: an offset that each buffer should have if the arena is no larger for it, such as that
+    /// in an earlier solution. Buffers without an entry have none. The strategies `auto` and `exact` of
+    /// [`Planner::solve`](crate::Planner::solve) start from the hints, and keep them if no smaller arena is found;
+    /// other strategies ignore them.
+    #[must_use]
+    pub fn with_hints(mut self, hints: impl IntoIterator<Item = Option<u64>>) -> Self {
+        let hints: Vec<Option<u64>> = hints.into_iter().take(self.buffers.len()).collect();
+        self.hints = if hints.iter().any(Option::is_some) { hints.into() } else { Arc::default() };
+        self
+    }
+
+    /// The hint of a buffer, if there is one.
+    #[must_use]
+    pub fn hint(&self, id: BufferId) -> Option<u64> {
+        self.hints.get(id.index()).copied().flatten()
+    }
+
+    /// True if a buffer has a hint.
+    pub(crate) fn has_hints(&self) -> bool {
+        !self.hints.is_empty()
     }
 
     /// Reserved ranges, ascending and disjoint; adjacent ones are joined.

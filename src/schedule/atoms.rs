@@ -34,7 +34,7 @@ pub(super) struct Atom {
     /// True if an operator that runs reads a tensor that holds these bytes.
     pub(super) is_read: bool,
     /// True if a tensor that holds these bytes is an output.
-    pub(super) is_output: bool,
+    pub(super) is_needed_at_end: bool,
 }
 
 /// The atoms of a graph.
@@ -91,7 +91,7 @@ impl<'a> Atoms<'a> {
                 for atom in cuts.atoms(range) {
                     let atom = &mut list[atom as usize];
                     atom.is_read |= is_read;
-                    atom.is_output |= tensor.is_output();
+                    atom.is_needed_at_end |= tensor.is_needed_at_end();
                 }
                 if let Some(last) = cuts.atoms(range).last() {
                     let padding = &mut list[last as usize].padding;
@@ -220,7 +220,7 @@ impl Cuts {
                 bytes: pair[1] - pair[0],
                 padding: 0,
                 is_read: false,
-                is_output: false,
+                is_needed_at_end: false,
             };
             self.row(source).windows(2).map(atom)
         };

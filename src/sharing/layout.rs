@@ -417,7 +417,7 @@ impl<'a> AliasBuilder<'a> {
 
     /// Returns true if nobody needs the tensor's bytes after the run.
     pub(super) fn may_overwrite(&mut self, tensor: TensorId) -> bool {
-        !self.graph.tensor(tensor).is_output() && self.origins.is_replaceable(self.graph, tensor)
+        !self.graph.tensor(tensor).is_needed_at_end() && self.origins.is_replaceable(self.graph, tensor)
     }
 
     /// Returns the groups of live tensors.

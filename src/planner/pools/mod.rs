@@ -58,7 +58,7 @@ impl Planner {
     ///
     /// # Errors
     /// As [`plan`](Self::plan); [`Error::DoesNotFit`] if a pool cannot hold the tensors that must
-    /// be there; [`Error::Pools`] if tensors that share memory must be in different pools, or if a
+    /// be there; [`Error::Storage`] if a tensor must be in a pool that does not exist; [`Error::Pools`] if tensors that share memory must be in different pools, or if a
     /// tensor has a fixed offset, because that names no pool.
     pub fn place(&self, graph: &Graph, pools: &Pools) -> Result<PoolPlan> {
         if graph.has_bodies() {
@@ -99,6 +99,8 @@ impl Planner {
     /// The order of the smallest arena; for large graphs, the order of the lowest peak. Returns it with the
     /// nodes spent.
     fn planned_order(&self, graph: &Graph) -> Result<(Vec<OperatorId>, u64)> {
+        // One arena stands for all pools.
+        let graph = &*graph.without_pools();
         let operands = |operator: &Operator| operator.inputs().len() + operator.outputs().len();
         if graph.operators().iter().map(operands).sum::<usize>() > MOST_PLANNED {
             let Schedule { order, nodes, .. } = self.schedule(graph)?;
@@ -296,7 +298,8 @@ impl Task<'_> {
                 plan.transfers.push(Transfer { tensor, step, due, from, to, bytes });
             }
         });
-        if path.resident_pool().is_some()
+        let stays_on_chip = path.resident_pool().is_some() || usize::from(path.path[0]) != instance.store();
+        if stays_on_chip
             && let [ItemMember { occupant: Occupant::Tensor(id), bytes, .. }] = members
             && Content::of(self.graph.tensor(*id)) == Content::Constants
         {
