@@ -173,6 +173,7 @@ programs! {
     record_sizes_in_c: "tests/c/record_sizes.c" by "cc";
     access_in_c: "tests/c/access.c" by "cc";
     graph_arrays_in_c: "tests/c/graph_arrays.c" by "cc";
+    replan_in_c: "tests/c/replan.c" by "cc";
     access_in_cpp: "tests/c/access.cpp" by "c++";
     tiling_in_cpp: "tests/c/tiling.cpp" by "c++";
     wrapper_in_cpp: "tests/c/wrapper.cpp" by "c++";

@@ -46,6 +46,26 @@ impl plimsoll_graph {
         Self { stage, notes: String::new(), tensor_data: Vec::new(), operator_data: Vec::new() }
     }
 
+    /// A copy that can be changed.
+    pub(super) fn edit(&self) -> Self {
+        let stage = match &self.stage {
+            Stage::Building(builder) => Stage::Building(builder.clone()),
+            Stage::Built(graph) => Stage::Building(graph.edit()),
+        };
+        Self {
+            stage,
+            notes: self.notes.clone(),
+            tensor_data: self.tensor_data.clone(),
+            operator_data: self.operator_data.clone(),
+        }
+    }
+
+    pub(super) fn remove_operator_data(&mut self, index: usize) {
+        if index < self.operator_data.len() {
+            self.operator_data.remove(index);
+        }
+    }
+
     pub(super) fn tensor_count(&self) -> usize {
         match &self.stage {
             Stage::Building(builder) => builder.tensor_count(),

@@ -12,9 +12,10 @@ use super::sharing::permit_record;
 use super::status::{
     PLIMSOLL_NONE, PLIMSOLL_OPERATOR_FOLDABLE, PLIMSOLL_OPERATOR_FOLDED, PLIMSOLL_TENSOR_CONSTANT,
     PLIMSOLL_TENSOR_INPUT, PLIMSOLL_TENSOR_INTERMEDIATE, PLIMSOLL_TENSOR_IS_OUTPUT,
-    PLIMSOLL_TENSOR_IS_OVERWRITABLE, PLIMSOLL_TENSOR_IS_UPPER_BOUND, PLIMSOLL_TENSOR_VARIABLE,
+    PLIMSOLL_TENSOR_IS_OUTSIDE, PLIMSOLL_TENSOR_IS_OVERWRITABLE, PLIMSOLL_TENSOR_IS_PRESERVED,
+    PLIMSOLL_TENSOR_IS_UPPER_BOUND, PLIMSOLL_TENSOR_VARIABLE,
 };
-use crate::{Operator, Tensor, TensorId, TensorKind, TensorSpec};
+use crate::{Operator, Storage, Tensor, TensorId, TensorKind, TensorSpec};
 
 /// Adds `count` tensors and writes the index of the first one; the others follow it. `names` has a name for
 /// each tensor. If a tensor is refused, none is added.
@@ -43,6 +44,9 @@ pub unsafe extern "C" fn plimsoll_graph_add_tensors(
             if record.flags & PLIMSOLL_TENSOR_IS_OVERWRITABLE != 0 {
                 builder.overwritable(id);
             }
+            if record.flags & PLIMSOLL_TENSOR_IS_PRESERVED != 0 {
+                builder.preserved(id);
+            }
         }
         Ok(())
     })
@@ -69,13 +73,24 @@ fn check_indices(present: usize, added: usize, what: &str) -> Outcome {
 }
 
 fn spec_of(record: &plimsoll_tensor) -> Result<(TensorKind, TensorSpec), Failure> {
-    let known = PLIMSOLL_TENSOR_IS_OUTPUT | PLIMSOLL_TENSOR_IS_OVERWRITABLE | PLIMSOLL_TENSOR_IS_UPPER_BOUND;
+    let known = PLIMSOLL_TENSOR_IS_OUTPUT
+        | PLIMSOLL_TENSOR_IS_OVERWRITABLE
+        | PLIMSOLL_TENSOR_IS_UPPER_BOUND
+        | PLIMSOLL_TENSOR_IS_PRESERVED
+        | PLIMSOLL_TENSOR_IS_OUTSIDE;
+    let contents = PLIMSOLL_TENSOR_IS_OVERWRITABLE | PLIMSOLL_TENSOR_IS_PRESERVED;
+    if record.flags & contents == contents {
+        return Err(Failure::argument("an input cannot be both overwritable and preserved"));
+    }
     if record.flags & !known != 0 {
         return Err(Failure::argument(format!("unknown flags {:#x} of a tensor", record.flags & !known)));
     }
     let mut spec = placed(TensorSpec::bytes(record.bytes), record.alignment, record.fixed_offset);
     if record.flags & PLIMSOLL_TENSOR_IS_UPPER_BOUND != 0 {
         spec = spec.upper_bound();
+    }
+    if record.flags & PLIMSOLL_TENSOR_IS_OUTSIDE != 0 {
+        spec = spec.outside();
     }
     Ok((kind(record.kind)?, spec))
 }
@@ -170,7 +185,9 @@ fn tensor_record(tensor: &Tensor) -> plimsoll_tensor {
         },
         flags: flag(tensor.is_output(), PLIMSOLL_TENSOR_IS_OUTPUT)
             | flag(tensor.is_overwritable(), PLIMSOLL_TENSOR_IS_OVERWRITABLE)
-            | flag(tensor.is_upper_bound(), PLIMSOLL_TENSOR_IS_UPPER_BOUND),
+            | flag(tensor.is_upper_bound(), PLIMSOLL_TENSOR_IS_UPPER_BOUND)
+            | flag(tensor.is_preserved(), PLIMSOLL_TENSOR_IS_PRESERVED)
+            | flag(*tensor.storage() == Storage::Outside, PLIMSOLL_TENSOR_IS_OUTSIDE),
     }
 }
 

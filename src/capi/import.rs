@@ -17,13 +17,14 @@ use super::status::{
     PLIMSOLL_LAYOUT_AS_STORED, PLIMSOLL_LAYOUT_CHANNELS_INNERMOST,
 };
 use crate::Error;
+use crate::InputContents;
 use crate::import::{self, Fold, ImportError, ImportOptions, Imported, ImportedGraph, Layout};
 
 /// Options of an import. No thread may change them while another uses them; otherwise any number
 /// of threads may use them at the same time.
 #[derive(Default)]
 pub struct plimsoll_import_options {
-    options: ImportOptions,
+    pub(super) options: ImportOptions,
 }
 
 /// Creates options: operators that read only constants are folded, buffers without an alignment
@@ -157,13 +158,16 @@ pub unsafe extern "C" fn plimsoll_import_options_set_fold(
     unsafe { assign(options, "options", |options| &mut options.options.fold, fold) }
 }
 
-/// Sets whether operators may overwrite graph inputs after their last read: 1 or 0.
+/// Sets whether operators may overwrite graph inputs after their last read: 1 or 0. As
+/// `plimsoll_import_options_set_input_contents` for all inputs, with OVERWRITABLE or REUSABLE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
     options: *mut plimsoll_import_options,
     overwrite: i32,
 ) -> i32 {
-    unsafe { assign(options, "options", |options| &mut options.options.overwrite_inputs, || flag(overwrite)) }
+    let contents =
+        || Ok(if flag(overwrite)? { InputContents::Overwritable } else { InputContents::Reusable });
+    unsafe { assign(options, "options", |options| &mut options.options.input_contents, contents) }
 }
 
 /// Sets the order of the axes of activations in memory, `PLIMSOLL_LAYOUT_...`. It decides which slices

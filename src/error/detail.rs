@@ -317,6 +317,12 @@ pub enum BodyProblem {
         /// The variable.
         tensor: Named<TensorId>,
     },
+    /// A tensor of the body requests a memory other than that of its operator.
+    #[error("tensor {tensor} requests a storage; tensors of bodies are in the memory of their operator")]
+    Storage {
+        /// The tensor.
+        tensor: Named<TensorId>,
+    },
     /// A link is invalid.
     #[error("{0}")]
     Link(LinkProblem),

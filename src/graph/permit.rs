@@ -81,6 +81,22 @@ impl Permit {
         self.ends().1
     }
 
+    /// The permission with another input, if it has this one.
+    pub(super) fn with_input(self, from: TensorId, to: TensorId) -> Self {
+        let mut changed = self;
+        match &mut changed {
+            Self::InPlace { input, .. }
+            | Self::View { input, .. }
+            | Self::ConcatSlice { input, .. }
+            | Self::Overlap { input, .. } => {
+                if *input == from {
+                    *input = to;
+                }
+            }
+        }
+        changed
+    }
+
     fn ends(self) -> (TensorId, TensorId) {
         match self {
             Self::InPlace { input, output }

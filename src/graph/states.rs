@@ -1,7 +1,7 @@
 //! States: graph outputs that replace graph inputs in the next run.
 
 use super::placement_constraints::PlacementConstraints;
-use super::{BodyLink, Graph, Operator, Permit, RelativePlacement, Tensor, TensorKind};
+use super::{BodyLink, Graph, InputContents, Operator, Permit, RelativePlacement, Tensor, TensorKind};
 use crate::error::{ConstraintSubject, Error, Result};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -34,6 +34,11 @@ impl Graph {
         if old.kind() != TensorKind::Input || !new.is_output() {
             return wrong("the old state must be a graph input and the new state a graph output".to_owned());
         }
+        if old.is_preserved() {
+            return wrong(
+                "the input is preserved, but the output takes its place; let it be overwritable".to_owned(),
+            );
+        }
         if old.bytes() != new.bytes() {
             let (from, to) = (old.bytes(), new.bytes());
             return wrong(format!(
@@ -43,11 +48,12 @@ impl Graph {
         let writer =
             new.producer.filter(|&id| writes_after_bodies(&self.operators[id.index()], input, output));
         // The dependencies of this state count overwritable inputs only.
-        let before = std::mem::replace(&mut self.tensors[input.index()].overwritable, true);
+        let contents = &mut self.tensors[input.index()].contents;
+        let before = std::mem::replace(contents, InputContents::Overwritable);
         if input != output {
             let placements = [self.constraints.list.clone(), vec![placement]].concat();
             self.replace_placements(placements).inspect_err(|_| {
-                self.tensors[input.index()].overwritable = before;
+                self.tensors[input.index()].contents = before;
             })?;
         }
         writer.map_or(Ok(()), |writer| self.permit(writer, [Permit::InPlace { input, output }]))
@@ -81,7 +87,7 @@ pub(super) fn writers<'a>(
             && new.is_output
             && new.bytes > 0
             && old.kind == TensorKind::Input
-            && old.overwritable
+            && old.is_overwritable()
             && !old.is_output;
         let writer = new.producer.filter(|_| is_state && !is_view(operators, tensors, tensor, of))?;
         Some((writer, old.readers.iter().copied().filter(move |&reader| reader != writer)))

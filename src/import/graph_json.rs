@@ -11,7 +11,7 @@ use super::json_access::AccessEntry;
 use super::json_permit::{PermitEntry, PlacementEntry};
 use super::{ImportError, ImportOptions, ImportedGraph, onnx, tflite};
 use crate::export::json::TensorRole;
-use crate::graph::{AccessMap, BodyLink, ElementType, GraphBuilder, Permit, TensorKind, TensorSpec};
+use crate::graph::{AccessMap, BodyLink, ElementType, GraphBuilder, Permit, Storage, TensorKind, TensorSpec};
 use crate::support::ids::{OperatorId, TensorId};
 
 const FORMAT: &str = "graph JSON";
@@ -96,6 +96,11 @@ struct JsonTensor {
     /// True if an input may be overwritten after its last read.
     #[serde(default)]
     overwritable: bool,
+    /// True if an input stays in its bytes to the end of the run.
+    #[serde(default)]
+    preserved: bool,
+    /// The memory of the tensor: `arena`, `outside` or the name of a pool.
+    storage: Option<String>,
     /// The axes in the order of memory, from outermost to innermost.
     memory_order: Option<Vec<usize>>,
 }
@@ -118,7 +123,9 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 ///
 /// `permits` of an operator lists sharing permissions, each with `how` (`in_place`, `view`, `piece`,
 /// `overlap`), `input` and `output` (indices in `tensors`), `at` of a view or piece, and `bytes` and `lower`
-/// (`input` or `output`) of an overlap. `overwritable` of an input permits operators to overwrite it.
+/// (`input` or `output`) of an overlap. `overwritable` of an input permits operators to overwrite it, `preserved`
+/// keeps it in its bytes to the end of the run. `storage` of a tensor is `arena`, `outside` or the name of a pool,
+/// see [`Storage`].
 /// `placements` of the graph fixes distances: `tensor` starts `at` bytes after the start of `of`. `apart` lists
 /// pairs of tensors that must not overlap. See [`Permit`] and
 /// [`RelativePlacement`](crate::RelativePlacement).
@@ -194,6 +201,9 @@ fn add_tensors(
         if let Some(offset) = tensor.offset {
             spec = spec.at(offset);
         }
+        if let Some(storage) = &tensor.storage {
+            spec = spec.stored(Storage::from_name(storage));
+        }
         if let Some(order) = &tensor.memory_order {
             spec = spec.memory_order(order.iter().copied());
         }
@@ -207,8 +217,14 @@ fn add_tensors(
         if tensor.kind == TensorRole::Output {
             builder.output(id);
         }
-        if tensor.overwritable {
-            builder.overwritable(id);
+        match (tensor.overwritable, tensor.preserved) {
+            (false, false) => {}
+            (true, false) => _ = builder.overwritable(id),
+            (false, true) => _ = builder.preserved(id),
+            (true, true) => {
+                let name = &tensor.name;
+                return Err(malformed(format!("tensor `{name}` is both `overwritable` and `preserved`")));
+            }
         }
     }
     if unshaped.is_empty() {

@@ -169,7 +169,8 @@ fn orders(graph: &Graph, untiled: &Plan) -> Vec<Vec<OperatorId>> {
     orders
 }
 
-/// Whether a search tries the paths of least cost that are expected to fit the capacity, before those of least memory.
+/// The use of a capacity: a search tries the paths of least cost that are expected to fit it before those of least
+/// memory, or leaves them out.
 #[derive(Clone, Copy, PartialEq)]
 enum CapacityPaths {
     Tried,

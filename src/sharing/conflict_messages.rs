@@ -203,6 +203,7 @@ fn is_needed_afterwards(graph: &Graph, tensor: TensorId) -> Option<String> {
     let checked = graph.tensor(tensor);
     let text = match checked.kind() {
         _ if checked.is_output() => "is an output of the graph, which is read after the run; copy it first",
+        _ if checked.is_preserved() => "is an input that is preserved to the end of the run; copy it first",
         TensorKind::Variable => "is a variable, which keeps its contents after the run; copy it first",
         _ => return None,
     };

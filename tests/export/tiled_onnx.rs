@@ -74,7 +74,7 @@ fn tiled(bytes: &[u8], ppm: u64) -> Option<TiledOnnx> {
 }
 
 fn types(tiled: &TiledOnnx) -> Vec<&str> {
-    tiled.graph.operators().iter().map(|operator| operator.op_type()).collect()
+    tiled.graph.operators().iter().map(plimsoll::Operator::op_type).collect()
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn convolutions_run_stripe_by_stripe() {
         assert!(count("Conv") > region.stripes && count("Concat") > 0 && count("Slice") > 0, "{types:?}");
         // Before version 10, the bounds of a slice are attributes.
         assert_eq!(count("Constant") > 0, version >= 10);
-        let names: Vec<&str> = found.graph.operators().iter().map(|operator| operator.name()).collect();
+        let names: Vec<&str> = found.graph.operators().iter().map(plimsoll::Operator::name).collect();
         assert!(names.iter().any(|name| name.starts_with("expand/rows_0_")), "{names:?}");
     }
 }

@@ -211,11 +211,7 @@ fn a_body_may_compute_the_new_state_from_the_old_one() {
     let scanned = attribute("num_scan_inputs", number(3, 1));
     for (name, parts, bytes) in [
         // The state, the condition, and two tensors of a branch.
-        (
-            "If",
-            with_body(branching(&changed("Neg", "t"), &changed("Abs", "e"), &["present"]), &[cond.clone()]),
-            97,
-        ),
+        ("If", with_body(branching(&changed("Neg", "t"), &changed("Abs", "e"), &["present"]), &[cond]), 97),
         // The number of iterations, the state, and in the body: both conditions, the state and the next one.
         (
             "Loop",

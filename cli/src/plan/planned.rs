@@ -80,7 +80,7 @@ pub fn write_output(
         },
         Format::Csv => csv::write(view),
         Format::Svg => svg::write(view, arguments.colour.unwrap_or(default_colour(view))),
-        Format::Html => html::write(view),
+        Format::Html => return html::write_to(view, out),
         Format::Header | Format::Source => {
             let code = CCode::new(view, arguments.symbol_prefix.as_ref());
             return write_code(&code, path, &arguments.out, out);

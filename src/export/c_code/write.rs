@@ -175,7 +175,7 @@ impl CCode {
         for part in [self.prefix.lower(), "\n", &self.constants] {
             hash.update(part.as_bytes());
         }
-        for row in self.tables.iter().flat_map(|table| &table.rows) {
+        for row in self.tables.iter().flat_map(|table| table.rows.iter()) {
             hash.update(row.as_bytes());
             hash.update(b"\n");
         }
@@ -237,7 +237,7 @@ impl CCode {
 
 fn rows(table: &CTable, declaration: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{declaration} = {{")?;
-    for row in &table.rows {
+    for row in table.rows.iter() {
         writeln!(out, "    {row},")?;
     }
     writeln!(out, "    {} /* after the end */\n}};", table.last())

@@ -66,6 +66,9 @@ pub struct PlanDocument {
     /// Tensors in the arena, by index.
     #[serde(deserialize_with = "json::objects")]
     pub tensors: Vec<TensorEntry>,
+    /// Tensors in buffers of the caller, by index; ignored by the reader.
+    #[serde(default, deserialize_with = "json::objects")]
+    pub outside: Vec<OutsideEntry>,
     /// Scratch in the arena, by operator.
     #[serde(default, deserialize_with = "json::objects")]
     pub scratch: Vec<ScratchEntry>,
@@ -205,6 +208,23 @@ pub struct TensorEntry {
     #[serde(default)]
     #[serde(rename = "shares")]
     pub aliases: Option<AliasesEntry>,
+}
+
+/// A tensor in a buffer of the caller.
+///
+/// Example: the [module](crate::export::json).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct OutsideEntry {
+    /// Index of the tensor in the model.
+    pub index: usize,
+    /// Name, unique among all tensors.
+    pub name: String,
+    /// Size.
+    pub bytes: u64,
+    /// Source of its contents.
+    #[serde(default)]
+    pub kind: TensorRole,
 }
 
 /// An alias, or a list of several.

@@ -8,7 +8,7 @@ use super::TensorRole;
 use crate::import::json::is_default;
 use crate::import::{AccessEntry, PermitEntry, PlacementEntry};
 use crate::support::text::text_of;
-use crate::{Graph, Operator, Tensor, TensorId, TensorKind};
+use crate::{Graph, Operator, Storage, Tensor, TensorId, TensorKind};
 
 /// A graph as JSON, with the same indices of operators and tensors. Folded operators are written like others; the
 /// importer folds them again.
@@ -130,6 +130,11 @@ struct GraphTensorEntry<'g> {
     offset: Option<u64>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     overwritable: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    preserved: bool,
+    /// The memory of the tensor, unless it is the arena.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage: Option<String>,
     /// The axes from outermost to innermost, unless in row-major order.
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_order: Option<Vec<usize>>,
@@ -198,6 +203,8 @@ impl<'g> GraphTensorEntry<'g> {
             alignment: tensor.alignment(),
             offset: tensor.fixed_offset(),
             overwritable: tensor.is_overwritable(),
+            preserved: tensor.is_preserved(),
+            storage: (*tensor.storage() != Storage::Arena).then(|| tensor.storage().to_string()),
             memory_order: memory_order(tensor),
         }
     }

@@ -30,7 +30,7 @@ mod write;
 
 pub use document::{
     AliasEntry, AliasesEntry, BodyEntry, BoundEntry, LinkedEntry, NestingEntry, ObjectList, OccupantEntry,
-    PlanDocument, ScratchEntry, TensorEntry, TensorRole,
+    OutsideEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
 };
 pub use error::DocumentError;
 pub use graph::{graph_to_json, write_graph};

@@ -23,6 +23,9 @@ pub(in crate::export) struct TileTensor {
     pub(in crate::export) bits: u64,
     /// Bytes in the arena; 0 for tensors in other memory.
     pub(in crate::export) bytes: u64,
+    /// True if no copy of rows may stand between the tensor's producer and its readers, as the runtime fuses them. Tiles
+    /// compute its rows again rather than carry them.
+    pub(in crate::export) is_inner: bool,
 }
 
 #[derive(Default)]

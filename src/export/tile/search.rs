@@ -203,7 +203,9 @@ impl<'n> TileSearch<'n> {
             let (read, rule) = (&self.network.operators[id], self.network.rule(id, axis)?);
             for (input, by_rows) in read.inputs.iter().zip(&rule.by_rows) {
                 let producer = input.and_then(|input| self.network.producer[input]);
-                if !by_rows && producer.is_some_and(|producer| operators.contains(&producer)) {
+                let is_written = producer.is_some_and(|producer| operators.contains(&producer));
+                let is_inner = input.is_some_and(|input| self.network.tensors[input].is_inner);
+                if (!by_rows && is_written) || (is_inner && !is_written) {
                     return None;
                 }
             }
@@ -212,7 +214,10 @@ impl<'n> TileSearch<'n> {
             let outputs = &self.network.operators[id].outputs;
             outputs.iter().any(|&output| self.lives_until(output, end) || !self.network.is_read[output])
         };
-        Some(operators.iter().map(is_exit).collect())
+        let is_exit: Vec<bool> = operators.iter().map(is_exit).collect();
+        let exits = operators.iter().zip(&is_exit).filter(|(_, is_exit)| **is_exit);
+        let mut outputs = exits.flat_map(|(&id, _)| &self.network.operators[id].outputs);
+        (!outputs.any(|&output| self.network.tensors[output].is_inner)).then_some(is_exit)
     }
 
     /// True if a tensor is live at position `end` or later.

@@ -59,8 +59,10 @@ pub(super) fn tiles(
             let end = if is_exit[at] { rule.rows * stripe / cut.stripes } else { 0 };
             let own = if end > done[at] { done[at]..end } else { NOTHING };
             let wanted = hull(&needed[at], &own);
-            let computed =
-                if cut.is_carried { wanted.start.max(done[at])..wanted.end } else { wanted.clone() };
+            let outputs = &network.operators[region.operators[at]].outputs;
+            let is_carried =
+                cut.is_carried && !outputs.iter().any(|&output| network.tensors[output].is_inner);
+            let computed = if is_carried { wanted.start.max(done[at])..wanted.end } else { wanted.clone() };
             let computed = if computed.is_empty() { NOTHING } else { computed };
             done[at] = done[at].max(wanted.end);
             let mut tile = StripeTile {

@@ -44,6 +44,7 @@ impl TileSource<'_> {
                 shape: tensor.shape().map(<[u64]>::to_vec),
                 bits: tensor.element_type().and_then(ElementType::bits).unwrap_or(8),
                 bytes: bytes.checked_next_multiple_of(alignment).unwrap_or(u64::MAX),
+                is_inner: self.is_fused(id),
             }
         };
         let tensors: Vec<TileTensor> = self.graph.tensor_ids().map(tensor).collect();
@@ -61,6 +62,28 @@ impl TileSource<'_> {
             max_length: 64,
         };
         TileNetwork::new(tensors, operators.collect(), [inputs, outputs], rules)
+    }
+
+    /// True for numbers between an operator and its quantization, which runtimes fuse into a quantized operator. With a
+    /// slice or a concatenation in between, they would compute with other roundings.
+    fn is_fused(&self, id: TensorId) -> bool {
+        let is_of = |id: OperatorId, types: &[&str]| {
+            !self.graph.operator(id).is_folded() && types.contains(&self.nodes[id.index()].op_type)
+        };
+        let is_quantized = |id: TensorId| {
+            let mut readers = self.graph.tensor(id).readers().iter();
+            readers.any(|&reader| is_of(reader, &["QuantizeLinear"]))
+        };
+        let is_activated = |reader: OperatorId| {
+            is_of(reader, &["Clip", "Relu"])
+                && self.graph.operator(reader).outputs().iter().any(|&output| is_quantized(output))
+        };
+        let tensor = self.graph.tensor(id);
+        tensor.producer().is_some_and(|producer| {
+            is_of(producer, &["DequantizeLinear"])
+                || is_quantized(id)
+                || tensor.readers().iter().any(|&reader| is_activated(reader))
+        })
     }
 
     /// Tensors to which the import options refer by their names.
@@ -87,7 +110,9 @@ impl TileSource<'_> {
             if name.is_empty() { None } else { present.next().map(TensorId::index) }
         };
         let inputs: Vec<Option<usize>> = node.inputs.iter().map(input).collect();
+        let is_conversion = matches!(node.op_type, "QuantizeLinear" | "DequantizeLinear");
         let each = operator.access().map_or(0, AccessMap::cost_per_element);
+        let each = if is_conversion { 0 } else { each };
         let elements = |id: &TensorId| self.graph.tensor(*id).shape().map_or(0, product);
         let cost = operator.outputs().iter().map(|id| elements(id).saturating_mul(each));
         let bodies = untiled.bodies.iter().filter(|body| body.operator == id);

@@ -68,6 +68,7 @@ pub(super) fn network(
         shape: tensor.shape.clone(),
         bits: tensor.element_type.and_then(ElementType::bits).unwrap_or(8) / 8 * 8,
         bytes: tensor.bytes,
+        is_inner: false,
     };
     let tensors = subgraph.tensors.iter().map(tensor).collect();
     let ends = [numbers(&subgraph.inputs), numbers(&subgraph.outputs)];

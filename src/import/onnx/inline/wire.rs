@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use prost::Message;
+use prost::encoding::{self, DecodeContext};
 
 use super::call_node::{CallNode, FunctionDefinition, FunctionKey, NAME_BYTES, NodeSize, ReplaceNodes};
 use super::renaming::Renaming;
 use super::wire_field::{Kept, NamedField};
 use super::wire_messages::{
-    AttributeFields, GraphFields, ModelFields, NodeFields, WireAttribute, WireFunction, WireGraph, WireModel,
-    WireNode, WireSparse,
+    AttributeFields, FUNCTIONS, GraphFields, ModelFields, NodeFields, WireAttribute, WireFunction, WireGraph,
+    WireModel, WireNode, WireSparse,
 };
 use super::{Definitions, Inliner};
 use crate::error::short;
@@ -18,7 +19,8 @@ use crate::import::onnx::messages::{OperatorSet, domain, malformed};
 use crate::import::{ImportError, ImportOptions};
 
 /// The bytes of a model with the calls of its functions inlined, as the import does it: tensors have
-/// the same names, and operators the same order. The same bytes if no function is called.
+/// the same names, and operators the same order. The same bytes if no function is called. Of a model that defines
+/// no functions, only the outermost fields are read.
 ///
 /// ```
 /// let model = std::fs::read("examples/models/squeezenet1_1.onnx")?;
@@ -31,6 +33,10 @@ use crate::import::{ImportError, ImportOptions};
 /// [`ImportError::Malformed`] if the bytes are not an ONNX model; [`ImportError::Functions`] for functions that the
 /// import refuses, and for a function that imports another version of an operator set than the model.
 pub fn inlined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ImportError> {
+    // Decoded nodes take twenty times the bytes of the smallest nodes.
+    if !defines_functions(bytes)? {
+        return Ok(Cow::Borrowed(bytes));
+    }
     let mut model = WireModel::decode(bytes).map_err(malformed)?;
     let functions = std::mem::take(&mut model.functions);
     let ModelFields { graph, opset_import, .. } = &mut model.fields;
@@ -49,6 +55,18 @@ pub fn inlined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ImportError> {
         model.functions = functions;
     }
     Ok(Cow::Owned(model.encode_to_vec()))
+}
+
+/// Returns true if a model defines functions.
+fn defines_functions(mut bytes: &[u8]) -> Result<bool, ImportError> {
+    while !bytes.is_empty() {
+        let (tag, wire_type) = encoding::decode_key(&mut bytes).map_err(malformed)?;
+        if tag == FUNCTIONS {
+            return Ok(true);
+        }
+        encoding::skip_field(wire_type, tag, &mut bytes, DecodeContext::default()).map_err(malformed)?;
+    }
+    Ok(false)
 }
 
 /// Adds the operator sets of inlined nodes to those of the model.

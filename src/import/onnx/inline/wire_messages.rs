@@ -6,6 +6,9 @@ use prost::Message;
 use super::wire_field::{Kept, KnownFields, NamedField};
 use crate::import::onnx::messages::OperatorSet;
 
+/// Field number of `ModelProto.functions`.
+pub(super) const FUNCTIONS: u32 = 25;
+
 /// `ModelProto`.
 pub(super) type WireModel = Kept<ModelFields>;
 
