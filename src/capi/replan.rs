@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::boundary::{Failure, array, give, guard, mutable, reference};
-use super::graph::{kind, operator_id, plimsoll_graph};
+use super::boundary::{Failure, array, choice, create, guard, mutable, reference};
+use super::graph::{kind, no_operator, operator_id, plimsoll_graph};
 use super::options::plimsoll_options;
 use super::plan::{PlanSource, options_or_default, plimsoll_plan};
 use super::problem::plimsoll_problem;
 use super::status::{PLIMSOLL_KEEP_DEMAND, PLIMSOLL_KEEP_HINT, PLIMSOLL_NONE};
 use super::storage::tensor_id;
-use crate::{Keep, OperatorId, PreviousPlan};
+use crate::{Keep, PreviousPlan};
 
 /// Creates a copy of a graph that can be changed: tensors and operators keep their indices, numbers of the
 /// caller included. Build it before you plan it. Free it with `plimsoll_graph_free`.
@@ -18,12 +18,7 @@ pub unsafe extern "C" fn plimsoll_graph_edit(
     graph: *const plimsoll_graph,
     copy: *mut *mut plimsoll_graph,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?;
-        let out = unsafe { mutable(copy, "copy") }?;
-        give(out, graph.edit());
-        Ok(())
-    })
+    unsafe { create(copy, "copy", || Ok(reference(graph, "graph")?.edit())) }
 }
 
 /// Replaces the size of a tensor of a graph that is not built. The tensor has no shape afterwards.
@@ -85,7 +80,8 @@ pub unsafe extern "C" fn plimsoll_graph_replace_reads(graph: *mut plimsoll_graph
 pub unsafe extern "C" fn plimsoll_graph_remove_operator(graph: *mut plimsoll_graph, operator_: u32) -> i32 {
     guard(|| {
         let graph = unsafe { mutable(graph, "graph") }?;
-        let id = existing(graph, operator_)?;
+        let id = operator_id(operator_).filter(|id| id.index() < graph.operator_count());
+        let id = id.ok_or_else(|| no_operator(operator_))?;
         graph.builder()?.remove_operator(id);
         graph.remove_operator_data(id.index());
         Ok(())
@@ -96,21 +92,9 @@ pub unsafe extern "C" fn plimsoll_graph_remove_operator(graph: *mut plimsoll_gra
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_clear_permits(graph: *mut plimsoll_graph, operator_: u32) -> i32 {
     guard(|| {
-        let graph = unsafe { mutable(graph, "graph") }?;
-        let id = existing(graph, operator_)?;
-        let operator = graph.builder()?.operator_mut(id);
-        operator.ok_or_else(|| unknown(operator_))?.forbid_sharing();
+        unsafe { mutable(graph, "graph") }?.operator_mut(operator_)?.forbid_sharing();
         Ok(())
     })
-}
-
-fn unknown(operator: u32) -> Failure {
-    Failure::argument(format!("there is no operator {operator}"))
-}
-
-fn existing(graph: &plimsoll_graph, operator: u32) -> Result<OperatorId, Failure> {
-    let id = operator_id(operator).filter(|id| id.index() < graph.operator_count());
-    id.ok_or_else(|| unknown(operator))
 }
 
 /// Plans a built graph from the plan of an earlier version of it; tensors and operators are matched by
@@ -126,24 +110,20 @@ pub unsafe extern "C" fn plimsoll_graph_replan(
     keep: i32,
     plan: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
+    let replanned = || {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
         let previous = unsafe { reference(previous, "previous") }?;
-        let out = unsafe { mutable(plan, "plan") }?;
         let options = unsafe { options_or_default(options) }?;
-        let keep = match keep {
-            PLIMSOLL_KEEP_HINT => Keep::Hint,
-            PLIMSOLL_KEEP_DEMAND => Keep::Demand,
-            _ => return Err(Failure::argument(format!("unknown number {keep}; use PLIMSOLL_KEEP_..."))),
-        };
+        let keeps = [(PLIMSOLL_KEEP_HINT, Keep::Hint), (PLIMSOLL_KEEP_DEMAND, Keep::Demand)];
+        let keep = choice(&keeps, keep, "number", "KEEP")?;
         let PlanSource::Graph(earlier) = &previous.source else {
             return Err(Failure::argument("the previous plan is of a problem, not of a graph"));
         };
         let previous = PreviousPlan::new(earlier, &previous.plan, graph);
         let plan = options.planner()?.replan(graph, &previous, keep)?;
-        give(out, plimsoll_plan::of_graph(Arc::clone(graph), plan, options.alignment()));
-        Ok(())
-    })
+        Ok(plimsoll_plan::of_graph(Arc::clone(graph), plan, options.alignment()))
+    };
+    unsafe { create(plan, "plan", replanned) }
 }
 
 /// Sets a suggested offset for each of `count` buffers of a problem, such as that in an earlier plan;

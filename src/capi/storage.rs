@@ -2,19 +2,19 @@
 
 use std::ffi::c_char;
 
-use super::boundary::{Failure, copy_text, guard, mutable, reference, text};
+use super::boundary::{Failure, choice, copy_text, guard, mutable, reference, text};
 use super::graph::{no_tensor, plimsoll_graph};
 use super::import::plimsoll_import_options;
 use super::status::{PLIMSOLL_INPUT_OVERWRITABLE, PLIMSOLL_INPUT_PRESERVED, PLIMSOLL_INPUT_REUSABLE};
 use crate::{InputContents, Storage, TensorId};
 
 fn contents(number: i32) -> Result<InputContents, Failure> {
-    Ok(match number {
-        PLIMSOLL_INPUT_REUSABLE => InputContents::Reusable,
-        PLIMSOLL_INPUT_PRESERVED => InputContents::Preserved,
-        PLIMSOLL_INPUT_OVERWRITABLE => InputContents::Overwritable,
-        _ => return Err(Failure::argument(format!("unknown contents {number}; use PLIMSOLL_INPUT_..."))),
-    })
+    let all = [
+        (PLIMSOLL_INPUT_REUSABLE, InputContents::Reusable),
+        (PLIMSOLL_INPUT_PRESERVED, InputContents::Preserved),
+        (PLIMSOLL_INPUT_OVERWRITABLE, InputContents::Overwritable),
+    ];
+    choice(&all, number, "contents", "INPUT")
 }
 
 pub(super) fn tensor_id(graph: &plimsoll_graph, index: u32) -> Result<TensorId, Failure> {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 use crate::PlanView;
+use crate::support::text::text_of;
 use data::PageData;
 
 use super::Scene;
@@ -37,9 +38,7 @@ const SCRIPTS: [&str; 10] = [
 /// comparison, if the view has it.
 #[must_use]
 pub fn write(view: &PlanView<'_>) -> String {
-    let mut page = Vec::new();
-    write_to(view, &mut page).expect("a vector takes every byte");
-    String::from_utf8(page).expect("the page is text")
+    text_of(|out| write_to(view, out))
 }
 
 /// Writes the same report without the whole text in memory. Many small pieces are written, so `out` should have a
@@ -55,7 +54,9 @@ pub fn write_to(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
     // Each mark is replaced once and in this order, so text in a part is never taken for a mark.
     let mut rest = PAGE;
     for mark in ["{{title}}", "{{style}}", "{{data}}", "{{script}}"] {
-        let (before, after) = rest.split_once(mark).expect("the page has a mark for each part");
+        let Some((before, after)) = rest.split_once(mark) else {
+            unreachable!("the page has a mark for each part")
+        };
         out.write_all(before.as_bytes())?;
         match mark {
             "{{title}}" => out.write_all(title.as_bytes())?,
