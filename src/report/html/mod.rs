@@ -37,8 +37,12 @@ const SCRIPTS: [&str; 10] = [
 /// comparison, if the view has it.
 #[must_use]
 pub fn write(view: &PlanView<'_>) -> String {
+    text(view)
+}
+
+fn text(view: &PlanView<'_>) -> String {
     let mut page = Vec::new();
-    write_to(view, &mut page).expect("a vector takes every byte");
+    write_page(view, &mut page).expect("a vector takes every byte");
     String::from_utf8(page).expect("the page is text")
 }
 
@@ -48,6 +52,10 @@ pub fn write(view: &PlanView<'_>) -> String {
 /// # Errors
 /// Errors of `out`.
 pub fn write_to(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
+    write_page(view, out)
+}
+
+fn write_page(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
     let scene = Scene::new(view);
     let data = PageData::new(&scene);
     let title = escaped(scene.title());
