@@ -21,7 +21,7 @@ pub(crate) struct AlternativeOrders<'a> {
     graph: &'a Graph,
     /// The maximum peak of an order.
     peak: u64,
-    builder: SubproblemBuilder,
+    builder: SubproblemBuilder<'a>,
     limits: &'a Limits,
     parts: Vec<OrderPart>,
 }
@@ -42,14 +42,14 @@ impl<'a> AlternativeOrders<'a> {
     /// [`Stop::Cancelled`].
     pub(crate) fn new(scheduler: &'a Scheduler<'a>, known: &Schedule) -> Result<Self, Stop> {
         let network = scheduler.network()?;
-        let mut builder = SubproblemBuilder::new(&network);
+        let mut builder = SubproblemBuilder::new(network);
         let limits = &scheduler.limits;
         let part = |(from, to)| {
             let is_kept = to - from > MAX_BUILT_AGAIN;
             let network = is_kept.then(|| builder.subproblem(from, to, limits)).transpose()?;
             Ok(OrderPart { from, to, network })
         };
-        let parts = independent_ranges(&network).into_iter().map(part).collect::<Result<_, Stop>>()?;
+        let parts = independent_ranges(network).into_iter().map(part).collect::<Result<_, Stop>>()?;
         Ok(Self { graph: scheduler.graph, peak: known.peak, builder, limits, parts })
     }
 

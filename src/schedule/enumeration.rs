@@ -24,8 +24,7 @@ impl Scheduler<'_> {
         budget: &mut Budget<'_>,
         visit: OrderVisitor<'_, E>,
     ) -> Result<(), E> {
-        let network = self.network()?;
-        let state = ExecutionState::new(&network);
+        let state = ExecutionState::new(self.network()?);
         OrderEnumeration { graph: self.graph, state, order: Vec::new(), height, visit }.descend(budget)
     }
 }

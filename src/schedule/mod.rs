@@ -42,7 +42,6 @@ use search::search;
 use subproblem::SubproblemBuilder;
 
 use std::cell::OnceCell;
-use std::rc::Rc;
 
 use crate::graph::{Graph, Variables};
 use crate::sharing::SharingLevel;
@@ -163,10 +162,6 @@ const MAX_IN_SEVERAL_BEAMS: u32 = 5_000;
 /// caller asks for the optimum: an expansion takes longer, and few of these searches finish.
 const MAX_AT_FULL_EFFORT: u32 = 2_000;
 
-/// Up to this number of operators, a scheduler keeps the network. For a larger graph, the network takes a sixth of all
-/// memory while aliases and offsets are chosen, and building it again takes less time than that.
-const MAX_KEPT: u32 = 50_000;
-
 /// Units of work that count as one more node.
 const WORK_OF_A_NODE: u64 = 1024;
 
@@ -184,8 +179,8 @@ pub(crate) struct Scheduler<'a> {
     sharing: SharingLevel,
     /// Limits on building the network; only cancellation applies.
     limits: Limits,
-    /// The network of a graph that is not large, built on first use.
-    network: OnceCell<Rc<Network>>,
+    /// The network, built on first use.
+    network: OnceCell<Network>,
 }
 
 impl<'a> Scheduler<'a> {
@@ -204,26 +199,23 @@ impl<'a> Scheduler<'a> {
         self.graph
     }
 
-    /// Returns the network. Linear in the graph, except for tensors with many source ranges. The network of a graph
-    /// of up to [`MAX_KEPT`] operators is built on the first call and kept.
+    /// Returns the network, and builds it on the first call. Linear in the graph, except for
+    /// tensors with many source ranges.
     ///
     /// # Errors
     /// [`Stop::Cancelled`], as for every function that needs the network.
-    fn network(&self) -> Result<Rc<Network>> {
-        if let Some(network) = self.network.get() {
-            return Ok(Rc::clone(network));
-        }
-        let network = Rc::new(Network::new(self, network::unit(self))?);
-        if network.operator_count() <= MAX_KEPT {
+    fn network(&self) -> Result<&Network> {
+        if self.network.get().is_none() {
+            let network = Network::new(self, network::unit(self))?;
             // `OnceCell` is not shared between threads, so the cell is still empty.
-            let _ = self.network.set(Rc::clone(&network));
+            let _ = self.network.set(network);
         }
-        Ok(network)
+        Ok(self.network.get().expect("it was made"))
     }
 
     /// The network without rounding sizes to alignment, if rounding changes any size.
-    fn plain_network(&self, rounded: &Network) -> Result<Option<Network>> {
-        if rounded.paddings.any { Network::new(self, 1).map(Some) } else { Ok(None) }
+    fn plain_network(&self) -> Result<Option<Network>> {
+        if self.network()?.paddings.any { Network::new(self, 1).map(Some) } else { Ok(None) }
     }
 
     /// Searches for an order of low peak.
@@ -231,7 +223,7 @@ impl<'a> Scheduler<'a> {
     /// # Errors
     /// [`Stop::Cancelled`] if the call is cancelled before it has found any order.
     pub(crate) fn schedule(&self, mode: ScheduleMode, limits: &Limits) -> Result<Schedule> {
-        let network = &self.network()?;
+        let network = self.network()?;
         let effort = mode.effort();
         let mut budget = Budget::new(limits, 4 * effort.nodes);
         // First on rounded sizes, which the arena of aligned tensors needs.
@@ -239,11 +231,11 @@ impl<'a> Scheduler<'a> {
         let mut stop = parts.improve(effort, &mut budget).err().unwrap_or(Stop::Finished);
         let mut bound = parts.bound();
         if parts.highest().is_some()
-            && let Some(plain) = self.plain_network(network)?
+            && let Some(plain) = self.plain_network()?
         {
             // Bounds on rounded sizes subtract the largest padding, so bounds on the sizes without
             // rounding may be higher. The latter hold at any alignment, so the maximum is valid.
-            let mut plain = Subproblems::new(&Rc::new(plain), &self.limits)?;
+            let mut plain = Subproblems::new(&plain, &self.limits)?;
             if plain.bound() <= bound {
                 let is_large = network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
                 if is_large {
@@ -285,17 +277,16 @@ impl<'a> Scheduler<'a> {
     pub(crate) fn load(&self, order: &[OperatorId]) -> Result<u64> {
         let number = self.graph.positions_in(self.graph.program_order());
         let order: Vec<u32> = order.iter().map(|id| number[id.index()]).collect();
-        let network = &*self.network()?;
+        let network = self.network()?;
         peak_within(network, &order, &mut Budget::new(&self.limits_if_large(network), u64::MAX))
     }
 
     /// Computes the largest step of a single operator: a lower bound on the peak of every order that
     /// needs no search. O(operators + edges).
     pub(crate) fn largest_step(&self) -> Result<u64> {
-        let network = self.network()?;
-        let bytes = largest_step(&network);
+        let bytes = largest_step(self.network()?);
         // Without rounding, no padding has to be subtracted, so the step may be larger.
-        Ok(self.plain_network(&network)?.map_or(bytes, |plain| bytes.max(largest_step(&plain))))
+        Ok(self.plain_network()?.map_or(bytes, |plain| bytes.max(largest_step(&plain))))
     }
 }
 
@@ -319,7 +310,7 @@ struct ScheduleSubproblem {
 
 /// The independent subproblems of a network.
 struct Subproblems<'a> {
-    builder: SubproblemBuilder,
+    builder: SubproblemBuilder<'a>,
     limits: &'a Limits,
     /// The subproblems of several operators.
     list: Vec<ScheduleSubproblem>,
@@ -329,7 +320,7 @@ struct Subproblems<'a> {
 
 impl<'a> Subproblems<'a> {
     /// Splits a network. The incumbent of each subproblem is program order.
-    fn new(network: &Rc<Network>, limits: &'a Limits) -> Result<Self> {
+    fn new(network: &'a Network, limits: &'a Limits) -> Result<Self> {
         let builder = SubproblemBuilder::new(network);
         let mut parts = Self { builder, limits, list: Vec::new(), single_peak: None };
         for (from, to) in independent_ranges(network) {
@@ -415,7 +406,7 @@ impl<'a> Subproblems<'a> {
 
 impl ScheduleSubproblem {
     /// Takes the network out, or builds it again.
-    fn network(&mut self, builder: &mut SubproblemBuilder, limits: &Limits) -> Result<Network> {
+    fn network(&mut self, builder: &mut SubproblemBuilder<'_>, limits: &Limits) -> Result<Network> {
         let to = self.from + self.order.len() as u32;
         self.network.take().map_or_else(|| builder.subproblem(self.from, to, limits), Ok)
     }
@@ -593,7 +584,7 @@ mod tests {
                 let mut budget = Budget::new(&limits, u64::MAX);
                 let scheduler =
                     Scheduler::new(&graph, alignment, Variables::Arena, SharingLevel::None, &limits);
-                let network = scheduler.network().expect("no limit");
+                let network = scheduler.network().expect("no limit").clone();
                 let best = scheduler.schedule(ScheduleMode::Optimal, &limits).expect("no limit");
                 let order: Vec<u32> = (0..network.operator_count()).collect();
                 let goal = CutGoal { order: &order, enough: u64::MAX, max_work: 200_000_000 };
@@ -618,7 +609,7 @@ mod tests {
             let scheduler = Scheduler::new(&graph, 8, Variables::Arena, SharingLevel::None, &limits);
             let best = scheduler.schedule(ScheduleMode::Optimal, &limits).expect("no limit");
             let mut parts =
-                Subproblems::new(&scheduler.network().expect("no limit"), &limits).expect("no limit");
+                Subproblems::new(scheduler.network().expect("no limit"), &limits).expect("no limit");
             let orders: Vec<Vec<u32>> = parts.list.iter().map(|part| part.order.clone()).collect();
             let before = parts.bound();
             let effort = ScheduleEffort { bounds_only: true, ..ScheduleMode::Auto.effort() };
@@ -656,7 +647,7 @@ mod tests {
         let network = scheduler.network().expect("no limit");
         let run = |nodes: u64| {
             let mut budget = Budget::new(&limits, nodes);
-            let found = beam(&network, 8, u64::MAX, 0, &mut budget);
+            let found = beam(network, 8, u64::MAX, 0, &mut budget);
             (found, budget.nodes())
         };
         let (found, all) = run(u64::MAX);

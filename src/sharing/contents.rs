@@ -306,7 +306,7 @@ pub(super) enum DisjointAliases {
     None,
     One(Alias),
     /// By the start of each range.
-    Many(Box<BTreeMap<u64, Alias>>),
+    Many(BTreeMap<u64, Alias>),
 }
 
 impl DisjointAliases {
@@ -328,7 +328,7 @@ impl DisjointAliases {
             Self::None => *self = Self::One(alias),
             Self::One(only) => {
                 let first = (range(graph, only).0, *only);
-                *self = Self::Many(Box::new(BTreeMap::from([first, (from, alias)])));
+                *self = Self::Many(BTreeMap::from([first, (from, alias)]));
             }
             Self::Many(ranges) => {
                 ranges.insert(from, alias);

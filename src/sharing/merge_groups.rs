@@ -120,7 +120,9 @@ impl AliasBuilder<'_> {
                 host.shift(-distance);
                 self.set_group(root, host);
                 for MovedGroup { root, group, .. } in moved {
-                    group.into_iter().for_each(|group| self.set_group(root, group));
+                    if let Some(group) = group {
+                        self.set_group(root, group);
+                    }
                 }
                 return Err(conflict);
             }

@@ -96,12 +96,14 @@ fn csv(buffers: usize) -> Vec<u8> {
 
 #[test]
 fn memory_is_proportional_to_onnx_files() {
-    assert_limit("onnx", onnx, &[&["json"], &["trace.json"], &["json", "--share", "all"]]);
+    let reports: [&[&str]; 5] = [&["json"], &["trace.json"], &["json", "--share", "all"], &["html"], &["h"]];
+    assert_limit("onnx", onnx, &reports);
+    assert_limit("onnx", onnx, &[&["onnx"], &["json", "--memory", "l2=1KiB"]]);
 }
 
 #[test]
 fn memory_is_proportional_to_other_files() {
-    assert_limit("tflite", tflite, &[&["json"], &["graph.json"]]);
+    assert_limit("tflite", tflite, &[&["json"], &["graph.json"], &["json", "--share", "all"]]);
     assert_limit("json", json, &[&["json", "--share", "all"], &["graph.json"], &["h"]]);
     assert_limit("csv", csv, &[&["json"], &["csv"]]);
 }

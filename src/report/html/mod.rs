@@ -47,6 +47,10 @@ pub fn write(view: &PlanView<'_>) -> String {
 /// # Errors
 /// Errors of `out`.
 pub fn write_to(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
+    write_page(view, out)
+}
+
+fn write_page(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
     let scene = Scene::new(view);
     let data = PageData::new(&scene);
     let title = escaped(scene.title());
