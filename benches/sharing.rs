@@ -115,7 +115,7 @@ fn arenas(graph: &Graph, shared: &Plan, overlapping: u64) -> [u64; LEVELS.len()]
 fn import_int8(path: &Path) -> Graph {
     let mut options = ImportOptions::default();
     options.floats_as = Some(ElementType::Int8);
-    options.overwrite_inputs = true;
+    options.input_contents = plimsoll::InputContents::Overwritable;
     match import::read(path, &options).expect("a network") {
         Imported::Graph(imported) => imported.graph,
         other => panic!("{}: {other:?}", path.display()),

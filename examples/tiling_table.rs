@@ -41,7 +41,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 fn line(file: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut options = ImportOptions::default();
-    (options.floats_as, options.overwrite_inputs) = (Some(ElementType::Int8), true);
+    options.floats_as = Some(ElementType::Int8);
+    options.input_contents = plimsoll::InputContents::Overwritable;
     options.layout = Layout::ChannelsInnermost;
     let Imported::Graph(imported) = read(file, &options)? else { return Ok(()) };
     let graph = imported.graph;

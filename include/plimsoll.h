@@ -238,6 +238,31 @@
 #define PLIMSOLL_TENSOR_IS_UPPER_BOUND 4
 
 /**
+ * Flag of a tensor (a bit): an input whose contents stay in their bytes to the end of the run.
+ */
+#define PLIMSOLL_TENSOR_IS_PRESERVED 8
+
+/**
+ * Flag of a tensor (a bit): it is in a buffer of the caller, outside of the arena.
+ */
+#define PLIMSOLL_TENSOR_IS_OUTSIDE 16
+
+/**
+ * Contents of an input: other tensors may have the bytes after the last operator that reads it.
+ */
+#define PLIMSOLL_INPUT_REUSABLE 0
+
+/**
+ * Contents of an input: they stay in their bytes to the end of the run.
+ */
+#define PLIMSOLL_INPUT_PRESERVED 1
+
+/**
+ * Contents of an input: as REUSABLE, and the last operator that reads it may write an output over it.
+ */
+#define PLIMSOLL_INPUT_OVERWRITABLE 2
+
+/**
  * Flag of an operator (a bit): it may run at compile time once all of its inputs are constants.
  */
 #define PLIMSOLL_OPERATOR_FOLDABLE 1
@@ -2066,7 +2091,8 @@ int32_t plimsoll_import_options_set_multi_pass(struct plimsoll_import_options *o
 int32_t plimsoll_import_options_set_fold(struct plimsoll_import_options *options, int32_t fold);
 
 /**
- * Sets whether operators may overwrite graph inputs after their last read: 1 or 0.
+ * Sets whether operators may overwrite graph inputs after their last read: 1 or 0. As
+ * `plimsoll_import_options_set_input_contents` for all inputs, with OVERWRITABLE or REUSABLE.
  */
 int32_t plimsoll_import_options_set_overwrite_inputs(struct plimsoll_import_options *options,
                                                      int32_t overwrite);

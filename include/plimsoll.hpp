@@ -172,7 +172,22 @@ enum class Effort : std::int32_t {
 // Flags of tensors and operators, to be added up.
 constexpr std::uint32_t is_output = PLIMSOLL_TENSOR_IS_OUTPUT;
 constexpr std::uint32_t is_overwritable = PLIMSOLL_TENSOR_IS_OVERWRITABLE;
+constexpr std::uint32_t is_preserved = PLIMSOLL_TENSOR_IS_PRESERVED;
+constexpr std::uint32_t is_outside = PLIMSOLL_TENSOR_IS_OUTSIDE;
 constexpr std::uint32_t is_foldable = PLIMSOLL_OPERATOR_FOLDABLE;
+
+// What a run may do with the contents of a graph input.
+enum class InputContents : std::int32_t {
+    reusable = PLIMSOLL_INPUT_REUSABLE,
+    preserved = PLIMSOLL_INPUT_PRESERVED,
+    overwritable = PLIMSOLL_INPUT_OVERWRITABLE,
+};
+
+// What a plan does with the offsets of a previous plan.
+enum class Keep : std::int32_t {
+    hint = PLIMSOLL_KEEP_HINT,
+    demand = PLIMSOLL_KEEP_DEMAND,
+};
 
 // Permission of an operator: how an input and an output may share memory.
 enum class Permit : std::int32_t {
@@ -1028,6 +1043,10 @@ public:
     Returned<std::size_t> buffer_count() const {
         return detail::value<std::size_t>(plimsoll_problem_buffer_count, get());
     }
+    // A suggested offset for each buffer, or PLIMSOLL_NONE: plans keep them if no smaller arena is found.
+    Returned<void> set_hints(const std::vector<std::uint64_t> &offsets) {
+        return detail::done(plimsoll_problem_set_hints(handle_, offsets.data(), offsets.size()));
+    }
     Returned<Plan> plan() const { return detail::made<Plan>(plimsoll_problem_plan, get(), nullptr); }
     Returned<Plan> plan(const Options &options) const {
         if (const Error *error = options.error()) {
@@ -1279,6 +1298,16 @@ public:
     Returned<void> mark_overwritable(std::uint32_t tensor) {
         return detail::done(plimsoll_graph_mark_overwritable(handle_, tensor));
     }
+    Returned<void> set_input_contents(std::uint32_t tensor, InputContents contents) {
+        return detail::done(plimsoll_graph_set_input_contents(handle_, tensor, detail::number_of(contents)));
+    }
+    // The memory of a tensor: "arena", "outside" (a buffer of the caller) or the name of a pool.
+    Returned<void> set_storage(std::uint32_t tensor, const std::string &memory) {
+        return detail::done(plimsoll_graph_set_storage(handle_, tensor, memory.c_str()));
+    }
+    Returned<std::string> storage(std::uint32_t tensor) const {
+        return detail::text(plimsoll_graph_tensor_storage, get(), tensor);
+    }
     // Constraint: `tensor` lies `at` bytes after the start of `of` in every plan.
     Returned<void> place_at(std::uint32_t tensor, std::uint32_t of, std::uint64_t at = 0) {
         return detail::done(plimsoll_graph_place_at(handle_, tensor, of, at));
@@ -1390,6 +1419,35 @@ public:
         }
         return detail::made<Plan>(plimsoll_graph_plan_in_order, get(), order.data(), order.size(), options.get());
     }
+    // Plans this graph from the plan of an earlier version of it.
+    Returned<Plan> replan(const Plan &previous, Keep keep = Keep::hint, const Options &options = Options()) const {
+        if (const Error *error = options.error()) {
+            return detail::failure<Plan>(*error);
+        }
+        return detail::made<Plan>(plimsoll_graph_replan, get(), previous.get(), options.get(),
+                                  detail::number_of(keep));
+    }
+    // A copy that can be changed and built; tensors and operators keep their indices.
+    Returned<Graph> edit() const { return detail::made<Graph>(plimsoll_graph_edit, get()); }
+    // Changes of a graph that is not built.
+    Returned<void> set_tensor_bytes(std::uint32_t tensor, std::uint64_t bytes) {
+        return detail::done(plimsoll_graph_set_tensor_bytes(handle_, tensor, bytes));
+    }
+    Returned<void> set_tensor_kind(std::uint32_t tensor, TensorKind kind) {
+        return detail::done(plimsoll_graph_set_tensor_kind(handle_, tensor, detail::number_of(kind)));
+    }
+    Returned<void> remove_output(std::uint32_t tensor) {
+        return detail::done(plimsoll_graph_remove_output(handle_, tensor));
+    }
+    Returned<void> replace_reads(std::uint32_t from, std::uint32_t to) {
+        return detail::done(plimsoll_graph_replace_reads(handle_, from, to));
+    }
+    Returned<void> remove_operator(std::uint32_t operator_index) {
+        return detail::done(plimsoll_graph_remove_operator(handle_, operator_index));
+    }
+    Returned<void> clear_permits(std::uint32_t operator_index) {
+        return detail::done(plimsoll_graph_clear_permits(handle_, operator_index));
+    }
     // Verifies an order and offsets from any source, and makes a plan of them: see plimsoll_graph_verify.
     Returned<Plan> verify(const std::vector<std::uint32_t> &order, const std::vector<std::uint64_t> &offsets,
                           const std::vector<std::uint64_t> &scratch_offsets = {},
@@ -1483,6 +1541,17 @@ public:
     }
     ImportOptions &overwrite_inputs(bool overwrite) {
         return set(plimsoll_import_options_set_overwrite_inputs(handle_, overwrite ? 1 : 0));
+    }
+    // Contents of all inputs without a value of their own, and of one input.
+    ImportOptions &input_contents(InputContents contents) {
+        return set(plimsoll_import_options_set_input_contents(handle_, nullptr, detail::number_of(contents)));
+    }
+    ImportOptions &input_contents(const std::string &name, InputContents contents) {
+        return set(plimsoll_import_options_set_input_contents(handle_, name.c_str(), detail::number_of(contents)));
+    }
+    // The memory of a tensor, or of all "@inputs" or "@outputs"; none restores that of the file.
+    ImportOptions &storage(const std::string &name, const std::optional<std::string> &memory) {
+        return set(plimsoll_import_options_set_storage(handle_, name.c_str(), memory ? memory->c_str() : nullptr));
     }
     // Order of the axes of activations in memory.
     ImportOptions &layout(Layout layout) {

@@ -101,9 +101,9 @@ pub mod verify;
 
 pub use error::{Error, Result};
 pub use graph::{
-    AccessMap, BodyLink, Content, ElementType, Graph, GraphBuilder, Loading, Occupant, Operator,
-    OperatorBuilder, Outside, Permit, Pool, Pools, RelativePlacement, RowMap, RowsRead, Side, Tensor,
-    TensorKind, TensorSpec, TileAxis, UnknownElementType, Variables, Windowed,
+    AccessMap, BodyLink, Content, ElementType, Graph, GraphBuilder, InputContents, Loading, Occupant,
+    Operator, OperatorBuilder, Outside, Permit, Pool, Pools, RelativePlacement, RowMap, RowsRead, Side,
+    Storage, Tensor, TensorKind, TensorSpec, TileAxis, UnknownElementType, Variables, Windowed,
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{
@@ -111,9 +111,9 @@ pub use plan::{
     Residency, Route, SharedObject, TiledPlan, TiledPoolPlan, TilingView, Traffic, Transfer, Use, ViewRow,
     ViewedPlan,
 };
-pub use planner::Planner;
 #[doc(hidden)]
 pub use planner::withdrawn_bounds;
+pub use planner::{Keep, Planner, PreviousPlan};
 pub use problem::{
     Buffer, Choice, InfeasibleCore, LiveRange, LowerBound, Nesting, Objects, Problem, Solution, Status,
     lower_bound,

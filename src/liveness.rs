@@ -5,6 +5,7 @@ use crate::graph::{Graph, Occupant, Tensor, TensorKind, Variables};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::support::events::Loads;
 use crate::support::ids::{BufferId, OperatorId, TensorId};
+use crate::support::text_list::TextList;
 
 /// The live ranges of a graph's tensors and scratch buffers in one order.
 ///
@@ -15,11 +16,12 @@ use crate::support::ids::{BufferId, OperatorId, TensorId};
 /// | input | `[0, last reader + 1)` |
 /// | intermediate | `[producer, last reader + 1)` |
 /// | output | `[producer, N)` |
-/// | variable; input that is an output | `[0, max(N, 1))` |
+/// | variable; input that is an output or [preserved](crate::InputContents) | `[0, max(N, 1))` |
 /// | scratch buffer | the step of its operator |
 ///
 /// An operator's inputs and outputs are both live at its step. A tensor without readers lives for
-/// one step. Constants are outside of the arena. The size of a scratch buffer does not include the
+/// one step. Constants, and tensors in buffers of the caller ([`Storage::Outside`](crate::Storage)), are outside
+/// of the arena. The size of a scratch buffer does not include the
 /// operator's bodies, whose plans are made before.
 ///
 /// ```
@@ -78,8 +80,7 @@ impl Liveness {
         let ranges = tensor_ranges(graph, order);
         let mut buffers = LivenessBuffers::with_capacity(ranges.iter().flatten().count());
         for (id, tensor) in graph.iter_tensors() {
-            let outside = tensor.kind() == TensorKind::Variable && variables == Variables::Outside;
-            if let (Some(live), false) = (ranges[id.index()], outside) {
+            if let (Some(live), true) = (ranges[id.index()], tensor.is_planned(variables)) {
                 buffers.add_tensor(id, tensor, live, default_alignment);
             }
         }
@@ -89,10 +90,10 @@ impl Liveness {
                 let live = LiveRange { start: step as u32, end: step as u32 + 1 };
                 let buffer = Buffer::new(operator.scratch_bytes(), live);
                 let buffer = buffer.align(operator.scratch_alignment(default_alignment));
-                buffers.add(Occupant::Scratch(id), buffer, format!("scratch of {}", operator.name()));
+                buffers.add(Occupant::Scratch(id), buffer, &format!("scratch of {}", operator.name()));
             }
         }
-        let problem = Problem::named(buffers.buffers, buffers.names)?;
+        let problem = Problem::with_names(buffers.buffers, buffers.names)?;
         Ok(Self { problem, occupants: buffers.occupants, steps: order.len() as u32 })
     }
 
@@ -150,13 +151,13 @@ impl Liveness {
 /// The buffers of the problem, with their names and occupants.
 struct LivenessBuffers {
     buffers: Vec<Buffer>,
-    names: Vec<String>,
+    names: TextList,
     occupants: Vec<Occupant>,
 }
 
 impl LivenessBuffers {
     fn with_capacity(count: usize) -> Self {
-        let (buffers, names) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (buffers, names) = (Vec::with_capacity(count), TextList::with_capacity(count));
         Self { buffers, names, occupants: Vec::with_capacity(count) }
     }
 
@@ -166,10 +167,10 @@ impl LivenessBuffers {
         if let Some(offset) = tensor.fixed_offset() {
             buffer = buffer.at(offset);
         }
-        self.add(Occupant::Tensor(id), buffer, tensor.name().to_owned());
+        self.add(Occupant::Tensor(id), buffer, tensor.name());
     }
 
-    fn add(&mut self, occupant: Occupant, buffer: Buffer, name: String) {
+    fn add(&mut self, occupant: Occupant, buffer: Buffer, name: &str) {
         self.buffers.push(buffer);
         self.names.push(name);
         self.occupants.push(occupant);
@@ -202,7 +203,7 @@ fn tensor_ranges(graph: &Graph, order: &[OperatorId]) -> Vec<Option<LiveRange>> 
         }
     }
     for (range, tensor) in ranges.iter_mut().zip(graph.tensors()) {
-        if let (Some(range), true) = (range, tensor.is_output()) {
+        if let (Some(range), true) = (range, tensor.is_needed_at_end()) {
             range.end = steps.max(1);
         }
     }

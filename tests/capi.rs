@@ -47,22 +47,15 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-/// The folder with the libraries of `tests/c/library.rs`. A full `cargo test` builds them beside the
-/// tests with the same features; a run of this test alone does not.
+/// The folder with the libraries of `tests/c/library.rs`. A full `cargo test` has built them: without `--package`,
+/// Cargo selects the same packages here, so that the features of all dependencies agree and nothing is built again.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let test = std::env::current_exe().unwrap();
         let profile = test.ancestors().nth(2).expect("target/release/deps/capi-...");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(root()).args([
-            "build",
-            "--locked",
-            "--package",
-            "plimsoll",
-            "--example",
-            "plimsoll_c",
-        ]);
+        cargo.current_dir(root()).args(["build", "--locked", "--example", "plimsoll_c"]);
         cargo.args(["--features", &features().join(",")]);
         cargo.args(profile.ends_with("release").then_some("--release"));
         run(cargo.arg("--target-dir").arg(profile.parent().unwrap()));
@@ -180,6 +173,7 @@ programs! {
     record_sizes_in_c: "tests/c/record_sizes.c" by "cc";
     access_in_c: "tests/c/access.c" by "cc";
     graph_arrays_in_c: "tests/c/graph_arrays.c" by "cc";
+    replan_in_c: "tests/c/replan.c" by "cc";
     access_in_cpp: "tests/c/access.cpp" by "c++";
     tiling_in_cpp: "tests/c/tiling.cpp" by "c++";
     wrapper_in_cpp: "tests/c/wrapper.cpp" by "c++";

@@ -35,11 +35,19 @@ Exit status:
        terminated by SIGHUP, SIGINT or SIGTERM; temporary files are removed
 ";
 
+/// The version and the features of the library that `cli/Cargo.toml` enables.
+const LONG_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: csv, files, json, onnx, parallel, report, tflite");
+
 /// Static memory planner for neural networks: verified offsets for every tensor and a
 /// proven lower bound on the arena size.
 #[derive(Debug, Parser)]
-#[command(name = "plimsoll", version, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_STATUS)]
+#[command(name = "plimsoll", version, long_version = LONG_VERSION, arg_required_else_help = true,
+          max_term_width = 100, after_help = EXIT_STATUS)]
 pub struct Arguments {
+    /// Print errors only. The exit status is the result.
+    #[arg(short, long, global = true, help_heading = "Output options")]
+    pub quiet: bool,
     #[command(subcommand)]
     pub command: Command,
 }

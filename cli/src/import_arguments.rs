@@ -2,10 +2,11 @@
 
 use clap::Args;
 use plimsoll::import::{Fold, ImportOptions, InputShape, Layout};
-use plimsoll::{ElementType, Planner, Variables};
+use plimsoll::{ElementType, InputContents, Planner, Storage, Variables};
 
 use crate::values::{
-    NamedValue, alignment, counted_type, dimension, first_duplicate, input_shape, named, state, tensor_value,
+    NamedValue, alignment, counted_type, dimension, first_duplicate, input_contents, input_shape, named,
+    state, storage, tensor_value,
 };
 
 /// Options of how a file is imported.
@@ -45,10 +46,17 @@ pub struct ImportArguments {
     /// Constant folding.
     #[arg(long, value_parser = named(&FOLDS), default_value = "constants")]
     pub fold: Fold,
-    /// Access of operators to the memory of graph inputs.
-    #[arg(long = "inputs", value_name = "ACCESS", value_parser = named(&INPUT_ACCESSES),
-          default_value = "kept", action = clap::ArgAction::Set)]
-    pub overwrites_inputs: bool,
+    /// What a run may do with the contents of graph inputs, e.g. preserved, or of one of them, e.g.
+    /// x=preserved. reusable: other tensors may have the bytes after the last read [default];
+    /// preserved: the contents stay in their bytes to the end; overwritable: as reusable, and the
+    /// last reader may write its output over the input. May be repeated.
+    #[arg(long = "inputs", value_name = "[NAME=]CONTENTS", value_parser = input_contents)]
+    pub inputs: Vec<(Option<String>, InputContents)>,
+    /// Memory of a tensor: arena, outside (a buffer of the caller, which takes no bytes) or the name
+    /// of a pool of --memory, e.g. frame=outside. The names @inputs and @outputs stand for all
+    /// graph inputs and outputs. May be repeated.
+    #[arg(long = "storage", value_name = "NAME=MEMORY", value_parser = storage)]
+    pub storages: Vec<(String, Storage)>,
     /// Order of the axes of activations in memory, which decides which slices and parts of a
     /// concatenation are contiguous. For ONNX files; TFLite files have channels innermost.
     #[arg(long, value_parser = named(&LAYOUTS), default_value = "as-stored")]
@@ -66,12 +74,6 @@ pub struct ImportArguments {
 static FOLDS: [NamedValue<Fold>; 2] = [
     ("constants", Fold::Constants, "Fold operators that read only constants"),
     ("none", Fold::None, "Keep all operators"),
-];
-
-/// Values of `--inputs`: whether operators may overwrite inputs.
-static INPUT_ACCESSES: [NamedValue<bool>; 2] = [
-    ("kept", false, "Inputs keep their contents"),
-    ("overwritable", true, "Operators may overwrite inputs after the last read"),
 ];
 
 /// Values of `--layout`.
@@ -110,7 +112,12 @@ impl ImportArguments {
             ("--value", first_duplicate(self.values.iter().map(|(name, _)| name))),
             ("--state: input", first_duplicate(self.states.iter().map(|(input, _)| input))),
             ("--state: output", first_duplicate(self.states.iter().map(|(_, output)| output))),
+            ("--inputs", first_duplicate(self.inputs.iter().filter_map(|(name, _)| name.as_ref()))),
+            ("--storage", first_duplicate(self.storages.iter().map(|(name, _)| name))),
         ];
+        if self.inputs.iter().filter(|(name, _)| name.is_none()).count() > 1 {
+            return Err("--inputs: given twice for all inputs; give it once".to_owned());
+        }
         match duplicates.into_iter().find_map(|(option, name)| Some((option, name?))) {
             Some((option, name)) => Err(format!("{option} {name}: given twice; give it once")),
             None => Ok(()),
@@ -128,8 +135,17 @@ impl ImportArguments {
         options.alignment = Some(self.align);
         options.fold = self.fold;
         options.layout = self.layout;
-        options.overwrite_inputs = self.overwrites_inputs;
+        options.input_contents = self.contents_of_inputs();
+        let named = |(name, contents): &(Option<String>, InputContents)| Some((name.clone()?, *contents));
+        options.contents_of = self.inputs.iter().filter_map(named).collect();
+        options.storage = self.storages.iter().cloned().collect();
         options
+    }
+
+    /// What a run may do with the contents of inputs without an own value.
+    pub fn contents_of_inputs(&self) -> InputContents {
+        let all = self.inputs.iter().find(|(name, _)| name.is_none());
+        all.map_or(InputContents::Reusable, |&(_, contents)| contents)
     }
 
     pub fn planner(&self) -> Planner {

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use plimsoll::export::tflite::{self, Kernels, Scratch, TfliteMeasure, TflitePlan, TiledTflite};
 use plimsoll::import::contents;
 use plimsoll::tiling::TilingGoal;
-use plimsoll::{Planner, Variables};
+use plimsoll::{InputContents, Planner, Variables};
 
 use crate::import_arguments::ImportArguments;
 use crate::inputs::{error_at, is_tflite, model_name};
@@ -123,13 +123,20 @@ impl TargetModel<'_> {
 
 /// Refuses import options that contradict what TensorFlow Lite Micro does.
 pub fn check_tflm_reading(reading: &ImportArguments) -> Result<(), Failure> {
+    let contents: Vec<InputContents> = reading.inputs.iter().map(|(_, contents)| *contents).collect();
     check_tflm_options(&[
         (reading.align != TFLM_ALIGNMENT, "--align", "TensorFlow Lite Micro aligns to 16 bytes"),
         (
-            reading.overwrites_inputs,
+            contents.contains(&InputContents::Overwritable),
             "--inputs overwritable",
             "TensorFlow Lite Micro's kernels do not support it",
         ),
+        (
+            contents.contains(&InputContents::Preserved),
+            "--inputs preserved",
+            "TensorFlow Lite Micro may place the scratch of kernels over inputs after their last read",
+        ),
+        (!reading.storages.is_empty(), "--storage", "TensorFlow Lite Micro has one arena"),
         (reading.floats_as.is_some(), "--as", "the runtime uses the element types in the file"),
         (!reading.dims.is_empty(), "--dim", "the runtime uses the shapes in the file"),
         (!reading.states.is_empty(), "--state", "TensorFlow Lite Micro's kernels do not support it"),

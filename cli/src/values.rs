@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use plimsoll::ElementType;
 use plimsoll::import::InputShape;
+use plimsoll::{ElementType, InputContents, Storage};
 
 /// Name of a value of an option, the value, and its help text.
 pub type NamedValue<T> = (&'static str, T, &'static str);
@@ -110,6 +110,35 @@ pub fn state(text: &str) -> Result<(String, String), String> {
     match names.filter(|(input, output)| !input.is_empty() && !output.is_empty()) {
         Some((input, output)) => Ok((input.to_owned(), output.to_owned())),
         None => Err("expected INPUT=OUTPUT, e.g. past=present".to_owned()),
+    }
+}
+
+/// Contents of all inputs, or of one with its name.
+pub fn input_contents(text: &str) -> Result<(Option<String>, InputContents), String> {
+    // A name may contain an equals sign.
+    let (name, value) = match text.rsplit_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => (Some(name.trim().to_owned()), value.trim()),
+        Some(_) => return Err("expected CONTENTS or NAME=CONTENTS, e.g. x=preserved".to_owned()),
+        None => (None, text.trim()),
+    };
+    match InputContents::NAMED.iter().find(|(name, _)| *name == value) {
+        Some(&(_, contents)) => Ok((name, contents)),
+        // Earlier versions had this name for `reusable`.
+        None if value == "kept" => {
+            Err("`kept` is called `reusable` now, as other tensors may have the bytes after \
+                                        the last read; use `preserved` to keep the contents to the end"
+                .to_owned())
+        }
+        None => Err(format!("unknown contents `{value}`; use reusable, preserved or overwritable")),
+    }
+}
+
+pub fn storage(text: &str) -> Result<(String, Storage), String> {
+    match text.rsplit_once('=').map(|(name, memory)| (name.trim(), memory.trim())) {
+        Some((name, memory)) if !name.is_empty() && !memory.is_empty() => {
+            Ok((name.to_owned(), Storage::from_name(memory)))
+        }
+        _ => Err("expected NAME=MEMORY, e.g. frame=outside".to_owned()),
     }
 }
 

@@ -72,9 +72,17 @@ class Graph:
         align: int | None = None,
         offset: int | None = None,
         overwritable: bool = False,
+        preserved: bool = False,
+        storage: str | None = None,
     ) -> Tensor: ...
     def constant(
-        self, name: str, size: int | None = None, *, shape: Sequence[int] | None = None, dtype: str | None = None
+        self,
+        name: str,
+        size: int | None = None,
+        *,
+        shape: Sequence[int] | None = None,
+        dtype: str | None = None,
+        storage: str | None = None,
     ) -> Tensor: ...
     def variable(
         self,
@@ -85,6 +93,7 @@ class Graph:
         dtype: str | None = None,
         align: int | None = None,
         offset: int | None = None,
+        storage: str | None = None,
     ) -> Tensor: ...
     def tensor(
         self,
@@ -95,6 +104,7 @@ class Graph:
         dtype: str | None = None,
         align: int | None = None,
         offset: int | None = None,
+        storage: str | None = None,
     ) -> Tensor: ...
     def operator(
         self,
@@ -123,6 +133,7 @@ class Graph:
     @property
     def operators(self) -> list[Operator]: ...
     def plan(self, **options: Any) -> Plan: ...
+    def replan(self, previous: Plan, keep: str = "hint", **options: Any) -> Plan: ...
     def verify(self, text: str) -> list[str]: ...
     def to_json(self) -> str: ...
 

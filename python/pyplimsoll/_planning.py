@@ -27,7 +27,8 @@ def plan(model: Input, **options: Any) -> Plan | Solution:
     `linked_bodies`, `tile`, `max_extra_macs` (0.05 for 5 %).
 
     Options of the reader: `dims`, `input_shapes`, `values`, `states` (dicts), `fold`, `floats_as` ("int8"), `layout`
-    ("as-stored", "channels-innermost"), `overwrite_inputs`, `multi_pass`.
+    ("as-stored", "channels-innermost"), `multi_pass`, `inputs` ("reusable", "preserved", "overwritable", or a dict from
+    names of inputs to these), `storage` (a dict from names of tensors, "@inputs" or "@outputs" to "arena" or "outside").
     """
     reading = _reading(options)
     graph = read(model, **reading)

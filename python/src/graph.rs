@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use plimsoll::export::json::{PlanDocument, graph_to_json};
 use plimsoll::import::{self, ImportOptions, Imported};
 use plimsoll::verify::{verify, verify_tiled_plan};
-use plimsoll::{ElementType, GraphBuilder, OperatorId, Permit, Side, TensorId, TensorKind, TensorSpec};
+use plimsoll::{
+    ElementType, GraphBuilder, InputContents, Keep, OperatorId, Permit, Side, Storage, TensorId, TensorKind,
+    TensorSpec,
+};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -88,6 +91,7 @@ struct TensorArguments {
     dtype: Option<String>,
     align: Option<u64>,
     offset: Option<u64>,
+    storage: Option<String>,
 }
 
 impl TensorArguments {
@@ -111,6 +115,9 @@ impl TensorArguments {
         if let Some(align) = self.align {
             spec = spec.align(align);
         }
+        if let Some(storage) = self.storage {
+            spec = spec.stored(Storage::from_name(&storage));
+        }
         Ok((self.offset.into_iter().fold(spec, TensorSpec::at), bytes))
     }
 }
@@ -125,7 +132,7 @@ impl Graph {
     }
 
     /// Adds a graph input, which the caller writes before the first operator runs.
-    #[pyo3(signature = (name, size = None, *, shape = None, dtype = None, align = None, offset = None, overwritable = false))]
+    #[pyo3(signature = (name, size = None, *, shape = None, dtype = None, align = None, offset = None, overwritable = false, preserved = false, storage = None))]
     #[allow(clippy::too_many_arguments)] // keyword arguments of Python
     fn input(
         &self,
@@ -136,30 +143,43 @@ impl Graph {
         align: Option<u64>,
         offset: Option<u64>,
         overwritable: bool,
+        preserved: bool,
+        storage: Option<String>,
     ) -> PyResult<Tensor> {
-        let tensor =
-            self.add(name, TensorKind::Input, TensorArguments { size, shape, dtype, align, offset })?;
-        if overwritable {
-            self.edit(|builder| _ = builder.overwritable(TensorId::new(tensor.index)))?;
+        if overwritable && preserved {
+            return Err(error(format!("tensor `{name}` cannot be both overwritable and preserved")));
         }
+        let tensor = self.add(
+            name,
+            TensorKind::Input,
+            TensorArguments { size, shape, dtype, align, offset, storage },
+        )?;
+        let contents = match (overwritable, preserved) {
+            (true, _) => InputContents::Overwritable,
+            (_, true) => InputContents::Preserved,
+            _ => InputContents::Reusable,
+        };
+        self.edit(|builder| _ = builder.input_contents(TensorId::new(tensor.index), contents))?;
         Ok(tensor)
     }
 
     /// Adds a constant, which is outside of the arena.
-    #[pyo3(signature = (name, size = None, *, shape = None, dtype = None))]
+    #[pyo3(signature = (name, size = None, *, shape = None, dtype = None, storage = None))]
     fn constant(
         &self,
         name: &str,
         size: Option<u64>,
         shape: Option<Vec<u64>>,
         dtype: Option<String>,
+        storage: Option<String>,
     ) -> PyResult<Tensor> {
-        let arguments = TensorArguments { size, shape, dtype, align: None, offset: None };
+        let arguments = TensorArguments { size, shape, dtype, align: None, offset: None, storage };
         self.add(name, TensorKind::Constant, arguments)
     }
 
     /// Adds a variable, whose contents outlive a run.
-    #[pyo3(signature = (name, size = None, *, shape = None, dtype = None, align = None, offset = None))]
+    #[pyo3(signature = (name, size = None, *, shape = None, dtype = None, align = None, offset = None, storage = None))]
+    #[allow(clippy::too_many_arguments)] // keyword arguments of Python
     fn variable(
         &self,
         name: &str,
@@ -168,12 +188,14 @@ impl Graph {
         dtype: Option<String>,
         align: Option<u64>,
         offset: Option<u64>,
+        storage: Option<String>,
     ) -> PyResult<Tensor> {
-        self.add(name, TensorKind::Variable, TensorArguments { size, shape, dtype, align, offset })
+        self.add(name, TensorKind::Variable, TensorArguments { size, shape, dtype, align, offset, storage })
     }
 
     /// Adds a tensor that an operator writes.
-    #[pyo3(signature = (name, size = None, *, shape = None, dtype = None, align = None, offset = None))]
+    #[pyo3(signature = (name, size = None, *, shape = None, dtype = None, align = None, offset = None, storage = None))]
+    #[allow(clippy::too_many_arguments)] // keyword arguments of Python
     fn tensor(
         &self,
         name: &str,
@@ -182,8 +204,13 @@ impl Graph {
         dtype: Option<String>,
         align: Option<u64>,
         offset: Option<u64>,
+        storage: Option<String>,
     ) -> PyResult<Tensor> {
-        self.add(name, TensorKind::Intermediate, TensorArguments { size, shape, dtype, align, offset })
+        self.add(
+            name,
+            TensorKind::Intermediate,
+            TensorArguments { size, shape, dtype, align, offset, storage },
+        )
     }
 
     /// Adds an operator. Permissions to share memory are tuples of an input, an output and numbers.
@@ -299,6 +326,31 @@ impl Graph {
         let graph = self.built()?;
         let source = self.source.clone();
         interrupt::run(py, |token| Plan::new(graph, options, source, token))?.map_err(error)
+    }
+
+    /// Plans the graph from the plan of an earlier version of it; tensors and operators are matched by name. With
+    /// `keep="demand"`, tensors of unchanged name and size keep their offsets.
+    #[pyo3(signature = (previous, keep = "hint", **options))]
+    fn replan(
+        &self,
+        py: Python<'_>,
+        previous: PyRef<'_, Plan>,
+        keep: &str,
+        options: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Plan> {
+        let keep = match keep {
+            "hint" => Keep::Hint,
+            "demand" => Keep::Demand,
+            other => return Err(error(format!("keep={other:?}: expected \"hint\" or \"demand\""))),
+        };
+        let options = PlanOptions::new(options)?;
+        if options.tiling.is_some() {
+            return Err(PyTypeError::new_err("replan does not tile"));
+        }
+        let (graph, source) = (self.built()?, self.source.clone());
+        let previous = &*previous;
+        interrupt::run(py, |token| Plan::again(graph, (previous, keep), options, source, token))?
+            .map_err(error)
     }
 
     /// Checks a plan of this graph, the text of a PLAN.json. Returns the violated rules; none if the plan is right.

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use plimsoll::allocate::{self, Settings};
 use plimsoll::import::{Fold, ImportOptions, InputDimension, InputShape, Layout};
 use plimsoll::tiling::TilingGoal;
-use plimsoll::{CancelToken, Effort, ElementType, Limits, Planner, ScheduleMode, SharingLevel, Variables};
+use plimsoll::{
+    CancelToken, Effort, ElementType, InputContents, Limits, Planner, ScheduleMode, SharingLevel, Storage,
+    Variables,
+};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -15,7 +18,7 @@ use pyo3::types::{PyDict, PyString};
 use crate::errors::error;
 
 /// Names of the options that decide how a file is read.
-pub const READING: [&str; 9] = [
+pub const READING: [&str; 11] = [
     "dims",
     "input_shapes",
     "values",
@@ -23,7 +26,9 @@ pub const READING: [&str; 9] = [
     "fold",
     "floats_as",
     "layout",
+    "inputs",
     "overwrite_inputs",
+    "storage",
     "multi_pass",
 ];
 
@@ -173,7 +178,18 @@ pub fn import_options(given: Option<&Bound<'_, PyDict>>) -> PyResult<ImportOptio
             }
             "floats_as" => options.floats_as = value.element_type()?,
             "layout" => options.layout = value.one_of(&LAYOUTS)?,
-            "overwrite_inputs" => options.overwrite_inputs = value.extract("True or False")?,
+            "inputs" => value.input_contents(&mut options)?,
+            // The name of earlier versions for `inputs="overwritable"`.
+            "overwrite_inputs" => {
+                if value.extract("True or False")? {
+                    options.input_contents = InputContents::Overwritable;
+                }
+            }
+            "storage" => {
+                let names: BTreeMap<String, String> = value.extract("a dict from names to memories")?;
+                let storage = |(name, memory): (String, String)| (name, Storage::from_name(&memory));
+                options.storage = names.into_iter().map(storage).collect();
+            }
             _ => options.multi_pass = value.extract("True or False")?,
         }
     }
@@ -243,6 +259,22 @@ impl Value<'_, '_> {
             let names: Vec<String> = names.iter().map(|(name, _)| format!("{name:?}")).collect();
             self.wrong(&format!("one of {}", names.join(", ")))
         })
+    }
+
+    /// The contents of all inputs, by a name, or of some, by a dict.
+    fn input_contents(&self, options: &mut ImportOptions) -> PyResult<()> {
+        if self.value.is_instance_of::<PyString>() {
+            options.input_contents = self.one_of(&InputContents::NAMED)?;
+            return Ok(());
+        }
+        let names: BTreeMap<String, String> = self.extract("a name, or a dict from inputs to names")?;
+        for (input, contents) in names {
+            let found = InputContents::NAMED.iter().find(|(known, _)| *known == contents);
+            let contents =
+                found.ok_or_else(|| self.wrong("\"reusable\", \"preserved\" or \"overwritable\""))?.1;
+            options.contents_of.insert(input, contents);
+        }
+        Ok(())
     }
 
     fn bytes(&self) -> PyResult<u64> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use plimsoll::export::json;
 use plimsoll::import::ImportOptions;
 use plimsoll::report::{html, svg, text};
-use plimsoll::{CancelToken, Graph, PlanView, TiledPlan};
+use plimsoll::{CancelToken, Graph, Keep, PlanView, PreviousPlan, TiledPlan};
 use pyo3::prelude::*;
 
 use crate::errors::error;
@@ -257,6 +257,19 @@ impl Plan {
             _ => None,
         };
         Ok(Self { graph, untiled, tiled: tiled.map(Box::new), options, source })
+    }
+
+    /// A plan from the plan of an earlier version of the graph, without tiling.
+    pub fn again(
+        graph: Arc<Graph>,
+        (previous, keep): (&Self, Keep),
+        options: PlanOptions,
+        source: Option<Arc<Source>>,
+        token: CancelToken,
+    ) -> plimsoll::Result<Self> {
+        let earlier = PreviousPlan::new(&previous.graph, &previous.untiled, &graph);
+        let untiled = options.planner(token)?.replan(&graph, &earlier, keep)?;
+        Ok(Self { graph, untiled, tiled: None, options, source })
     }
 
     fn best(&self) -> &plimsoll::Plan {

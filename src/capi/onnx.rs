@@ -59,8 +59,7 @@ unsafe fn planned(
         ));
     };
     let model = unsafe { array(model, model_size, "model") }?;
-    let default = ImportOptions::default();
-    let options = unsafe { options_or_default(options, &default) }?;
+    let options = unsafe { options_or_default(options) }?;
     written(model, graph, &plan.plan, options)
 }
 

@@ -76,6 +76,23 @@ pub const PLIMSOLL_TENSOR_IS_OVERWRITABLE: u32 = 2;
 /// Flag of a tensor (a bit): its size is an upper bound, as the size depends on data.
 pub const PLIMSOLL_TENSOR_IS_UPPER_BOUND: u32 = 4;
 
+/// Flag of a tensor (a bit): an input whose contents stay in their bytes to the end of the run.
+pub const PLIMSOLL_TENSOR_IS_PRESERVED: u32 = 8;
+/// Flag of a tensor (a bit): it is in a buffer of the caller, outside of the arena.
+pub const PLIMSOLL_TENSOR_IS_OUTSIDE: u32 = 16;
+
+/// Contents of an input: other tensors may have the bytes after the last operator that reads it.
+pub const PLIMSOLL_INPUT_REUSABLE: i32 = 0;
+/// Contents of an input: they stay in their bytes to the end of the run.
+pub const PLIMSOLL_INPUT_PRESERVED: i32 = 1;
+/// Contents of an input: as REUSABLE, and the last operator that reads it may write an output over it.
+pub const PLIMSOLL_INPUT_OVERWRITABLE: i32 = 2;
+
+/// Offsets of a previous plan: where the search starts.
+pub const PLIMSOLL_KEEP_HINT: i32 = 0;
+/// Offsets of a previous plan: unchanged tensors keep them.
+pub const PLIMSOLL_KEEP_DEMAND: i32 = 1;
+
 /// Flag of an operator (a bit): it may run at compile time once all of its inputs are constants.
 pub const PLIMSOLL_OPERATOR_FOLDABLE: u32 = 1;
 /// Flag of an operator (a bit): it was folded, so that plans do not run it.

@@ -45,9 +45,8 @@ pub unsafe extern "C" fn plimsoll_plan_tile_onnx(
             return Err(Failure::argument("a plan of a problem has no operators to tile"));
         }
         let model = unsafe { array(model, model_size, "model") }?;
-        let (reading_default, default) = (ImportOptions::default(), plimsoll_options::default());
-        let reading = unsafe { reading_or_default(reading, &reading_default) }?;
-        let options = unsafe { options_or_default(options, &default) }?;
+        let reading = unsafe { reading_or_default(reading) }?;
+        let options = unsafe { options_or_default(options) }?;
         let goal = match capacity {
             PLIMSOLL_NONE => TilingGoal::least_memory(),
             bytes => TilingGoal::fit(bytes),

@@ -1,6 +1,6 @@
 //! Levels of sharing, kinds of aliases, and the permissions in force at a level.
 
-use crate::graph::{Graph, Permit};
+use crate::graph::{Graph, Permit, Storage};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// The level up to which a [`Planner`](crate::Planner) lets tensors share memory while both are
@@ -84,9 +84,13 @@ pub(crate) fn level(permit: &Permit) -> SharingLevel {
 }
 
 /// Returns true if a permission is in force: the level of sharing uses it, or relative placement
-/// demands it at any level.
+/// demands it at any level. A permission between tensors of different storages is never in force, nor is one that
+/// concerns a buffer of the caller: a plan does not choose its distance from other memory.
 pub(crate) fn in_force(graph: &Graph, permit: &Permit, sharing: SharingLevel) -> bool {
-    sharing >= level(permit) || graph.is_forced(permit)
+    let (input, output) = (permit.input(), permit.output());
+    let [input, output] = [input, output].map(|id| graph.tensor(id).storage());
+    let may_share = input == output && *input != Storage::Outside;
+    may_share && (sharing >= level(permit) || graph.is_forced(permit))
 }
 
 /// Returns true if a plan of this graph may contain aliases.

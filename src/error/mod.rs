@@ -93,6 +93,15 @@ pub enum Error {
         rank: usize,
     },
 
+    /// A tensor that cannot be in the memory that it requests.
+    #[error("tensor {tensor} {}", cut(.problem))]
+    Storage {
+        /// The tensor.
+        tensor: Named<TensorId>,
+        /// The reason and the remedies.
+        problem: String,
+    },
+
     /// A graph is invalid as the body of an operator.
     #[error("operator {operator} has an invalid body: {problem}")]
     Body {
@@ -275,6 +284,17 @@ pub enum Error {
         first: FixedBuffer,
         /// The other buffer.
         second: FixedBuffer,
+    },
+
+    /// A tensor that cannot keep the offset of a previous plan.
+    #[error("tensor {tensor} cannot keep its offset {offset}: {}", cut(.reason))]
+    NotKept {
+        /// The first tensor, by id, that cannot keep its offset together with those before it.
+        tensor: Named<TensorId>,
+        /// The offset.
+        offset: u64,
+        /// The error of a plan that keeps it.
+        reason: String,
     },
 
     /// The number of names differs from the number of buffers.

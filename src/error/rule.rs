@@ -128,6 +128,9 @@ rules! {
     ResidentAtEnd "R10"
         "When the run ends, outputs, constants and variables reside where they are read next.";
     ReturnsToStart "R11" "A constant or a variable ends the run at the offset where it started.";
+    InputPreserved "R12"
+        "A preserved input stays at its offset in the pool of inputs, and nothing changes its bytes there.";
+    StoredInPool "R13" "A tensor with a pool as its storage resides in this pool only.";
 
     TransferSorted "T1" "Transfers are sorted by the step at which they are due.";
     TransferEnds "T2" "A transfer names a tensor of the graph and two different pools of the plan.";

@@ -70,8 +70,10 @@ pub enum Subject {
     Pool(Named<PoolId>),
     /// The list of graph outputs.
     Outputs,
-    /// The list of graph inputs that operators may overwrite.
-    Overwritable,
+    /// The list of graph inputs with given [contents](crate::InputContents).
+    InputContents,
+    /// A storage set in a finished graph.
+    Storage,
     /// A permission added to a finished graph.
     Permission,
     /// A memory order set in a finished graph.
@@ -94,7 +96,8 @@ impl fmt::Display for Subject {
             Self::Buffer(buffer) => write!(f, "buffer {buffer}"),
             Self::Pool(pool) => write!(f, "pool {pool}"),
             Self::Outputs => f.write_str("the list of graph outputs"),
-            Self::Overwritable => f.write_str("the list of overwritable inputs"),
+            Self::InputContents => f.write_str("the list of preserved and overwritable inputs"),
+            Self::Storage => f.write_str("a storage"),
             Self::Permission => f.write_str("a permission"),
             Self::MemoryOrder => f.write_str("a memory order"),
             Self::RelativePlacement => f.write_str("a relative placement"),

@@ -27,8 +27,8 @@ mod tables;
 mod text;
 mod write;
 
-use super::names::row_names;
-use crate::{Occupant, PlanView, PoolId, PoolPlan, TensorKind, ViewRow, ViewedPlan};
+use super::names::{row_names, tensor_names};
+use crate::{Graph, Occupant, PlanView, PoolId, PoolPlan, Storage, TensorKind, ViewRow, ViewedPlan};
 pub use prefix::{SymbolPrefix, SymbolPrefixError};
 use tables::{CTable, NamedRow};
 use text::identifiers;
@@ -132,6 +132,9 @@ impl CCode {
         let is_pools = matches!(view.plan, ViewedPlan::Pools(_));
         code.places("", &tensors, is_pools);
         code.places("SCRATCH_", &scratch, is_pools);
+        if let Some(graph) = view.graph {
+            code.outside(graph);
+        }
         code.tables.extend(tables::of_plan(view, &tensors, &scratch));
         code
     }
@@ -192,6 +195,22 @@ impl CCode {
             let (offset, bytes) = (row.place.offset, row.place.bytes);
             let condition = Condition::InPool { pool: row.memory, offset, bytes, alignment: row.alignment };
             self.check(format!("{kind}{number}"), condition);
+        }
+    }
+}
+
+impl CCode {
+    /// Defines a constant for the size of each tensor in a buffer of the caller.
+    fn outside(&mut self, graph: &Graph) {
+        let is_outside = |tensor: &crate::Tensor| *tensor.storage() == Storage::Outside;
+        if !graph.tensors().iter().any(is_outside) {
+            return;
+        }
+        let tensors = graph.tensors().iter().zip(tensor_names(graph)).enumerate();
+        let outside: Vec<_> = tensors.filter(|(_, (tensor, _))| is_outside(tensor)).collect();
+        let macros = identifiers(outside.iter().map(|(index, (_, name))| (*index, &**name)));
+        for ((_, (tensor, _)), name) in outside.iter().zip(macros) {
+            self.define(&format!("OUTSIDE_BYTES_{name}"), format_args!("{}ULL", tensor.bytes()));
         }
     }
 }

@@ -3,7 +3,8 @@
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
-    AccessMap, ElementType, Graph, Operator, OperatorId, Outside, Problem, Tensor, TensorId, TensorKind,
+    AccessMap, ElementType, Graph, Operator, OperatorId, Outside, Problem, Storage, Tensor, TensorId,
+    TensorKind,
 };
 
 /// 128 bits as hexadecimal digits, of everything in a graph that a plan depends on; equal on all
@@ -74,6 +75,24 @@ impl Hasher {
             self.tensor(tensor);
         }
         self.bodies(graph);
+        self.memory(graph);
+    }
+
+    /// Adds storages and preserved inputs, and nothing if there are none, so that hashes of earlier versions stay
+    /// valid.
+    fn memory(&mut self, graph: &Graph) {
+        let has_own = |tensor: &Tensor| *tensor.storage() != Storage::Arena || tensor.is_preserved();
+        let count = graph.tensors().iter().filter(|tensor| has_own(tensor)).count();
+        if count == 0 {
+            return;
+        }
+        self.text("memory");
+        self.number(count as u64);
+        for (index, tensor) in graph.tensors().iter().enumerate().filter(|(_, tensor)| has_own(tensor)) {
+            self.number(index as u64);
+            self.text(&tensor.storage().to_string());
+            self.flag(tensor.is_preserved());
+        }
     }
 
     /// Adds bodies, and nothing if there are none, so that hashes of earlier versions stay valid.

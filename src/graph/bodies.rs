@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Graph, Operator, Tensor, TensorKind, links};
+use super::{Graph, Operator, Storage, Tensor, TensorKind, links};
 use crate::error::{BodyProblem, Error, Named, Result};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -59,9 +59,13 @@ impl BodyExtent {
             return Err(BodyProblem::TooDeep { max: MAX_NESTING });
         }
         let is_variable = |id: &TensorId| body.tensor(*id).kind == TensorKind::Variable;
-        match body.tensor_ids().find(is_variable) {
+        if let Some(variable) = body.tensor_ids().find(is_variable) {
+            return Err(BodyProblem::Variable { tensor: body.named_tensor(variable) });
+        }
+        let has_storage = |id: &TensorId| *body.tensor(*id).storage() != Storage::Arena;
+        match body.tensor_ids().find(has_storage) {
             None => Ok(()),
-            Some(variable) => Err(BodyProblem::Variable { tensor: body.named_tensor(variable) }),
+            Some(tensor) => Err(BodyProblem::Storage { tensor: body.named_tensor(tensor) }),
         }
     }
 }

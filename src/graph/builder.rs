@@ -6,8 +6,8 @@ use super::dependencies::Dependencies;
 use super::placement_constraints::PlacementConstraints;
 use super::text::CompactText;
 use super::{
-    AccessMap, BodyLink, Graph, Operator, Permit, RelativePlacement, Side, Tensor, TensorKind, TensorSpec,
-    TileAxis, access, bodies, permit, validate,
+    AccessMap, BodyLink, Graph, InputContents, Operator, Permit, RelativePlacement, Side, Storage, Tensor,
+    TensorKind, TensorSpec, TileAxis, access, bodies, permit, validate,
 };
 use crate::error::{Error, Result, Subject};
 use crate::support::ids::{OperatorId, TensorId};
@@ -30,12 +30,14 @@ use crate::support::ids::{OperatorId, TensorId};
 #[derive(Clone, Debug, Default)]
 pub struct GraphBuilder {
     name: String,
-    operators: Vec<Operator>,
-    tensors: Vec<Tensor>,
-    outputs: Vec<TensorId>,
-    overwritable: Vec<TensorId>,
-    placements: Vec<RelativePlacement>,
-    apart: Vec<[TensorId; 2]>,
+    pub(super) operators: Vec<Operator>,
+    pub(super) tensors: Vec<Tensor>,
+    pub(super) outputs: Vec<TensorId>,
+    contents: Vec<(TensorId, InputContents)>,
+    pub(super) placements: Vec<RelativePlacement>,
+    pub(super) apart: Vec<[TensorId; 2]>,
+    /// True if the graph is folded once it is built.
+    pub(super) folds: bool,
     too_many: Option<&'static str>,
 }
 
@@ -76,7 +78,7 @@ impl GraphBuilder {
             name: CompactText::from(name.into()),
             kind,
             is_output: false,
-            overwritable: false,
+            contents: InputContents::default(),
             spec,
             bytes: 0,
             producer: None,
@@ -88,7 +90,27 @@ impl GraphBuilder {
     /// Permits operators to overwrite a graph input after its last read: the caller does not need
     /// its contents after the run. Has no effect on other tensor kinds.
     pub fn overwritable(&mut self, input: TensorId) -> &mut Self {
-        self.overwritable.push(input);
+        self.input_contents(input, InputContents::Overwritable)
+    }
+
+    /// Keeps the contents of a graph input in its bytes to the end of the run. Has no effect on other tensor
+    /// kinds.
+    pub fn preserved(&mut self, input: TensorId) -> &mut Self {
+        self.input_contents(input, InputContents::Preserved)
+    }
+
+    /// Sets what a run may do with the contents of a graph input. Has no effect on other tensor kinds.
+    pub fn input_contents(&mut self, input: TensorId, contents: InputContents) -> &mut Self {
+        self.contents.push((input, contents));
+        self
+    }
+
+    /// Sets the memory that holds a tensor that was added before.
+    ///
+    /// # Panics
+    /// If this builder did not create the id.
+    pub fn storage(&mut self, tensor: TensorId, storage: Storage) -> &mut Self {
+        self.tensors[tensor.index()].spec.set_storage(storage);
         self
     }
 
@@ -208,7 +230,7 @@ impl GraphBuilder {
     /// [`Error::UnknownOperator`], [`Error::SizeOverflow`], [`Error::Unsized`],
     /// [`Error::Alignment`], [`Error::FixedMisaligned`],
     /// [`Error::TwoProducers`], [`Error::NotWritable`], [`Error::NoProducer`],
-    /// [`Error::MemoryOrder`], [`Error::Permit`], [`Error::Access`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`],
+    /// [`Error::MemoryOrder`], [`Error::Storage`], [`Error::Permit`], [`Error::Access`], [`Error::Constraint`], [`Error::Cycle`], [`Error::TooMany`],
     /// [`Error::Body`].
     pub fn build(mut self) -> Result<Graph> {
         // Importers that add tensors one by one leave unused capacity, and those that add operators alike.
@@ -219,12 +241,16 @@ impl GraphBuilder {
         }
         validate::ids(&self.operators, self.tensors.len())?;
         validate::listed(&self.outputs, self.tensors.len(), Subject::Outputs)?;
-        validate::listed(&self.overwritable, self.tensors.len(), Subject::Overwritable)?;
+        let with_contents: Vec<TensorId> = self.contents.iter().map(|&(id, _)| id).collect();
+        validate::listed(&with_contents, self.tensors.len(), Subject::InputContents)?;
         for id in &self.outputs {
             self.tensors[id.index()].is_output = true;
         }
-        for id in &self.overwritable {
-            self.tensors[id.index()].overwritable = true;
+        for &(id, contents) in &self.contents {
+            let tensor = &mut self.tensors[id.index()];
+            if tensor.kind == TensorKind::Input {
+                tensor.contents = contents;
+            }
         }
         validate::tensors(&mut self.tensors)?;
         validate::connect(&self.operators, &mut self.tensors)?;
@@ -234,8 +260,12 @@ impl GraphBuilder {
         let constraints = PlacementConstraints::new(self.placements, self.apart, &self.tensors)?;
         let dependencies = Dependencies::new(&self.operators, &self.tensors, &constraints)?;
         let extent = bodies::check(&mut self.operators, &self.tensors)?;
-        let Self { name, operators, tensors, .. } = self;
-        Ok(Graph { name, operators, tensors, constraints, dependencies, extent })
+        let Self { name, operators, tensors, folds, .. } = self;
+        let mut graph = Graph { name, operators, tensors, constraints, dependencies, extent };
+        if folds {
+            graph.fold_constants();
+        }
+        Ok(graph)
     }
 }
 
@@ -333,6 +363,11 @@ impl OperatorBuilder<'_> {
         let mut all = std::mem::take(&mut self.operator.permits).into_vec();
         all.extend(permits);
         self.operator.permits = all.into_boxed_slice();
+        self
+    }
+
+    pub(super) fn clear_permits(self) -> Self {
+        self.operator.permits = Box::default();
         self
     }
 

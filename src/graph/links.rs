@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::placement_constraints::PlacementConstraints;
-use super::{Graph, Operator, Permit, RelativePlacement, Tensor, TensorKind, TensorSpec};
+use super::{Graph, InputContents, Operator, Permit, RelativePlacement, Tensor, TensorKind, TensorSpec};
 use crate::error::{Error, LinkProblem, Named, Result};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -108,7 +108,7 @@ impl Operator {
         let mut changed = Cow::Borrowed(&**graph);
         for link in of_body.filter(|link| graph.tensor(link.inner).kind == TensorKind::Constant) {
             let inner = &mut changed.to_mut().tensors[link.inner.index()];
-            (inner.kind, inner.overwritable) = (TensorKind::Input, true);
+            (inner.kind, inner.contents) = (TensorKind::Input, InputContents::Overwritable);
         }
         Some(match changed {
             Cow::Borrowed(_) => Arc::clone(graph),
@@ -126,6 +126,25 @@ impl Graph {
             *spec = spec.clone().at(offset);
         }
         fixed
+    }
+
+    /// The same graph with tensors at fixed offsets, and others at fixed distances from them. The dependencies stay:
+    /// the caller has chosen an order.
+    ///
+    /// # Errors
+    /// [`Error::Constraint`] if the distances contradict relative placements.
+    pub(crate) fn held_at(
+        &self,
+        offsets: impl IntoIterator<Item = (TensorId, u64)>,
+        tied: &[RelativePlacement],
+    ) -> Result<Self> {
+        let mut held = self.fixed_at(offsets);
+        if !tied.is_empty() {
+            let list = held.constraints.list.iter().chain(tied).copied().collect();
+            held.constraints =
+                PlacementConstraints::new(list, held.constraints.apart.clone(), &held.tensors)?;
+        }
+        Ok(held)
     }
 
     /// The graph with one more output for each block: the scratch buffer of the operator, as a tensor at a
@@ -175,7 +194,7 @@ impl Graph {
             name: format!("scratch of {}", operator.name).into(),
             kind: TensorKind::Intermediate,
             is_output: false,
-            overwritable: false,
+            contents: InputContents::default(),
             spec: TensorSpec::bytes(block.scratch_bytes),
             bytes: block.scratch_bytes,
             producer: Some(block.operator),

@@ -5,6 +5,7 @@ mod access;
 mod bodies;
 mod builder;
 mod dependencies;
+mod edit;
 mod element_type;
 mod fold;
 mod links;
@@ -14,6 +15,7 @@ mod permit;
 mod placement_constraints;
 mod pools;
 mod states;
+mod storage;
 mod tensor;
 mod text;
 mod validate;
@@ -30,6 +32,7 @@ pub use operator::Operator;
 pub use permit::{Permit, Side};
 pub use placement_constraints::RelativePlacement;
 pub use pools::{Content, Loading, Pool, Pools};
+pub use storage::{InputContents, Storage};
 #[cfg(feature = "tflite")]
 pub(crate) use tensor::Shape;
 pub use tensor::{Tensor, TensorKind, TensorSpec};
@@ -348,13 +351,6 @@ impl Graph {
             tensor.spec = before;
         }
         checked
-    }
-
-    /// Permits operators to overwrite every graph input after its last read.
-    pub fn overwrite_inputs(&mut self) {
-        for tensor in &mut self.tensors {
-            tensor.overwritable |= tensor.kind == TensorKind::Input;
-        }
     }
 
     /// Scales the permissions of tensors with a new size to this element type. Of permissions between

@@ -60,6 +60,7 @@ pub enum Permit {
 ///
 /// Example: [`Windowed`](crate::Windowed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Side {
     /// The operator's input.
     Input,
@@ -78,6 +79,22 @@ impl Permit {
     #[must_use]
     pub fn output(self) -> TensorId {
         self.ends().1
+    }
+
+    /// The permission with another input, if it has this one.
+    pub(super) fn with_input(self, from: TensorId, to: TensorId) -> Self {
+        let mut changed = self;
+        match &mut changed {
+            Self::InPlace { input, .. }
+            | Self::View { input, .. }
+            | Self::ConcatSlice { input, .. }
+            | Self::Overlap { input, .. } => {
+                if *input == from {
+                    *input = to;
+                }
+            }
+        }
+        changed
     }
 
     fn ends(self) -> (TensorId, TensorId) {

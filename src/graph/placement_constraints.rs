@@ -72,6 +72,7 @@ impl PlacementConstraints {
             let ids = [placement.tensor, placement.of];
             super::validate::listed(&ids, tensors.len(), Subject::RelativePlacement)?;
             check_ids(ids, tensors, || placement.subject(tensors))?;
+            super::storage::check_placed(ids, tensors)?;
             let (inner, outer) = (groups.find(placement.tensor.index()), groups.find(placement.of.index()));
             if !groups.tie(placement.tensor, placement.of, placement.at) {
                 let why = format!("the other placements put it at {} bytes", inner.1 - outer.1);
@@ -157,7 +158,7 @@ impl PlacementConstraints {
                 from: self.positions[id].1,
                 end: self.positions[id].1 + i128::from(tensor.bytes),
                 born: tensor.producer.map_or(0, |id| step[id.index()]),
-                dies: if tensor.is_output { u32::MAX } else { last_use(tensor) },
+                dies: if tensor.is_needed_at_end() { u32::MAX } else { last_use(tensor) },
                 tensor: TensorId::new(id),
             })
         };

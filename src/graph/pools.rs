@@ -1,7 +1,7 @@
 //! Pools: the memories of a target.
 
 use crate::error::{Error, Named, PoolsProblem, Result, Subject};
-use crate::graph::{Graph, Occupant, Tensor, TensorKind};
+use crate::graph::{Graph, Occupant, Storage, Tensor, TensorKind};
 use crate::support::ids::PoolId;
 
 /// A kind of content that a pool may hold.
@@ -358,6 +358,33 @@ impl Pools {
             let known = self.ids().map(|id| self.named_pool(id)).collect();
             Error::Pools(PoolsProblem::UnknownName { name: name.to_owned(), known })
         })
+    }
+
+    /// The pool that a tensor has as its storage; none if it has none, or one that does not exist.
+    pub(crate) fn storing(&self, tensor: &Tensor) -> Option<PoolId> {
+        match tensor.storage() {
+            Storage::Pool(name) => self.ids().find(|&id| *self.pool(id).name == **name),
+            _ => None,
+        }
+    }
+
+    /// Checks that every pool exists that a tensor has as its storage.
+    ///
+    /// # Errors
+    /// [`Error::Storage`] with the first tensor whose pool does not exist.
+    pub(crate) fn check_storages(&self, graph: &Graph) -> Result<()> {
+        for (id, tensor) in graph.iter_tensors() {
+            if let Storage::Pool(name) = tensor.storage()
+                && self.storing(tensor).is_none()
+            {
+                let known: Vec<String> = self.ids().map(|id| self.named_pool(id).to_string()).collect();
+                let (name, known) = (crate::error::short(name), known.join(", "));
+                let problem =
+                    format!("must be in pool `{name}`, which does not exist; the pools are {known}");
+                return Err(Error::Storage { tensor: graph.named_tensor(id), problem });
+            }
+        }
+        Ok(())
     }
 
     /// The pool where the caller writes inputs.

@@ -3,6 +3,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::ElementType;
+use super::storage::{InputContents, Storage};
 use super::text::CompactText;
 use crate::error::Named;
 use crate::support::ids::{OperatorId, TensorId};
@@ -73,6 +74,7 @@ struct PlacementRequests {
     fixed_offset: Option<u64>,
     /// The axes from outermost to innermost.
     memory_order: Option<AxisOrder>,
+    storage: Storage,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +127,52 @@ impl TensorSpec {
         self
     }
 
+    /// Keeps the tensor in a buffer of the caller, outside of the arena. See [`Storage::Outside`].
+    #[must_use]
+    pub fn outside(mut self) -> Self {
+        self.set_storage(Storage::Outside);
+        self
+    }
+
+    /// Keeps the tensor in the pool with this name for as long as it is live. See [`Storage::Pool`].
+    #[must_use]
+    pub fn in_pool(mut self, name: impl AsRef<str>) -> Self {
+        self.set_storage(Storage::Pool(name.as_ref().into()));
+        self
+    }
+
+    /// Sets the memory that holds the tensor.
+    #[must_use]
+    pub fn stored(mut self, storage: Storage) -> Self {
+        self.set_storage(storage);
+        self
+    }
+
+    pub(crate) fn storage(&self) -> Option<&Storage> {
+        Some(&self.requests.as_ref()?.storage)
+    }
+
+    /// Replaces the size by a number of bytes without a shape.
+    pub(crate) fn set_bytes(&mut self, bytes: u64) {
+        self.size = Size::Bytes(bytes);
+        if let Some(requests) = &mut self.requests {
+            requests.memory_order = None;
+        }
+    }
+
+    /// Removes the fixed offset and the storage.
+    pub(crate) fn forget_place(&mut self) {
+        if let Some(requests) = &mut self.requests {
+            (requests.fixed_offset, requests.storage) = (None, Storage::Arena);
+        }
+    }
+
+    pub(crate) fn set_storage(&mut self, storage: Storage) {
+        if storage != Storage::Arena || self.requests.is_some() {
+            self.requests.get_or_insert_default().storage = storage;
+        }
+    }
+
     /// Sets the order of the axes in memory, from outermost to innermost. Without it, the tensor is stored
     /// in row-major order: the first axis is the outermost one.
     ///
@@ -159,7 +207,7 @@ pub struct Tensor {
     pub(crate) name: CompactText,
     pub(crate) kind: TensorKind,
     pub(crate) is_output: bool,
-    pub(crate) overwritable: bool,
+    pub(crate) contents: InputContents,
     pub(crate) spec: TensorSpec,
     pub(crate) bytes: u64,
     pub(crate) producer: Option<OperatorId>,
@@ -188,12 +236,6 @@ impl Tensor {
     #[must_use]
     pub fn is_output(&self) -> bool {
         self.is_output
-    }
-
-    /// Returns true for graph inputs that operators may overwrite after the last read.
-    #[must_use]
-    pub fn is_overwritable(&self) -> bool {
-        self.overwritable
     }
 
     /// Size in bytes.

@@ -11,6 +11,7 @@ pub(super) fn tensors(tensors: &mut [Tensor]) -> Result<()> {
         let id = TensorId::new(index);
         tensor.bytes = size_of(id, tensor)?;
         memory_order(id, tensor)?;
+        super::storage::check_alone(id, tensor)?;
         let Some(alignment) = tensor.alignment() else { continue };
         if !alignment.is_power_of_two() {
             return Err(Error::Alignment { subject: Subject::Tensor(tensor.named(id)), alignment });

@@ -31,11 +31,12 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Problem,
 pub fn from_bytes(_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<Problem, ImportError> {
     super::check_fixed(options)?;
     super::states::check_none(options)?;
+    super::memory::check_none(options)?;
     // Flexible, so that `check_shape` reports rows of a wrong length with their line.
     let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(bytes);
     let columns = CsvColumns::find(reader.headers().map_err(malformed)?)?;
     let mut line_of: HashMap<String, u64> = HashMap::new();
-    let (mut buffers, mut names) = (Vec::new(), Vec::new());
+    let (mut buffers, mut names, mut hints) = (Vec::new(), Vec::new(), Vec::new());
     let mut fields = StringRecord::new();
     while reader.read_record(&mut fields).map_err(malformed)? {
         options.check_cancelled()?;
@@ -48,8 +49,11 @@ pub fn from_bytes(_name: &str, bytes: &[u8], options: &ImportOptions) -> Result<
         }
         buffers.push(row.buffer(options.alignment.unwrap_or(1))?);
         names.push(id);
+        if columns.hint.is_some() {
+            hints.push(row.optional("hint", columns.hint)?);
+        }
     }
-    Ok(Problem::named(buffers, names)?)
+    Ok(Problem::named(buffers, names)?.with_hints(hints))
 }
 
 fn malformed(reason: impl ToString) -> ImportError {
@@ -72,6 +76,7 @@ struct CsvColumns {
     size: usize,
     alignment: Option<usize>,
     offset: Option<usize>,
+    hint: Option<usize>,
     gaps: Option<usize>,
     count: usize,
 }
@@ -100,6 +105,7 @@ impl CsvColumns {
             size: needed("size")?,
             alignment: position("alignment")?,
             offset: position("offset")?,
+            hint: position("hint")?,
             gaps: position("gaps")?,
             count: header.len(),
         })

@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 pub(crate) use crate::error::{cut, cut_within, short};
-use crate::graph::{ElementType, Graph, GraphBuilder};
+use crate::graph::{ElementType, Graph, GraphBuilder, InputContents, Storage};
 use crate::problem::Problem;
 use crate::support::limits::CancelToken;
 
 mod access;
 #[cfg(feature = "csv")]
 mod buffers_csv;
+mod computed_shape;
 mod conversion;
 mod dims;
 mod file;
@@ -28,8 +29,11 @@ mod input_shape;
 pub(crate) mod json;
 #[cfg(feature = "json")]
 mod json_access;
+#[cfg(feature = "json")]
+mod json_permit;
 #[cfg(feature = "onnx")]
 mod layout;
+mod memory;
 mod onnx;
 mod operator_table;
 mod permits;
@@ -64,8 +68,13 @@ pub struct ImportOptions {
     pub fold: Fold,
     /// The type in which every floating-point element is counted, as if the network were quantized.
     pub floats_as: Option<ElementType>,
-    /// Permits operators to overwrite graph inputs after their last read ([`Graph::overwrite_inputs`]).
-    pub overwrite_inputs: bool,
+    /// What a run may do with the contents of graph inputs.
+    pub input_contents: InputContents,
+    /// What a run may do with the contents of single graph inputs, by name, instead of `input_contents`.
+    pub contents_of: BTreeMap<String, InputContents>,
+    /// The memory of tensors, by name. The names `@inputs` and `@outputs` stand for all graph inputs and outputs that
+    /// have no entry of their own and request no storage in the file.
+    pub storage: BTreeMap<String, Storage>,
     /// Outputs that become inputs of the next run, by the names of the inputs ([`Graph::keep_state`]).
     pub states: BTreeMap<String, String>,
     /// Permits softmax and normalizations in place. This requires kernels that read a whole row before they
@@ -223,6 +232,14 @@ pub enum ImportError {
         /// The reason.
         reason: String,
     },
+    /// The options name a tensor for its memory or its contents that the graph does not have.
+    #[error("invalid memory of `{}`: {}", short(.name), cut(.reason))]
+    Memory {
+        /// The name.
+        name: String,
+        /// The reason.
+        reason: String,
+    },
     /// A graph output that nothing in the file defines.
     #[error("tensor `{}` has no producer, but the graph outputs it; \
          is it an input, a constant or a variable?", short(.output))]
@@ -312,6 +329,8 @@ use input_shape::no_such_input;
 pub use input_shape::{InputDimension, InputShape};
 #[cfg(feature = "json")]
 pub(crate) use json_access::AccessEntry;
+#[cfg(feature = "json")]
+pub(crate) use json_permit::{PermitEntry, PlacementEntry};
 
 #[cfg(feature = "csv")]
 pub use buffers_csv::from_bytes as csv_from_bytes;
@@ -385,9 +404,7 @@ fn finish(
     if let Some(element_type) = options.floats_as {
         graph.count_floats_as(element_type)?;
     }
-    if options.overwrite_inputs {
-        graph.overwrite_inputs();
-    }
+    memory::apply(&mut graph, options)?;
     Ok(ImportedGraph { graph, notes })
 }
 

@@ -194,8 +194,11 @@ impl CutTree {
                 cuts.push(PoolExclusion { item, point: None, pool });
                 continue;
             }
-            // The pools of the first and last point are fixed.
-            let free = points.clone().filter(|&point| point > 0 && point + 1 < path.len());
+            // The pools of the first and last point are fixed, and so is that of a point which allows no other.
+            let masks = &instance.point_pools[instance.points_of(item)];
+            let has_other = |point: usize| masks[point] & !(1 << pool) > 0;
+            let free =
+                points.clone().filter(|&point| point > 0 && point + 1 < path.len() && has_other(point));
             cuts.extend(free.map(|point| PoolExclusion { item, point: Some(point), pool }));
         }
         if cuts.len() > MAX_BRANCHES {

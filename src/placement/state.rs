@@ -60,12 +60,19 @@ impl<'a> PlacementState<'a> {
     }
 
     /// Paths in the backing store. An item whose first or last pool is on chip has its first or last access
-    /// there.
+    /// there, and an item that may not be in the backing store is where it may be.
     pub(crate) fn all_in_store(instance: &Instance) -> Vec<u8> {
         let store = instance.store() as u8;
         let mut paths = vec![store; instance.point_pools.len()];
         for (item, data) in instance.items.iter().enumerate() {
-            let path = &mut paths[instance.points_of(item)];
+            let points = instance.points_of(item);
+            let masks = &instance.point_pools[points.clone()];
+            let path = &mut paths[points];
+            for (pool, mask) in path.iter_mut().zip(masks) {
+                if mask >> store & 1 == 0 && *mask > 0 {
+                    *pool = mask.trailing_zeros() as u8;
+                }
+            }
             let last = path.len() - 1;
             (path[0], path[last]) = (data.start, data.finish);
             if data.start != store {
@@ -180,7 +187,7 @@ impl<'a> PlacementState<'a> {
         let (first, end) = (usize::from(data.start) != store, usize::from(data.finish) != store);
         for (point, mask) in self.mask.iter_mut().enumerate() {
             let is_bound = (first && point <= 1) || (end && point + 1 >= last);
-            if point > 0 && point < last && !is_bound {
+            if point > 0 && point < last && !is_bound && *mask >> store & 1 == 1 {
                 *mask &= 1 << store;
             }
         }

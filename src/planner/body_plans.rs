@@ -129,10 +129,10 @@ impl Planner {
     /// The planner of bodies, without a capacity: the bytes left for a body depend on the plan of the graph.
     pub(super) fn for_body(&self, spent_nodes: u64) -> Self {
         let limits = self.limits.clone().less(spent_nodes).without_progress();
-        Self { capacity: None, reserved: Vec::new(), ..self.with_limits(limits) }
+        Self { capacity: None, reserved: Vec::new(), previous: None, ..self.with_limits(limits) }
     }
 
     pub(super) fn with_limits(&self, limits: Limits) -> Self {
-        Self { reserved: self.reserved.clone(), strategy: Arc::clone(&self.strategy), limits, ..*self }
+        Self { limits, ..self.clone() }
     }
 }

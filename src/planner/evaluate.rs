@@ -4,7 +4,7 @@ use super::Planner;
 use super::shared::{Aliases, OrderPlanner};
 use crate::allocate::{Allocation, PackingEffort, Strategy, allocate_around};
 use crate::error::Result;
-use crate::graph::{Graph, Tensor, TensorKind, Variables};
+use crate::graph::{Graph, Tensor, TensorKind};
 use crate::liveness::Liveness;
 use crate::plan::{Plan, PlanBound};
 use crate::problem::{LowerBound, Problem, Status, bound_of_cells, bound_of_load, lower_bound};
@@ -28,6 +28,8 @@ const MOST_WITH_ALL_CHOICES: usize = 20_000;
 pub(super) enum Packing {
     /// By their bounding rectangles, with the fewest aliases: fast.
     FirstFrames,
+    /// By their bounding rectangles, with the most aliases.
+    MostFrames,
     /// By their bounding rectangles.
     Frames,
     /// By their shapes, if the bounding rectangles stay above the bound.
@@ -63,7 +65,11 @@ impl<'a> Evaluation<'a> {
         planner.limits.check_cancelled()?;
         let liveness = Liveness::new(graph, order, planner.alignment, planner.variables)?;
         planner.limits.check_cancelled()?;
-        let problem = planner.equipped(liveness.problem())?;
+        let mut problem = planner.equipped(liveness.problem())?;
+        if let Some(previous) = &planner.previous {
+            problem =
+                problem.with_hints(liveness.occupants().iter().map(|&occupant| previous.offset(occupant)));
+        }
         Ok(Self { planner, graph, scheduler, order, liveness, problem, over_orders })
     }
 
@@ -112,6 +118,7 @@ impl<'a> Evaluation<'a> {
         let (aliases, effort) = match packing {
             Packing::FirstFrames => (Aliases::Fewest, None),
             Packing::Draft => (Aliases::Most, Some(PackingEffort::QUICK)),
+            Packing::MostFrames => (Aliases::Most, None),
             Packing::Frames if self.is_large() => (Aliases::Most, None),
             Packing::Frames => (Aliases::All, None),
             Packing::Shapes(effort) if self.is_large() || self.is_draft(effort) => {
@@ -193,12 +200,7 @@ impl<'a> Evaluation<'a> {
 
     /// Size and alignment of tensors in the arena.
     fn sizes(&self, tensors: impl Iterator<Item = TensorId>) -> Vec<(u64, u64)> {
-        let is_in_arena = |id: &TensorId| match self.graph.tensor(*id).kind() {
-            TensorKind::Constant => false,
-            TensorKind::Variable => self.planner.variables == Variables::Arena,
-            TensorKind::Input => true,
-            TensorKind::Intermediate => self.graph.tensor(*id).producer().is_some(),
-        };
+        let is_in_arena = |id: &TensorId| self.graph.tensor(*id).is_planned(self.planner.variables);
         let default = self.planner.alignment;
         let of_tensor = |id: TensorId| {
             let tensor = self.graph.tensor(id);

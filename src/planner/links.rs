@@ -26,7 +26,7 @@ use std::sync::Arc;
 use super::body_plans::Bodies;
 use super::{Planner, checked};
 use crate::error::Result;
-use crate::graph::{BodyLink, Graph, Operator, TensorKind};
+use crate::graph::{BodyLink, Graph, Operator, Storage, TensorKind};
 use crate::liveness::Liveness;
 use crate::plan::{LinkedTensor, Plan, bodies_of};
 use crate::problem::Status;
@@ -108,7 +108,10 @@ fn linkable(graph: &Graph, operator: &Operator, alignment: u64) -> Vec<TensorId>
     };
     let fits = |id: &TensorId| {
         let tensor = graph.tensor(*id);
-        let has_place = tensor.alignment().is_some() || tensor.fixed_offset().is_some() || is_placed(*id);
+        let has_place = *tensor.storage() != Storage::Arena
+            || tensor.alignment().is_some()
+            || tensor.fixed_offset().is_some()
+            || is_placed(*id);
         tensor.kind().is_activation()
             && tensor.bytes() > 0
             && tensor.bytes().is_multiple_of(alignment)
@@ -130,7 +133,7 @@ fn linkable(graph: &Graph, operator: &Operator, alignment: u64) -> Vec<TensorId>
         if is_output {
             bodies == operator.bodies().len()
         } else {
-            !graph.tensor(*id).is_output() && !is_read_afterwards(graph, operator, *id)
+            !graph.tensor(*id).is_needed_at_end() && !is_read_afterwards(graph, operator, *id)
         }
     };
     let mut tensors: Vec<TensorId> = operator.links().iter().map(|link| link.tensor).collect();

@@ -9,8 +9,11 @@ mod links;
 mod pipeline;
 mod place_tiles;
 mod pools;
+mod replan;
 mod shared;
 mod tile;
+
+pub use replan::{Keep, PreviousPlan};
 
 use std::fmt;
 use std::ops::Range;
@@ -18,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{self, AtomicU64};
 
 use crate::allocate::{
-    Allocation, Auto, Greedy, PackingEffort, Strategy, allocate_around, choose, infeasible_core,
+    Allocation, Auto, Greedy, Hinted, PackingEffort, Strategy, allocate_around, choose, infeasible_core,
 };
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Occupant, Variables};
@@ -61,6 +64,8 @@ pub struct Planner {
     /// Set if the caller chose the strategy; then [`effort`](Planner::effort) leaves it alone.
     is_chosen: bool,
     limits: Limits,
+    /// The plan from which [`replan`](Planner::replan) starts.
+    previous: Option<Arc<PreviousPlan>>,
 }
 
 impl Default for Planner {
@@ -77,6 +82,7 @@ impl Default for Planner {
             strategy: Arc::new(Auto::new()),
             is_chosen: false,
             limits: Limits::new(),
+            previous: None,
         }
     }
 }
@@ -222,6 +228,7 @@ impl Planner {
     /// # Errors
     /// As [`plan_in_order`](Self::plan_in_order).
     pub fn plan(&self, graph: &Graph) -> Result<Plan> {
+        graph.check_one_arena()?;
         if self.schedule_mode == ScheduleMode::Program {
             return self.plan_in_order(graph, graph.program_order());
         }
@@ -253,10 +260,11 @@ impl Planner {
     ///
     /// # Errors
     /// [`Error::Order`] if the order cannot be run; errors of [`Liveness::new`] about sizes,
-    /// alignments and fixed offsets; errors of the strategy; [`Error::WrongPlan`] if the strategy
-    /// returned a wrong plan; [`Error::Cancelled`] if the call was cancelled before a plan was
+    /// alignments and fixed offsets; [`Error::Storage`] if a tensor must be in a pool; errors of the
+    /// strategy; [`Error::WrongPlan`] if the strategy returned a wrong plan; [`Error::Cancelled`] if the call was cancelled before a plan was
     /// verified.
     pub fn plan_in_order(&self, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
+        graph.check_one_arena()?;
         if graph.has_bodies() {
             return bodies::plan(self, graph, |planner, graph| planner.plan_in_order(graph, order));
         }
@@ -371,7 +379,15 @@ impl Planner {
             }
             first = Some(self.checked_solution(problem, solution)?);
         }
-        let solution = solution_of(problem, &*self.strategy, &self.limits)?;
+        let hinted = self.hinted(problem)?;
+        let solution = match hinted {
+            Some(hinted) if hinted.height <= hinted.lower_bound.bytes => hinted,
+            Some(hinted) => {
+                let searched = solution_of(problem, &*self.strategy, &self.limits)?;
+                with_hints(hinted, searched)
+            }
+            None => solution_of(problem, &*self.strategy, &self.limits)?,
+        };
         let is_large = problem.buffers().len() > pipeline::MOST_AFTER_CANCELLATION;
         let is_late = solution.stop == Stop::Cancelled;
         match first {
@@ -381,6 +397,15 @@ impl Planner {
             }
             _ => self.checked_solution(problem, solution),
         }
+    }
+
+    /// A solution that starts from the hints of a problem, if the strategy starts from other solutions.
+    fn hinted(&self, problem: &Problem) -> Result<Option<Solution>> {
+        if !problem.has_hints() || !self.is_search() {
+            return Ok(None);
+        }
+        let solution = solution_of(problem, &Hinted, &self.limits.clone().cancel_only())?;
+        Ok(Some(solution).filter(|solution| solution.stop != Stop::Cancelled))
     }
 
     /// Verifies a solution. If the verifier refuses only the bound, the bound is lowered to the
@@ -455,6 +480,15 @@ fn solution_of(problem: &Problem, strategy: &dyn Strategy, limits: &Limits) -> R
     let status = Status::of(height, lower_bound.bytes, problem.capacity());
     let strategy = strategy.name().to_owned();
     Ok(Solution { offsets, height, lower_bound, status, strategy, objects, nodes, stop })
+}
+
+/// The smaller of two solutions, the hinted one if they are equal, with the bound of both.
+fn with_hints(hinted: Solution, searched: Solution) -> Solution {
+    if searched.height < hinted.height {
+        return searched;
+    }
+    let Solution { lower_bound, nodes, stop, .. } = searched;
+    Solution { lower_bound, nodes, stop, ..hinted }
 }
 
 /// Verifies a plan. If the verifier refuses only a bound, the bound is lowered to the bytes that

@@ -15,7 +15,7 @@
 use super::budget::CallBudget;
 use super::evaluate::{Evaluation, Packing};
 use super::{Planner, checked};
-use crate::allocate::{Greedy, PackingEffort};
+use crate::allocate::{Greedy, Hinted, PackingEffort};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::plan::Plan;
@@ -85,6 +85,8 @@ struct Pipeline<'a> {
     budget: CallBudget<'a>,
     /// Liveness and problem of the order that the pipeline starts with.
     first_order: Evaluation<'a>,
+    /// Lower bound on the arena in the order that the pipeline starts with.
+    first_bound: u64,
     /// Lower bound on the arena over all orders, in bytes; none until it is computed.
     over_orders: Option<u64>,
     /// True if the graph has only one valid order.
@@ -122,11 +124,13 @@ impl<'a> Pipeline<'a> {
             scheduler,
             budget,
             first_order: evaluation,
+            first_bound: best.lower_bound.bytes,
             over_orders: None,
             is_only_order: false,
             best,
             is_first: true,
         };
+        pipeline.start_from_previous(order)?;
         let is_small = pipeline.first_order.len() <= MOST_AT_ANY_LIMIT;
         // The first plan uses the fewest aliases; first fit with all of them may be smaller.
         let strategies = [Greedy::by_size(), Greedy::first_fit()];
@@ -138,6 +142,31 @@ impl<'a> Pipeline<'a> {
             }
         }
         Ok(pipeline)
+    }
+
+    /// Replaces the first plan by one with the offsets of the previous plan, unless that is larger.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    fn start_from_previous(&mut self, order: &[OperatorId]) -> Result<()> {
+        let planner = self.planner;
+        let Some(previous) = &planner.previous else { return Ok(()) };
+        let order = if self.mode == Mode::OneOrder { order } else { previous.order() };
+        let limits = self.budget.cancel_only();
+        let plan = Evaluation::new(planner, self.scheduler, order, None)
+            .and_then(|evaluation| evaluation.plan(&Hinted, Packing::MostFrames, &limits));
+        match plan {
+            Ok(plan) if plan.arena_bytes <= self.best.arena_bytes && plan.stop != Stop::Cancelled => {
+                self.best = checked(planner, self.graph, plan)?;
+                // A search replaces it by smaller plans only.
+                self.is_first &= !planner.is_search();
+                if self.mode == Mode::AllOrders { self.bound_by_working_sets() } else { Ok(()) }
+            }
+            // The previous order may break a constraint that the other orders keep.
+            Ok(_) => Ok(()),
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(_) => Ok(()),
+        }
     }
 
     /// All stages after the first plan.
@@ -154,6 +183,13 @@ impl<'a> Pipeline<'a> {
             let schedule = self.schedule()?;
             self.candidates(&schedule)?;
             self.exhaust()?;
+        }
+        // Last, so that the stages before have the nodes that they have without a previous plan.
+        if let Some(previous) = &self.planner.previous
+            && self.effort() > Effort::Quick
+            && self.is_open()
+        {
+            self.candidate(previous.order(), PackingEffort::QUICK)?;
         }
         Ok(())
     }
@@ -199,9 +235,9 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// True if no order has a lower load than the incumbent.
+    /// True if no order has a lower load than the one that the pipeline starts with.
     fn has_least_load(&self) -> bool {
-        self.over_orders.is_some_and(|bound| self.best.lower_bound.bytes <= bound)
+        self.over_orders.is_some_and(|bound| self.first_bound <= bound)
     }
 
     /// Searches an order of low peak and a bound over orders.
@@ -265,7 +301,7 @@ impl<'a> Pipeline<'a> {
         if !self.is_open() {
             return Ok(());
         }
-        let others = AlternativeOrders::new(self.scheduler, schedule)?;
+        let mut others = AlternativeOrders::new(self.scheduler, schedule)?;
         let is_large = self.graph.operators().len() > MOST_AT_ANY_LIMIT;
         let count = if is_large && self.effort() < Effort::Thorough { 1 } else { OTHERS };
         for seed in 1..=count {

@@ -20,7 +20,8 @@ impl Planner {
     ///
     /// The tilings are those of [`tile`](Self::tile): of least extra cost under the capacity of the fastest memory
     /// for tensors, or under the capacity of the goal, within the goal's extra cost; and of least memory if none fits. The placement
-    /// counts constants in each stripe that reads them.
+    /// counts constants in each stripe that reads them. A graph with tensors in [named pools](crate::Storage::Pool) is
+    /// not tiled.
     ///
     /// ```
     /// use plimsoll::tiling::TilingGoal;
@@ -51,8 +52,9 @@ impl Planner {
         untiled: &PoolPlan,
         goal: &TilingGoal,
     ) -> Result<Option<TiledPoolPlan>> {
-        // Larger memories would save nothing, and neither do smaller tensors.
-        if untiled.all_fits() {
+        // Larger memories would save nothing, and neither do smaller tensors. Tilings are judged by the arena that they
+        // need, which tensors in named pools do not have.
+        if untiled.all_fits() || graph.check_one_arena().is_err() {
             return Ok(None);
         }
         let pools = &untiled.pools;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Planner;
+use super::{Planner, PreviousPlan};
 use crate::allocate::{Allocation, Packed, PackingEffort, Piece, Reach, Shapes, Strategy, allocate_around};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Occupant};
@@ -72,6 +72,7 @@ impl<'a> OrderPlanner<'a> {
         let Self { planner, graph, .. } = *self;
         let alignment = planner.alignment.into();
         let (contents, mut stopped) = ContentAliases::within(limits, graph, alignment, planner.sharing)?;
+        let contents = contents.without_ranges();
         let live = live_ranges(graph, self.liveness);
         let policies = SharingPolicy::variants(planner.sharing);
         let policies = match aliases {
@@ -114,6 +115,15 @@ impl<'a> OrderPlanner<'a> {
         best.ok_or_else(|| fixed_overlap.expect("there is a plan or an error"))
     }
 
+    /// By group: its offset in the previous plan, by its first member that has one.
+    fn group_hints(&self, previous: &PreviousPlan, groups: &RigidGroups) -> Vec<Option<u64>> {
+        let hint = |id: &BufferId| {
+            let offset = previous.offset(self.liveness.occupants()[id.index()])?;
+            offset.checked_sub(groups.position[id.index()].1)
+        };
+        groups.members.rows().map(|members| members.iter().find_map(hint)).collect()
+    }
+
     /// The plan of one choice of aliases.
     fn plan_layout(
         &self,
@@ -125,7 +135,10 @@ impl<'a> OrderPlanner<'a> {
         limits.check_cancelled()?;
         let groups = RigidGroups::new(self.liveness, layout)?;
         limits.check_cancelled()?;
-        let problem = self.planner.equipped(&groups.problem)?;
+        let mut problem = self.planner.equipped(&groups.problem)?;
+        if let Some(previous) = &self.planner.previous {
+            problem = problem.with_hints(self.group_hints(previous, &groups));
+        }
         let Allocation { mut offsets, objects, mut nodes, mut stop, .. } =
             allocate_around(&problem, strategy, limits)?;
         if let Some(effort) = effort
@@ -154,8 +167,9 @@ impl<'a> OrderPlanner<'a> {
     /// The plan with these offsets of the groups.
     pub(super) fn plan_of(&self, layout: &AliasLayout, groups: &RigidGroups, offsets: &[u64]) -> Plan {
         let Self { planner, graph, liveness, .. } = *self;
-        let mut plan = planner.placed(graph, self.operators, liveness, groups.offsets(offsets));
+        // Before the plan is made: the load needs as much memory as the plan.
         let load = groups.load(graph, liveness, &layout.allowances);
+        let mut plan = planner.placed(graph, self.operators, liveness, groups.offsets(offsets));
         let certified = load.certified.min(self.bound);
         plan.lower_bound = PlanBound { bytes: self.bound, certified, step: load.step, causes: load.causes };
         plan.bound_over_orders = self.over_orders;
@@ -252,8 +266,8 @@ fn pieces(liveness: &Liveness, groups: &RigidGroups) -> Vec<Piece> {
 /// their groups.
 fn member_objects(objects: &Objects, groups: &RigidGroups) -> Objects {
     let of_buffer = groups.position.iter().map(|&(group, _)| objects.of_buffer[group as usize]);
-    let alone = |group: BufferId| match groups.members[group.index()].as_slice() {
-        &[only] => Some(only),
+    let alone = |group: BufferId| match *groups.members.row(group.index() as u32) {
+        [only] => Some(only),
         _ => None,
     };
     let nestings = objects.nestings.iter().filter_map(|nested| {

@@ -182,12 +182,13 @@ impl Network {
         if atom.bytes == 0 {
             return AtomRole::None;
         }
-        match (source.kind(), atom.is_output) {
+        if !source.is_planned(variables) {
+            return AtomRole::None;
+        }
+        match (source.kind(), atom.is_needed_at_end) {
             (TensorKind::Constant, _) => AtomRole::None,
-            (TensorKind::Variable, _) if variables == Variables::Outside => AtomRole::None,
             (TensorKind::Variable, _) | (TensorKind::Input, true) => AtomRole::Throughout,
             (TensorKind::Input, false) if !atom.is_read => AtomRole::FirstStep,
-            (TensorKind::Intermediate, _) if source.producer().is_none() => AtomRole::None,
             (TensorKind::Intermediate, false) if !atom.is_read => AtomRole::Transient,
             (TensorKind::Input | TensorKind::Intermediate, _) => AtomRole::Numbered(number),
         }
@@ -208,7 +209,7 @@ impl Network {
             }
             AtomRole::Numbered(number) => {
                 self.sizes.push(size);
-                self.live_at_end.push(atom.is_output);
+                self.live_at_end.push(atom.is_needed_at_end);
                 self.paddings.tensors.push(padding);
                 if source.kind() == TensorKind::Input {
                     self.live_at_start.push(number);
@@ -312,12 +313,7 @@ impl Network {
 /// alignment, and rounding them would not be sound.
 pub(super) fn unit(scheduler: &Scheduler<'_>) -> u64 {
     let &Scheduler { graph, default_alignment, variables, sharing, .. } = scheduler;
-    let in_arena = |tensor: &&Tensor| match tensor.kind() {
-        TensorKind::Constant => false,
-        TensorKind::Variable => variables == Variables::Arena && tensor.bytes() > 0,
-        TensorKind::Input => tensor.bytes() > 0,
-        TensorKind::Intermediate => tensor.bytes() > 0 && tensor.producer().is_some(),
-    };
+    let in_arena = |tensor: &&Tensor| tensor.is_planned(variables) && tensor.bytes() > 0;
     let tensors = graph.tensors().iter().filter(in_arena);
     let alignments = tensors.map(|tensor| tensor.alignment().unwrap_or(default_alignment));
     let has_scratch = |id: &&OperatorId| graph.operator(**id).scratch_bytes() > 0;
@@ -363,7 +359,7 @@ fn savings(
         let read = graph.tensor(input);
         // Inputs that the caller needs, constants, variables and outputs are never overwritten.
         let may_overwrite =
-            (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_output();
+            (read.kind() == TensorKind::Intermediate || read.is_overwritable()) && !read.is_needed_at_end();
         if !may_overwrite {
             return None;
         }

@@ -1,6 +1,6 @@
 //! The graph in one order, as dense arrays: which operators can be split, and how they read.
 
-use crate::graph::{Graph, Permit, RowMap, Tensor, TensorKind};
+use crate::graph::{Graph, Permit, RowMap, Storage, Tensor, TensorKind};
 use crate::support::ids::{OperatorId, TensorId};
 
 /// Position of an operator in the order.
@@ -333,11 +333,11 @@ const UNUSED: Position = u32::MAX - 1;
 /// A tensor before any operator is known to split it.
 fn whole(tensor: &Tensor) -> OrderedTensor {
     let bytes = match tensor.kind() {
-        TensorKind::Input | TensorKind::Intermediate => tensor.bytes(),
-        TensorKind::Constant | TensorKind::Variable => 0,
+        TensorKind::Input | TensorKind::Intermediate if !tensor.is_outside() => tensor.bytes(),
+        _ => 0,
     };
     let is_used = tensor.producer().is_some() || tensor.kind() == TensorKind::Input;
-    let last = if tensor.is_output() {
+    let last = if tensor.is_needed_at_end() {
         AT_THE_END
     } else if is_used {
         0
@@ -357,10 +357,11 @@ fn over(permits: &[Permit], input: TensorId, outputs: &[TensorId]) -> Option<u32
     Some(at as u32)
 }
 
-/// By tensor: true if its place is given or depends on the place of other tensors, so that it must not be split.
+/// By tensor: true if its place is given or depends on the place of other tensors, or if it requests a storage, so
+/// that it must not be split.
 pub(super) fn constrained_tensors(graph: &Graph) -> Vec<bool> {
-    let mut is_constrained: Vec<bool> =
-        graph.tensors().iter().map(|tensor| tensor.fixed_offset().is_some()).collect();
+    let is_given = |tensor: &Tensor| tensor.fixed_offset().is_some() || *tensor.storage() != Storage::Arena;
+    let mut is_constrained: Vec<bool> = graph.tensors().iter().map(is_given).collect();
     let placements = graph.relative_placements().iter().map(|placement| [placement.tensor, placement.of]);
     for pair in placements.chain(graph.kept_apart().iter().copied()) {
         for id in pair {

@@ -87,7 +87,7 @@ fn expands(graph: &Graph, position: &[usize], id: OperatorId, at: usize) -> bool
         let tensor = graph.tensor(*input);
         let is_activation = matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate);
         let is_last = tensor.readers().iter().all(|reader| position[reader.index()] <= at);
-        is_activation && is_last && !tensor.is_output()
+        is_activation && is_last && !tensor.is_needed_at_end()
     };
     added > bytes(&mut node.inputs().iter().copied().filter(dies))
 }

@@ -15,8 +15,8 @@
 //! - All bodies of `o` list the same tensors and offsets. `o` has no scratch of its own and no tensor of its
 //!   bodies requests more than the alignment of the plan.
 //! - Each `t_i` occurs once and is an output of `o` with a link in every body, or an input of `o` with a link in
-//!   some body that no operator reads at a later step and that is not a graph output. It has at least one byte,
-//!   requests neither an alignment nor an offset, and has no alias in the plan.
+//!   some body that no operator reads at a later step and that is neither a graph output nor a preserved input. It has at least one byte,
+//!   requests neither a storage nor an alignment nor an offset, and has no alias in the plan.
 //! - The tensors of `above` are adjacent, and the arena of each body ends at or before `end`.
 //! - In the plan of each body with a link of `t_i` to `x`, `offset(x) = at(t_i)` and `bytes(x) = bytes(t_i)`.
 //! - `offset(t_i) = base + at(t_i)`, and the scratch buffer of `o` starts at `base + from` if `W(o) > 0`.
@@ -29,7 +29,7 @@
 //! scratch buffer are in one pool. No transfer of an input `t_i` is due after the step of `o`.
 
 use super::{Rule, ViolationCollector};
-use crate::graph::{Graph, Occupant, TensorKind};
+use crate::graph::{Graph, InputContents, Occupant, Storage, TensorKind};
 use crate::plan::{Alias, BodyPlan, LinkedTensor, Plan};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -140,6 +140,9 @@ impl LinkCheck<'_> {
         if !matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate) || tensor.bytes() == 0 {
             return wrong("needs no memory or is a variable");
         }
+        if *tensor.storage() != Storage::Arena {
+            return wrong("requests a storage");
+        }
         if tensor.alignment().is_some() || tensor.fixed_offset().is_some() {
             return wrong("requests an alignment or an offset");
         }
@@ -152,7 +155,13 @@ impl LinkCheck<'_> {
         }
         let step = self.plan.steps[self.operator.index()];
         let is_read_later = tensor.readers().iter().any(|reader| self.plan.steps[reader.index()] > step);
-        if tensor.is_output() || is_read_later { wrong("is needed after the operator") } else { Ok(()) }
+        let is_preserved =
+            tensor.kind() == TensorKind::Input && tensor.input_contents() == InputContents::Preserved;
+        if tensor.is_output() || is_preserved || is_read_later {
+            wrong("is needed after the operator")
+        } else {
+            Ok(())
+        }
     }
 
     /// The tensors of the bodies lie where the linked tensor lies.

@@ -227,7 +227,7 @@ pub(crate) fn provable_bound(problem: &Problem, solution: &Solution) -> u64 {
 /// - **D**: relative placements hold wherever both tensors reside in one pool at one time. No tensor has a
 ///   fixed offset, as the graph does not state the pool of the offset.
 /// - **R5** to **R8**: each operator finds its operands in the pools that the plan states.
-/// - **R9** to **R11**, **M**: before the run, inputs are where the caller writes them; constants and
+/// - **R9** to **R12**, **M**: before the run, inputs are where the caller writes them; constants and
 ///   variables are in the backing store, unless they are resident: on chip for the whole run and never
 ///   transferred (constants only with [`Loading::Once`](crate::Loading::Once)). After the run, outputs
 ///   are where the caller reads them, and constants and variables are where they were before the run. An

@@ -6,6 +6,7 @@
 //! | occupant `x` | `need(x)` |
 //! | --- | --- |
 //! | constant | undefined |
+//! | tensor with the storage [`Outside`](crate::Storage::Outside) | undefined |
 //! | variable | undefined if variables live outside of the arena, else its size, live in `0 .. N` |
 //! | input | its size, live from step 0 |
 //! | intermediate tensor with a producer `p` that runs | its size, live from `step(p)` |
@@ -13,12 +14,12 @@
 //! | scratch buffer of an operator `o` that runs, of more than 0 bytes | its size, live at `step(o)` only |
 //! | any other scratch buffer | undefined |
 //!
-//! An input or an intermediate tensor is live until `N` if it is an output, and otherwise until one step
-//! after its last reader, but at least for one step.
+//! An input or an intermediate tensor is live until `N` if it is an output or a preserved input, and otherwise
+//! until one step after its last reader, but at least for one step.
 //!
 //! *Claim*:
 //!
-//! - **P1**: if `need(x)` is defined, `x` has a placement. **P2**: if `x` has a placement, `need(x)` is
+//! - **P1**: if `need(x)` is defined, `x` has a placement. No tensor has a pool as its storage, as an arena is none. **P2**: if `x` has a placement, `need(x)` is
 //!   defined.
 //! - **P3**: `bytes(x)` is the size of `need(x)`. **L1**: `live(x)` is the live range of `need(x)`.
 //! - **B1**: for each member `x` of the certificate with step `s`: `need(x)` is defined, and its live range
@@ -37,7 +38,7 @@ use super::claims::CertificateMember;
 use super::geometry::PlacedRectangle;
 use super::objects::{self, ObjectMember};
 use super::{Rule, ViolationCollector, form};
-use crate::graph::{Graph, Occupant, TensorKind, Variables};
+use crate::graph::{Graph, InputContents, Occupant, Storage, TensorKind, Variables};
 use crate::plan::{Placement, Plan, PlanObjects};
 use crate::problem::LiveRange;
 use crate::sharing::AliasKind;
@@ -86,6 +87,12 @@ impl Requirements<'_> {
         violations: &mut ViolationCollector,
     ) -> Option<PlacedRectangle<Occupant>> {
         let name = || name(self.graph, occupant);
+        if let Occupant::Tensor(id) = occupant
+            && let Storage::Pool(pool) = self.graph.tensor(id).storage()
+        {
+            let message = format!("{} must be in pool `{pool}`, but the plan has one arena", name());
+            violations.add(Rule::PlacementExists, message);
+        }
         match (self.need(occupant), self.plan.placement(occupant)) {
             (Err(_), None) => None,
             (Err(reason), Some(_)) => {
@@ -237,9 +244,14 @@ impl Requirements<'_> {
         let tensor = self.graph.tensor(id);
         let whole_run = LiveRange { start: 0, end: (self.plan.order.len() as u32).max(1) };
         let last_read = tensor.readers().iter().filter_map(|reader| self.steps[reader.index()]).max();
+        let is_kept_input =
+            tensor.kind() == TensorKind::Input && tensor.input_contents() == InputContents::Preserved;
         let start = match tensor.kind() {
             TensorKind::Constant => return Err("it is a constant"),
-            TensorKind::Variable if self.plan.variables == Variables::Outside => {
+            _ if *tensor.storage() == Storage::Outside => return Err("it is in a buffer of the caller"),
+            TensorKind::Variable
+                if self.plan.variables == Variables::Outside && *tensor.storage() == Storage::Arena =>
+            {
                 return Err("it is a variable, and those live outside");
             }
             TensorKind::Variable => return Ok((tensor.bytes(), whole_run)),
@@ -249,7 +261,11 @@ impl Requirements<'_> {
                 produced.ok_or("no operator of the order writes it")?
             }
         };
-        let end = if tensor.is_output() { whole_run.end } else { last_read.unwrap_or(start).max(start) + 1 };
+        let end = if tensor.is_output() || is_kept_input {
+            whole_run.end
+        } else {
+            last_read.unwrap_or(start).max(start) + 1
+        };
         Ok((tensor.bytes(), LiveRange { start, end }))
     }
 

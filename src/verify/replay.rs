@@ -36,7 +36,7 @@
 //!   meet. The contents of `M` alone would not show this, as an operator reads while it writes.
 //! - **M1**: after the start, all inputs and variables are intact.
 //! - **M2**: before `o_k`, its inputs are intact. **M3**: after `o_k`, its outputs are intact.
-//! - **M4**: after the last step, all outputs of the graph and all variables are intact.
+//! - **M4**: after the last step, all outputs of the graph, all preserved inputs and all variables are intact.
 //!
 //! Complexity: O(n log n) for n operands and aliases of a right plan: `contents` finds the bytes of a
 //! concatenation without a list of their origins.
@@ -45,7 +45,7 @@ use super::contents::{ArenaContents, ValueSegment, ValueSource};
 use super::memory::ContentSegment;
 use super::permitted::OperatorAliases;
 use super::{Rule, ViolationCollector};
-use crate::graph::{Graph, Occupant, TensorKind};
+use crate::graph::{Graph, InputContents, Occupant, TensorKind};
 use crate::plan::{Alias, Plan};
 use crate::sharing::AliasKind;
 use crate::support::ids::{OperatorId, TensorId};
@@ -250,7 +250,9 @@ impl<K: Fn(TensorId) -> bool> ArenaReplay<'_, K> {
     fn end(&mut self) {
         for id in self.graph.tensor_ids() {
             let tensor = self.graph.tensor(id);
-            if tensor.is_output() || tensor.kind() == TensorKind::Variable {
+            let is_preserved =
+                tensor.kind() == TensorKind::Input && tensor.input_contents() == InputContents::Preserved;
+            if tensor.is_output() || is_preserved || tensor.kind() == TensorKind::Variable {
                 self.check_intact(Rule::IntactAtEnd, id, || "when the run ends".to_owned());
             }
         }

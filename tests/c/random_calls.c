@@ -193,7 +193,20 @@ static int32_t graph_call(void) {
     }
     switch (below(18)) {
     case 14: return plimsoll_graph_permit(graph, index_of(), seldom() ? (int32_t)number() : (int32_t)below(5), index_of(), index_of(), number());
-    case 15: return plimsoll_graph_mark_overwritable(graph, index_of());
+    case 15:
+        switch (below(11)) {
+        case 4: return plimsoll_graph_edit(graph, place_for_graph(graphs));
+        case 5: return plimsoll_graph_set_tensor_bytes(graph, index_of(), number());
+        case 6: return plimsoll_graph_set_tensor_kind(graph, index_of(), kind());
+        case 7: return plimsoll_graph_remove_output(graph, index_of());
+        case 8: return plimsoll_graph_replace_reads(graph, index_of(), index_of());
+        case 9: return plimsoll_graph_remove_operator(graph, index_of());
+        case 10: return plimsoll_graph_clear_permits(graph, index_of());
+        case 0: return plimsoll_graph_mark_overwritable(graph, index_of());
+        case 1: return plimsoll_graph_set_input_contents(graph, index_of(), kind());
+        case 2: return plimsoll_graph_set_storage(graph, index_of(), below(2) ? "outside" : name());
+        default: return plimsoll_graph_tensor_storage(graph, index_of(), MAYBE(text), below(17), MAYBE(&size));
+        }
     case 16: return plimsoll_graph_place_at(graph, index_of(), index_of(), below(2) ? 16u * below(4) : number());
     case 17: return plimsoll_graph_keep_apart(graph, index_of(), index_of());
     case 0: return plimsoll_graph_new(name(), place_for_graph(graphs));
@@ -340,7 +353,11 @@ static int32_t other_call(void) {
         return plimsoll_safe_overlap(seldom() ? NULL : &kernel, SIZE(windowed), MAYBE(&bytes));
     }
     case 2: return plimsoll_problem_buffer_count(PICK(problems), MAYBE(&size));
-    case 3: return plimsoll_problem_verify(PICK(problems), MAYBE(offsets), below(9), number());
+    case 3:
+        if (below(2)) {
+            return plimsoll_problem_set_hints(PICK(problems), MAYBE(offsets), below(9));
+        }
+        return plimsoll_problem_verify(PICK(problems), MAYBE(offsets), below(9), number());
     case 4: return plimsoll_problem_choose(PICK(problems), PICK(options), below(2) ? NULL : values, below(9), place_for_choice(choices));
     case 5: return plimsoll_choice_value(PICK(choices), MAYBE(&bytes), MAYBE(&bound));
     case 6: return plimsoll_choice_arena_bytes(PICK(choices), MAYBE(&bytes), MAYBE(&stop));
@@ -349,7 +366,12 @@ static int32_t other_call(void) {
     case 9: return import_text();
     case 10:
         switch (below(8)) {
-        case 4: return plimsoll_import_options_set_overwrite_inputs(PICK(imports), kind());
+        case 4:
+            switch (below(3)) {
+            case 0: return plimsoll_import_options_set_overwrite_inputs(PICK(imports), kind());
+            case 1: return plimsoll_import_options_set_input_contents(PICK(imports), below(2) ? NULL : name(), kind());
+            default: return plimsoll_import_options_set_storage(PICK(imports), name(), below(2) ? NULL : name());
+            }
         case 6: return plimsoll_import_options_set_cancel(PICK(imports), PICK(cancels));
         case 5: return plimsoll_import_options_set_input_shape(PICK(imports), name(), shape());
         case 0: return plimsoll_import_options_new(place_for_import_options(imports));
@@ -365,6 +387,9 @@ static int32_t other_call(void) {
 static int32_t plan_something(void) {
     uint32_t order[3] = {index_of(), index_of(), index_of()};
     plimsoll_plan **place = place_for_plan(plans);
+    if (below(5) == 0) {
+        return plimsoll_graph_replan(PICK(graphs), PICK(plans), PICK(options), kind(), place);
+    }
     plimsoll_schedule figures;
     size_t count = 0;
     switch (below(4)) {

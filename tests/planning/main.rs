@@ -3,9 +3,13 @@
 mod graph;
 mod limits;
 #[cfg(all(feature = "onnx", feature = "tflite"))]
+mod memory;
+#[cfg(all(feature = "onnx", feature = "tflite"))]
 mod orders;
 mod placement;
 mod plan;
+#[cfg(all(feature = "onnx", feature = "tflite"))]
+mod replan;
 #[cfg(all(feature = "onnx", feature = "tflite"))]
 mod sharing;
 mod states;

@@ -1,8 +1,8 @@
 //! Random pools, and simulation of plans for several pools on bytes.
 
 use plimsoll::{
-    Alias, AliasKind, Content, Graph, Loading, Occupant, OperatorId, Permit, Pool, PoolId, PoolPlan, Pools,
-    Residency, TensorId, TensorKind, Transfer, Variables,
+    Alias, AliasKind, Content, Graph, InputContents, Loading, Occupant, OperatorId, Permit, Pool, PoolId,
+    PoolPlan, Pools, Residency, Storage, TensorId, TensorKind, Transfer, Variables,
 };
 
 use super::sharing::Draw;
@@ -112,7 +112,42 @@ impl<'a> Machine<'a> {
     }
 
     fn is_outside(&self, id: TensorId) -> bool {
-        self.kind(id) == TensorKind::Variable && self.plan.variables == Variables::Outside
+        match self.graph.tensor(id).storage() {
+            Storage::Outside => true,
+            Storage::Arena => {
+                self.kind(id) == TensorKind::Variable && self.plan.variables == Variables::Outside
+            }
+            _ => false,
+        }
+    }
+
+    /// The pool that the tensor has as its storage, or `other`.
+    fn pool_of(&self, id: TensorId, other: PoolId) -> PoolId {
+        match self.graph.tensor(id).storage() {
+            Storage::Pool(name) => self.plan.pools.named(name).expect("a pool of the plan"),
+            _ => other,
+        }
+    }
+
+    /// The place of a preserved input for the whole run.
+    fn preserved(&self) -> Vec<(TensorId, Residency)> {
+        let inputs = self.graph.tensor_ids().filter(|&id| {
+            self.kind(id) == TensorKind::Input
+                && self.graph.tensor(id).input_contents() == InputContents::Preserved
+                && self.graph.tensor(id).bytes() > 0
+                && !self.is_outside(id)
+        });
+        let place = |id| self.residency(id, self.pool_of(id, self.plan.pools.inputs_in()), 0);
+        inputs.map(|id| (id, place(id).expect("an input has a place"))).collect()
+    }
+
+    fn check_preserved(&self) -> Result<(), String> {
+        for (id, place) in self.preserved() {
+            if self.load(&place) != self.values[id.index()] {
+                return Err(format!("the input `{}` is not preserved", self.name(id)));
+            }
+        }
+        Ok(())
     }
 
     fn check_two_runs(mut self) -> Result<(), String> {
@@ -132,9 +167,12 @@ impl<'a> Machine<'a> {
             let inputs = graph.tensor_ids().filter(|&id| graph.tensor(id).kind() == TensorKind::Input);
             for id in inputs {
                 self.values[id.index()] = noise(&mut self.draw, self.graph.tensor(id).bytes());
-                if self.graph.tensor(id).bytes() > 0 {
-                    let residency =
-                        self.residency(id, self.plan.pools.inputs_in(), 0).ok_or("an input has no place")?;
+                if self.is_outside(id) {
+                    self.outside[id.index()].clone_from(&self.values[id.index()]);
+                } else if self.graph.tensor(id).bytes() > 0 {
+                    let residency = self
+                        .residency(id, self.pool_of(id, self.plan.pools.inputs_in()), 0)
+                        .ok_or("an input has no place")?;
                     let value = self.values[id.index()].clone();
                     self.store(&residency, &value);
                 }
@@ -150,7 +188,9 @@ impl<'a> Machine<'a> {
         let occupant = Occupant::Tensor(id);
         let residencies: Vec<Residency> = self.plan.residencies_of(occupant).copied().collect();
         let moves = self.plan.transfers.iter().any(|one| one.tensor == id);
-        let may = self.kind(id) == TensorKind::Variable || self.plan.pools.loads() == Loading::Once;
+        let is_stored = matches!(self.graph.tensor(id).storage(), Storage::Pool(_));
+        let may =
+            is_stored || self.kind(id) == TensorKind::Variable || self.plan.pools.loads() == Loading::Once;
         match residencies.as_slice() {
             [only] if may && !moves => Some(*only),
             _ => self.residency(id, self.plan.pools.backing_store_id(), 0),
@@ -202,6 +242,7 @@ impl<'a> Machine<'a> {
             if let Some(&id) = plan.order.get(step as usize) {
                 self.operate(step, id)?;
             }
+            self.check_preserved()?;
         }
         Ok(())
     }
@@ -298,7 +339,7 @@ impl<'a> Machine<'a> {
             let tensor = self.graph.tensor(id);
             let mut places: Vec<Option<Residency>> = Vec::new();
             if tensor.is_output() && tensor.kind() != TensorKind::Constant && !self.is_outside(id) {
-                places.push(self.residency(id, self.plan.pools.outputs_in(), last));
+                places.push(self.residency(id, self.pool_of(id, self.plan.pools.outputs_in()), last));
             }
             if tensor.kind() == TensorKind::Variable && !self.is_outside(id) {
                 places.push(self.kept(id));

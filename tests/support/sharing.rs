@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use plimsoll::{
-    AliasKind, Graph, GraphBuilder, OperatorId, Permit, Plan, SharingLevel, Side, TensorId, TensorKind,
-    TensorSpec,
+    AliasKind, Graph, GraphBuilder, InputContents, OperatorId, Permit, Plan, SharingLevel, Side, Storage,
+    TensorId, TensorKind, TensorSpec,
 };
 
 /// The `SplitMix64` random number generator.
@@ -174,9 +174,13 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
     };
     for id in graph.tensor_ids().filter(|&id| graph.tensor(id).kind() == TensorKind::Input) {
         truth[id.index()] = own(id);
-        let offset = place(id).unwrap();
+        let Some(offset) = place(id) else {
+            assert!(is_outside(graph, id), "an input has no offset");
+            continue;
+        };
         memory[offset..offset + truth[id.index()].len()].copy_from_slice(&truth[id.index()]);
     }
+    let preserved: Vec<TensorId> = graph.tensor_ids().filter(|&id| is_preserved(graph, id)).collect();
     for &id in &plan.order {
         let operator = graph.operator(id);
         for &input in operator.inputs() {
@@ -191,7 +195,11 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
             }
         }
         for &output in operator.outputs() {
-            let offset = place(output).unwrap();
+            let Some(offset) = place(output) else {
+                assert!(is_outside(graph, output), "an output has no offset");
+                truth[output.index()] = own(output);
+                continue;
+            };
             let mut expected = own(output);
             let mut copied: Vec<bool> = vec![true; expected.len()];
             for alias in &aliases {
@@ -215,11 +223,16 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
             }
             // An operator may overwrite its inputs only with a permission for the pair.
             for &input in operator.inputs() {
-                let start = place(input).unwrap();
+                let Some(start) = place(input) else { continue };
                 let meets = (0..expected.len()).any(|byte| {
                     copied[byte] && (start..start + bytes(input) as usize).contains(&(offset + byte))
                 });
-                if meets && !permitted(graph, id, input, output, start, offset) {
+                let kept = graph.tensor(input).is_output()
+                    || truth[input.index()].iter().flatten().any(|&(source, _)| {
+                        let source = &graph.tensors()[source];
+                        source.kind() == TensorKind::Input && !source.is_overwritable()
+                    });
+                if meets && (kept || !permitted(graph, id, input, output, start, offset)) {
                     return Err(format!("{} writes over its input", operator.name()));
                 }
             }
@@ -228,19 +241,30 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
         let scratch =
             plan.scratch[id.index()].map_or(0..0, |place| place.offset as usize..place.end() as usize);
         for &input in operator.inputs() {
-            let start = place(input).unwrap();
+            let Some(start) = place(input) else { continue };
             if (start..start + bytes(input) as usize).any(|byte| scratch.contains(&byte)) {
                 return Err(format!("{} works in its input", operator.name()));
             }
         }
-        for &output in operator.outputs() {
-            check(&memory, &truth[output.index()], output, operator.name())?;
+        for &id in operator.outputs().iter().chain(&preserved) {
+            check(&memory, &truth[id.index()], id, operator.name())?;
         }
     }
     for id in graph.tensor_ids().filter(|&id| graph.tensor(id).is_output()) {
         check(&memory, &truth[id.index()], id, "the end")?;
     }
     Ok(plan.order.len())
+}
+
+/// True if the tensor is in a buffer of the caller.
+fn is_outside(graph: &Graph, id: TensorId) -> bool {
+    *graph.tensor(id).storage() == Storage::Outside
+}
+
+/// True if the tensor is an input whose bytes must not change.
+fn is_preserved(graph: &Graph, id: TensorId) -> bool {
+    let tensor = graph.tensor(id);
+    tensor.kind() == TensorKind::Input && tensor.input_contents() == InputContents::Preserved
 }
 
 /// Returns true if an operator may write its output at `to` over its input at `from`.
@@ -314,6 +338,12 @@ impl Brute<'_> {
         };
         let inputs: Vec<TensorId> =
             self.graph.tensor_ids().filter(|&id| self.graph.tensor(id).kind() == TensorKind::Input).collect();
+        let mut state = state;
+        for &id in &inputs {
+            state.truth[id.index()] =
+                (0..self.bytes(id) as u64).map(|byte| Some((id.index(), byte))).collect();
+        }
+        let inputs: Vec<TensorId> = inputs.into_iter().filter(|&id| !is_outside(self.graph, id)).collect();
         self.place_inputs(state, &inputs)
     }
 
@@ -329,7 +359,6 @@ impl Brute<'_> {
             if !self.place(&mut next, id, offset) {
                 return false;
             }
-            next.truth[id.index()] = (0..size as u64).map(|byte| Some((id.index(), byte))).collect();
             next.memory[offset..offset + size].copy_from_slice(&next.truth[id.index()]);
             self.place_inputs(next, rest)
         })
@@ -361,8 +390,9 @@ impl Brute<'_> {
     fn is_whole(&self, state: &SimulationState) -> bool {
         self.graph.tensor_ids().all(|id| {
             let tensor = self.graph.tensor(id);
-            let needed =
-                tensor.is_output() || tensor.readers().iter().any(|reader| !state.done.contains(reader));
+            let needed = tensor.is_output()
+                || is_preserved(self.graph, id)
+                || tensor.readers().iter().any(|reader| !state.done.contains(reader));
             let Some(offset) = state.places[id.index()].filter(|_| needed) else { return true };
             state.memory[offset..offset + self.bytes(id)] == *state.truth[id.index()]
         })
@@ -378,8 +408,9 @@ impl Brute<'_> {
         // Offsets of tensors that are no longer needed do not matter.
         for id in self.graph.tensor_ids() {
             let tensor = self.graph.tensor(id);
-            let needed =
-                tensor.is_output() || tensor.readers().iter().any(|reader| !state.done.contains(reader));
+            let needed = tensor.is_output()
+                || is_preserved(self.graph, id)
+                || tensor.readers().iter().any(|reader| !state.done.contains(reader));
             if !needed && !state.done.is_empty() {
                 state.places[id.index()] = None;
             }
@@ -414,7 +445,11 @@ impl Brute<'_> {
         let graph = self.graph;
         let operator = graph.operator(id);
         let size = self.bytes(output);
-        let place = |id: TensorId| state.places[id.index()].unwrap();
+        let place = |id: TensorId| state.places[id.index()];
+        if is_outside(graph, output) {
+            let truth = (0..size as u64).map(|byte| Some((output.index(), byte))).collect();
+            return vec![OutputPlacement { output, offset: 0, truth, copied: vec![false; size] }];
+        }
         let alignment = graph.tensor(output).alignment().unwrap_or(1) as usize;
         let mut all = Vec::new();
         for offset in (0..self.arena).step_by(alignment).filter(|offset| offset + size <= self.arena) {
@@ -426,14 +461,14 @@ impl Brute<'_> {
             for permit in operator.permits() {
                 match *permit {
                     Permit::View { input, output: own, at }
-                        if own == output && place(input) + at as usize == offset =>
+                        if own == output && place(input).is_some_and(|from| from + at as usize == offset) =>
                     {
                         let from = at as usize;
                         let truth = state.truth[input.index()][from..from + size].to_vec();
                         options.push(option(truth, vec![false; size]));
                     }
                     Permit::ConcatSlice { input, output: own, at }
-                        if own == output && offset + at as usize == place(input) =>
+                        if own == output && place(input) == Some(offset + at as usize) =>
                     {
                         for byte in 0..self.bytes(input) {
                             joined.truth[at as usize + byte] = state.truth[input.index()][byte];
@@ -454,7 +489,7 @@ impl Brute<'_> {
     fn is_legal(&self, state: &SimulationState, id: OperatorId, option: &OutputPlacement) -> bool {
         let graph = self.graph;
         graph.operator(id).inputs().iter().all(|&input| {
-            let start = state.places[input.index()].unwrap();
+            let Some(start) = state.places[input.index()] else { return true };
             let range = start..start + self.bytes(input);
             let mut copied = (0..option.copied.len()).filter(|&byte| option.copied[byte]);
             let meets = copied.any(|byte| range.contains(&(option.offset + byte)));
@@ -496,9 +531,11 @@ impl Brute<'_> {
         let graph = self.graph;
         let operator = graph.operator(id);
         let scratch = operator.scratch_bytes() as usize;
-        let place = |id: TensorId| state.places[id.index()].unwrap();
-        let inputs = operator.inputs().iter().map(|&input| (place(input), place(input) + self.bytes(input)));
-        let outputs = chosen.iter().map(|option| (option.offset, option.offset + option.truth.len()));
+        let place = |id: TensorId| state.places[id.index()];
+        let inputs = operator.inputs().iter();
+        let inputs = inputs.filter_map(|&input| Some((place(input)?, place(input)? + self.bytes(input))));
+        let placed = || chosen.iter().filter(|option| !is_outside(graph, option.output));
+        let outputs = placed().map(|option| (option.offset, option.offset + option.truth.len()));
         let operands: Vec<(usize, usize)> = inputs.chain(outputs).collect();
         // Inputs without readers are live at the first step.
         let is_unread = |id: &TensorId| {
@@ -506,6 +543,7 @@ impl Brute<'_> {
             state.done.is_empty()
                 && tensor.kind() == TensorKind::Input
                 && tensor.readers().is_empty()
+                && !is_outside(graph, *id)
                 && !operator.inputs().contains(id)
         };
         let unread: Vec<TensorId> = graph.tensor_ids().filter(is_unread).collect();
@@ -523,16 +561,12 @@ impl Brute<'_> {
                 }
             }
             let clear = unread.iter().all(|id| {
-                let (from, held) = (place(*id), &state.truth[id.index()]);
+                let (from, held) = (place(*id).unwrap(), &state.truth[id.index()]);
                 next.memory[from..from + held.len()] == **held
             });
-            let whole = chosen
-                .iter()
-                .all(|option| next.memory[option.offset..][..option.truth.len()] == *option.truth);
-            if clear
-                && whole
-                && chosen.iter().all(|option| self.place(&mut next, option.output, option.offset))
-            {
+            let whole =
+                placed().all(|option| next.memory[option.offset..][..option.truth.len()] == *option.truth);
+            if clear && whole && placed().all(|option| self.place(&mut next, option.output, option.offset)) {
                 for option in chosen {
                     next.truth[option.output.index()].clone_from(&option.truth);
                 }
@@ -628,4 +662,17 @@ pub fn drawn_wide(seed: u64, operators: u64, (most, level): (u64, SharingLevel),
         }
     }
     net.build().expect("a right graph")
+}
+
+/// The graph with random storages and contents of inputs. One tensor in `one_in` is outside.
+pub fn with_memory(graph: &Graph, draw: &mut Draw, one_in: u64) -> Graph {
+    let mut changed = graph.clone();
+    for id in graph.tensor_ids() {
+        if draw.below(one_in) == 0 {
+            changed.set_storage(id, Storage::Outside).expect("no placements");
+        }
+        let contents = InputContents::NAMED[draw.below(3) as usize].1;
+        changed.set_input_contents(id, contents).expect("no placements");
+    }
+    changed
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use plimsoll::verify::{Rule, Violations, verify, verify_choice, verify_pools, verify_solution};
 use plimsoll::{
     Buffer, BufferId, Choice, Graph, LinkedTensor, LiveRange, Nesting, Occupant, OperatorId, Placement, Plan,
-    Planner, Pool, PoolPlan, Pools, Problem, ScheduleMode, SharingLevel, Solution, Status, TensorId,
-    TensorSpec,
+    Planner, Pool, PoolId, PoolPlan, Pools, Problem, Residency, ScheduleMode, SharingLevel, Solution, Status,
+    TensorId, TensorSpec,
 };
 
 use crate::tilings;
@@ -129,6 +129,22 @@ fn fixed_in_pools() -> Vec<Rule> {
     found(verify_pools(&graph, &PoolPlan::unplaced(&graph, &Pools::new([Pool::new("sram")]).unwrap())))
 }
 
+/// The rules that a plan for two memories breaks after a change of the first interval, that of the input.
+fn input_in_pools(spec: TensorSpec, change: impl Fn(&mut Residency)) -> Vec<Rule> {
+    let mut net = Graph::builder("input");
+    let (x, a, y) = (net.input("x", spec), net.tensor("a", bytes(8)), net.tensor("y", bytes(8)));
+    net.operator("first").reads([x]).writes([a]);
+    net.operator("second").reads([a]).writes([y]);
+    net.output(y).preserved(x);
+    let graph = net.build().unwrap();
+    let pools = Pools::new([Pool::on_chip("chip", 64), Pool::off_chip("ddr")]).unwrap();
+    let mut plan = Planner::new().alignment(8).place(&graph, &pools).unwrap();
+    assert_eq!(verify_pools(&graph, &plan), Ok(()));
+    let interval = plan.residencies.iter_mut().rfind(|interval| interval.occupant == Occupant::Tensor(x));
+    change(interval.unwrap());
+    found(verify_pools(&graph, &plan))
+}
+
 /// A reserved range without bytes.
 const EMPTY: std::ops::Range<u64> = 5..5;
 
@@ -137,6 +153,11 @@ fn wrong_plans() -> Vec<(Rule, Vec<Rule>)> {
     let operators = |order: [usize; 4]| net_plan(|plan| plan.order = order.map(OperatorId::new).to_vec());
     vec![
         (Rule::ListLength, net_plan(|plan| plan.tensors.truncate(5))),
+        (Rule::InputPreserved, input_in_pools(bytes(8), |interval| interval.live.end = 1)),
+        (
+            Rule::StoredInPool,
+            input_in_pools(bytes(8).in_pool("chip"), |interval| interval.pool = PoolId::new(1)),
+        ),
         (Rule::PlanAlignment, net_plan(|plan| plan.alignment = 3)),
         (Rule::ReservedRange, net_plan(|plan| plan.reserved.push(EMPTY))),
         (Rule::OperatorOnce, operators([0, 1, 2, 2])),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll::{
-    Alias, AliasKind, Content, Graph, Loading, Occupant, OperatorId, PoolPlan, TensorId, TensorKind,
+    Alias, AliasKind, Content, Graph, Loading, Occupant, OperatorId, PoolPlan, Storage, TensorId, TensorKind,
 };
 use serde::Serialize;
 
@@ -101,13 +101,21 @@ impl<'a> TrafficLedger<'a> {
     fn unavoidable(&self, id: TensorId) -> [u64; 2] {
         let (pools, tensor) = (&self.plan.pools, self.graph.tensor(id));
         let backing_store = pools.backing_store_id();
+        let stored = match tensor.storage() {
+            Storage::Pool(name) => pools.named(name).ok(),
+            Storage::Outside => return [0, 0],
+            _ => None,
+        };
         let is_read = match tensor.kind() {
-            TensorKind::Input => pools.inputs_in() == backing_store && self.is_read[id.index()],
+            TensorKind::Input => {
+                stored.unwrap_or(pools.inputs_in()) == backing_store && self.is_read[id.index()]
+            }
             TensorKind::Constant => pools.loads() == Loading::EachRun,
             TensorKind::Variable | TensorKind::Intermediate => false,
         };
-        let is_written =
-            tensor.is_output() && tensor.producer().is_some() && pools.outputs_in() == backing_store;
+        let is_written = tensor.is_output()
+            && tensor.producer().is_some()
+            && stored.unwrap_or(pools.outputs_in()) == backing_store;
         [is_read, is_written].map(|is_moved| if is_moved { tensor.bytes() } else { 0 })
     }
 

@@ -6,11 +6,11 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::format::Format;
 use super::selected_outputs::Output;
 use crate::arguments::PlanArguments;
 use crate::outcome::Failure;
 use crate::output::print_lines;
+use plimsoll::files::Format;
 
 /// The script that compares two models.
 const SCRIPT: &str = include_str!("same_outputs.py");

@@ -3,7 +3,6 @@
 mod check;
 mod code;
 mod comparison;
-mod format;
 mod onnx;
 mod planned;
 mod pools;
@@ -12,8 +11,10 @@ mod tflm;
 mod tile;
 mod tiled_onnx;
 
+use std::path::PathBuf;
+
 use cpu_time::ProcessTime;
-use plimsoll::files::OutputBatch;
+use plimsoll::files::{Format, OutputBatch};
 use plimsoll::import::{Imported, ImportedGraph};
 use plimsoll::report::text;
 use plimsoll::{Limits, Planner, Status};
@@ -26,7 +27,6 @@ use crate::outcome::{Failure, Outcome};
 use crate::output::{print_lines, report_note};
 use crate::target::scratch_line;
 use comparison::Comparison;
-use format::{Format, format_of};
 use planned::{Planned, write_output};
 
 /// `explicit` are the names of the options on the command line.
@@ -45,7 +45,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
     let planner = arguments.planner(&limits)?;
-    let (mut file_arena, mut shared_arena, mut tiling_line) = (None, None, None);
+    let (mut program_order_arena, mut shared_arena, mut tiling_line) = (None, None, None);
     let mut tiled_model = None;
     let input = &arguments.input;
     let read = read_with_scratch(input, &options).map_err(|error| import_error(input, error))?;
@@ -56,14 +56,15 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
                 report_note(&note);
             }
             let comparison = Comparison { arguments, limits: &limits, graph: &graph, plan: &plan };
-            (file_arena, shared_arena) = (comparison.file_arena(), comparison.shared_arena());
+            (program_order_arena, shared_arena) =
+                (comparison.program_order_arena(), comparison.shared_arena());
             if formats.contains(&Format::Onnx) {
                 let tiled = tiled_onnx::tile(arguments, &planner, (&graph, &plan), &options)?;
                 tiling_line = tiled.line;
                 tiled_model = tiled.model;
                 match tiled.planned {
                     Some((graph, plan, new_options)) => {
-                        (file_arena, shared_arena, options) = (None, None, new_options);
+                        (program_order_arena, shared_arena, options) = (None, None, new_options);
                         Planned::Graph(Box::new((graph, plan)))
                     }
                     None => Planned::Graph(Box::new((graph, plan))),
@@ -99,7 +100,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let mut batch = OutputBatch::new(outputs.iter().map(|(path, _)| *path))?;
     let mut view = result.view();
     if view.tiling.is_none() {
-        (view.file_arena, view.shared_arena) = (file_arena, shared_arena);
+        (view.program_order_arena, view.shared_arena) = (program_order_arena, shared_arena);
     }
     for (index, &output) in outputs.iter().enumerate().filter(|(_, output)| output.1 != Format::Onnx) {
         batch.write(index, |out| write_output(&view, output, arguments, &options, out))?;
@@ -142,7 +143,13 @@ fn check_options(arguments: &PlanArguments) -> Result<Vec<Format>, Failure> {
                     use `fit --memory` to check whether it fits"
             .into());
     }
-    let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
+    let format = |path: &PathBuf| {
+        Format::of(path).ok_or_else(|| {
+            let (path, endings) = (path.display(), Format::ENDINGS);
+            format!("--out {path}: unknown format; use the extension {endings}")
+        })
+    };
+    let formats = arguments.out.iter().map(format).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
     tile::check(arguments, &formats)?;
     check::check_outputs(arguments, &formats)?;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use plimsoll::export::onnx;
+use plimsoll::files::Format;
 use plimsoll::files::OutputBatch;
 use plimsoll::import::{ImportOptions, contents, onnx_external_files};
 
-use super::format::Format;
 use super::planned::Planned;
 use super::selected_outputs::Output;
 use crate::inputs::{error_at, is_onnx, model_name};

@@ -1,16 +1,13 @@
 //! `plan --tile`: regions of operators that run stripe by stripe.
 
+use plimsoll::files::Format;
 use plimsoll::import::Layout;
 use plimsoll::tiling::TilingGoal;
 use plimsoll::{Graph, Plan, Planner, PoolPlan, TiledPlan, TiledPoolPlan};
 
-use super::format::Format;
 use crate::arguments::PlanArguments;
 use crate::inputs::is_onnx;
 use crate::outcome::Failure;
-
-/// Budgets of extra cost, in parts per million, that are tried if the least cost for a capacity does not fit.
-const BUDGETS: [u64; 6] = [0, 20_000, 50_000, 100_000, 300_000, u64::MAX];
 
 /// The result of `--tile`.
 pub struct Tiled {
@@ -84,23 +81,13 @@ pub fn tile(
         return Ok(Tiled { plan: None, note: None });
     }
     let tiling = &arguments.tiling;
-    let mut best = match arguments.capacity {
+    let best = match arguments.capacity {
         Some(capacity) if untiled.arena_bytes <= capacity => {
             return note("tiling         not needed: the plan fits the capacity without");
         }
         Some(capacity) => planner.tile(graph, untiled, &tiling.goal_of_capacity(capacity))?,
         None => planner.tile(graph, untiled, &tiling.goal_of_memory())?,
     };
-    // A plan can exceed the live bytes that the search expected, and the capacity with them. The smallest arena of a
-    // budget then fits, or shows how much is missing.
-    let mut budgets =
-        BUDGETS.iter().filter(|&&budget| arguments.capacity.is_some() && budget <= tiling.max_extra());
-    while !best.as_ref().is_some_and(|best| best.plan.status.fits())
-        && let Some(&budget) = budgets.next()
-    {
-        let smallest = planner.tile(graph, untiled, &TilingGoal::least_memory().max_extra_ppm(budget))?;
-        best = [best, smallest].into_iter().flatten().min_by_key(|tiled| tiled.plan.arena_bytes);
-    }
     match best {
         Some(tiled) => Ok(Tiled { plan: Some(tiled), note: None }),
         None if !has_access(graph) => note(NO_ACCESS),

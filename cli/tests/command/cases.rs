@@ -89,6 +89,21 @@ fn an_update_of_a_cache_is_written_over_it() {
 }
 
 #[test]
+fn inputs_are_reusable_or_preserved_and_can_be_outside() {
+    let Some(file) = case("kept_input.onnx") else { return };
+    let file = file.as_str();
+    let reused = arena(&planned(&[file, "--align", "1"]));
+    assert_eq!(arena(&planned(&[file, "--align", "1", "--inputs", "reusable"])), reused);
+    assert_optimal(&planned(&[file, "--align", "1", "--inputs", "preserved"]), 3076);
+    let all = planned(&[file, "--align", "1", "--storage", "@inputs=outside"]);
+    assert!(arena(&all) < reused && all.contains("outside"), "{all}");
+    let (status, _, errors) = plimsoll(&["plan", file, "--inputs", "kept"]);
+    assert!(status == 2 && errors.contains("`kept` is called `reusable` now"), "{errors}");
+    let (status, _, errors) = plimsoll(&["plan", file, "--inputs", "nothing=preserved"]);
+    assert!(status == 2 && errors.contains("the graph has no input of this name; inputs are"), "{errors}");
+}
+
+#[test]
 fn ties_between_placements_go_to_fewer_copied_bytes() {
     let Some(file) = case("two_banks.json") else { return };
     let folder = Folder::new();

@@ -66,6 +66,9 @@ pub struct PlanDocument {
     /// Tensors in the arena, by index.
     #[serde(deserialize_with = "json::objects")]
     pub tensors: Vec<TensorEntry>,
+    /// Tensors in buffers of the caller, by index; ignored by the reader.
+    #[serde(default, deserialize_with = "json::objects")]
+    pub outside: Vec<OutsideEntry>,
     /// Scratch in the arena, by operator.
     #[serde(default, deserialize_with = "json::objects")]
     pub scratch: Vec<ScratchEntry>,
@@ -207,6 +210,23 @@ pub struct TensorEntry {
     pub aliases: Option<AliasesEntry>,
 }
 
+/// A tensor in a buffer of the caller.
+///
+/// Example: the [module](crate::export::json).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct OutsideEntry {
+    /// Index of the tensor in the model.
+    pub index: usize,
+    /// Name, unique among all tensors.
+    pub name: String,
+    /// Size.
+    pub bytes: u64,
+    /// Source of its contents.
+    #[serde(default)]
+    pub kind: TensorRole,
+}
+
 /// An alias, or a list of several.
 ///
 /// Example: the [module](crate::export::json).
@@ -305,13 +325,13 @@ pub enum TensorRole {
     Input,
     /// Written by an operator and returned to the caller.
     Output,
+    /// A constant such as a weight; a correct plan does not place it in the arena.
+    Constant,
     /// State that outlives a run; may also be an output.
     Variable,
     /// Written by an operator for other operators.
     #[default]
     Intermediate,
-    /// A constant such as a weight; a correct plan does not place it in the arena.
-    Constant,
 }
 
 impl TensorRole {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::DocumentError;
-use crate::ElementType;
 use crate::import::{Fold, ImportOptions, InputShape, Layout, json};
+use crate::{ElementType, InputContents, Storage};
 
 /// The import options of a model, so that a reader can import it with the same options.
 ///
@@ -37,16 +37,20 @@ pub struct ImportRecord {
     /// True if operators may overwrite graph inputs.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub overwrite_inputs: bool,
+    /// True if graph inputs are preserved to the end of the run.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub preserve_inputs: bool,
+    /// What a run may do with the contents of single graph inputs, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
+    pub contents_of: BTreeMap<String, InputContents>,
+    /// The memory of tensors, by name: `arena`, `outside` or the name of a pool.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
+    pub storage: BTreeMap<String, String>,
     /// Order of the axes of activations in memory.
-    #[serde(skip_serializing_if = "is_as_stored")]
+    #[serde(skip_serializing_if = "json::is_default")]
     pub layout: Layout,
     /// Alignment of CSV buffers without an alignment of their own.
     pub alignment: Option<u64>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
-fn is_as_stored(layout: &Layout) -> bool {
-    *layout == Layout::AsStored
 }
 
 /// Reads a record, which must be a JSON object.
@@ -70,7 +74,14 @@ impl ImportRecord {
             values: options.values.clone(),
             states: options.states.clone(),
             multi_pass: options.multi_pass,
-            overwrite_inputs: options.overwrite_inputs,
+            overwrite_inputs: options.input_contents == InputContents::Overwritable,
+            preserve_inputs: options.input_contents == InputContents::Preserved,
+            contents_of: options.contents_of.clone(),
+            storage: options
+                .storage
+                .iter()
+                .map(|(name, storage)| (name.clone(), storage.to_string()))
+                .collect(),
             layout: options.layout,
             alignment: options.alignment,
         }
@@ -79,7 +90,8 @@ impl ImportRecord {
     /// The options of this record.
     ///
     /// # Errors
-    /// [`DocumentError::Options`] for an unknown element type, or an invalid shape.
+    /// [`DocumentError::Options`] for an unknown element type, an invalid shape, or options that contradict each
+    /// other.
     pub fn to_options(&self) -> Result<ImportOptions, DocumentError> {
         let floats_as = self.floats_as.as_deref().map(str::parse::<ElementType>).transpose();
         let shape = |(name, text): (&String, &String)| match text.parse::<InputShape>() {
@@ -94,7 +106,21 @@ impl ImportRecord {
             multi_pass: self.multi_pass,
             fold: self.fold,
             floats_as: floats_as.map_err(|unknown| DocumentError::Options(unknown.to_string()))?,
-            overwrite_inputs: self.overwrite_inputs,
+            input_contents: match (self.overwrite_inputs, self.preserve_inputs) {
+                (false, false) => InputContents::Reusable,
+                (true, false) => InputContents::Overwritable,
+                (false, true) => InputContents::Preserved,
+                (true, true) => {
+                    let problem = "`overwrite_inputs` and `preserve_inputs` contradict each other";
+                    return Err(DocumentError::Options(problem.to_owned()));
+                }
+            },
+            contents_of: self.contents_of.clone(),
+            storage: self
+                .storage
+                .iter()
+                .map(|(name, storage)| (name.clone(), Storage::from_name(storage)))
+                .collect(),
             layout: self.layout,
             alignment: self.alignment,
             cancel: None,

@@ -10,7 +10,8 @@ use serde_json::ser::Formatter;
 use super::document::arena;
 use super::{
     AliasEntry, AliasesEntry, BodyEntry, BoundEntry, FORMAT, ImportRecord, LinkedEntry, NestingEntry,
-    ObjectList, OccupantEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole, TilingEntry,
+    ObjectList, OccupantEntry, OutsideEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
+    TilingEntry,
 };
 use crate::export::names::{row_names, tensor_names};
 use crate::export::{graph_hash, problem_hash, tiling_hash};
@@ -19,7 +20,7 @@ use crate::support::sorting::with_key;
 use crate::support::text::text_of;
 use crate::{
     Alias, BodyPlan, Graph, LiveRange, Occupant, OperatorId, Plan, PlanObjects, PlanView, Problem, Solution,
-    TensorId, TiledPlan, ViewRow, ViewedPlan,
+    Storage, TensorId, TiledPlan, ViewRow, ViewedPlan,
 };
 
 impl PlanDocument {
@@ -104,6 +105,7 @@ impl PlanDocument {
             lower_bound: Some(lower_bound),
             objects: plan.objects.as_ref().map(ObjectList::of),
             tensors: Vec::new(),
+            outside: view.graph.map_or_else(Vec::new, outside),
             scratch: view.rows.iter().filter(|row| row.is_scratch()).map(ScratchEntry::of).collect(),
             bodies: view.graph.map_or_else(Vec::new, |graph| bodies(graph, &plan.bodies)),
             tiling: view.tiling.as_ref().map(TilingEntry::of),
@@ -122,7 +124,7 @@ impl PlanDocument {
         tensors: &impl Serialize,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("PlanDocument", 22)?;
+        let mut fields = serializer.serialize_struct("PlanDocument", 23)?;
         fields.serialize_field("format", &self.format)?;
         fields.serialize_field("model", &self.model)?;
         fields.serialize_field("status", &self.status)?;
@@ -153,6 +155,9 @@ impl PlanDocument {
             fields.serialize_field("objects", objects)?;
         }
         fields.serialize_field("tensors", tensors)?;
+        if !self.outside.is_empty() {
+            fields.serialize_field("outside", &self.outside)?;
+        }
         fields.serialize_field("scratch", &self.scratch)?;
         if !self.bodies.is_empty() {
             fields.serialize_field("bodies", &self.bodies)?;
@@ -242,6 +247,22 @@ fn fingerprint(view: &PlanView<'_>) -> Option<String> {
 pub(super) fn folded(graph: &Graph) -> Vec<usize> {
     let folded = graph.operator_ids().filter(|&id| graph.operator(id).is_folded());
     folded.map(OperatorId::index).collect()
+}
+
+/// The tensors in buffers of the caller.
+pub(super) fn outside(graph: &Graph) -> Vec<OutsideEntry> {
+    let is_outside = |tensor: &crate::Tensor| *tensor.storage() == Storage::Outside;
+    if !graph.tensors().iter().any(is_outside) {
+        return Vec::new();
+    }
+    let named = graph.tensors().iter().zip(tensor_names(graph)).enumerate();
+    let entry = |(index, (tensor, name)): (usize, (&crate::Tensor, Cow<'_, str>))| OutsideEntry {
+        index,
+        name: name.into_owned(),
+        bytes: tensor.bytes(),
+        kind: TensorRole::of(tensor.kind(), tensor.is_output()),
+    };
+    named.filter(|(_, (tensor, _))| is_outside(tensor)).map(entry).collect()
 }
 
 impl ObjectList {

@@ -39,12 +39,14 @@ pub(super) struct Drafts<'a> {
 
 impl<'a> Drafts<'a> {
     /// # Errors
-    /// [`Error::Pools`] if a tensor has a fixed offset.
+    /// [`Error::Pools`] if a tensor has a fixed offset; [`Error::Storage`] if a tensor must be in a pool that does
+    /// not exist.
     pub(super) fn new(planner: &'a Planner, graph: &'a Graph, pools: &'a Pools) -> Result<Self> {
         let is_fixed = |id: &TensorId| graph.tensor(*id).fixed_offset().is_some();
         if let Some(tensor) = graph.tensor_ids().find(is_fixed) {
             return Err(Error::Pools(PoolsProblem::FixedOffset { tensor: graph.named_tensor(tensor) }));
         }
+        pools.check_storages(graph)?;
         // A group keeps its internal distances in every pool, so they fit the largest alignment.
         let least = pools.list().iter().map(|pool| pool.alignment).max().unwrap_or(1);
         let alignment = Alignment { default: planner.alignment, minimum: least };
@@ -67,7 +69,7 @@ impl<'a> Drafts<'a> {
         let groups = RigidGroups::new(&liveness, &layout)?;
         limits.check_cancelled()?;
         let [.., least] = SharingPolicy::variants(sharing);
-        if policy != least && groups.members.iter().any(|own| own.len() > MOST_TOGETHER) {
+        if policy != least && groups.members.rows().any(|own| own.len() > MOST_TOGETHER) {
             return self.draft(order, least);
         }
         let run = ItemBuilder {
@@ -103,7 +105,15 @@ impl<'a> Drafts<'a> {
     /// As [`draft`](Self::draft).
     pub(super) fn best_shared(&self, order: &[OperatorId]) -> Result<EstimatedDraft> {
         let [most, others @ ..] = SharingPolicy::variants(self.planner.sharing);
-        let mut best = self.estimated(order, most)?;
+        let mut best = match self.estimated(order, most) {
+            // Tensors that must be in different pools may share memory under the policy of the most aliases.
+            Err(Error::Pools(PoolsProblem::Contradiction { .. }))
+                if concerns(self.graph, self.planner.sharing) =>
+            {
+                self.estimated(order, others[others.len() - 1])?
+            }
+            first => first?,
+        };
         if !concerns(self.graph, self.planner.sharing) {
             return Ok(best);
         }

@@ -14,6 +14,7 @@ use crate::problem::LiveRange;
 use crate::sharing::{Alias, RigidGroups};
 use crate::support::ids::{BufferId, OperatorId, PoolId};
 use crate::support::limits::Limits;
+use crate::support::rows::Rows;
 use crate::support::sorting::{sort_by_keys, unique};
 
 /// A tensor or scratch memory in an item.
@@ -29,7 +30,7 @@ pub(super) struct ItemMember {
 /// An instance, with the members of each of its items.
 pub(super) struct PlacementItems {
     pub(super) instance: Instance,
-    pub(super) members: Vec<Vec<ItemMember>>,
+    pub(super) members: Rows<ItemMember>,
 }
 
 /// Inputs for the construction of items.
@@ -57,11 +58,11 @@ impl ItemBuilder<'_> {
     pub(super) fn items(&self) -> Result<PlacementItems> {
         let steps = self.liveness.steps();
         let instance = Instance::new(self.pool_specs(), steps, self.pools.prefetch_steps(), self.limits);
-        let mut items = PlacementItems { instance, members: Vec::new() };
-        let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.groups.members.len()];
+        let mut items = PlacementItems { instance, members: Rows::default() };
+        let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.groups.members.count() as usize];
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
         self.collect(&mut accesses, &mut reads)?;
-        for (buffers, accesses) in self.groups.members.iter().zip(accesses) {
+        for (buffers, accesses) in self.groups.members.rows().zip(accesses) {
             self.limits.check_cancelled()?;
             let members: Vec<ItemMember> = buffers.iter().map(|&id| self.member(id)).collect();
             self.add(&mut items, members, accesses)?;
@@ -120,6 +121,7 @@ impl ItemBuilder<'_> {
             self.limits.check_cancelled()?;
             for effects::Access { occupant, read, written } in accesses(graph, id, &aliases[id.index()]) {
                 let group = match occupant {
+                    Occupant::Tensor(id) if graph.tensor(id).is_outside() => continue,
                     Occupant::Tensor(id) if graph.tensor(id).kind() == TensorKind::Constant => {
                         reads[id.index()].push(step);
                         continue;
@@ -172,10 +174,12 @@ impl ItemBuilder<'_> {
             let pools = self.pools.ids().filter(|id| *id == store || takes_all(id));
             pools.fold(0u8, |mask, id| mask | 1 << id.index())
         };
-        let pools = pool_mask(&|pool, content| pool.takes(content, size));
-        let pools_at_any_capacity = pool_mask(&|pool, content| pool.takes_at_any_capacity(content, size));
-        let (start, finish) = (group.start()?, group.finish()?);
-        for fixed in [start, finish] {
+        let (start, finish, only) = (group.start()?, group.finish()?, group.only_pool()?);
+        let allowed = only.map_or(u8::MAX, |pool| 1 << pool.index());
+        let pools = pool_mask(&|pool, content| pool.takes(content, size)) & allowed;
+        let pools_at_any_capacity =
+            pool_mask(&|pool, content| pool.takes_at_any_capacity(content, size)) & allowed;
+        for fixed in only.into_iter().chain([start, finish]).take(if only.is_some() { 1 } else { 2 }) {
             if pools >> fixed.index() & 1 == 0 {
                 let subject = super::subject(self.graph, members[0].occupant);
                 let pool = self.pools.named_pool(fixed);
@@ -189,6 +193,7 @@ impl ItemBuilder<'_> {
         let alignment = members.iter().map(alignment).max().unwrap_or(1);
         // A resident tensor is not in the pool in which the caller expects outputs.
         let may_be_resident = self.pools.loads() == Loading::Once
+            && only.is_none()
             && matches!(members.as_slice(), [member] if !group.is_read_by_caller(member)
                 && matches!(content(member), Content::Constants | Content::Variables));
         let accesses = &accesses;
@@ -268,14 +273,29 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
 
     /// Pool of the item before the run.
     fn start(&self) -> Result<PoolId> {
-        let kinds = self.members.iter().filter_map(|member| Some(self.tensor(member)?.kind()));
-        let store = self.run.pools.backing_store_id();
-        let pools = kinds.filter_map(|kind| match kind {
-            TensorKind::Input => Some(self.run.pools.inputs_in()),
-            TensorKind::Variable | TensorKind::Constant => Some(store),
-            TensorKind::Intermediate => None,
+        let pools = self.members.iter().filter_map(|member| {
+            let tensor = self.tensor(member)?;
+            let without_storage = match tensor.kind() {
+                TensorKind::Input => self.run.pools.inputs_in(),
+                TensorKind::Variable | TensorKind::Constant => self.run.pools.backing_store_id(),
+                TensorKind::Intermediate => return None,
+            };
+            Some(self.run.pools.storing(tensor).unwrap_or(without_storage))
         });
         self.agreed(pools.collect())
+    }
+
+    /// The only pool in which the item may be, if there is one: the storage of its members, or the pool in which
+    /// a preserved input must stay. A preserved input in the backing store stays there while a copy is elsewhere.
+    fn only_pool(&self) -> Result<Option<PoolId>> {
+        let (inputs, store) = (self.run.pools.inputs_in(), self.run.pools.backing_store_id());
+        let pools = self.members.iter().filter_map(|member| {
+            let tensor = self.tensor(member)?;
+            let stays = (tensor.is_preserved() && inputs != store).then_some(inputs);
+            self.run.pools.storing(tensor).or(stays)
+        });
+        let pools: Vec<PoolId> = pools.collect();
+        if pools.is_empty() { Ok(None) } else { self.agreed(pools).map(Some) }
     }
 
     /// Pool in which the item must be after the run.
@@ -285,18 +305,32 @@ impl<'a, 'r> RigidMembers<'a, 'r> {
         let is_variable_output = |member: &&ItemMember| {
             self.tensor(member)
                 .is_some_and(|tensor| tensor.is_output() && tensor.kind() == TensorKind::Variable)
+                && self.storing(member).is_none()
         };
         if let Some(both) = self.members.iter().find(is_variable_output).filter(|_| outputs != store) {
             let subject = super::subject(self.run.graph, both.occupant);
             let [outputs, variables] = [outputs, store].map(|id| self.run.pools.named_pool(id));
             return Err(Error::Pools(PoolsProblem::VariableOutput { subject, outputs, variables }));
         }
-        let pools = self
-            .members
-            .iter()
-            .filter(|member| is_needed_after_run(self.run.graph, member))
-            .map(|member| if self.is_read_by_caller(member) { outputs } else { store });
-        self.agreed(pools.collect())
+        let pools =
+            self.members.iter().filter(|member| is_needed_after_run(self.run.graph, member)).flat_map(
+                |member| {
+                    let is_preserved = self.tensor(member).is_some_and(crate::graph::Tensor::is_preserved);
+                    let read = self.is_read_by_caller(member).then_some(outputs);
+                    let kept = is_preserved.then(|| self.run.pools.inputs_in());
+                    let kept = kept.or((read.is_none()).then_some(store));
+                    match self.storing(member) {
+                        Some(pool) => [Some(pool), None],
+                        None => [read, kept],
+                    }
+                },
+            );
+        self.agreed(pools.flatten().collect())
+    }
+
+    /// The pool that a member has as its storage.
+    fn storing(&self, member: &ItemMember) -> Option<PoolId> {
+        self.run.pools.storing(self.tensor(member)?)
     }
 
     /// The pool that all members agree on; the backing store if none has a preference.
@@ -425,7 +459,7 @@ fn is_defined_before_run(graph: &Graph, member: &ItemMember) -> bool {
 fn is_needed_after_run(graph: &Graph, member: &ItemMember) -> bool {
     match member.occupant {
         Occupant::Tensor(id) => {
-            graph.tensor(id).is_output()
+            graph.tensor(id).is_needed_at_end()
                 || matches!(graph.tensor(id).kind(), TensorKind::Variable | TensorKind::Constant)
         }
         Occupant::Scratch(_) => false,

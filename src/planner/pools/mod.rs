@@ -58,7 +58,7 @@ impl Planner {
     ///
     /// # Errors
     /// As [`plan`](Self::plan); [`Error::DoesNotFit`] if a pool cannot hold the tensors that must
-    /// be there; [`Error::Pools`] if tensors that share memory must be in different pools, or if a
+    /// be there; [`Error::Storage`] if a tensor must be in a pool that does not exist; [`Error::Pools`] if tensors that share memory must be in different pools, or if a
     /// tensor has a fixed offset, because that names no pool.
     pub fn place(&self, graph: &Graph, pools: &Pools) -> Result<PoolPlan> {
         if graph.has_bodies() {
@@ -99,6 +99,8 @@ impl Planner {
     /// The order of the smallest arena; for large graphs, the order of the lowest peak. Returns it with the
     /// nodes spent.
     fn planned_order(&self, graph: &Graph) -> Result<(Vec<OperatorId>, u64)> {
+        // One arena stands for all pools.
+        let graph = &*graph.without_pools();
         let operands = |operator: &Operator| operator.inputs().len() + operator.outputs().len();
         if graph.operators().iter().map(operands).sum::<usize>() > MOST_PLANNED {
             let Schedule { order, nodes, .. } = self.schedule(graph)?;
@@ -228,7 +230,7 @@ impl Task<'_> {
         self.check_cancelled_if_large()?;
         finish(&mut plan);
         self.check_cancelled_if_large()?;
-        for item in 0..items.members.len() {
+        for item in 0..items.instance.items.len() {
             self.uses(items, &placement, item, &mut plan);
         }
         sort_by_keys(&mut plan.uses, |entry| [entry.step.into(), 0]);
@@ -268,9 +270,9 @@ impl Task<'_> {
             (placement.cost, placement.bound, placement.unavoidable_cost);
         (plan.nodes, plan.stop) = (placement.nodes, placement.stop);
         for placed in &placement.placed {
-            residency(&items.members[placed.item], placed.interval, placed.offset, &mut plan);
+            residency(items.members.row(placed.item as u32), placed.interval, placed.offset, &mut plan);
         }
-        for item in 0..items.members.len() {
+        for item in 0..items.instance.items.len() {
             self.moves(items, placement, item, &mut plan);
         }
         plan
@@ -285,7 +287,7 @@ impl Task<'_> {
             traffic.read += access.read;
             traffic.written += access.write;
         }
-        let members = &items.members[item];
+        let members = items.members.row(item as u32);
         path.copies(|copied| {
             for member in copied_members(self.graph, members, copied.step, instance.steps) {
                 let Occupant::Tensor(tensor) = member.occupant else { continue };
@@ -296,8 +298,9 @@ impl Task<'_> {
                 plan.transfers.push(Transfer { tensor, step, due, from, to, bytes });
             }
         });
-        if path.resident_pool().is_some()
-            && let [ItemMember { occupant: Occupant::Tensor(id), bytes, .. }] = members.as_slice()
+        let stays_on_chip = path.resident_pool().is_some() || usize::from(path.path[0]) != instance.store();
+        if stays_on_chip
+            && let [ItemMember { occupant: Occupant::Tensor(id), bytes, .. }] = members
             && Content::of(self.graph.tensor(*id)) == Content::Constants
         {
             plan.preloaded += bytes;
@@ -322,7 +325,7 @@ impl Task<'_> {
                 Occupant::Tensor(id) => operator.inputs().contains(&id) || operator.outputs().contains(&id),
                 Occupant::Scratch(own) => own == id,
             };
-            for one in &items.members[item] {
+            for one in items.members.row(item as u32) {
                 let there =
                     plan.residencies_of(one.occupant).filter(|residency| residency.live.contains(step));
                 let first = there.map(|residency| residency.pool).min();
@@ -343,7 +346,7 @@ impl Task<'_> {
         let instance = &items.instance;
         let room = &instance.pools[instance.store()];
         let mut there: Vec<(usize, ResidencyInterval)> = Vec::new();
-        for item in 0..items.members.len() {
+        for item in 0..items.instance.items.len() {
             let path = instance.path_in(&placement.paths, item);
             there.extend(path.store_interval().map(|interval| (item, interval)));
         }
@@ -360,7 +363,7 @@ impl Task<'_> {
         }
         for (&(item, interval), offset) in there.iter().zip(offsets) {
             let interval = ResidencyInterval { pool: instance.store(), ..interval };
-            residency(&items.members[item], interval, offset, plan);
+            residency(items.members.row(item as u32), interval, offset, plan);
         }
         Ok(())
     }

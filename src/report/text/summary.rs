@@ -3,7 +3,7 @@
 use super::lines::{SummaryLines, stop_text, total};
 use super::{bytes, percent, pools, tiling};
 use crate::report::rectangles::{or_number, row_name};
-use crate::{AliasKind, Plan, PlanObjects, PlanView, ViewedPlan};
+use crate::{AliasKind, Graph, Plan, PlanObjects, PlanView, Storage, ViewedPlan};
 
 /// The summary of a plan, a figure in each line. It also shows the sizes for comparison that the view
 /// has, and `seconds`, the CPU time, if it is known.
@@ -24,6 +24,9 @@ pub fn summary(view: &PlanView<'_>, seconds: Option<f64>) -> String {
     match &view.plan {
         ViewedPlan::Arena(plan) => arena(&mut lines, view, plan),
         ViewedPlan::Pools(plan) => pools::add(&mut lines, view, plan),
+    }
+    if let Some(graph) = view.graph {
+        outside(&mut lines, graph);
     }
     if let Some(seconds) = seconds {
         lines.line("time", format!("{seconds:.3} s"));
@@ -56,13 +59,24 @@ fn arena(lines: &mut SummaryLines, view: &PlanView<'_>, plan: &Plan) {
             format!("none; --share all needs at most {}, {} less", bytes(arena), percent(saved)),
         );
     }
-    if let Some(arena) = view.file_arena {
+    if let Some(arena) = view.program_order_arena {
         program_order(lines, plan, arena);
     }
     if let Some(graph) = view.graph {
         lines.bodies(graph, &plan.bodies);
     }
     causes(lines, view, plan);
+}
+
+/// The tensors in buffers of the caller, if there are any.
+fn outside(lines: &mut SummaryLines, graph: &Graph) {
+    let tensors = graph.tensors().iter().filter(|tensor| *tensor.storage() == Storage::Outside);
+    let sizes: Vec<u64> = tensors.map(crate::Tensor::bytes).collect();
+    if !sizes.is_empty() {
+        let noun = if sizes.len() == 1 { "tensor" } else { "tensors" };
+        let total = bytes(total(sizes.iter().copied()));
+        lines.line("outside", format!("{} {noun} in buffers of the caller, {total}", sizes.len()));
+    }
 }
 
 fn sharing_text(plan: &Plan) -> String {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, GraphBuilder, OperatorBuilder, Permit, TensorKind, TensorSpec};
+use crate::graph::{Graph, GraphBuilder, OperatorBuilder, Permit, Storage, TensorKind, TensorSpec};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::tiling::ordered_graph::{constrained_tensors, may_split};
 use crate::tiling::region::Tiling;
@@ -49,7 +49,8 @@ impl<'g> TiledGraphMaker<'g> {
                 let dies_inside = |output: &TensorId| {
                     let tensor = graph.tensor(*output);
                     let is_inside = |reader: &OperatorId| inside.binary_search(reader).is_ok();
-                    !tensor.is_output()
+                    !tensor.is_needed_at_end()
+                        && *tensor.storage() == Storage::Arena
                         && !tensor.readers().is_empty()
                         && tensor.readers().iter().all(is_inside)
                 };
@@ -86,9 +87,7 @@ impl<'g> TiledGraphMaker<'g> {
         if tensor.is_output() {
             self.builder.output(new);
         }
-        if tensor.is_overwritable() {
-            self.builder.overwritable(new);
-        }
+        self.builder.input_contents(new, tensor.input_contents());
         self.whole[id.index()] = Some(new);
     }
 

@@ -143,7 +143,7 @@ impl<'r, 'g> RegionReads<'r, 'g> {
                 let tensor = self.graph.tensor(input);
                 let is_activation = matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate);
                 let by_rows = self.axis(operator).inputs().get(at).copied().flatten().is_some();
-                if is_activation && by_rows && self.producer(input).is_none() && !tensor.is_output() {
+                if is_activation && by_rows && self.producer(input).is_none() && !tensor.is_needed_at_end() {
                     ends.entry(input).or_insert_with(Vec::new);
                 }
             }

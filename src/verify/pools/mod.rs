@@ -11,9 +11,9 @@
 //! *Order of the checks*: each check needs that the earlier ones found nothing.
 //!
 //! 1. N1, N2 and the plans of bodies; F1, F2, D3 and O1 to O4.
-//! 2. Residency intervals and uses: P2, P3, L2, A1, A3, A5, D1, D2 and R1 to R7.
+//! 2. Residency intervals and uses: P2, P3, L2, A1, A3, A5, D1, D2, R1 to R7 and R13.
 //! 3. Linked tensors, transfers and aliases: N3, T1 to T6 and S1.
-//! 4. The replay and the figures: R8 to R11, T7, T8, S2, S3, M1 to M5 and C1 to C6.
+//! 4. The replay and the figures: R8 to R12, T7, T8, S2, S3, M1 to M5 and C1 to C6.
 //!
 //! *Claim* of this file:
 //!

@@ -6,11 +6,11 @@
 //! - `operand(x, k)`, the interval in which the operator of step `k` finds its operand `x`: `S(x, p, k)` for
 //!   the pool `p` of the use of `x` at step `k`, if the plan states one, otherwise for the first pool in
 //!   which `x` resides at step `k`.
-//! - `resident(t)`, for a constant with [`Loading::Once`] or a variable: the only interval of `t`, if it is
+//! - `resident(t)`, for a variable, or a constant with [`Loading::Once`] or a pool as its storage: the only interval of `t`, if it is
 //!   in a pool other than the backing store and covers the whole run, and no transfer moves `t`. The pool
 //!   keeps `t` from one run to the next.
 //! - `start(t)` and `ends(t)`, the pools in which `t` must be intact when the run starts and ends. They are
-//!   undefined for tensors without bytes and for variables outside of the pools:
+//!   undefined for tensors without bytes and for tensors outside of the pools:
 //!
 //! | tensor `t` | `start(t)` | `ends(t)` |
 //! | --- | --- | --- |
@@ -19,11 +19,13 @@
 //! | constant without intervals | | |
 //! | other constant, variable | the pool of `resident(t)`, or the backing store | the same |
 //! | output that is no constant | by its kind | also the pool of outputs |
+//! | preserved input | the pool of inputs | also the pool of inputs |
+//! | with a pool as its storage: input, variable, output, constant with intervals | this pool, if not intermediate | this pool, if by its kind it is in any |
 
 use std::collections::BTreeMap;
 
 use super::key;
-use crate::graph::{Graph, Loading, Occupant, TensorKind, Variables};
+use crate::graph::{Graph, InputContents, Loading, Occupant, Storage, TensorKind, Variables};
 use crate::plan::{PoolPlan, Residency};
 use crate::support::ids::{PoolId, TensorId};
 
@@ -104,9 +106,10 @@ impl<'a> ResidencyIndex<'a> {
     /// `resident(t)`.
     pub(super) fn resident(&self, tensor: TensorId) -> Option<Residency> {
         let may_stay = match self.graph.tensor(tensor).kind() {
+            _ if self.storage_pool(tensor).is_some() => true,
             TensorKind::Constant => self.plan.pools.loads() == Loading::Once,
             TensorKind::Variable => true,
-            TensorKind::Input | TensorKind::Intermediate => false,
+            TensorKind::Input | TensorKind::Intermediate => return None,
         };
         let [residency] = self.of(Occupant::Tensor(tensor)) else { return None };
         let covers_run = residency.live.start == 0 && residency.live.end == self.steps();
@@ -119,15 +122,15 @@ impl<'a> ResidencyIndex<'a> {
         let bytes = self.graph.tensor(tensor).bytes();
         let occupant = Occupant::Tensor(tensor);
         let backing_store = self.plan.pools.backing_store_id();
+        let stored = self.storage_pool(tensor);
         let pool = match self.graph.tensor(tensor).kind() {
+            _ if self.is_outside(tensor) => return InitialResidency::Undefined,
             TensorKind::Intermediate => return InitialResidency::Undefined,
             TensorKind::Input => self.plan.pools.inputs_in(),
             TensorKind::Constant if self.of(occupant).is_empty() => return InitialResidency::Undefined,
-            TensorKind::Variable if self.plan.variables == Variables::Outside => {
-                return InitialResidency::Undefined;
-            }
             TensorKind::Constant | TensorKind::Variable => backing_store,
         };
+        let pool = stored.unwrap_or(pool);
         let residency = self.resident(tensor).or_else(|| self.find(occupant, pool, 0));
         match residency {
             _ if bytes == 0 => InitialResidency::Undefined,
@@ -144,12 +147,37 @@ impl<'a> ResidencyIndex<'a> {
         if tensor.is_output() && tensor.kind() != TensorKind::Constant {
             pools.push(self.plan.pools.outputs_in());
         }
+        if tensor.kind() == TensorKind::Input && tensor.input_contents() == InputContents::Preserved {
+            pools.push(self.plan.pools.inputs_in());
+        }
         if matches!(tensor.kind(), TensorKind::Variable | TensorKind::Constant) {
             let resident = self.resident(id).map(|residency| residency.pool);
             pools.push(resident.unwrap_or(self.plan.pools.backing_store_id()));
         }
+        if let Some(stored) = self.storage_pool(id) {
+            pools.fill(stored);
+        }
         pools.dedup();
         pools
+    }
+
+    /// The pool that the tensor has as its storage, if the plan has it.
+    pub(super) fn storage_pool(&self, tensor: TensorId) -> Option<PoolId> {
+        let Storage::Pool(name) = self.graph.tensor(tensor).storage() else { return None };
+        let position = self.plan.pools.list().iter().position(|pool| pool.name() == &**name)?;
+        Some(PoolId::new(position))
+    }
+
+    /// Returns true if the tensor is in a buffer of the caller, or is a variable of a plan without variables.
+    pub(super) fn is_outside(&self, id: TensorId) -> bool {
+        let tensor = self.graph.tensor(id);
+        match tensor.storage() {
+            Storage::Outside => true,
+            Storage::Arena => {
+                tensor.kind() == TensorKind::Variable && self.plan.variables == Variables::Outside
+            }
+            Storage::Pool(_) => false,
+        }
     }
 }
 

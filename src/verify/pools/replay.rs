@@ -1,4 +1,4 @@
-//! Rules R8 to R11, S2, S3, M1 to M5, T7 and T8: the run finds the right bytes in every pool.
+//! Rules R8 to R12, S2, S3, M1 to M5, T7 and T8: the run finds the right bytes in every pool.
 //!
 //! The run is replayed on symbolic memory, transfers included.
 //!
@@ -35,6 +35,8 @@
 //! - **R9**: the interval of `start(t)` exists. **R10**: for each pool `p` of `ends(t)`, `S(t, p, N - 1)`
 //!   exists. **R11**: for a constant or a variable, it has the offset of the interval of `start(t)`, if both
 //!   are in one pool.
+//! - **R12**: for a preserved input, the interval of `start(t)` covers the whole run, and `t` is intact in it after
+//!   every write to its bytes.
 //! - **S2**: for each alias of `t` at `d` bytes after `u` by `o_k`, the intervals `operand(t, k)` and
 //!   `operand(u, k)` are in one pool and at distance `d`. **S3**: as in the replay of one arena, in each pool;
 //!   bytes of constants are kept as well.
@@ -53,7 +55,7 @@ use super::access::{reads, writes};
 use super::places::{InitialResidency, ResidencyIndex};
 use super::transfers::{CheckedTransfer, transfer_name};
 use super::{Rule, ViolationCollector, name_or_id, pool_name};
-use crate::graph::{Graph, Occupant, TensorKind, Variables};
+use crate::graph::{Graph, InputContents, Occupant, TensorKind};
 use crate::plan::{PoolPlan, Residency};
 use crate::support::ids::{OperatorId, PoolId, TensorId};
 use crate::verify::memory::{self, ContentMap};
@@ -103,6 +105,7 @@ pub(super) fn check(
         values: vec![Vec::new(); graph.tensors().len()],
         pending: transfers.iter().map(|_| None).collect(),
         writes: 0,
+        preserved: Vec::new(),
         violations,
     };
     replay.start();
@@ -150,6 +153,8 @@ struct PoolReplay<'a> {
     pending: Vec<Option<PendingTransfer>>,
     /// The number of writes up to now.
     writes: u64,
+    /// Intervals of preserved inputs, by pool and offset.
+    preserved: Vec<(TensorId, Residency)>,
     violations: &'a mut ViolationCollector,
 }
 
@@ -176,12 +181,26 @@ impl PoolReplay<'_> {
 
     fn write(&mut self, pool: PoolId, segment: ContentSegment) {
         self.count_write(pool, segment.from, segment.end);
+        let (from, end) = (segment.from, segment.end);
         self.pools[pool.index()].memory.write(segment);
+        self.check_preserved(pool, from, end);
     }
 
     fn clear(&mut self, pool: PoolId, from: u64, end: u64) {
         self.count_write(pool, from, end);
         self.pools[pool.index()].memory.clear(from, end);
+        self.check_preserved(pool, from, end);
+    }
+
+    /// Checks R12 after a write.
+    fn check_preserved(&mut self, pool: PoolId, from: u64, end: u64) {
+        // They are disjoint, since all are intact at the start.
+        let first = self.preserved.partition_point(|(_, kept)| (kept.pool, kept.end()) <= (pool, from));
+        let meeting = self.preserved[first..].iter();
+        let meeting = meeting.take_while(|(_, kept)| (kept.pool, kept.offset) < (pool, end));
+        for (id, kept) in meeting.copied().collect::<Vec<_>>() {
+            self.check_intact(Rule::InputPreserved, id, &kept, || "after a write to it".to_owned());
+        }
     }
 
     fn count_write(&mut self, pool: PoolId, from: u64, end: u64) {
@@ -235,6 +254,25 @@ impl PoolReplay<'_> {
             }
             self.check_intact(Rule::IntactAtStart, *id, residency, || "when the run starts".to_owned());
         }
+        self.start_preserving(&provided);
+    }
+
+    /// Lists the intervals of preserved inputs, and checks that they cover the run.
+    fn start_preserving(&mut self, provided: &[(TensorId, Residency)]) {
+        let is_preserved = |id: TensorId| {
+            let tensor = self.graph.tensor(id);
+            tensor.kind() == TensorKind::Input && tensor.input_contents() == InputContents::Preserved
+        };
+        let mut preserved: Vec<_> = provided.iter().copied().filter(|(id, _)| is_preserved(*id)).collect();
+        preserved.sort_by_key(|(_, kept)| (kept.pool, kept.offset));
+        for (id, kept) in &preserved {
+            if kept.live.start != 0 || kept.live.end != self.residencies.steps() {
+                let (tensor, live) = (self.tensor_name(*id), kept.live);
+                let message = format!("{tensor} is preserved, but its place is its own in {live} only");
+                self.violations.add(Rule::InputPreserved, message);
+            }
+        }
+        self.preserved = preserved;
     }
 
     fn add_missing(&mut self, rule: Rule, id: TensorId, pool: PoolId, when: &str) {
@@ -357,8 +395,7 @@ impl PoolReplay<'_> {
     }
 
     fn is_outside(&self, occupant: Occupant) -> bool {
-        let Occupant::Tensor(id) = occupant else { return false };
-        self.graph.tensor(id).kind() == TensorKind::Variable && self.plan.variables == Variables::Outside
+        matches!(occupant, Occupant::Tensor(id) if self.residencies.is_outside(id))
     }
 
     fn write_range(&mut self, step: u32, range: &WrittenRange) {

@@ -4,12 +4,13 @@
 //!
 //! *Claim*, for each interval of occupant `x` in pool `p`, with `N` steps:
 //!
-//! - **P2**: `x` exists, is no scratch buffer of a folded operator, and is no variable that lives outside of
-//!   the pools.
+//! - **P2**: `x` exists, is no scratch buffer of a folded operator, and is no tensor outside of the pools:
+//!   with the storage [`Outside`](crate::Storage::Outside), or a variable of a plan without variables.
 //! - **R1**: `p` exists. **P3**: the size of the interval is the size of `x`.
 //! - **A1**: the offset is a multiple of the alignment of `x`, or of the plan if `x` has none, and of `p`.
 //! - **A3**: the interval ends within the capacity of `p` and below 2^64.
-//! - **R2**: `p` is the backing store, or it accepts the kind and the size of `x`.
+//! - **R2**: `p` is the backing store, or it accepts the kind and the size of `x`. **R13**: if `x` is a tensor
+//!   with a pool as its storage, `p` has this name.
 //! - **L2**: the steps are not empty and end at `N` or before.
 //! - **R3**: the interval is not below its predecessor in the list, by tensors before scratch buffers, then
 //!   by id, pool and start.
@@ -31,7 +32,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Rule, ViolationCollector, key, name_or_id, pool_name, steps};
-use crate::graph::{Content, Graph, Occupant, Pool, RelativePlacement, Variables};
+use crate::graph::{Content, Graph, Occupant, Pool, RelativePlacement, Storage, Variables};
 use crate::plan::{PoolPlan, Residency, Use};
 use crate::support::ids::{PoolId, TensorId};
 use crate::verify::geometry::{self, PlacedRectangle};
@@ -66,7 +67,10 @@ fn need(graph: &Graph, plan: &PoolPlan, occupant: Occupant) -> Result<u64, &'sta
         Occupant::Tensor(id) => {
             let tensor = graph.tensors().get(id.index()).ok_or("it is not of this graph")?;
             let is_variable = Content::of(tensor) == Content::Variables;
-            if is_variable && plan.variables == Variables::Outside {
+            if *tensor.storage() == Storage::Outside {
+                return Err("it is in a buffer of the caller");
+            }
+            if is_variable && *tensor.storage() == Storage::Arena && plan.variables == Variables::Outside {
                 return Err("it is a variable, and those live outside");
             }
             Ok(tensor.bytes())
@@ -104,6 +108,12 @@ fn check_residency(
     let name = format!("{name} in pool `{}`", pool.name());
     if bytes != needed {
         violations.add(Rule::PlacementSize, wrong_size(&name, bytes, needed));
+    }
+    if let Occupant::Tensor(id) = occupant
+        && let Storage::Pool(stored) = graph.tensor(id).storage()
+        && pool.name() != &**stored
+    {
+        violations.add(Rule::StoredInPool, format!("{name} must be in pool `{stored}`"));
     }
     check_in_pool(graph, plan, residency, (pool, &name), violations);
     if live.start >= live.end || live.end > steps(plan) {

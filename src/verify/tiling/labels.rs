@@ -1,7 +1,7 @@
 //! Rule W1: labels of tensors, and what must exist as a whole.
 
 use super::check::Check;
-use crate::graph::TensorKind;
+use crate::graph::{Storage, TensorKind};
 use crate::support::ids::TensorId;
 use crate::tiling::OperatorOrigin;
 use crate::verify::Rule;
@@ -23,6 +23,8 @@ impl Check<'_> {
             let is_same = tensor.kind() == old.kind()
                 && tensor.bytes() == old.bytes()
                 && tensor.is_output() == old.is_output()
+                && tensor.storage() == old.storage()
+                && tensor.is_preserved() == old.is_preserved()
                 && (old.is_overwritable() || !tensor.is_overwritable());
             if !is_same {
                 self.violations.add(
@@ -50,6 +52,7 @@ impl Check<'_> {
             && shape == expected
             && tensor.element_type() == old.element_type()
             && tensor.kind() == TensorKind::Intermediate
+            && *tensor.storage() == Storage::Arena
             && !tensor.is_output();
         if !is_right {
             self.violations.add(
@@ -93,7 +96,9 @@ impl Check<'_> {
             count[origin.tensor.index()] += 1;
         }
         for (tensor, count) in self.graph.tensors().iter().zip(count) {
-            let must = tensor.kind() != TensorKind::Intermediate || tensor.is_output();
+            let must = tensor.kind() != TensorKind::Intermediate
+                || tensor.is_output()
+                || *tensor.storage() != Storage::Arena;
             if count > 1 || must && count == 0 {
                 self.violations.add(
                     Rule::TileLabel,

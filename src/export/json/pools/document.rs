@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::export::json::{
-    AliasesEntry, BodyEntry, ImportRecord, OccupantEntry, TensorRole, TilingEntry, record,
+    AliasesEntry, BodyEntry, ImportRecord, OccupantEntry, OutsideEntry, TensorRole, TilingEntry, record,
 };
 use crate::import::json;
 use crate::{Content, Loading, Pools, Variables};
@@ -64,6 +64,9 @@ pub struct PoolPlanDocument {
     /// Tensors that reside in a pool or share memory, by index.
     #[serde(deserialize_with = "json::objects")]
     pub tensors: Vec<PoolTensorEntry>,
+    /// Tensors in buffers of the caller, by index; ignored by the reader.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
+    pub outside: Vec<OutsideEntry>,
     /// Scratch by operator.
     #[serde(default, deserialize_with = "json::objects")]
     pub scratch: Vec<PoolScratchEntry>,

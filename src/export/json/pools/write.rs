@@ -3,7 +3,7 @@
 use super::{
     PoolEntry, PoolPlanDocument, PoolScratchEntry, PoolTensorEntry, ResidencyEntry, TransferEntry, UseEntry,
 };
-use crate::export::json::write::{AliasEntries, bodies, folded, steps, text};
+use crate::export::json::write::{AliasEntries, bodies, folded, outside, steps, text};
 use crate::export::json::{ImportRecord, POOL_FORMAT, TensorRole, TilingEntry};
 use crate::export::names::tensor_names;
 use crate::export::{graph_hash, tiling_hash};
@@ -40,6 +40,7 @@ impl PoolPlanDocument {
             folded: folded(graph),
             pools: pools.collect(),
             tensors: tensors(graph, plan),
+            outside: outside(graph),
             scratch: scratch(graph, plan),
             transfers: transfers(graph, plan),
             uses: uses(plan),

@@ -7,8 +7,8 @@ use indicatif::ProgressBar;
 use plimsoll::report::text::percent;
 use plimsoll::tiling::TilingGoal;
 use plimsoll::{
-    Error, Graph, Occupant, OperatorId, Permit, Plan, Planner, ScheduleMode, SharingLevel, TensorKind,
-    TiledPlan,
+    Error, Graph, InputContents, Occupant, OperatorId, Permit, Plan, Planner, ScheduleMode, SharingLevel,
+    TensorId, TensorKind, TiledPlan,
 };
 
 use super::peak::Peak;
@@ -172,9 +172,15 @@ impl<'a> Trials<'a> {
             remedies.extend(if_better(remedy));
         }
         let planner = self.planner().share(SharingLevel::All);
-        if !self.arguments.reading.overwrites_inputs {
+        if self.arguments.reading.contents_of_inputs() == InputContents::Reusable {
             let mut graph = self.graph.clone();
-            graph.overwrite_inputs();
+            let is_reusable =
+                |id: &TensorId| self.graph.tensor(*id).input_contents() == InputContents::Reusable;
+            for id in self.graph.tensor_ids().filter(is_reusable) {
+                graph
+                    .set_input_contents(id, InputContents::Overwritable)
+                    .map_err(|error| Failure::from(error.to_string()))?;
+            }
             let description = "--share all --inputs overwritable".to_owned();
             remedies.extend(if_better(self.try_remedy(
                 RemedyKind::Sharing,
@@ -233,7 +239,9 @@ impl<'a> Trials<'a> {
         let reader = |id| later.iter().find(|later| self.graph.operator(**later).inputs().contains(&id));
         let is_evictable = |id: &plimsoll::TensorId| {
             let tensor = self.graph.tensor(*id);
-            !tensor.is_output() && matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate)
+            !tensor.is_output()
+                && !tensor.is_preserved()
+                && matches!(tensor.kind(), TensorKind::Input | TensorKind::Intermediate)
         };
         let idle = idle.filter(is_evictable).filter_map(|id| Some((id, *reader(id)?)));
         for (id, reader) in idle.take(MAX_EVICTED) {

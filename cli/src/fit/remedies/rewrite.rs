@@ -23,9 +23,7 @@ impl<'a> GraphRewrite<'a> {
             if tensor.is_output() {
                 builder.output(id);
             }
-            if tensor.is_overwritable() {
-                builder.overwritable(id);
-            }
+            builder.input_contents(id, tensor.input_contents());
         }
         for [first, second] in graph.kept_apart() {
             builder.keep_apart(*first, *second);
@@ -65,9 +63,9 @@ impl<'a> GraphRewrite<'a> {
     }
 }
 
-/// Size `bytes` with the alignment of a tensor of the graph.
+/// Size `bytes` with the alignment and the storage of a tensor of the graph.
 fn spec(graph: &Graph, id: TensorId, bytes: u64) -> TensorSpec {
-    let spec = TensorSpec::bytes(bytes);
+    let spec = TensorSpec::bytes(bytes).stored(graph.tensor(id).storage().clone());
     match graph.tensor(id).alignment() {
         Some(alignment) => spec.align(alignment),
         None => spec,
