@@ -73,6 +73,24 @@ void onnx() {
     }
 }
 
+// Runs regions stripe by stripe, in a model that every runtime runs.
+void tiled_onnx() {
+    const std::string model = read_file("examples/models/squeezenet1_1.onnx");
+    const auto imported = plimsoll::Imported::memory(model.data(), model.size(), plimsoll::ImportFormat::onnx, "squeezenet");
+    plimsoll::Options options;
+    options.effort(plimsoll::Effort::quick);
+    const plimsoll::Plan plan = imported.graph->plan(options);
+    const auto tiled = plan.tile_onnx(model.data(), model.size(), options);
+    expect(tiled.has_value(), "tiling helps");
+    const std::vector<std::uint8_t> written = tiled->model();
+    plimsoll::verify_onnx(written.data(), written.size());
+    same_in_file(written, [&](const std::string &path) { tiled->write(path); });
+    const auto cost = tiled->cost();
+    expect(cost.first > 0 && cost.second == 0, "no extra cost is allowed");
+    expect(tiled->plan().arena_bytes() < plan.arena_bytes(), "less memory");
+    std::cout << "arena " << plan.arena_bytes() << " -> " << tiled->plan().arena_bytes() << " bytes, tiled\n";
+}
+
 // Sets input shapes, from which all shapes are inferred.
 void onnx_with_input_shapes() {
     const std::string model = read_file("examples/models/squeezenet1_1.onnx");
@@ -136,6 +154,7 @@ void unless_unsupported(void run()) {
 
 int main() {
     unless_unsupported(onnx);
+    unless_unsupported(tiled_onnx);
     unless_unsupported(onnx_with_input_shapes);
     unless_unsupported(tflite);
     return 0;

@@ -317,6 +317,14 @@ static int32_t plan_call(void) {
         if (below(4) == 0) {
             const uint8_t model[4] = {0x3a, (uint8_t)below(256), (uint8_t)below(256), 0};
             uint8_t written[8];
+            if (below(4) == 0) {
+                /* The model is no valid one, so no object is made. */
+                plimsoll_tiled_onnx *tiled = NULL;
+                const int32_t tiling = plimsoll_plan_tile_onnx(plan, MAYBE(model), below(5), PICK(imports), PICK(options), number(), number(),
+                                                               below(4) ? &tiled : NULL);
+                plimsoll_tiled_onnx_free(tiled);
+                return below(2) ? tiling : plimsoll_tiled_onnx_model(NULL, MAYBE(written), below(9), MAYBE(&size));
+            }
             if (below(3) == 0) {
                 return plimsoll_plan_write_onnx(plan, MAYBE(model), below(5), PICK(imports), MAYBE("/nowhere/at/all"));
             }

@@ -6,8 +6,9 @@
 `plimsoll plan --tile --out` writes each model with regions that run stripe by stripe. `onnx.checker` and shape inference
 must accept the written model, `plimsoll verify` its plan, and the tensors of a run must fit the plan byte by byte: each node
 finds the bytes of its inputs in an arena of the planned size. ONNX Runtime runs both models on the same random inputs, with
-graph optimizations disabled and enabled. Outputs of quantized models must be equal bit by bit; those of floating-point
-models may differ by `TOLERANCE`, as kernels choose algorithms by shape.
+graph optimizations disabled and enabled. Outputs of quantized models must be equal bit by bit where integer kernels run:
+always for QLinear models, with optimizations for QDQ models. Those of floating-point models may differ by `TOLERANCE`, as kernels
+choose algorithms by shape.
 
 N drawn models of each kind, in turn of operator sets: odd sizes, strides, dilations, groups, automatic padding, rounded-up
 pooling, residuals, U-Nets, two inputs, each also quantized (QDQ, QLinear). Then N networks of the zoo, whose missing weights
@@ -40,6 +41,8 @@ ZOO = ["squeezenet1_1", "mobilenet_v2", "mnasnet1_0", "shufflenet_v2_x1_0", "mob
        "lraspp_mobilenet_v3_large", "mobilevit_s", "convnext_tiny", "inception_v3", "cspdarknet53", "smp_unet_resnet34"]
 # Largest difference of floating-point outputs, as a part of the largest output.
 TOLERANCE = 1e-4
+# The same for outputs of few quantization steps.
+STEPS = 0.05
 RUNS = 2
 
 ort.set_default_logger_severity(4)
@@ -364,6 +367,15 @@ def replay(name, model, plan, values):
             expect(arena[start:end] == data, f"{name}: output `{output.name}` is overwritten")
 
 
+def fault(model):
+    """The reason why a model is invalid; none if it is valid."""
+    try:
+        checker.check_model(model, full_check=True)
+        shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
+    except Exception as error:
+        return str(error)[:300]
+
+
 def command(*arguments):
     return subprocess.run([str(one) for one in arguments], capture_output=True, text=True)
 
@@ -388,11 +400,8 @@ def compare(plimsoll, path, settings, folder, rows, kind):
             continue
         is_tiled = True
         tiled = onnx.load(str(out))
-        try:
-            checker.check_model(tiled, full_check=True)
-            shape_inference.infer_shapes(tiled, check_type=True, strict_mode=True)
-        except Exception as error:
-            expect(False, f"{name}: {str(error)[:300]}")
+        error = fault(tiled) if fault(model) is None else None
+        expect(error is None, f"{name}: {error}")
         verified = command(plimsoll, "verify", out)
         expect(verified.returncode == 0, f"{name}: `plimsoll verify` prints {verified.stdout}{verified.stderr}")
         replay(name, tiled, json.loads(plan.read_text()), inputs[0])
@@ -401,8 +410,9 @@ def compare(plimsoll, path, settings, folder, rows, kind):
             if optimized not in expected:
                 expected[optimized] = outputs_of(model, inputs, optimized)
             largest.append(difference(outputs_of(tiled, inputs, optimized), expected[optimized]))
-        limit = TOLERANCE if kind == "float" else 0
-        expect(max(largest) <= limit, f"{name}: outputs differ by {largest}")
+        # Without optimizations, ONNX Runtime computes QDQ models in floating point, where a rounding may fall otherwise.
+        limits = {"float": [TOLERANCE] * 2, "qdq": [STEPS, 0], "qlinear": [0, 0]}[kind]
+        expect(all(map(float.__le__, largest, map(float, limits))), f"{name}: outputs differ by {largest}")
         rows.append((kind, path.stem, budget, share, found[1], found[2], found[3], *largest, f"{seconds:.1f}"))
     return is_tiled
 
@@ -428,6 +438,9 @@ def zoo_models(folder, zoo, count):
         path = folder / f"{name}.onnx"
         onnx.save(model, str(path))
         yield "float", path
+        if fault(model) is not None:
+            print(f"{name}: not quantized: {fault(model)}")
+            continue
         inputs = random_inputs(model, 1, 3)
         yield "qdq", quantized(path, folder / f"{name}_qdq.onnx", quantization.QuantFormat.QDQ, inputs)
 

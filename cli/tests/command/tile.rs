@@ -165,7 +165,7 @@ fn onnx_models_are_tiled_for_every_runtime() {
     let plan = folder.text("plan.json");
     let (status, text, errors) =
         plimsoll(&["plan", &network, "--effort", "quick", "--tile", "--out", &out, "--out", &plan]);
-    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    assert!(status == 0 && errors.contains("weights are in other files"), "{text}{errors}");
     for line in ["tiling         arena 6308352 -> ", "region         `", "model          file +"] {
         assert!(text.contains(&format!("\n{line}")), "{line}: {text}");
     }

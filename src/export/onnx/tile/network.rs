@@ -273,6 +273,10 @@ impl TileSource<'_> {
 /// Operators of which row `r` reads row `r`, and whose attributes and constants do not depend on the number of rows.
 #[rustfmt::skip]
 fn has_same_rows(node: &TileNode<'_>) -> bool {
+    // Until version 9, parameters may belong to rows.
+    if node.op_type == "BatchNormalization" && node.int("spatial", 1) == 0 {
+        return false;
+    }
     match node.domain {
         "" => matches!(
             node.op_type,
