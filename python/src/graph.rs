@@ -349,7 +349,8 @@ impl Graph {
         }
         let (graph, source) = (self.built()?, self.source.clone());
         let previous = &*previous;
-        interrupt::run(py, |token| Plan::again(graph, (previous, keep), options, source, token))?.map_err(error)
+        interrupt::run(py, |token| Plan::again(graph, (previous, keep), options, source, token))?
+            .map_err(error)
     }
 
     /// Checks a plan of this graph, the text of a PLAN.json. Returns the violated rules; none if the plan is right.
