@@ -15,7 +15,7 @@ mod header {
 
     /// Files of `src/capi` and the headings of their functions, in the order in which a reader needs them.
     /// Functions of a file without a heading belong to the file before.
-    const FILES: [(&str, &str); 26] = [
+    const FILES: [(&str, &str); 27] = [
         ("status", ""),
         ("records", ""),
         ("library", "The library"),
@@ -41,6 +41,7 @@ mod header {
         ("tiled_plan", "Tiled plans"),
         ("export", "Exports"),
         ("onnx", "ONNX models with plans"),
+        ("tiled_onnx", "Tiled ONNX models"),
         ("tflite", "TensorFlow Lite models with plans"),
     ];
 

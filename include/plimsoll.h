@@ -671,6 +671,12 @@ typedef struct plimsoll_tflite_plan plimsoll_tflite_plan;
 typedef struct plimsoll_tflite_scratch plimsoll_tflite_scratch;
 
 /**
+ * An ONNX model with a verified plan in it, in which regions of operators run stripe by stripe. Immutable; any
+ * number of threads may use it at the same time.
+ */
+typedef struct plimsoll_tiled_onnx plimsoll_tiled_onnx;
+
+/**
  * A verified plan of a graph in which regions of operators run stripe by stripe: regions, the tiled
  * graph, and the plan of that graph for one arena or for several memories. Immutable; any number of
  * threads may use it at the same time.
@@ -3234,6 +3240,67 @@ int32_t plimsoll_plan_write_onnx(const struct plimsoll_plan *plan,
  * PLIMSOLL_ERROR_UNSUPPORTED as for `plimsoll_plan_export_onnx`.
  */
 int32_t plimsoll_onnx_verify(const uint8_t *model, size_t model_size);
+
+/* --------------------------------------------------------------------------------------------
+ * Tiled ONNX models
+ * -------------------------------------------------------------------------------------------- */
+
+/**
+ * Tiles an ONNX model, given as `model_size` bytes in memory, if that takes less memory than `plan`: regions
+ * of operators run stripe by stripe, so that their large tensors never exist as a whole, and the model stays one that
+ * every runtime runs. The plan must be of the graph that `reading` imports from the model. `reading` and
+ * `options`, which should be those of the plan, may be NULL for the defaults. `capacity` and `max_extra_ppm` as for
+ * `plimsoll_plan_tile`. Slices and concatenations are operators of the model, whose memory counts.
+ *
+ * `tiled` receives NULL if no tiling within these limits takes less memory than the plan; that is no error. Free the
+ * model with `plimsoll_tiled_onnx_free`. PLIMSOLL_ERROR_ARGUMENT for a plan of another graph or of a problem,
+ * PLIMSOLL_ERROR_IMPORT if the model is invalid, PLIMSOLL_ERROR_UNSUPPORTED if the library was built without ONNX or
+ * JSON.
+ */
+int32_t plimsoll_plan_tile_onnx(const struct plimsoll_plan *plan,
+                                const uint8_t *model,
+                                size_t model_size,
+                                const struct plimsoll_import_options *reading,
+                                const struct plimsoll_options *options,
+                                uint64_t capacity,
+                                uint64_t max_extra_ppm,
+                                struct plimsoll_tiled_onnx **tiled);
+
+/**
+ * Copies out the model with the plan in it. `size` receives its size in bytes; with NULL for `bytes` only `size` is
+ * written.
+ */
+int32_t plimsoll_tiled_onnx_model(const struct plimsoll_tiled_onnx *tiled,
+                                  uint8_t *bytes,
+                                  size_t capacity,
+                                  size_t *size);
+
+/**
+ * Writes the model to a file, in full or not at all. Weights in external files are expected in the folder of this
+ * file.
+ */
+int32_t plimsoll_tiled_onnx_write(const struct plimsoll_tiled_onnx *tiled,
+                                  const char *path);
+
+/**
+ * Creates the plan of the tiled model. Tensors and operators have their indices in this model. Free it with
+ * `plimsoll_plan_free`.
+ */
+int32_t plimsoll_tiled_onnx_plan(const struct plimsoll_tiled_onnx *tiled,
+                                 struct plimsoll_plan **plan);
+
+/**
+ * Writes the cost of the model's operators without tiling, in multiply-accumulates, and the cost of rows that
+ * tiling computes again. Either may be NULL.
+ */
+int32_t plimsoll_tiled_onnx_cost(const struct plimsoll_tiled_onnx *tiled,
+                                 uint64_t *untiled,
+                                 uint64_t *extra);
+
+/**
+ * Frees a tiled model; NULL is allowed.
+ */
+void plimsoll_tiled_onnx_free(struct plimsoll_tiled_onnx *tiled);
 
 /* --------------------------------------------------------------------------------------------
  * TensorFlow Lite models with plans

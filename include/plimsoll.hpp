@@ -823,6 +823,7 @@ struct InfeasibleCore {
 };
 
 class TiledPlan;
+class TiledOnnx;
 
 // A verified plan.
 class Plan : public detail::Object<plimsoll_plan, plimsoll_plan_free> {
@@ -956,6 +957,12 @@ public:
         return detail::done(plimsoll_plan_write_onnx(get(), static_cast<const std::uint8_t *>(model), model_size,
                                                      options, path.c_str()));
     }
+    // The ONNX model of this plan with regions that run stripe by stripe; none if that takes no less memory.
+    // `capacity` and `max_extra_ppm` as for `tile`, `reading` as for `onnx`.
+    Returned<std::optional<TiledOnnx>> tile_onnx(const void *model, std::size_t model_size,
+                                                 const Options &options = Options(), std::uint64_t max_extra_ppm = 0,
+                                                 std::optional<std::uint64_t> capacity = std::nullopt,
+                                                 const plimsoll_import_options *reading = nullptr) const;
     Returned<void> write(ExportFormat format, const std::string &path) const {
         return detail::done(plimsoll_plan_write(get(), detail::number_of(format), path.c_str()));
     }
@@ -1757,6 +1764,49 @@ inline Returned<std::optional<TiledPlan>> PoolPlan::tile(const Options &options,
     plimsoll_tiled_plan *made = nullptr;
     const std::int32_t status = plimsoll_pool_plan_tile(get(), options.get(), max_extra_ppm, &made);
     return detail::tiled(status, made);
+}
+
+// An ONNX model with a verified plan in it, in which regions of operators run stripe by stripe.
+class TiledOnnx : public detail::Object<plimsoll_tiled_onnx, plimsoll_tiled_onnx_free> {
+public:
+    static TiledOnnx adopt(plimsoll_tiled_onnx *tiled) noexcept { return TiledOnnx(tiled); }
+
+    // The contents of the file.
+    template <class T = std::uint8_t>
+    Returned<std::vector<T>> model() const {
+        return detail::numbers<T>(plimsoll_tiled_onnx_model, get());
+    }
+    Returned<void> write(const std::string &path) const {
+        return detail::done(plimsoll_tiled_onnx_write(get(), path.c_str()));
+    }
+    Returned<Plan> plan() const { return detail::made<Plan>(plimsoll_tiled_onnx_plan, get()); }
+    // Cost of the model without tiling, and of rows that tiling computes again.
+    Returned<std::pair<std::uint64_t, std::uint64_t>> cost() const {
+        std::pair<std::uint64_t, std::uint64_t> cost;
+        const std::int32_t status = plimsoll_tiled_onnx_cost(get(), &cost.first, &cost.second);
+        return detail::done(status, cost);
+    }
+
+private:
+    explicit TiledOnnx(plimsoll_tiled_onnx *tiled) noexcept : Object(tiled) {}
+};
+
+inline Returned<std::optional<TiledOnnx>> Plan::tile_onnx(const void *model, std::size_t model_size,
+                                                          const Options &options, std::uint64_t max_extra_ppm,
+                                                          std::optional<std::uint64_t> capacity,
+                                                          const plimsoll_import_options *reading) const {
+    if (const Error *error = options.error()) {
+        return detail::failure<std::optional<TiledOnnx>>(*error);
+    }
+    plimsoll_tiled_onnx *made = nullptr;
+    const std::int32_t status =
+        plimsoll_plan_tile_onnx(get(), static_cast<const std::uint8_t *>(model), model_size, reading, options.get(),
+                                capacity.value_or(PLIMSOLL_NONE), max_extra_ppm, &made);
+    std::optional<TiledOnnx> tiled;
+    if (made != nullptr) {
+        tiled = TiledOnnx::adopt(made);
+    }
+    return detail::done(status, tiled);
 }
 
 // The result of an import: a graph or a problem.

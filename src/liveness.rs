@@ -5,6 +5,7 @@ use crate::graph::{Graph, Occupant, Tensor, TensorKind, Variables};
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::support::events::Loads;
 use crate::support::ids::{BufferId, OperatorId, TensorId};
+use crate::support::text_list::TextList;
 
 /// The live ranges of a graph's tensors and scratch buffers in one order.
 ///
@@ -89,10 +90,10 @@ impl Liveness {
                 let live = LiveRange { start: step as u32, end: step as u32 + 1 };
                 let buffer = Buffer::new(operator.scratch_bytes(), live);
                 let buffer = buffer.align(operator.scratch_alignment(default_alignment));
-                buffers.add(Occupant::Scratch(id), buffer, format!("scratch of {}", operator.name()));
+                buffers.add(Occupant::Scratch(id), buffer, &format!("scratch of {}", operator.name()));
             }
         }
-        let problem = Problem::named(buffers.buffers, buffers.names)?;
+        let problem = Problem::with_names(buffers.buffers, buffers.names)?;
         Ok(Self { problem, occupants: buffers.occupants, steps: order.len() as u32 })
     }
 
@@ -150,13 +151,13 @@ impl Liveness {
 /// The buffers of the problem, with their names and occupants.
 struct LivenessBuffers {
     buffers: Vec<Buffer>,
-    names: Vec<String>,
+    names: TextList,
     occupants: Vec<Occupant>,
 }
 
 impl LivenessBuffers {
     fn with_capacity(count: usize) -> Self {
-        let (buffers, names) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (buffers, names) = (Vec::with_capacity(count), TextList::with_capacity(count));
         Self { buffers, names, occupants: Vec::with_capacity(count) }
     }
 
@@ -166,10 +167,10 @@ impl LivenessBuffers {
         if let Some(offset) = tensor.fixed_offset() {
             buffer = buffer.at(offset);
         }
-        self.add(Occupant::Tensor(id), buffer, tensor.name().to_owned());
+        self.add(Occupant::Tensor(id), buffer, tensor.name());
     }
 
-    fn add(&mut self, occupant: Occupant, buffer: Buffer, name: String) {
+    fn add(&mut self, occupant: Occupant, buffer: Buffer, name: &str) {
         self.buffers.push(buffer);
         self.names.push(name);
         self.occupants.push(occupant);

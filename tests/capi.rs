@@ -47,22 +47,15 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-/// The folder with the libraries of `tests/c/library.rs`. A full `cargo test` builds them beside the
-/// tests with the same features; a run of this test alone does not.
+/// The folder with the libraries of `tests/c/library.rs`. A full `cargo test` has built them: without `--package`,
+/// Cargo selects the same packages here, so that the features of all dependencies agree and nothing is built again.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let test = std::env::current_exe().unwrap();
         let profile = test.ancestors().nth(2).expect("target/release/deps/capi-...");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(root()).args([
-            "build",
-            "--locked",
-            "--package",
-            "plimsoll",
-            "--example",
-            "plimsoll_c",
-        ]);
+        cargo.current_dir(root()).args(["build", "--locked", "--example", "plimsoll_c"]);
         cargo.args(["--features", &features().join(",")]);
         cargo.args(profile.ends_with("release").then_some("--release"));
         run(cargo.arg("--target-dir").arg(profile.parent().unwrap()));

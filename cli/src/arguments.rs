@@ -27,6 +27,7 @@ Exit status:
        verify: the plan is valid
        diff: the new plan needs no more memory than the old one, or than --max-arena
     1  plan, fit: does not fit
+       plan --check: outputs differ
        verify: the plan is invalid; the violations are printed
        diff: the new plan needs more memory
     2  invalid usage or input, or a file could not be read or written
@@ -34,11 +35,19 @@ Exit status:
        terminated by SIGHUP, SIGINT or SIGTERM; temporary files are removed
 ";
 
+/// The version and the features of the library that `cli/Cargo.toml` enables.
+const LONG_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: csv, files, json, onnx, parallel, report, tflite");
+
 /// Static memory planner for neural networks: verified offsets for every tensor and a
 /// proven lower bound on the arena size.
 #[derive(Debug, Parser)]
-#[command(name = "plimsoll", version, arg_required_else_help = true, max_term_width = 100, after_help = EXIT_STATUS)]
+#[command(name = "plimsoll", version, long_version = LONG_VERSION, arg_required_else_help = true,
+          max_term_width = 100, after_help = EXIT_STATUS)]
 pub struct Arguments {
+    /// Print errors only. The exit status is the result.
+    #[arg(short, long, global = true, help_heading = "Output options")]
+    pub quiet: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -109,6 +118,13 @@ pub struct PlanArguments {
     ///   .onnx        model with its nodes in the planned order and the plan in its metadata
     #[arg(short, long, value_name = "FILE", verbatim_doc_comment, help_heading = "Output options")]
     pub out: Vec<PathBuf>,
+    #[arg(
+        long,
+        help_heading = "Output options",
+        help = "Compare the outputs of each written .onnx or .tflite with those of the input, on random inputs, in the \
+                  interpreters of the Python that the variable PLIMSOLL_PYTHON names [default: python3]"
+    )]
+    pub check: bool,
     /// Prefix of all names in C code, upper case in macros [default: plimsoll_ and the model's
     /// name].
     #[arg(long, value_name = "PREFIX", help_heading = "Output options")]

@@ -1,5 +1,6 @@
 //! The command `plimsoll`. `arguments::EXIT_STATUS` documents the exit status.
 
+mod allocator;
 mod arguments;
 mod batch;
 mod compare;
@@ -29,6 +30,7 @@ use arguments::{Arguments, Command};
 use outcome::{Failure, Outcome};
 
 fn main() -> ExitCode {
+    allocator::return_large_blocks();
     let matches = match Arguments::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => return print_usage(&with_size_tip(error)),
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments, matches: &ArgMatches) -> Result<Outcome, Failure> {
+    output::set_quiet(arguments.quiet);
     match arguments.command {
         Command::Plan(arguments) => plan::run(&arguments, &explicit_options(matches)),
         Command::Compare(arguments) => compare::run(&arguments),

@@ -2,14 +2,30 @@
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::outcome::Failure;
 
-/// Prints to standard output. A pipe that its reader has closed is not an error.
+/// `--quiet`: nothing but errors is printed.
+static IS_QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Sets `--quiet`; called once, before anything is printed.
+pub fn set_quiet(is_quiet: bool) {
+    IS_QUIET.store(is_quiet, Ordering::Relaxed);
+}
+
+fn is_quiet() -> bool {
+    IS_QUIET.load(Ordering::Relaxed)
+}
+
+/// Prints to standard output, unless `--quiet` is given. A pipe that its reader has closed is not an error.
 pub fn print(text: &str) -> Result<(), Failure> {
+    if is_quiet() {
+        return Ok(());
+    }
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("cannot print: {error}").into()),
@@ -75,9 +91,11 @@ pub fn report_error(failure: &dyn std::fmt::Display) {
     print_error("error", failure);
 }
 
-/// Prints a note to standard error.
+/// Prints a note to standard error, unless `--quiet` is given.
 pub fn report_note(text: &dyn std::fmt::Display) {
-    print_error("note", text);
+    if !is_quiet() {
+        print_error("note", text);
+    }
 }
 
 /// Prints the notes of one of several files without disturbing the progress bar.
@@ -100,7 +118,7 @@ fn print_error(kind: &str, text: &dyn std::fmt::Display) {
 
 /// Progress bar on standard error, hidden if that is not a terminal.
 pub fn progress(steps: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+    if is_quiet() || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}");

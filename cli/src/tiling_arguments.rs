@@ -13,8 +13,8 @@ pub struct TilingArguments {
     /// Tiling: run regions of operators stripe by stripe, so that large tensors never exist as a
     /// whole. With --capacity, the least extra cost that fits; with --memory, if a run costs
     /// less; otherwise the smallest arena within --max-extra-macs. Your runtime must run
-    /// operators on a part of their rows; a .tflite for TensorFlow Lite Micro is rewritten so
-    /// that an unmodified runtime runs it.
+    /// operators on a part of their rows, unless --out writes an .onnx, or a .tflite for
+    /// TensorFlow Lite Micro: these are rewritten so that an unmodified runtime runs them.
     #[arg(long = "tile", value_name = "MODE", value_parser = named(&MODES), num_args = 0..=1,
           require_equals = true, default_missing_value = "auto", default_value = "off",
           action = clap::ArgAction::Set)]

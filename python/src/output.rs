@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll::export::c_code::CCode;
 use plimsoll::export::{csv, json, onnx, tflite};
+use plimsoll::files::Format;
 use plimsoll::import::{ImportOptions, contents};
 use plimsoll::report::text::summary;
 use plimsoll::report::{Colour, html, svg, trace};
@@ -29,7 +30,9 @@ impl Source {
 
     fn format(&self) -> String {
         match self {
-            Source::File { path, .. } => extension(path),
+            Source::File { path, .. } => {
+                path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
+            }
             Source::Memory { format, .. } => format.clone(),
         }
     }
@@ -100,63 +103,47 @@ pub fn save(py: Python<'_>, paths: &[PathBuf], target: &Target<'_>) -> PyResult<
     let mut notes = Vec::new();
     let mut all = Vec::new();
     for path in paths {
-        let written = match extension(path).as_str() {
-            "onnx" => onnx_model(py, path, target)?,
-            "tflite" => tflite_model(py, path, target, &mut notes)?,
-            ending => text(path, ending, paths, target)?.into_bytes(),
-        };
+        let written = written(py, path, paths, target, &mut notes)?;
         all.push((path.clone(), written));
     }
     py.detach(|| files::write_all(&all)).map_err(error)?;
     Ok(notes)
 }
 
-/// The last extension in small letters; `trace.json` and `graph.json` count as one.
-fn extension(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    for double in ["trace.json", "graph.json"] {
-        if name.strip_suffix(double).is_some_and(|stem| stem.ends_with('.')) {
-            return double.to_owned();
-        }
-    }
-    name.rsplit_once('.').map_or_else(String::new, |(_, ending)| ending.to_owned())
-}
-
-fn text(path: &Path, ending: &str, paths: &[PathBuf], target: &Target<'_>) -> PyResult<String> {
+/// The contents of a file.
+fn written(
+    py: Python<'_>,
+    path: &Path,
+    paths: &[PathBuf],
+    target: &Target<'_>,
+    notes: &mut Vec<String>,
+) -> PyResult<Vec<u8>> {
     let view = &target.view;
-    Ok(match ending {
-        "json" => json::write(view, &target.import),
-        "csv" => csv::write(view),
-        "svg" => svg::write(view, colour(view)),
-        "html" => html::write(view),
-        "trace.json" => trace::write(view),
-        "graph.json" => match view.tiling.map(|tiling| tiling.untiled).or(view.graph) {
+    let Some(format) = Format::of(path) else {
+        let endings = Format::ENDINGS;
+        return Err(refused(path, &format!("unknown format; use a name that ends in {endings}")));
+    };
+    let text = match format {
+        Format::Json => json::write(view, &target.import),
+        Format::Csv => csv::write(view),
+        Format::Svg => svg::write(view, colour(view)),
+        Format::Html => html::write(view),
+        Format::Trace => trace::write(view),
+        Format::Graph => match view.tiling.map(|tiling| tiling.untiled).or(view.graph) {
             Some(graph) => json::graph_to_json(graph),
             None => return Err(refused(path, "a buffer list has no operators")),
         },
-        "h" | "c" => code(path, ending, paths, target)?,
-        _ => {
-            let endings = ".json, .csv, .svg, .html, .trace.json, .graph.json, .h, .c, .onnx or .tflite";
-            return Err(refused(path, &format!("unknown format; use a name that ends in {endings}")));
+        Format::Header | Format::Source => {
+            check_capacity(path, target)?;
+            let mut code = Vec::new();
+            files::write_code(&CCode::new(view, None), path, paths, &mut code)
+                .expect("a vector takes every byte");
+            return Ok(code);
         }
-    })
-}
-
-/// A C header or source. A header beside a source of the same name declares the arena that the source defines.
-fn code(path: &Path, ending: &str, paths: &[PathBuf], target: &Target<'_>) -> PyResult<String> {
-    check_capacity(path, target)?;
-    let code = CCode::new(&target.view, None);
-    let twin = |ending: &str| {
-        let is_twin = |other: &&PathBuf| {
-            extension(other) == ending && other.with_extension("") == path.with_extension("")
-        };
-        paths.iter().find(is_twin)
+        Format::Onnx => return onnx_model(py, path, target),
+        Format::Tflite => return tflite_model(py, path, target, notes),
     };
-    if ending == "h" {
-        return Ok(if twin("c").is_some() { code.header() } else { code.alone() });
-    }
-    let name = twin("h").and_then(|header| header.file_name()?.to_str());
-    Ok(code.source(name.unwrap_or_default()))
+    Ok(text.into_bytes())
 }
 
 fn onnx_model(py: Python<'_>, path: &Path, target: &Target<'_>) -> PyResult<Vec<u8>> {

@@ -1,7 +1,7 @@
 //! Access maps of operators, and the memory order of tensors.
 
-use super::boundary::{Failure, Outcome, array, copy_out, guard, mutable, reference};
-use super::graph::{no_tensor, operator_id, plimsoll_graph, tensor_ids};
+use super::boundary::{Failure, Outcome, array, copy_out, guard, mutable, reference, unknown};
+use super::graph::{plimsoll_graph, tensor_ids};
 use super::status::{PLIMSOLL_OUTSIDE_EDGE, PLIMSOLL_OUTSIDE_PADDING, PLIMSOLL_ROW_NUMBERS};
 use crate::{AccessMap, Operator, Outside, RowMap, TileAxis};
 
@@ -37,7 +37,8 @@ pub unsafe extern "C" fn plimsoll_graph_set_access(
     input_count: usize,
 ) -> i32 {
     guard(|| {
-        let builder = unsafe { mutable(graph, "graph") }?.builder()?;
+        let graph = unsafe { mutable(graph, "graph") }?;
+        graph.builder()?;
         let of_inputs = input_count.checked_mul(PLIMSOLL_ROW_NUMBERS);
         let count = |per_axis: Option<usize>| {
             let all = per_axis.and_then(|numbers| numbers.checked_mul(axis_count));
@@ -54,8 +55,7 @@ pub unsafe extern "C" fn plimsoll_graph_set_access(
             Ok(TileAxis::new(outputs, rows))
         });
         let map = AccessMap::new(cost_per_element, axes.collect::<Result<Vec<_>, Failure>>()?);
-        let operator = operator_id(operator_).and_then(|id| builder.operator_mut(id));
-        operator.ok_or_else(|| no_operator(operator_))?.access(map);
+        graph.operator_mut(operator_)?.access(map);
         Ok(())
     })
 }
@@ -81,8 +81,7 @@ pub unsafe extern "C" fn plimsoll_graph_access(
     input_numbers: *mut usize,
 ) -> i32 {
     guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let operator = graph.operators().get(operator_ as usize).ok_or_else(|| no_operator(operator_))?;
+        let operator = unsafe { reference(graph, "graph") }?.operator(operator_)?;
         let cost = unsafe { mutable(cost_per_element, "cost_per_element") }?;
         let count = unsafe { mutable(axis_count, "axis_count") }?;
         let none = AccessMap::default();
@@ -130,16 +129,11 @@ pub unsafe extern "C" fn plimsoll_graph_memory_order(
     count: *mut usize,
 ) -> i32 {
     guard(|| -> Outcome {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let tensor = graph.tensors().get(tensor as usize).ok_or_else(|| no_tensor(tensor))?;
+        let tensor = unsafe { reference(graph, "graph") }?.tensor(tensor)?;
         let order = tensor.memory_order().unwrap_or_default();
         let order: Vec<u32> = order.into_iter().map(|axis| axis as u32).collect();
         unsafe { copy_out(&order, axes, capacity, count) }
     })
-}
-
-fn no_operator(index: u32) -> Failure {
-    Failure::argument(format!("there is no operator {index}"))
 }
 
 fn axis(number: i64) -> Result<usize, Failure> {
@@ -158,11 +152,7 @@ fn rows_of(numbers: &[i64]) -> Result<Option<(usize, RowMap)>, Failure> {
     let outside = match outside {
         number if number == i64::from(PLIMSOLL_OUTSIDE_PADDING) => Outside::Padding,
         number if number == i64::from(PLIMSOLL_OUTSIDE_EDGE) => Outside::Edge,
-        _ => {
-            return Err(Failure::argument(format!(
-                "unknown rows outside {outside}; use PLIMSOLL_OUTSIDE_..."
-            )));
-        }
+        number => return Err(unknown(number, "rows outside", "OUTSIDE")),
     };
     Ok(Some((axis(at)?, RowMap::new(factor(numerator)?, factor(denominator)?, first, last, outside))))
 }

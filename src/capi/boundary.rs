@@ -4,15 +4,18 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char};
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::status::{
     PLIMSOLL_ERROR_ARGUMENT, PLIMSOLL_ERROR_CALLBACK, PLIMSOLL_ERROR_CANCELLED, PLIMSOLL_ERROR_DOES_NOT_FIT,
     PLIMSOLL_ERROR_INVALID, PLIMSOLL_ERROR_NULL, PLIMSOLL_ERROR_PANIC, PLIMSOLL_ERROR_REFUSED,
-    PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_OK,
+    PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE,
+    PLIMSOLL_OK,
 };
 use crate::Error;
 use crate::import::cut_within;
+use crate::verify::Violations;
 
 /// The reason for which a call failed: a status and a message.
 pub(super) struct Failure {
@@ -30,6 +33,12 @@ impl Failure {
     }
 }
 
+impl From<Violations> for Failure {
+    fn from(violations: Violations) -> Self {
+        Self::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string())
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = match &error {
@@ -43,6 +52,26 @@ impl From<Error> for Failure {
         };
         Self::new(status, error.to_string())
     }
+}
+
+/// The result of an expression that needs a feature; builds without the feature refuse the call.
+macro_rules! needs_feature {
+    ($feature:literal, $result:expr) => {{
+        #[cfg(feature = $feature)]
+        {
+            $result
+        }
+        #[cfg(not(feature = $feature))]
+        {
+            Err($crate::capi::boundary::missing_feature($feature))
+        }
+    }};
+}
+pub(super) use needs_feature;
+
+#[allow(dead_code)] // builds with all features need no refusal
+pub(super) fn missing_feature(feature: &str) -> Failure {
+    Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, format!("this build lacks the feature `{feature}`"))
 }
 
 pub(super) type Outcome = Result<(), Failure>;
@@ -149,25 +178,47 @@ pub(super) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
     bytes.to_str().map_err(|error| Failure::argument(format!("`{name}` is not UTF-8: {error}")))
 }
 
-/// Writes the number of `items` to `count` and copies them to `out`. Copies nothing if `out` is
-/// NULL, which is how callers query the count, or if `capacity` is too small, which is an error.
+/// Writes the number of entries to `count`. Returns whether they are to be copied: not if `out` is NULL, which is
+/// how callers query the count. Too small a `capacity` is an error.
+pub(super) unsafe fn is_copied<T>(
+    entries: usize,
+    out: *mut T,
+    capacity: usize,
+    count: *mut usize,
+) -> Result<bool, Failure> {
+    *unsafe { mutable(count, "count") }? = entries;
+    if !out.is_null() && capacity < entries {
+        let message = format!("capacity {capacity} is too small; {entries} entries are needed");
+        return Err(Failure::new(PLIMSOLL_ERROR_TOO_SMALL, message));
+    }
+    Ok(!out.is_null())
+}
+
+/// Copies `items` to `out`, if [`is_copied`] says so.
 pub(super) unsafe fn copy_out<T: Copy>(
     items: &[T],
     out: *mut T,
     capacity: usize,
     count: *mut usize,
 ) -> Outcome {
-    *unsafe { mutable(count, "count") }? = items.len();
-    if out.is_null() {
-        return Ok(());
+    if unsafe { is_copied(items.len(), out, capacity, count) }? {
+        // SAFETY: the caller states that `out` has `capacity` entries, which is enough.
+        unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), out, items.len()) };
     }
-    if capacity < items.len() {
-        let message = format!("capacity {capacity} is too small; {} entries are needed", items.len());
-        return Err(Failure::new(PLIMSOLL_ERROR_TOO_SMALL, message));
-    }
-    // SAFETY: the caller states that `out` has `capacity` entries, which is enough.
-    unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), out, items.len()) };
     Ok(())
+}
+
+/// Body of an exported function that copies out a list of numbers, as [`copy_out`] does.
+pub(super) unsafe fn copy_list<T: Copy, I: IntoIterator<Item = T>>(
+    out: *mut T,
+    capacity: usize,
+    count: *mut usize,
+    list: impl FnOnce() -> Result<I, Failure>,
+) -> i32 {
+    guard(|| {
+        let items: Vec<T> = list()?.into_iter().collect();
+        unsafe { copy_out(&items, out, capacity, count) }
+    })
 }
 
 /// Copies a text out with a terminating zero byte, which `size` includes.
@@ -217,4 +268,80 @@ pub(super) fn flag(number: i32) -> Result<bool, Failure> {
         1 => Ok(true),
         _ => Err(Failure::argument(format!("invalid flag {number}; use 0 or 1"))),
     }
+}
+
+/// The value of a number of the ABI. `what` and the prefix of the constants are for the message.
+pub(super) fn choice<T: Copy>(
+    choices: &[(i32, T)],
+    number: i32,
+    what: &str,
+    prefix: &str,
+) -> Result<T, Failure> {
+    let found = choices.iter().find(|choice| choice.0 == number);
+    found.map(|choice| choice.1).ok_or_else(|| unknown(number, what, prefix))
+}
+
+pub(super) fn unknown(number: impl Display, what: &str, prefix: &str) -> Failure {
+    Failure::argument(format!("unknown {what} {number}; use PLIMSOLL_{prefix}_..."))
+}
+
+pub(super) fn power_of_two(alignment: u64) -> Result<u64, Failure> {
+    if alignment.is_power_of_two() {
+        return Ok(alignment);
+    }
+    Err(Failure::argument(format!("alignment {alignment} is not a power of two")))
+}
+
+pub(super) fn number_or_none(number: u64) -> Option<u64> {
+    Some(number).filter(|&number| number != PLIMSOLL_NONE)
+}
+
+/// Sets a field of an object; a wrong value leaves the object as it is.
+pub(super) unsafe fn assign<O, T>(
+    object: *mut O,
+    name: &str,
+    field: impl FnOnce(&mut O) -> &mut T,
+    value: impl FnOnce() -> Result<T, Failure>,
+) -> i32 {
+    guard(|| {
+        let object = unsafe { mutable(object, name) }?;
+        *field(object) = value()?;
+        Ok(())
+    })
+}
+
+/// Gives the caller a new object.
+pub(super) unsafe fn create<T>(
+    out: *mut *mut T,
+    name: &str,
+    object: impl FnOnce() -> Result<T, Failure>,
+) -> i32 {
+    guard(|| {
+        let out = unsafe { mutable(out, name) }?;
+        give(out, object()?);
+        Ok(())
+    })
+}
+
+/// Writes a value of an object.
+pub(super) unsafe fn read<O, T>(
+    (object, object_name): (*const O, &str),
+    (out, out_name): (*mut T, &str),
+    value: impl FnOnce(&O) -> Result<T, Failure>,
+) -> i32 {
+    guard(|| {
+        let object = unsafe { reference(object, object_name) }?;
+        let out = unsafe { mutable(out, out_name) }?;
+        *out = value(object)?;
+        Ok(())
+    })
+}
+
+/// Copies out a text of an object.
+pub(super) unsafe fn read_text<O>(
+    (object, name): (*const O, &str),
+    (out, capacity, size): (*mut c_char, usize, *mut usize),
+    text: impl FnOnce(&O) -> Result<&str, Failure>,
+) -> i32 {
+    guard(|| unsafe { copy_text(text(reference(object, name)?)?, out, capacity, size) })
 }

@@ -1,6 +1,6 @@
 //! The choice of buffers to keep on chip.
 
-use super::boundary::{array, copy_out, free, give, guard, mutable, reference};
+use super::boundary::{array, copy_list, create, free, guard, mutable, reference};
 use super::options::plimsoll_options;
 
 use super::problem::plimsoll_problem;
@@ -25,14 +25,13 @@ pub unsafe extern "C" fn plimsoll_problem_choose(
     count: usize,
     choice: *mut *mut plimsoll_choice,
 ) -> i32 {
-    guard(|| {
+    let chosen = || {
         let problem = &unsafe { reference(problem, "problem") }?.problem;
-        let out = unsafe { mutable(choice, "choice") }?;
         let options = unsafe { reference(options, "options") }?;
         let values = if values.is_null() { None } else { Some(unsafe { array(values, count, "values") }?) };
-        give(out, plimsoll_choice { choice: options.planner()?.choose(problem, values)? });
-        Ok(())
-    })
+        Ok(plimsoll_choice { choice: options.planner()?.choose(problem, values)? })
+    };
+    unsafe { create(choice, "choice", chosen) }
 }
 
 /// Writes the value of the kept buffers and an upper bound on it; equal if the choice is optimal.
@@ -74,11 +73,11 @@ pub unsafe extern "C" fn plimsoll_choice_offsets(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let choice = &unsafe { reference(choice, "choice") }?.choice;
-        let offsets_or_none = choice.offsets.iter().map(|offset| offset.unwrap_or(PLIMSOLL_NONE));
-        unsafe { copy_out(&offsets_or_none.collect::<Vec<_>>(), offsets, capacity, count) }
-    })
+        Ok(choice.offsets.iter().map(|offset| offset.unwrap_or(PLIMSOLL_NONE)))
+    };
+    unsafe { copy_list(offsets, capacity, count, listed) }
 }
 
 /// Frees a choice; NULL is allowed.

@@ -3,12 +3,12 @@
 use std::ffi::c_char;
 use std::path::PathBuf;
 
-use super::boundary::{Failure, Outcome, copy_text, guard, reference, text};
+use super::boundary::{Failure, Outcome, copy_text, guard, needs_feature, reference, text, unknown};
 use super::plan::{PlanSource, plimsoll_plan};
 use super::pool_plan::plimsoll_pool_plan;
 use super::status::{
-    PLIMSOLL_C_ALONE, PLIMSOLL_C_HEADER, PLIMSOLL_C_SOURCE, PLIMSOLL_ERROR_IO, PLIMSOLL_ERROR_UNSUPPORTED,
-    PLIMSOLL_EXPORT_C, PLIMSOLL_EXPORT_CSV, PLIMSOLL_EXPORT_HTML, PLIMSOLL_EXPORT_JSON, PLIMSOLL_EXPORT_SVG,
+    PLIMSOLL_C_ALONE, PLIMSOLL_C_HEADER, PLIMSOLL_C_SOURCE, PLIMSOLL_ERROR_IO, PLIMSOLL_EXPORT_C,
+    PLIMSOLL_EXPORT_CSV, PLIMSOLL_EXPORT_HTML, PLIMSOLL_EXPORT_JSON, PLIMSOLL_EXPORT_SVG,
     PLIMSOLL_EXPORT_TEXT, PLIMSOLL_EXPORT_TRACE,
 };
 use crate::export::c_code::{CCode, SymbolPrefix, can_include};
@@ -138,7 +138,7 @@ unsafe fn part_of(code: &CCode, part: i32, header_name: *const c_char) -> Result
                 "`header_name`: a C source cannot include a file named `{name}`"
             ))),
         },
-        _ => Err(Failure::argument(format!("unknown part of C code {part}; use PLIMSOLL_C_..."))),
+        _ => Err(unknown(part, "part of C code", "C")),
     }
 }
 
@@ -150,11 +150,6 @@ pub(super) unsafe fn write_bytes(path: *const c_char, bytes: &[u8]) -> Outcome {
     let path = unsafe { text(path, "path") }?;
     files::write_all(&[(PathBuf::from(path), bytes)])
         .map_err(|error| Failure::new(PLIMSOLL_ERROR_IO, error.to_string()))
-}
-
-#[allow(dead_code)] // not every set of features lacks one
-fn unsupported(feature: &str) -> Result<String, Failure> {
-    Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, format!("this build lacks the feature `{feature}`")))
 }
 
 /// Name of a plan of buffers, which belongs to no graph.
@@ -176,36 +171,30 @@ impl plimsoll_pool_plan {
 }
 
 /// A plan as text; `alignment` is the import option that a JSON document states.
-#[cfg_attr(not(feature = "json"), allow(unused_variables))]
+#[cfg_attr(
+    not(all(feature = "json", feature = "csv", feature = "report")),
+    allow(unused_variables, clippy::match_same_arms)
+)]
 pub(super) fn exported(view: &PlanView<'_>, alignment: Option<u64>, format: i32) -> Result<String, Failure> {
     match format {
         PLIMSOLL_EXPORT_C => Ok(CCode::new(view, None).alone()),
-        #[cfg(feature = "json")]
-        PLIMSOLL_EXPORT_JSON => {
+        PLIMSOLL_EXPORT_JSON => needs_feature!("json", {
             let options = crate::import::ImportOptions { alignment, ..Default::default() };
             Ok(crate::export::json::write(view, &options))
+        }),
+        PLIMSOLL_EXPORT_CSV => needs_feature!("csv", Ok(crate::export::csv::write(view))),
+        PLIMSOLL_EXPORT_SVG => {
+            needs_feature!("report", Ok(crate::report::svg::write(view, default_colour(view))))
         }
-        #[cfg(feature = "csv")]
-        PLIMSOLL_EXPORT_CSV => Ok(crate::export::csv::write(view)),
-        #[cfg(feature = "report")]
-        PLIMSOLL_EXPORT_SVG => Ok(crate::report::svg::write(
-            view,
-            if view.tiling.is_some() { crate::report::Colour::Stripe } else { crate::report::Colour::Kind },
-        )),
-        #[cfg(feature = "report")]
-        PLIMSOLL_EXPORT_TEXT => Ok(crate::report::text::summary(view, None)),
-        #[cfg(feature = "report")]
-        PLIMSOLL_EXPORT_HTML => Ok(crate::report::html::write(view)),
-        #[cfg(feature = "report")]
-        PLIMSOLL_EXPORT_TRACE => Ok(crate::report::trace::write(view)),
-        #[cfg(not(feature = "json"))]
-        PLIMSOLL_EXPORT_JSON => unsupported("json"),
-        #[cfg(not(feature = "csv"))]
-        PLIMSOLL_EXPORT_CSV => unsupported("csv"),
-        #[cfg(not(feature = "report"))]
-        PLIMSOLL_EXPORT_SVG | PLIMSOLL_EXPORT_TEXT | PLIMSOLL_EXPORT_HTML | PLIMSOLL_EXPORT_TRACE => {
-            unsupported("report")
-        }
-        _ => Err(Failure::argument(format!("unknown export format {format}; use PLIMSOLL_EXPORT_..."))),
+        PLIMSOLL_EXPORT_TEXT => needs_feature!("report", Ok(crate::report::text::summary(view, None))),
+        PLIMSOLL_EXPORT_HTML => needs_feature!("report", Ok(crate::report::html::write(view))),
+        PLIMSOLL_EXPORT_TRACE => needs_feature!("report", Ok(crate::report::trace::write(view))),
+        _ => Err(unknown(format, "export format", "EXPORT")),
     }
+}
+
+#[cfg(feature = "report")]
+fn default_colour(view: &PlanView<'_>) -> crate::report::Colour {
+    use crate::report::Colour;
+    if view.tiling.is_some() { Colour::Stripe } else { Colour::Kind }
 }

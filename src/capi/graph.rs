@@ -3,13 +3,18 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use super::boundary::{Failure, array, copy_text, free, give, guard, mutable, reference, text};
+use super::boundary::{
+    Failure, array, choice, create, free, guard, mutable, read, read_text, reference, text,
+};
 use super::status::{
     PLIMSOLL_ERROR_STATE, PLIMSOLL_NONE, PLIMSOLL_TENSOR_CONSTANT, PLIMSOLL_TENSOR_INPUT,
     PLIMSOLL_TENSOR_INTERMEDIATE, PLIMSOLL_TENSOR_VARIABLE,
 };
 use crate::import::ImportedGraph;
-use crate::{BodyLink, ElementType, Graph, GraphBuilder, OperatorId, TensorId, TensorKind, TensorSpec};
+use crate::{
+    BodyLink, ElementType, Graph, GraphBuilder, Operator, OperatorBuilder, OperatorId, Tensor, TensorId,
+    TensorKind, TensorSpec,
+};
 
 /// A graph of operators and tensors. Add operators and tensors first, then build it once, then
 /// plan it any number of times. Until it is built, only one thread at a time may use it; after
@@ -78,10 +83,7 @@ impl plimsoll_graph {
     pub(super) fn built(&self) -> Result<&Arc<Graph>, Failure> {
         match &self.stage {
             Stage::Built(graph) => Ok(graph),
-            Stage::Building(_) => Err(Failure::new(
-                PLIMSOLL_ERROR_STATE,
-                "the graph is not built; call plimsoll_graph_build first",
-            )),
+            Stage::Building(_) => Err(not_built()),
         }
     }
 
@@ -95,31 +97,52 @@ impl plimsoll_graph {
         }
     }
 
+    /// An operator of a graph that is built.
+    pub(super) fn operator(&self, index: u32) -> Result<&Operator, Failure> {
+        self.built()?.operators().get(index as usize).ok_or_else(|| no_operator(index))
+    }
+
+    /// A tensor of a graph that is built.
+    pub(super) fn tensor(&self, index: u32) -> Result<&Tensor, Failure> {
+        self.built()?.tensors().get(index as usize).ok_or_else(|| no_tensor(index))
+    }
+
+    /// An operator of a graph that is not built.
+    pub(super) fn operator_mut(&mut self, index: u32) -> Result<OperatorBuilder<'_>, Failure> {
+        let builder = self.builder()?;
+        operator_id(index).and_then(|id| builder.operator_mut(id)).ok_or_else(|| no_operator(index))
+    }
+
     pub(super) fn change(&mut self) -> Result<&mut Graph, Failure> {
         match &mut self.stage {
             // Plans hold an `Arc` of the graph that they were made from; they must not see the change.
             Stage::Built(graph) => Ok(Arc::make_mut(graph)),
-            Stage::Building(_) => Err(Failure::new(
-                PLIMSOLL_ERROR_STATE,
-                "the graph is not built; call plimsoll_graph_build first",
-            )),
+            Stage::Building(_) => Err(not_built()),
         }
     }
 }
 
 /// Converts an index to an operator id; `None` if no graph can have so many operators.
+fn not_built() -> Failure {
+    Failure::new(PLIMSOLL_ERROR_STATE, "the graph is not built; call plimsoll_graph_build first")
+}
+
+pub(super) fn no_operator(index: u32) -> Failure {
+    Failure::argument(format!("there is no operator {index}"))
+}
+
 pub(super) fn operator_id(index: u32) -> Option<OperatorId> {
     ((index as usize) < OperatorId::MAX_COUNT).then(|| OperatorId::new(index as usize))
 }
 
 pub(super) fn kind(number: i32) -> Result<TensorKind, Failure> {
-    Ok(match number {
-        PLIMSOLL_TENSOR_INPUT => TensorKind::Input,
-        PLIMSOLL_TENSOR_CONSTANT => TensorKind::Constant,
-        PLIMSOLL_TENSOR_VARIABLE => TensorKind::Variable,
-        PLIMSOLL_TENSOR_INTERMEDIATE => TensorKind::Intermediate,
-        _ => return Err(Failure::argument(format!("unknown tensor kind {number}; use PLIMSOLL_TENSOR_..."))),
-    })
+    let kinds = [
+        (PLIMSOLL_TENSOR_INPUT, TensorKind::Input),
+        (PLIMSOLL_TENSOR_CONSTANT, TensorKind::Constant),
+        (PLIMSOLL_TENSOR_VARIABLE, TensorKind::Variable),
+        (PLIMSOLL_TENSOR_INTERMEDIATE, TensorKind::Intermediate),
+    ];
+    choice(&kinds, number, "tensor kind", "TENSOR")
 }
 
 pub(super) fn element_type(name: &str) -> Result<ElementType, Failure> {
@@ -136,13 +159,9 @@ pub(super) fn placed(mut spec: TensorSpec, alignment: u64, fixed_offset: u64) ->
 /// Converts indices to tensor ids. An index may refer to a tensor that is added later;
 /// `plimsoll_graph_build` rejects those that remain unknown.
 pub(super) fn tensor_ids(indices: &[u32]) -> Result<Vec<TensorId>, Failure> {
-    let id = |&index: &u32| {
-        let index = index as usize;
-        if index < TensorId::MAX_COUNT {
-            Ok(TensorId::new(index))
-        } else {
-            Err(Failure::argument(format!("there is no tensor {index}")))
-        }
+    let id = |&index: &u32| match index as usize {
+        number if number < TensorId::MAX_COUNT => Ok(TensorId::new(number)),
+        _ => Err(no_tensor(index)),
     };
     indices.iter().map(id).collect()
 }
@@ -150,12 +169,8 @@ pub(super) fn tensor_ids(indices: &[u32]) -> Result<Vec<TensorId>, Failure> {
 /// Creates an empty graph with a name. Free it with `plimsoll_graph_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_new(name: *const c_char, graph: *mut *mut plimsoll_graph) -> i32 {
-    guard(|| {
-        let out = unsafe { mutable(graph, "graph") }?;
-        let name = unsafe { text(name, "name") }?;
-        give(out, plimsoll_graph::at(Stage::Building(GraphBuilder::new(name))));
-        Ok(())
-    })
+    let new = || Ok(plimsoll_graph::at(Stage::Building(GraphBuilder::new(unsafe { text(name, "name") }?))));
+    unsafe { create(graph, "graph", new) }
 }
 
 /// Adds a tensor of `bytes` bytes and writes its index, counted from 0.
@@ -264,12 +279,9 @@ pub unsafe extern "C" fn plimsoll_graph_add_dependency(
     after: u32,
 ) -> i32 {
     guard(|| {
-        let builder = unsafe { mutable(graph, "graph") }?.builder()?;
-        let unknown = |index: u32| Failure::argument(format!("there is no operator {index}"));
-        let id = |index: u32| operator_id(index).ok_or_else(|| unknown(index));
-        let (first, then) = (id(before)?, id(after)?);
-        builder.operator_mut(first).ok_or_else(|| unknown(before))?;
-        builder.operator_mut(then).ok_or_else(|| unknown(after))?.after([first]);
+        let graph = unsafe { mutable(graph, "graph") }?;
+        let first = graph.operator_mut(before)?.id();
+        graph.operator_mut(after)?.after([first]);
         Ok(())
     })
 }
@@ -289,9 +301,7 @@ pub unsafe extern "C" fn plimsoll_graph_add_body(
             return Err(Failure::argument("a graph cannot be a body of itself"));
         }
         let body = Arc::clone(unsafe { reference(body, "body") }?.built()?);
-        let builder = unsafe { mutable(graph, "graph") }?.builder()?;
-        let operator = operator_id(operator_).and_then(|id| builder.operator_mut(id));
-        operator.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?.runs([body]);
+        unsafe { mutable(graph, "graph") }?.operator_mut(operator_)?.runs([body]);
         Ok(())
     })
 }
@@ -309,10 +319,9 @@ pub unsafe extern "C" fn plimsoll_graph_link_body(
     inner: u32,
 ) -> i32 {
     guard(|| {
-        let builder = unsafe { mutable(graph, "graph") }?.builder()?;
+        let graph = unsafe { mutable(graph, "graph") }?;
         let link = BodyLink { tensor: tensor_ids(&[tensor])?[0], body, inner: tensor_ids(&[inner])?[0] };
-        let operator = operator_id(operator_).and_then(|id| builder.operator_mut(id));
-        operator.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?.links([link]);
+        graph.operator_mut(operator_)?.links([link]);
         Ok(())
     })
 }
@@ -324,11 +333,7 @@ pub unsafe extern "C" fn plimsoll_graph_body_count(
     operator_: u32,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let out = unsafe { mutable(count, "count") }?;
-        *out = bodies(unsafe { reference(graph, "graph") }?, operator_)?.len();
-        Ok(())
-    })
+    unsafe { read((graph, "graph"), (count, "count"), |graph| Ok(graph.operator(operator_)?.bodies().len())) }
 }
 
 /// Creates a graph from a body of an operator of a built graph, by position. Free it with
@@ -340,18 +345,12 @@ pub unsafe extern "C" fn plimsoll_graph_body(
     position: usize,
     body: *mut *mut plimsoll_graph,
 ) -> i32 {
-    guard(|| {
-        let out = unsafe { mutable(body, "body") }?;
-        let body = bodies(unsafe { reference(graph, "graph") }?, operator_)?.get(position);
+    let of_operator = || {
+        let body = unsafe { reference(graph, "graph") }?.operator(operator_)?.bodies().get(position);
         let body = body.ok_or_else(|| no_body(operator_, position))?;
-        give(out, plimsoll_graph::of_built(Arc::clone(body)));
-        Ok(())
-    })
-}
-
-fn bodies(graph: &plimsoll_graph, operator: u32) -> Result<&[Arc<Graph>], Failure> {
-    let operator_of_id = graph.built()?.operators().get(operator as usize);
-    Ok(operator_of_id.ok_or_else(|| Failure::argument(format!("there is no operator {operator}")))?.bodies())
+        Ok(plimsoll_graph::of_built(Arc::clone(body)))
+    };
+    unsafe { create(body, "body", of_operator) }
 }
 
 pub(super) fn no_tensor(index: u32) -> Failure {
@@ -367,9 +366,7 @@ pub(super) fn no_body(operator: u32, position: usize) -> Failure {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_mark_foldable(graph: *mut plimsoll_graph, operator_: u32) -> i32 {
     guard(|| {
-        let builder = unsafe { mutable(graph, "graph") }?.builder()?;
-        let operator = operator_id(operator_).and_then(|id| builder.operator_mut(id));
-        operator.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?.foldable();
+        unsafe { mutable(graph, "graph") }?.operator_mut(operator_)?.foldable();
         Ok(())
     })
 }
@@ -417,11 +414,7 @@ pub unsafe extern "C" fn plimsoll_graph_count_floats_as(
 /// Writes the number of tensors of a built graph.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_tensor_count(graph: *const plimsoll_graph, count: *mut usize) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        *unsafe { mutable(count, "count") }? = graph.tensors().len();
-        Ok(())
-    })
+    unsafe { read((graph, "graph"), (count, "count"), |graph| Ok(graph.built()?.tensors().len())) }
 }
 
 /// Writes the number of operators of a built graph, folded operators included.
@@ -430,11 +423,7 @@ pub unsafe extern "C" fn plimsoll_graph_operator_count(
     graph: *const plimsoll_graph,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        *unsafe { mutable(count, "count") }? = graph.operators().len();
-        Ok(())
-    })
+    unsafe { read((graph, "graph"), (count, "count"), |graph| Ok(graph.built()?.operators().len())) }
 }
 
 /// Writes the size in bytes of a tensor of a built graph.
@@ -444,13 +433,7 @@ pub unsafe extern "C" fn plimsoll_graph_tensor_bytes(
     tensor: u32,
     bytes: *mut u64,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let out = unsafe { mutable(bytes, "bytes") }?;
-        let tensor = graph.tensors().get(tensor as usize).ok_or_else(|| no_tensor(tensor))?;
-        *out = tensor.bytes();
-        Ok(())
-    })
+    unsafe { read((graph, "graph"), (bytes, "bytes"), |graph| Ok(graph.tensor(tensor)?.bytes())) }
 }
 
 /// Copies out the name of a tensor of a built graph. `size` receives the size of the name,
@@ -463,11 +446,7 @@ pub unsafe extern "C" fn plimsoll_graph_tensor_name(
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let tensor = graph.tensors().get(tensor as usize).ok_or_else(|| no_tensor(tensor))?;
-        unsafe { copy_text(tensor.name(), name, capacity, size) }
-    })
+    unsafe { read_text((graph, "graph"), (name, capacity, size), |graph| Ok(graph.tensor(tensor)?.name())) }
 }
 
 /// Copies out the name of an operator of a built graph, like `plimsoll_graph_tensor_name`.
@@ -479,13 +458,9 @@ pub unsafe extern "C" fn plimsoll_graph_operator_name(
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let operator = graph.operators().get(operator_ as usize);
-        let operator =
-            operator.ok_or_else(|| Failure::argument(format!("there is no operator {operator_}")))?;
-        unsafe { copy_text(operator.name(), name, capacity, size) }
-    })
+    unsafe {
+        read_text((graph, "graph"), (name, capacity, size), |graph| Ok(graph.operator(operator_)?.name()))
+    }
 }
 
 /// Copies out the notes of the importer, a line each: parts of the model that it left out and
@@ -497,10 +472,7 @@ pub unsafe extern "C" fn plimsoll_graph_notes(
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?;
-        unsafe { copy_text(&graph.notes, notes, capacity, size) }
-    })
+    unsafe { read_text((graph, "graph"), (notes, capacity, size), |graph| Ok(&graph.notes)) }
 }
 
 /// Frees a graph; NULL is allowed. Plans of the graph stay valid.

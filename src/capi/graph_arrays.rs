@@ -2,9 +2,11 @@
 
 use std::ffi::c_char;
 
-use super::boundary::{Failure, Outcome, array, copy_out, copy_text, guard, mutable, reference, text};
-use super::graph::{kind, no_tensor, placed, plimsoll_graph, tensor_ids};
-use super::record_size::{read_all, write_all};
+use super::boundary::{
+    Failure, Outcome, array, copy_list, copy_out, guard, mutable, read, read_text, reference, text,
+};
+use super::graph::{kind, no_operator, no_tensor, placed, plimsoll_graph, tensor_ids};
+use super::record_size::{copy_records, read_all};
 use super::records::{plimsoll_operator, plimsoll_permit, plimsoll_tensor};
 use super::sharing::permit_record;
 use super::status::{
@@ -13,7 +15,7 @@ use super::status::{
     PLIMSOLL_TENSOR_IS_OUTSIDE, PLIMSOLL_TENSOR_IS_OVERWRITABLE, PLIMSOLL_TENSOR_IS_PRESERVED,
     PLIMSOLL_TENSOR_IS_UPPER_BOUND, PLIMSOLL_TENSOR_VARIABLE,
 };
-use crate::{Graph, Operator, Storage, Tensor, TensorId, TensorKind, TensorSpec};
+use crate::{Operator, Storage, Tensor, TensorId, TensorKind, TensorSpec};
 
 /// Adds `count` tensors and writes the index of the first one; the others follow it. `names` has a name for
 /// each tensor. If a tensor is refused, none is added.
@@ -165,11 +167,8 @@ pub unsafe extern "C" fn plimsoll_graph_tensors(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let records: Vec<plimsoll_tensor> = graph.tensors().iter().map(tensor_record).collect();
-        unsafe { write_all(&records, tensors, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { reference(graph, "graph") }?.built()?.tensors().iter().map(tensor_record));
+    unsafe { copy_records(tensors, record_size, capacity, count, listed) }
 }
 
 fn tensor_record(tensor: &Tensor) -> plimsoll_tensor {
@@ -203,11 +202,9 @@ pub unsafe extern "C" fn plimsoll_graph_operators(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let records: Vec<plimsoll_operator> = graph.operators().iter().map(operator_record).collect();
-        unsafe { write_all(&records, operators, record_size, capacity, count) }
-    })
+    let listed =
+        || Ok(unsafe { reference(graph, "graph") }?.built()?.operators().iter().map(operator_record));
+    unsafe { copy_records(operators, record_size, capacity, count, listed) }
 }
 
 fn operator_record(operator: &Operator) -> plimsoll_operator {
@@ -231,13 +228,13 @@ pub unsafe extern "C" fn plimsoll_graph_operands(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
         let ids =
             graph.operators().iter().flat_map(|operator| operator.inputs().iter().chain(operator.outputs()));
-        let indices: Vec<u32> = ids.map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&indices, operands, capacity, count) }
-    })
+        Ok(ids.map(|id| id.index() as u32))
+    };
+    unsafe { copy_list(operands, capacity, count, listed) }
 }
 
 /// Copies out the permissions of all operators of a built graph, by operator. `count` as for
@@ -250,16 +247,14 @@ pub unsafe extern "C" fn plimsoll_graph_permits(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
         let of_operators = graph.iter_operators();
-        let records: Vec<plimsoll_permit> = of_operators
-            .flat_map(|(id, operator)| {
-                operator.permits().iter().map(move |&permit| permit_record(id.index() as u32, permit))
-            })
-            .collect();
-        unsafe { write_all(&records, permits, record_size, capacity, count) }
-    })
+        Ok(of_operators.flat_map(|(id, operator)| {
+            operator.permits().iter().map(move |&permit| permit_record(id.index() as u32, permit))
+        }))
+    };
+    unsafe { copy_records(permits, record_size, capacity, count, listed) }
 }
 
 /// Copies out the operators that must run before an operator of a built graph although no tensor connects
@@ -272,11 +267,11 @@ pub unsafe extern "C" fn plimsoll_graph_dependencies(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let operator = operator_of(unsafe { reference(graph, "graph") }?.built()?, operator_)?;
-        let indices: Vec<u32> = operator.runs_after().iter().map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&indices, before, capacity, count) }
-    })
+    let listed = || {
+        let operator = unsafe { reference(graph, "graph") }?.operator(operator_)?;
+        Ok(operator.runs_after().iter().map(|id| id.index() as u32))
+    };
+    unsafe { copy_list(before, capacity, count, listed) }
 }
 
 /// Copies out the type of an operator of a built graph, as in "Conv"; empty if unknown. `size` as for
@@ -289,10 +284,11 @@ pub unsafe extern "C" fn plimsoll_graph_operator_type(
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let operator = operator_of(unsafe { reference(graph, "graph") }?.built()?, operator_)?;
-        unsafe { copy_text(operator.op_type(), op_type, capacity, size) }
-    })
+    unsafe {
+        read_text((graph, "graph"), (op_type, capacity, size), |graph| {
+            Ok(graph.operator(operator_)?.op_type())
+        })
+    }
 }
 
 /// Copies out the element type of a tensor of a built graph, as in "int8"; empty if unknown. `size` as for
@@ -305,11 +301,11 @@ pub unsafe extern "C" fn plimsoll_graph_tensor_element_type(
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let tensor = tensor_of(unsafe { reference(graph, "graph") }?.built()?, tensor)?;
-        let name = tensor.element_type().map_or("", crate::ElementType::name);
-        unsafe { copy_text(name, element_type, capacity, size) }
-    })
+    unsafe {
+        read_text((graph, "graph"), (element_type, capacity, size), |graph| {
+            Ok(graph.tensor(tensor)?.element_type().map_or("", crate::ElementType::name))
+        })
+    }
 }
 
 /// Copies out the dimensions of a tensor of a built graph. `rank` receives their number, or
@@ -324,7 +320,7 @@ pub unsafe extern "C" fn plimsoll_graph_tensor_shape(
     rank: *mut u32,
 ) -> i32 {
     guard(|| {
-        let tensor = tensor_of(unsafe { reference(graph, "graph") }?.built()?, tensor)?;
+        let tensor = unsafe { reference(graph, "graph") }?.tensor(tensor)?;
         let out = unsafe { mutable(rank, "rank") }?;
         let Some(shape) = tensor.shape() else {
             *out = super::status::PLIMSOLL_NO_INDEX;
@@ -335,15 +331,6 @@ pub unsafe extern "C" fn plimsoll_graph_tensor_shape(
     })
 }
 
-fn operator_of(graph: &Graph, index: u32) -> Result<&Operator, Failure> {
-    let operator = graph.operators().get(index as usize);
-    operator.ok_or_else(|| Failure::argument(format!("there is no operator {index}")))
-}
-
-fn tensor_of(graph: &Graph, index: u32) -> Result<&Tensor, Failure> {
-    graph.tensors().get(index as usize).ok_or_else(|| no_tensor(index))
-}
-
 /// Copies out the name of a graph. `size` as for `plimsoll_graph_tensor_name`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_name(
@@ -352,10 +339,7 @@ pub unsafe extern "C" fn plimsoll_graph_name(
     capacity: usize,
     size: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        unsafe { copy_text(graph.name(), name, capacity, size) }
-    })
+    unsafe { read_text((graph, "graph"), (name, capacity, size), |graph| Ok(graph.built()?.name())) }
 }
 
 /// Attaches a number of the caller's choice to a tensor, such as an address of the caller's object. The
@@ -368,9 +352,7 @@ pub unsafe extern "C" fn plimsoll_graph_set_tensor_data(
 ) -> i32 {
     guard(|| {
         let graph = unsafe { mutable(graph, "graph") }?;
-        if tensor as usize >= graph.tensor_count() {
-            return Err(no_tensor(tensor));
-        }
+        graph.check_tensor(tensor)?;
         set_data(&mut graph.tensor_data, tensor, data);
         Ok(())
     })
@@ -385,9 +367,7 @@ pub unsafe extern "C" fn plimsoll_graph_set_operator_data(
 ) -> i32 {
     guard(|| {
         let graph = unsafe { mutable(graph, "graph") }?;
-        if operator_ as usize >= graph.operator_count() {
-            return Err(Failure::argument(format!("there is no operator {operator_}")));
-        }
+        graph.check_operator(operator_)?;
         set_data(&mut graph.operator_data, operator_, data);
         Ok(())
     })
@@ -401,6 +381,16 @@ fn set_data(all: &mut Vec<u64>, index: u32, data: u64) {
     all[index] = data;
 }
 
+impl plimsoll_graph {
+    fn check_tensor(&self, index: u32) -> Outcome {
+        if (index as usize) < self.tensor_count() { Ok(()) } else { Err(no_tensor(index)) }
+    }
+
+    fn check_operator(&self, index: u32) -> Outcome {
+        if (index as usize) < self.operator_count() { Ok(()) } else { Err(no_operator(index)) }
+    }
+}
+
 /// Writes the number that `plimsoll_graph_set_tensor_data` attached to a tensor, or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_graph_tensor_data(
@@ -408,15 +398,11 @@ pub unsafe extern "C" fn plimsoll_graph_tensor_data(
     tensor: u32,
     data: *mut u64,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?;
-        let out = unsafe { mutable(data, "data") }?;
-        if tensor as usize >= graph.tensor_count() {
-            return Err(no_tensor(tensor));
-        }
-        *out = graph.tensor_data.get(tensor as usize).copied().unwrap_or(0);
-        Ok(())
-    })
+    let stated = |graph: &plimsoll_graph| {
+        graph.check_tensor(tensor)?;
+        Ok(graph.tensor_data.get(tensor as usize).copied().unwrap_or(0))
+    };
+    unsafe { read((graph, "graph"), (data, "data"), stated) }
 }
 
 /// Writes the number that `plimsoll_graph_set_operator_data` attached to an operator, or 0.
@@ -426,13 +412,9 @@ pub unsafe extern "C" fn plimsoll_graph_operator_data(
     operator_: u32,
     data: *mut u64,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?;
-        let out = unsafe { mutable(data, "data") }?;
-        if operator_ as usize >= graph.operator_count() {
-            return Err(Failure::argument(format!("there is no operator {operator_}")));
-        }
-        *out = graph.operator_data.get(operator_ as usize).copied().unwrap_or(0);
-        Ok(())
-    })
+    let stated = |graph: &plimsoll_graph| {
+        graph.check_operator(operator_)?;
+        Ok(graph.operator_data.get(operator_ as usize).copied().unwrap_or(0))
+    };
+    unsafe { read((graph, "graph"), (data, "data"), stated) }
 }

@@ -2,9 +2,13 @@
 
 use std::ffi::c_char;
 use std::path::Path;
+use std::sync::LazyLock;
 
-use super::boundary::{Failure, array, flag, free, give, guard, mutable, reference, text};
-use super::cancel::plimsoll_cancel_token;
+use super::boundary::needs_feature;
+use super::boundary::{
+    Failure, array, assign, choice, create, flag, free, give, guard, mutable, reference, text, unknown,
+};
+use super::cancel::{plimsoll_cancel_token, token_of};
 use super::graph::{element_type, plimsoll_graph};
 use super::problem::plimsoll_problem;
 use super::status::{
@@ -12,11 +16,13 @@ use super::status::{
     PLIMSOLL_IMPORT_CSV, PLIMSOLL_IMPORT_JSON, PLIMSOLL_IMPORT_ONNX, PLIMSOLL_IMPORT_TFLITE,
     PLIMSOLL_LAYOUT_AS_STORED, PLIMSOLL_LAYOUT_CHANNELS_INNERMOST,
 };
+use crate::Error;
+use crate::InputContents;
 use crate::import::{self, Fold, ImportError, ImportOptions, Imported, ImportedGraph, Layout};
-use crate::{Error, InputContents, Problem};
 
 /// Options of an import. No thread may change them while another uses them; otherwise any number
 /// of threads may use them at the same time.
+#[derive(Default)]
 pub struct plimsoll_import_options {
     pub(super) options: ImportOptions,
 }
@@ -26,11 +32,7 @@ pub struct plimsoll_import_options {
 /// `plimsoll_import_options_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_import_options_new(options: *mut *mut plimsoll_import_options) -> i32 {
-    guard(|| {
-        let out = unsafe { mutable(options, "options") }?;
-        give(out, plimsoll_import_options { options: ImportOptions::default() });
-        Ok(())
-    })
+    unsafe { create(options, "options", || Ok(plimsoll_import_options::default())) }
 }
 
 /// Counts every floating-point element with the size of this element type, as in "int8"; NULL keeps
@@ -40,12 +42,11 @@ pub unsafe extern "C" fn plimsoll_import_options_set_floats_as(
     options: *mut plimsoll_import_options,
     name: *const c_char,
 ) -> i32 {
-    guard(|| {
-        let options = &mut unsafe { mutable(options, "options") }?.options;
-        options.floats_as =
-            if name.is_null() { None } else { Some(element_type(unsafe { text(name, "name") }?)?) };
-        Ok(())
-    })
+    let counted = || {
+        let name = if name.is_null() { return Ok(None) } else { unsafe { text(name, "name") }? };
+        element_type(name).map(Some)
+    };
+    unsafe { assign(options, "options", |options| &mut options.options.floats_as, counted) }
 }
 
 /// Binds a symbolic dimension to a value.
@@ -83,20 +84,11 @@ pub unsafe extern "C" fn plimsoll_import_options_set_input_shape(
             options.input_shapes.remove(name);
             return Ok(());
         }
-        let shape = input_shape(unsafe { text(shape, "shape") }?)?;
+        let shape =
+            unsafe { text(shape, "shape") }?.parse().map_err(|reason: String| Failure::argument(reason))?;
         options.input_shapes.insert(name.to_owned(), shape);
         Ok(())
     })
-}
-
-#[cfg(any(feature = "onnx", feature = "tflite"))]
-fn input_shape(text: &str) -> Result<import::InputShape, Failure> {
-    text.parse().map_err(|reason: String| Failure::argument(reason))
-}
-
-#[cfg(not(any(feature = "onnx", feature = "tflite")))]
-fn input_shape(_: &str) -> Result<import::InputShape, Failure> {
-    Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the features `onnx` and `tflite`"))
 }
 
 /// Sets the `count` integer elements of a tensor of an ONNX model that are known at compile time, in
@@ -153,11 +145,7 @@ pub unsafe extern "C" fn plimsoll_import_options_set_multi_pass(
     options: *mut plimsoll_import_options,
     multi_pass: i32,
 ) -> i32 {
-    guard(|| {
-        let options = &mut unsafe { mutable(options, "options") }?.options;
-        options.multi_pass = flag(multi_pass)?;
-        Ok(())
-    })
+    unsafe { assign(options, "options", |options| &mut options.options.multi_pass, || flag(multi_pass)) }
 }
 
 /// Sets whether operators that read only constants are folded: 1 or 0.
@@ -166,11 +154,8 @@ pub unsafe extern "C" fn plimsoll_import_options_set_fold(
     options: *mut plimsoll_import_options,
     fold: i32,
 ) -> i32 {
-    guard(|| {
-        let options = &mut unsafe { mutable(options, "options") }?.options;
-        options.fold = if flag(fold)? { Fold::Constants } else { Fold::None };
-        Ok(())
-    })
+    let fold = || Ok(if flag(fold)? { Fold::Constants } else { Fold::None });
+    unsafe { assign(options, "options", |options| &mut options.options.fold, fold) }
 }
 
 /// Sets whether operators may overwrite graph inputs after their last read: 1 or 0. As
@@ -180,13 +165,9 @@ pub unsafe extern "C" fn plimsoll_import_options_set_overwrite_inputs(
     options: *mut plimsoll_import_options,
     overwrite: i32,
 ) -> i32 {
-    guard(|| {
-        let options = &mut unsafe { mutable(options, "options") }?.options;
-        let overwrites = flag(overwrite)?;
-        options.input_contents =
-            if overwrites { InputContents::Overwritable } else { InputContents::Reusable };
-        Ok(())
-    })
+    let contents =
+        || Ok(if flag(overwrite)? { InputContents::Overwritable } else { InputContents::Reusable });
+    unsafe { assign(options, "options", |options| &mut options.options.input_contents, contents) }
 }
 
 /// Sets the order of the axes of activations in memory, `PLIMSOLL_LAYOUT_...`. It decides which slices
@@ -197,17 +178,12 @@ pub unsafe extern "C" fn plimsoll_import_options_set_layout(
     options: *mut plimsoll_import_options,
     layout: i32,
 ) -> i32 {
-    guard(|| {
-        let options = &mut unsafe { mutable(options, "options") }?.options;
-        options.layout = match layout {
-            PLIMSOLL_LAYOUT_AS_STORED => Layout::AsStored,
-            PLIMSOLL_LAYOUT_CHANNELS_INNERMOST => Layout::ChannelsInnermost,
-            _ => {
-                return Err(Failure::argument(format!("unknown layout {layout}; use PLIMSOLL_LAYOUT_...")));
-            }
-        };
-        Ok(())
-    })
+    let layouts = [
+        (PLIMSOLL_LAYOUT_AS_STORED, Layout::AsStored),
+        (PLIMSOLL_LAYOUT_CHANNELS_INNERMOST, Layout::ChannelsInnermost),
+    ];
+    let layout = || choice(&layouts, layout, "layout", "LAYOUT");
+    unsafe { assign(options, "options", |options| &mut options.options.layout, layout) }
 }
 
 /// Sets a token that ends imports with PLIMSOLL_ERROR_CANCELLED soon after it is cancelled. The
@@ -217,12 +193,7 @@ pub unsafe extern "C" fn plimsoll_import_options_set_cancel(
     options: *mut plimsoll_import_options,
     cancel: *const plimsoll_cancel_token,
 ) -> i32 {
-    guard(|| {
-        let options = &mut unsafe { mutable(options, "options") }?.options;
-        options.cancel =
-            if cancel.is_null() { None } else { Some(unsafe { reference(cancel, "cancel") }?.token.clone()) };
-        Ok(())
-    })
+    unsafe { assign(options, "options", |options| &mut options.options.cancel, || token_of(cancel)) }
 }
 
 /// Frees import options; NULL is allowed.
@@ -258,8 +229,7 @@ pub unsafe extern "C" fn plimsoll_import_file(
 ) -> i32 {
     guard(|| {
         let path = unsafe { text(path, "path") }?;
-        let default = ImportOptions::default();
-        let options = unsafe { options_or_default(options, &default) }?;
+        let options = unsafe { options_or_default(options) }?;
         let imported = || import::read(Path::new(path), options).map_err(|error| failure(&error));
         unsafe { hand_over(imported, graph, problem) }
     })
@@ -280,17 +250,17 @@ pub unsafe extern "C" fn plimsoll_import_memory(
     guard(|| {
         let bytes = unsafe { array(bytes, size, "bytes") }?;
         let name = unsafe { text(name, "name") }?;
-        let default = ImportOptions::default();
-        let options = unsafe { options_or_default(options, &default) }?;
+        let options = unsafe { options_or_default(options) }?;
         unsafe { hand_over(|| from_memory(name, bytes, format, options), graph, problem) }
     })
 }
 
-pub(super) unsafe fn options_or_default(
+/// The options of a call; NULL stands for the default ones.
+pub(super) unsafe fn options_or_default<'a>(
     options: *const plimsoll_import_options,
-    default: &ImportOptions,
-) -> Result<&ImportOptions, Failure> {
-    if options.is_null() { Ok(default) } else { Ok(&unsafe { reference(options, "options") }?.options) }
+) -> Result<&'a ImportOptions, Failure> {
+    static DEFAULT: LazyLock<ImportOptions> = LazyLock::new(ImportOptions::default);
+    if options.is_null() { Ok(&DEFAULT) } else { Ok(&unsafe { reference(options, "options") }?.options) }
 }
 
 unsafe fn hand_over(
@@ -312,33 +282,27 @@ unsafe fn hand_over(
     Ok(())
 }
 
+#[allow(dead_code)] // builds without importers of graphs
+fn graph_of(graph: Result<ImportedGraph, ImportError>) -> Result<Imported, Failure> {
+    graph.map(Imported::Graph).map_err(|error| failure(&error))
+}
+
+#[allow(unused_variables)] // builds without importers
 fn from_memory(name: &str, bytes: &[u8], format: i32, options: &ImportOptions) -> Result<Imported, Failure> {
     match format {
-        PLIMSOLL_IMPORT_ONNX => onnx(name, bytes, options).map(Imported::Graph),
-        PLIMSOLL_IMPORT_TFLITE => tflite(name, bytes, options).map(Imported::Graph),
-        PLIMSOLL_IMPORT_JSON => json(name, bytes, options).map(Imported::Graph),
-        PLIMSOLL_IMPORT_CSV => csv(name, bytes, options).map(Imported::Problem),
-        _ => Err(Failure::argument(format!("unknown import format {format}; use PLIMSOLL_IMPORT_..."))),
+        PLIMSOLL_IMPORT_ONNX => {
+            needs_feature!("onnx", graph_of(import::onnx_from_bytes(name, bytes, options)))
+        }
+        PLIMSOLL_IMPORT_TFLITE => {
+            needs_feature!("tflite", graph_of(import::tflite_from_bytes(name, bytes, options)))
+        }
+        PLIMSOLL_IMPORT_JSON => {
+            needs_feature!("json", graph_of(import::graph_json_from_bytes(name, bytes, options)))
+        }
+        PLIMSOLL_IMPORT_CSV => needs_feature!("csv", {
+            let problem = import::csv_from_bytes(name, bytes, options).map_err(|error| failure(&error))?;
+            Ok(Imported::Problem(problem))
+        }),
+        _ => Err(unknown(format, "import format", "IMPORT")),
     }
 }
-
-/// Defines the importer of a format, or the function that reports the missing feature.
-macro_rules! importer {
-    ($name:ident, $feature:literal, $imported:ty, $from_bytes:ident) => {
-        #[cfg(feature = $feature)]
-        fn $name(name: &str, bytes: &[u8], options: &ImportOptions) -> Result<$imported, Failure> {
-            import::$from_bytes(name, bytes, options).map_err(|error| failure(&error))
-        }
-
-        #[cfg(not(feature = $feature))]
-        fn $name(_: &str, _: &[u8], _: &ImportOptions) -> Result<$imported, Failure> {
-            let message = concat!("this build lacks the feature `", $feature, "`");
-            Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, message))
-        }
-    };
-}
-
-importer!(onnx, "onnx", ImportedGraph, onnx_from_bytes);
-importer!(tflite, "tflite", ImportedGraph, tflite_from_bytes);
-importer!(json, "json", ImportedGraph, graph_json_from_bytes);
-importer!(csv, "csv", Problem, csv_from_bytes);

@@ -1,9 +1,9 @@
 //! Explanations of plans that do not fit.
 
-use super::boundary::{free, give, guard, mutable, reference};
+use super::boundary::{free, give, guard, mutable, read, reference};
 use super::options::plimsoll_options;
 use super::plan::{PlanSource, options_or_default, plimsoll_plan};
-use super::record_size::write_all;
+use super::record_size::copy_records;
 use super::records::plimsoll_occupant;
 use super::results::tensor;
 use crate::InfeasibleCore;
@@ -29,8 +29,7 @@ pub unsafe extern "C" fn plimsoll_plan_explain(
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(core, "core") }?;
-        let default = plimsoll_options::default();
-        let planner = unsafe { options_or_default(options, &default) }?.explainer();
+        let planner = unsafe { options_or_default(options) }?.explainer();
         let core = match &plan.source {
             PlanSource::Graph(graph) => {
                 planner.explain_plan(graph, &plan.plan)?.map(|core| core.map(plimsoll_occupant::from))
@@ -56,10 +55,8 @@ pub unsafe extern "C" fn plimsoll_infeasible_core_occupants(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let core = &unsafe { reference(core, "core") }?.core;
-        unsafe { write_all(&core.members, occupants, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { reference(core, "core") }?.core.members.iter().copied());
+    unsafe { copy_records(occupants, record_size, capacity, count, listed) }
 }
 
 /// Writes the bytes that the members need at least, and the arena capacity, which is less.
@@ -85,11 +82,8 @@ pub unsafe extern "C" fn plimsoll_infeasible_core_is_irreducible(
     core: *const plimsoll_infeasible_core,
     irreducible: *mut i32,
 ) -> i32 {
-    guard(|| {
-        let core = &unsafe { reference(core, "core") }?.core;
-        *unsafe { mutable(irreducible, "irreducible") }? = core.irreducible.into();
-        Ok(())
-    })
+    let is_irreducible = |core: &plimsoll_infeasible_core| Ok(core.core.irreducible.into());
+    unsafe { read((core, "core"), (irreducible, "irreducible"), is_irreducible) }
 }
 
 /// Frees a core; NULL is allowed.

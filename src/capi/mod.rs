@@ -35,4 +35,5 @@ mod sharing;
 mod status;
 mod storage;
 mod tflite;
+mod tiled_onnx;
 mod tiled_plan;

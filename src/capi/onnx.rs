@@ -59,8 +59,7 @@ unsafe fn planned(
         ));
     };
     let model = unsafe { array(model, model_size, "model") }?;
-    let default = ImportOptions::default();
-    let options = unsafe { options_or_default(options, &default) }?;
+    let options = unsafe { options_or_default(options) }?;
     written(model, graph, &plan.plan, options)
 }
 
@@ -79,7 +78,7 @@ mod supported {
     use crate::export::onnx::{self, OnnxError};
 
     /// Name in messages of a model that has no file name.
-    const UNNAMED: &str = "model";
+    pub(in crate::capi) const UNNAMED: &str = "model";
 
     pub(super) fn written(
         model: &[u8],
@@ -94,7 +93,7 @@ mod supported {
         onnx::check(UNNAMED, model).map(|_| ()).map_err(|error| failure(&error))
     }
 
-    fn failure(error: &OnnxError) -> Failure {
+    pub(in crate::capi) fn failure(error: &OnnxError) -> Failure {
         let text = error.to_string();
         match error {
             OnnxError::OtherModel => Failure::argument(text),
@@ -117,9 +116,13 @@ mod supported {
         Err(unsupported())
     }
 
-    fn unsupported() -> Failure {
+    pub(in crate::capi) fn unsupported() -> Failure {
         Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the feature `onnx` or `json`")
     }
 }
 
+#[cfg(not(all(feature = "json", feature = "onnx")))]
+pub(super) use supported::unsupported;
+#[cfg(all(feature = "json", feature = "onnx"))]
+pub(super) use supported::{UNNAMED, failure};
 use supported::{checked, written};

@@ -4,18 +4,20 @@ use std::ffi::{c_char, c_void};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::boundary::{Failure, Outcome, array, flag, free, give, guard, mutable, reference, text};
+use super::boundary::{
+    Failure, array, assign, choice, copy_text, create, flag, free, guard, mutable, null, number_or_none,
+    power_of_two, text,
+};
 use super::callbacks::{
     Callback, CallbackStrategy, LogFunction, ProgressFunction, StrategyFunction, plimsoll_log_fn,
     plimsoll_progress_fn, plimsoll_strategy_fn,
 };
-use super::cancel::plimsoll_cancel_token;
+use super::cancel::{plimsoll_cancel_token, token_of};
 use super::record_size::check_size;
 use super::records::{plimsoll_buffer, plimsoll_progress};
 use super::status::{
-    PLIMSOLL_EFFORT_DEFAULT, PLIMSOLL_EFFORT_QUICK, PLIMSOLL_EFFORT_THOROUGH, PLIMSOLL_NONE,
-    PLIMSOLL_ORDER_AUTO, PLIMSOLL_ORDER_OPTIMAL, PLIMSOLL_ORDER_PROGRAM, PLIMSOLL_VARIABLES_ARENA,
-    PLIMSOLL_VARIABLES_OUTSIDE,
+    PLIMSOLL_EFFORT_DEFAULT, PLIMSOLL_EFFORT_QUICK, PLIMSOLL_EFFORT_THOROUGH, PLIMSOLL_ORDER_AUTO,
+    PLIMSOLL_ORDER_OPTIMAL, PLIMSOLL_ORDER_PROGRAM, PLIMSOLL_VARIABLES_ARENA, PLIMSOLL_VARIABLES_OUTSIDE,
 };
 use crate::allocate::{self, Knapsack, Merge, Settings, Strategy};
 use crate::{CancelToken, Effort, Limits, Plan, Planner, ScheduleMode, SharingLevel, Variables};
@@ -111,7 +113,8 @@ impl plimsoll_options {
     }
 
     /// Refuses options that TensorFlow Lite Micro cannot honor.
-    pub(super) fn check_for_tflite(&self) -> Outcome {
+    #[cfg(feature = "tflite")]
+    pub(super) fn check_for_tflite(&self) -> Result<(), Failure> {
         let contradictions = [
             (self.alignment != 16, "it aligns to 16"),
             (!self.reserved.is_empty(), "it places scratch anywhere, reserved ranges included"),
@@ -185,35 +188,25 @@ impl plimsoll_options {
     }
 }
 
-pub(super) unsafe fn set(
-    options: *mut plimsoll_options,
-    change: impl FnOnce(&mut plimsoll_options) -> Outcome,
-) -> i32 {
-    guard(|| change(unsafe { mutable(options, "options") }?))
+/// Reads the name of a strategy.
+unsafe fn strategy_name(name: *const c_char) -> Result<String, Failure> {
+    let name = unsafe { text(name, "name") }?;
+    allocate::by_name(name)?;
+    Ok(name.to_owned())
 }
 
 /// Creates options: alignment 16, variables in the arena, no capacity, strategy "auto", no limits.
 /// Free them with `plimsoll_options_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_new(options: *mut *mut plimsoll_options) -> i32 {
-    guard(|| {
-        give(unsafe { mutable(options, "options") }?, plimsoll_options::default());
-        Ok(())
-    })
+    unsafe { create(options, "options", || Ok(plimsoll_options::default())) }
 }
 
 /// Sets the alignment in bytes, a power of two, of tensors without an alignment of their own and of
 /// scratch.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_alignment(options: *mut plimsoll_options, bytes: u64) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        if !bytes.is_power_of_two() {
-            return Err(Failure::argument(format!("alignment {bytes} is not a power of two")));
-        }
-        options.alignment = bytes;
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    unsafe { assign(options, "options", |options| &mut options.alignment, || power_of_two(bytes)) }
 }
 
 /// Sets where variables live: `PLIMSOLL_VARIABLES_...`.
@@ -222,74 +215,49 @@ pub unsafe extern "C" fn plimsoll_options_set_variables(
     options: *mut plimsoll_options,
     location: i32,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.variables = match location {
-            PLIMSOLL_VARIABLES_ARENA => Variables::Arena,
-            PLIMSOLL_VARIABLES_OUTSIDE => Variables::Outside,
-            _ => {
-                return Err(Failure::argument(format!(
-                    "unknown location of variables {location}; use PLIMSOLL_VARIABLES_..."
-                )));
-            }
-        };
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    let places =
+        [(PLIMSOLL_VARIABLES_ARENA, Variables::Arena), (PLIMSOLL_VARIABLES_OUTSIDE, Variables::Outside)];
+    let place = || choice(&places, location, "location of variables", "VARIABLES");
+    unsafe { assign(options, "options", |options| &mut options.variables, place) }
 }
 
 /// Sets how `plimsoll_graph_plan` orders the operators: `PLIMSOLL_ORDER_...`; the default is AUTO. A
 /// custom strategy can be called for several orders.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_order(options: *mut plimsoll_options, order: i32) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.schedule_mode = match order {
-            PLIMSOLL_ORDER_PROGRAM => ScheduleMode::Program,
-            PLIMSOLL_ORDER_AUTO => ScheduleMode::Auto,
-            PLIMSOLL_ORDER_OPTIMAL => ScheduleMode::Optimal,
-            _ => {
-                return Err(Failure::argument(format!("unknown order mode {order}; use PLIMSOLL_ORDER_...")));
-            }
-        };
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    let modes = [
+        (PLIMSOLL_ORDER_PROGRAM, ScheduleMode::Program),
+        (PLIMSOLL_ORDER_AUTO, ScheduleMode::Auto),
+        (PLIMSOLL_ORDER_OPTIMAL, ScheduleMode::Optimal),
+    ];
+    let mode = || choice(&modes, order, "order mode", "ORDER");
+    unsafe { assign(options, "options", |options| &mut options.schedule_mode, mode) }
 }
 
 /// Sets the amount of work of searches without a limit: `PLIMSOLL_EFFORT_...`; the default is DEFAULT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_effort(options: *mut plimsoll_options, effort: i32) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.effort = match effort {
-            PLIMSOLL_EFFORT_QUICK => Effort::Quick,
-            PLIMSOLL_EFFORT_DEFAULT => Effort::Default,
-            PLIMSOLL_EFFORT_THOROUGH => Effort::Thorough,
-            _ => return Err(Failure::argument(format!("unknown effort {effort}; use PLIMSOLL_EFFORT_..."))),
-        };
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    let efforts = [
+        (PLIMSOLL_EFFORT_QUICK, Effort::Quick),
+        (PLIMSOLL_EFFORT_DEFAULT, Effort::Default),
+        (PLIMSOLL_EFFORT_THOROUGH, Effort::Thorough),
+    ];
+    let effort = || choice(&efforts, effort, "effort", "EFFORT");
+    unsafe { assign(options, "options", |options| &mut options.effort, effort) }
 }
 
 /// Sets whether a plan may keep inputs and outputs of operators inside the memory of their bodies, as links of bodies
 /// allow (`plimsoll_graph_link_body`, branches of ONNX models): 0 or 1; the default is 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_links(options: *mut plimsoll_options, links: i32) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.links = flag(links)?;
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    unsafe { assign(options, "options", |options| &mut options.links, || flag(links)) }
 }
 
 /// Sets the arena capacity in bytes, or PLIMSOLL_NONE. A plan that needs more is still returned;
 /// its status reports it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_capacity(options: *mut plimsoll_options, bytes: u64) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.capacity = Some(bytes).filter(|&bytes| bytes != PLIMSOLL_NONE);
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    unsafe { assign(options, "options", |options| &mut options.capacity, || Ok(number_or_none(bytes))) }
 }
 
 /// Reserves the bytes of the arena from `start` to `end` (exclusive) for the caller. Each call
@@ -302,24 +270,20 @@ pub unsafe extern "C" fn plimsoll_options_reserve(
     start: u64,
     end: u64,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
+    guard(|| {
+        let options = unsafe { mutable(options, "options") }?;
         if start >= end {
             return Err(Failure::argument(format!("reserved range {start}..{end} is empty")));
         }
         options.reserved.push(start..end);
         Ok(())
-    };
-    unsafe { set(options, set_to) }
+    })
 }
 
 /// Removes all reserved ranges.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_clear_reserved(options: *mut plimsoll_options) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.reserved.clear();
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    unsafe { assign(options, "options", |options| &mut options.reserved, || Ok(Vec::new())) }
 }
 
 /// Sets the strategy that chooses offsets, by a name from `plimsoll_strategy_name`.
@@ -328,13 +292,8 @@ pub unsafe extern "C" fn plimsoll_options_set_strategy(
     options: *mut plimsoll_options,
     name: *const c_char,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        let name = unsafe { text(name, "name") }?;
-        allocate::by_name(name)?;
-        options.strategy = StrategyChoice::Named(name.to_owned());
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    let choice = || Ok(StrategyChoice::Named(unsafe { strategy_name(name) }?));
+    unsafe { assign(options, "options", |options| &mut options.strategy, choice) }
 }
 
 /// Sets a callback as the strategy that chooses offsets. Messages show `name`. The callback receives
@@ -347,16 +306,13 @@ pub unsafe extern "C" fn plimsoll_options_set_custom_strategy(
     userdata: *mut c_void,
     record_size: usize,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
+    let choice = || {
         let name = unsafe { text(name, "name") }?.to_owned();
-        let null = || Failure::new(super::status::PLIMSOLL_ERROR_NULL, "`strategy` is NULL");
-        let function = strategy.ok_or_else(null)?;
+        let function = strategy.ok_or_else(|| null("strategy"))?;
         check_size::<plimsoll_buffer>(record_size)?;
-        let callback = Callback { function, userdata, record_size };
-        options.strategy = StrategyChoice::Callback(name, callback);
-        Ok(())
+        Ok(StrategyChoice::Callback(name, Callback { function, userdata, record_size }))
     };
-    unsafe { set(options, set_to) }
+    unsafe { assign(options, "options", |options| &mut options.strategy, choice) }
 }
 
 /// Sets the maximum number of shared objects of strategy "knapsack", also where "merge" starts from
@@ -366,11 +322,8 @@ pub unsafe extern "C" fn plimsoll_options_set_max_objects(
     options: *mut plimsoll_options,
     count: usize,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.max_objects = Some(count).filter(|&count| count > 0);
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    let max = || Ok(Some(count).filter(|&count| count > 0));
+    unsafe { assign(options, "options", |options| &mut options.max_objects, max) }
 }
 
 /// Sets the sizes in bytes of existing shared objects for strategy "knapsack", also where "merge"
@@ -381,11 +334,8 @@ pub unsafe extern "C" fn plimsoll_options_set_given_objects(
     sizes: *const u64,
     count: usize,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.given_objects = unsafe { array(sizes, count, "sizes") }?.to_vec();
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    let objects = || Ok(unsafe { array(sizes, count, "sizes") }?.to_vec());
+    unsafe { assign(options, "options", |options| &mut options.given_objects, objects) }
 }
 
 /// Sets the strategy whose shared objects "merge" starts from; the default is "knapsack".
@@ -394,23 +344,14 @@ pub unsafe extern "C" fn plimsoll_options_set_merge_from(
     options: *mut plimsoll_options,
     name: *const c_char,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        let name = unsafe { text(name, "name") }?;
-        allocate::by_name(name)?;
-        options.merge_from = Some(name.to_owned());
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    let strategy = || Ok(Some(unsafe { strategy_name(name) }?));
+    unsafe { assign(options, "options", |options| &mut options.merge_from, strategy) }
 }
 
 /// Sets the random seed of strategies that draw random numbers. Equal seeds give equal plans.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_seed(options: *mut plimsoll_options, seed: u64) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.seed = seed;
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    unsafe { assign(options, "options", |options| &mut options.seed, || Ok(seed)) }
 }
 
 /// Sets the number of threads of strategies "exact" and "auto", at least 1. A library built without
@@ -418,27 +359,18 @@ pub unsafe extern "C" fn plimsoll_options_set_seed(options: *mut plimsoll_option
 /// still run on the calling thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_threads(options: *mut plimsoll_options, count: u32) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        if !(1..=MAX_THREADS).contains(&count) {
-            return Err(Failure::argument(format!(
-                "{count} threads are out of range; use 1 to {MAX_THREADS}"
-            )));
-        }
-        options.threads = count as usize;
-        Ok(())
+    let count = || match count {
+        1..=MAX_THREADS => Ok(count as usize),
+        _ => Err(Failure::argument(format!("{count} threads are out of range; use 1 to {MAX_THREADS}"))),
     };
-    unsafe { set(options, set_to) }
+    unsafe { assign(options, "options", |options| &mut options.threads, count) }
 }
 
 /// Sets the approximate maximum of search nodes; PLIMSOLL_NONE for the default of each strategy.
 /// Unlike a time limit, it gives the same plan on every machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_node_limit(options: *mut plimsoll_options, nodes: u64) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.nodes = Some(nodes).filter(|&nodes| nodes != PLIMSOLL_NONE);
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    unsafe { assign(options, "options", |options| &mut options.nodes, || Ok(number_or_none(nodes))) }
 }
 
 /// Sets the approximate maximum time in milliseconds of each call that plans, or PLIMSOLL_NONE.
@@ -447,11 +379,8 @@ pub unsafe extern "C" fn plimsoll_options_set_time_limit(
     options: *mut plimsoll_options,
     milliseconds: u64,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.time = Some(milliseconds).filter(|&time| time != PLIMSOLL_NONE).map(Duration::from_millis);
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    let time = || Ok(number_or_none(milliseconds).map(Duration::from_millis));
+    unsafe { assign(options, "options", |options| &mut options.time, time) }
 }
 
 /// Sets a token that stops searches when it is cancelled. The options keep a reference to it; NULL
@@ -461,12 +390,7 @@ pub unsafe extern "C" fn plimsoll_options_set_cancel(
     options: *mut plimsoll_options,
     cancel: *const plimsoll_cancel_token,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.cancel =
-            if cancel.is_null() { None } else { Some(unsafe { reference(cancel, "cancel") }?.token.clone()) };
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    unsafe { assign(options, "options", |options| &mut options.cancel, || token_of(cancel)) }
 }
 
 /// Sets the progress callback; NULL for none. It receives `userdata`, which must stay valid as long
@@ -478,14 +402,13 @@ pub unsafe extern "C" fn plimsoll_options_set_progress(
     userdata: *mut c_void,
     record_size: usize,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
+    let callback = || {
         if progress.is_some() {
             check_size::<plimsoll_progress>(record_size)?;
         }
-        options.progress = progress.map(|function| Callback { function, userdata, record_size });
-        Ok(())
+        Ok(progress.map(|function| Callback { function, userdata, record_size }))
     };
-    unsafe { set(options, set_to) }
+    unsafe { assign(options, "options", |options| &mut options.progress, callback) }
 }
 
 /// Sets the log callback; NULL for none. `userdata` as for `plimsoll_options_set_progress`.
@@ -495,11 +418,8 @@ pub unsafe extern "C" fn plimsoll_options_set_log(
     log: plimsoll_log_fn,
     userdata: *mut c_void,
 ) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.log = log.map(|function| Callback { function, userdata, record_size: 0 });
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    let log = || Ok(log.map(|function| Callback { function, userdata, record_size: 0 }));
+    unsafe { assign(options, "options", |options| &mut options.log, log) }
 }
 
 /// Copies out the name of strategy number `index`, from 0; PLIMSOLL_ERROR_ARGUMENT beyond the last.
@@ -516,7 +436,7 @@ pub unsafe extern "C" fn plimsoll_strategy_name(
         let strategy = allocate::NAMES.get(index);
         let strategy = strategy
             .ok_or_else(|| Failure::argument(format!("there is no strategy {index}; there are {count}")))?;
-        unsafe { super::boundary::copy_text(strategy, name, capacity, size) }
+        unsafe { copy_text(strategy, name, capacity, size) }
     })
 }
 

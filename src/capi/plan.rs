@@ -1,14 +1,14 @@
 //! Planning for one arena.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use super::boundary::{Failure, array, copy_out, free, give, guard, mutable, reference};
-use super::graph::{no_body, plimsoll_graph};
+use super::boundary::{Failure, array, copy_out, create, free, guard, read, reference};
+use super::graph::{no_body, no_operator, plimsoll_graph};
 use super::options::plimsoll_options;
 use super::problem::plimsoll_problem;
 use super::record_size::{check_size, write};
 use super::records::plimsoll_schedule;
-use super::status::{PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE};
+use super::status::PLIMSOLL_NONE;
 use crate::verify::{verify, verify_solution};
 use crate::{BodyPlan, Graph, OperatorId, Plan, Problem, Solution};
 
@@ -41,11 +41,11 @@ impl plimsoll_plan {
     }
 }
 
-pub(super) unsafe fn options_or_default(
+pub(super) unsafe fn options_or_default<'a>(
     options: *const plimsoll_options,
-    default: &plimsoll_options,
-) -> Result<&plimsoll_options, Failure> {
-    if options.is_null() { Ok(default) } else { unsafe { reference(options, "options") } }
+) -> Result<&'a plimsoll_options, Failure> {
+    static DEFAULT: LazyLock<plimsoll_options> = LazyLock::new(plimsoll_options::default);
+    if options.is_null() { Ok(&DEFAULT) } else { unsafe { reference(options, "options") } }
 }
 
 /// Plans a built graph: the order of operators, in the order mode of the options, and offsets.
@@ -58,10 +58,7 @@ pub unsafe extern "C" fn plimsoll_graph_plan(
     options: *const plimsoll_options,
     plan: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        unsafe { plan_graph(graph, None, options, plan) }
-    })
+    unsafe { create(plan, "plan", || plan_graph(reference(graph, "graph")?.built()?, None, options)) }
 }
 
 /// Computes an order without offsets and copies out the indices of operators, without folded ones.
@@ -82,8 +79,7 @@ pub unsafe extern "C" fn plimsoll_graph_schedule(
         if !figures.is_null() {
             check_size::<plimsoll_schedule>(record_size)?;
         }
-        let default = plimsoll_options::default();
-        let options = unsafe { options_or_default(options, &default) }?;
+        let options = unsafe { options_or_default(options) }?;
         let schedule = options.planner()?.schedule(graph)?;
         let indices: Vec<u32> = schedule.order.iter().map(|id| id.index() as u32).collect();
         unsafe { copy_out(&indices, order, capacity, count) }?;
@@ -110,42 +106,35 @@ pub unsafe extern "C" fn plimsoll_graph_plan_in_order(
     options: *const plimsoll_options,
     plan: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let order = operator_ids(graph, unsafe { array(order, count, "order") }?)?;
-        unsafe { plan_graph(graph, Some(&order), options, plan) }
-    })
+    let in_order = || unsafe {
+        let graph = reference(graph, "graph")?.built()?;
+        let order = operator_ids(graph.operators().len(), array(order, count, "order")?)?;
+        plan_graph(graph, Some(&order), options)
+    };
+    unsafe { create(plan, "plan", in_order) }
 }
 
-pub(super) fn operator_ids(graph: &Graph, order: &[u32]) -> Result<Vec<OperatorId>, Failure> {
+/// The ids of operators of a graph that has `count`.
+pub(super) fn operator_ids(count: usize, indices: &[u32]) -> Result<Vec<OperatorId>, Failure> {
     let id = |&index: &u32| match index as usize {
-        index if index < graph.operators().len() => Ok(OperatorId::new(index)),
-        index => Err(Failure::argument(format!("there is no operator {index}"))),
+        number if number < count => Ok(OperatorId::new(number)),
+        _ => Err(no_operator(index)),
     };
-    order.iter().map(id).collect()
+    indices.iter().map(id).collect()
 }
 
 unsafe fn plan_graph(
     graph: &Arc<Graph>,
     order: Option<&[OperatorId]>,
     options: *const plimsoll_options,
-    plan: *mut *mut plimsoll_plan,
-) -> Result<(), Failure> {
-    let out = unsafe { mutable(plan, "plan") }?;
-    let default = plimsoll_options::default();
-    let options = unsafe { options_or_default(options, &default) }?;
-    let name = graph.name();
-    options.log(&format!(
-        "planning `{name}`: {} operators, {} tensors",
-        graph.program_order().len(),
-        graph.tensors().len()
-    ));
+) -> Result<plimsoll_plan, Failure> {
+    let options = unsafe { options_or_default(options) }?;
+    let (name, operators, tensors) = (graph.name(), graph.program_order().len(), graph.tensors().len());
+    options.log(&format!("planning `{name}`: {operators} operators, {tensors} tensors"));
     let planner = options.planner()?;
-    let plan = order.map_or_else(|| planner.plan(graph), |order| planner.plan_in_order(graph, order));
-    let plan = plan?;
+    let plan = order.map_or_else(|| planner.plan(graph), |order| planner.plan_in_order(graph, order))?;
     options.log(&format!("planned `{name}`: {} bytes, {}, {}", plan.arena_bytes, plan.status, plan.stop));
-    give(out, plimsoll_plan::of_graph(Arc::clone(graph), plan, options.alignment()));
-    Ok(())
+    Ok(plimsoll_plan::of_graph(Arc::clone(graph), plan, options.alignment()))
 }
 
 /// Assigns offsets to the buffers of a problem. `options` may be NULL for the defaults; alignment and
@@ -156,19 +145,17 @@ pub unsafe extern "C" fn plimsoll_problem_plan(
     options: *const plimsoll_options,
     plan: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
+    let planned = || {
         let problem = &unsafe { reference(problem, "problem") }?.problem;
-        let out = unsafe { mutable(plan, "plan") }?;
-        let default = plimsoll_options::default();
-        let options = unsafe { options_or_default(options, &default) }?;
+        let options = unsafe { options_or_default(options) }?;
         options.log(&format!("planning {} buffers", problem.buffers().len()));
         let planner = options.planner()?;
         let problem = planner.equipped(problem)?;
         let solution = planner.allocate(&problem)?;
         options.log(&format!("planned: {} bytes, {}, {}", solution.height, solution.status, solution.stop));
-        give(out, plimsoll_plan::of_problem(problem, solution));
-        Ok(())
-    })
+        Ok(plimsoll_plan::of_problem(problem, solution))
+    };
+    unsafe { create(plan, "plan", planned) }
 }
 
 /// Writes the offset in bytes at which the bodies of an operator begin: that of its scratch, unless inputs or
@@ -180,15 +167,11 @@ pub unsafe extern "C" fn plimsoll_plan_body_offset(
     operator_: u32,
     offset: *mut u64,
 ) -> i32 {
-    guard(|| {
-        let plan = &unsafe { reference(plan, "plan") }?.plan;
-        let out = unsafe { mutable(offset, "offset") }?;
-        if operator_ as usize >= plan.scratch.len() {
-            return Err(Failure::argument(format!("there is no operator {operator_}")));
-        }
-        *out = plan.body_offset(OperatorId::new(operator_ as usize)).unwrap_or(PLIMSOLL_NONE);
-        Ok(())
-    })
+    let of_bodies = |plan: &plimsoll_plan| {
+        let operator = operator_ids(plan.plan.scratch.len(), &[operator_])?[0];
+        Ok(plan.plan.body_offset(operator).unwrap_or(PLIMSOLL_NONE))
+    };
+    unsafe { read((plan, "plan"), (offset, "offset"), of_bodies) }
 }
 
 /// Creates a plan from the plan of a body of an operator, by position. Offsets count from the start
@@ -201,16 +184,15 @@ pub unsafe extern "C" fn plimsoll_plan_body(
     position: usize,
     body: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
+    let of_operator = || {
         let outer = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(body, "body") }?;
         let PlanSource::Graph(graph) = &outer.source else {
             return Err(no_body(operator_, position));
         };
         let (body, plan) = body_of(graph, &outer.plan.bodies, operator_, position)?;
-        give(out, plimsoll_plan::of_graph(body, plan, outer.alignment));
-        Ok(())
-    })
+        Ok(plimsoll_plan::of_graph(body, plan, outer.alignment))
+    };
+    unsafe { create(body, "body", of_operator) }
 }
 
 pub(super) fn body_of(
@@ -234,11 +216,11 @@ pub(super) fn body_of(
 pub unsafe extern "C" fn plimsoll_plan_verify(plan: *const plimsoll_plan) -> i32 {
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
-        let verdict = match &plan.source {
-            PlanSource::Graph(graph) => verify(graph, &plan.plan),
-            PlanSource::Problem(solved) => verify_solution(&solved.0, &solved.1),
-        };
-        verdict.map_err(|violations| Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string()))
+        match &plan.source {
+            PlanSource::Graph(graph) => verify(graph, &plan.plan)?,
+            PlanSource::Problem(solved) => verify_solution(&solved.0, &solved.1)?,
+        }
+        Ok(())
     })
 }
 

@@ -1,9 +1,11 @@
 //! Plans from other sources, verified: orders and offsets as arrays, and PLAN.json.
 
+#![cfg_attr(not(feature = "json"), allow(unused))]
+
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use super::boundary::{Failure, array, copy_text, give, guard, mutable, reference};
+use super::boundary::{Failure, array, copy_text, create, give, guard, needs_feature, reference};
 use super::graph::{no_tensor, plimsoll_graph};
 use super::options::plimsoll_options;
 use super::plan::{operator_ids, options_or_default, plimsoll_plan};
@@ -12,14 +14,16 @@ use super::problem::plimsoll_problem;
 use super::record_size::read_all;
 use super::records::plimsoll_alias;
 use super::sharing::alias_of;
-use super::status::{PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE};
+use super::status::{
+    PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE,
+};
 use super::tiled_plan::plimsoll_tiled_plan;
-use crate::verify::{Violations, verify};
+#[cfg(feature = "json")]
+use crate::export::graph_hash;
+#[cfg(feature = "json")]
+use crate::export::json::{DocumentError, PlanDocument, PoolPlanDocument};
+use crate::verify::{verify, verify_pools, verify_solution, verify_tiled_plan};
 use crate::{Alias, Graph, LiveRange, Liveness, Occupant, OperatorId, Placement, Plan, Status, TensorId};
-
-fn wrong(violations: &Violations) -> Failure {
-    Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string())
-}
 
 /// Verifies an order and offsets of a built graph from any source, such as a cache or another planner, and
 /// creates a plan of them. `plan` may be NULL; otherwise free the plan with `plimsoll_plan_free`.
@@ -51,9 +55,8 @@ pub unsafe extern "C" fn plimsoll_graph_verify(
 ) -> i32 {
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let default = plimsoll_options::default();
-        let options = unsafe { options_or_default(options, &default) }?;
-        let order = operator_ids(graph, unsafe { array(order, order_count, "order") }?)?;
+        let options = unsafe { options_or_default(options) }?;
+        let order = operator_ids(graph.operators().len(), unsafe { array(order, order_count, "order") }?)?;
         let offsets = unsafe { array(offsets, offset_count, "offsets") }?;
         let scratch = unsafe { array(scratch_offsets, scratch_count, "scratch_offsets") }?;
         let aliases = unsafe { read_all(aliases, record_size, alias_count, "aliases") }?;
@@ -68,7 +71,7 @@ pub unsafe extern "C" fn plimsoll_graph_verify(
         stated.aliases = aliases.iter().map(|record| alias_in(graph, record)).collect::<Result<_, _>>()?;
         stated.aliases.sort_by_key(|alias| alias.tensor);
         place(graph, offsets, scratch, &mut stated)?;
-        verify(graph, &stated).map_err(|violations| wrong(&violations))?;
+        verify(graph, &stated)?;
         // SAFETY: the caller passes NULL or a place for a handle.
         if let Some(out) = unsafe { plan.as_mut() } {
             give(out, plimsoll_plan::of_graph(Arc::clone(graph), stated, options.alignment()));
@@ -95,7 +98,7 @@ fn alias_in(graph: &Graph, record: &plimsoll_alias) -> Result<Alias, Failure> {
     for index in [record.tensor, record.of] {
         graph.tensors().get(index as usize).ok_or_else(|| no_tensor(index))?;
     }
-    operator_ids(graph, &[record.operator_])?;
+    operator_ids(graph.operators().len(), &[record.operator_])?;
     alias_of(record).ok_or_else(|| Failure::argument(format!("unknown kind of sharing {}", record.kind)))
 }
 
@@ -137,16 +140,19 @@ pub unsafe extern "C" fn plimsoll_graph_read_plan(
     size: usize,
     plan: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let out = unsafe { mutable(plan, "plan") }?;
-        let text = unsafe { json_text(json, size) }?;
-        let stated = json::plan(graph, text)?;
-        verify(graph, &stated).map_err(|violations| wrong(&violations))?;
-        let alignment = stated.alignment;
-        give(out, plimsoll_plan::of_graph(Arc::clone(graph), stated, alignment));
-        Ok(())
-    })
+    let stated = || {
+        needs_feature!("json", {
+            let graph = unsafe { reference(graph, "graph") }?.built()?;
+            let text = unsafe { json_text(json, size) }?;
+            let stated = PlanDocument::from_json(text)
+                .and_then(|document| document.to_plan(graph))
+                .map_err(unreadable)?;
+            verify(graph, &stated)?;
+            let alignment = stated.alignment;
+            Ok(plimsoll_plan::of_graph(Arc::clone(graph), stated, alignment))
+        })
+    };
+    unsafe { create(plan, "plan", stated) }
 }
 
 /// Reads a PLAN.json of a problem, like `plimsoll_graph_read_plan`.
@@ -157,15 +163,18 @@ pub unsafe extern "C" fn plimsoll_problem_read_plan(
     size: usize,
     plan: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
-        let problem = &unsafe { reference(problem, "problem") }?.problem;
-        let out = unsafe { mutable(plan, "plan") }?;
-        let text = unsafe { json_text(json, size) }?;
-        let solution = json::solution(problem, text)?;
-        crate::verify::verify_solution(problem, &solution).map_err(|violations| wrong(&violations))?;
-        give(out, plimsoll_plan::of_problem(problem.clone(), solution));
-        Ok(())
-    })
+    let stated = || {
+        needs_feature!("json", {
+            let problem = &unsafe { reference(problem, "problem") }?.problem;
+            let text = unsafe { json_text(json, size) }?;
+            let stated = PlanDocument::from_json(text)
+                .and_then(|document| document.to_solution(problem))
+                .map_err(unreadable)?;
+            verify_solution(problem, &stated)?;
+            Ok(plimsoll_plan::of_problem(problem.clone(), stated))
+        })
+    };
+    unsafe { create(plan, "plan", stated) }
 }
 
 /// Reads a PLAN.json of a plan for several memories, like `plimsoll_graph_read_plan`. The pools are those
@@ -177,15 +186,18 @@ pub unsafe extern "C" fn plimsoll_graph_read_pool_plan(
     size: usize,
     plan: *mut *mut plimsoll_pool_plan,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let out = unsafe { mutable(plan, "plan") }?;
-        let text = unsafe { json_text(json, size) }?;
-        let stated = json::pool_plan(graph, text)?;
-        crate::verify::verify_pools(graph, &stated).map_err(|violations| wrong(&violations))?;
-        give(out, plimsoll_pool_plan { graph: Arc::clone(graph), plan: stated });
-        Ok(())
-    })
+    let stated = || {
+        needs_feature!("json", {
+            let graph = unsafe { reference(graph, "graph") }?.built()?;
+            let text = unsafe { json_text(json, size) }?;
+            let stated = PoolPlanDocument::from_json(text)
+                .and_then(|document| document.to_plan(graph))
+                .map_err(unreadable)?;
+            verify_pools(graph, &stated)?;
+            Ok(plimsoll_pool_plan { graph: Arc::clone(graph), plan: stated })
+        })
+    };
+    unsafe { create(plan, "plan", stated) }
 }
 
 /// Reads a PLAN.json of a tiled plan, like `plimsoll_graph_read_plan`; `graph` is the graph without tiling.
@@ -197,15 +209,18 @@ pub unsafe extern "C" fn plimsoll_graph_read_tiled_plan(
     size: usize,
     plan: *mut *mut plimsoll_tiled_plan,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let out = unsafe { mutable(plan, "plan") }?;
-        let text = unsafe { json_text(json, size) }?;
-        let stated = json::tiled_plan(graph, text)?;
-        crate::verify::verify_tiled_plan(graph, &stated).map_err(|violations| wrong(&violations))?;
-        give(out, plimsoll_tiled_plan::read(Arc::clone(graph), stated));
-        Ok(())
-    })
+    let stated = || {
+        needs_feature!("json", {
+            let graph = unsafe { reference(graph, "graph") }?.built()?;
+            let text = unsafe { json_text(json, size) }?;
+            let stated = PlanDocument::from_json(text)
+                .and_then(|document| document.to_tiled_plan(graph))
+                .map_err(unreadable)?;
+            verify_tiled_plan(graph, &stated)?;
+            Ok(plimsoll_tiled_plan::read(Arc::clone(graph), stated))
+        })
+    };
+    unsafe { create(plan, "plan", stated) }
 }
 
 /// Copies out a fingerprint of a built graph: graphs with the same fingerprint have the same plans for the
@@ -220,7 +235,7 @@ pub unsafe extern "C" fn plimsoll_graph_fingerprint(
 ) -> i32 {
     guard(|| {
         let graph = unsafe { reference(graph, "graph") }?.built()?;
-        unsafe { copy_text(&json::fingerprint(graph)?, fingerprint, capacity, size) }
+        needs_feature!("json", unsafe { copy_text(&graph_hash(graph), fingerprint, capacity, size) })
     })
 }
 
@@ -231,65 +246,7 @@ unsafe fn json_text<'a>(json: *const c_char, size: usize) -> Result<&'a str, Fai
 }
 
 #[cfg(feature = "json")]
-mod json {
-    use super::Failure;
-    use crate::capi::status::PLIMSOLL_ERROR_IMPORT;
-    use crate::export::json::{DocumentError, PlanDocument, PoolPlanDocument};
-    use crate::{Graph, Plan, PoolPlan, Problem, Solution, TiledPlan};
-
-    #[allow(clippy::needless_pass_by_value)] // for `map_err`
-    fn unreadable(error: DocumentError) -> Failure {
-        Failure::new(PLIMSOLL_ERROR_IMPORT, error.to_string())
-    }
-
-    pub(super) fn plan(graph: &Graph, text: &str) -> Result<Plan, Failure> {
-        PlanDocument::from_json(text).and_then(|document| document.to_plan(graph)).map_err(unreadable)
-    }
-
-    pub(super) fn solution(problem: &Problem, text: &str) -> Result<Solution, Failure> {
-        PlanDocument::from_json(text).and_then(|document| document.to_solution(problem)).map_err(unreadable)
-    }
-
-    pub(super) fn pool_plan(graph: &Graph, text: &str) -> Result<PoolPlan, Failure> {
-        PoolPlanDocument::from_json(text).and_then(|document| document.to_plan(graph)).map_err(unreadable)
-    }
-
-    pub(super) fn tiled_plan(graph: &Graph, text: &str) -> Result<TiledPlan, Failure> {
-        PlanDocument::from_json(text).and_then(|document| document.to_tiled_plan(graph)).map_err(unreadable)
-    }
-
-    #[allow(clippy::unnecessary_wraps)] // fails without JSON
-    pub(super) fn fingerprint(graph: &Graph) -> Result<String, Failure> {
-        Ok(crate::export::graph_hash(graph))
-    }
-}
-
-#[cfg(not(feature = "json"))]
-mod json {
-    use super::{Failure, PLIMSOLL_ERROR_UNSUPPORTED};
-    use crate::{Graph, Plan, PoolPlan, Problem, Solution, TiledPlan};
-
-    fn unsupported<T>() -> Result<T, Failure> {
-        Err(Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "the library was built without JSON"))
-    }
-
-    pub(super) fn plan(_: &Graph, _: &str) -> Result<Plan, Failure> {
-        unsupported()
-    }
-
-    pub(super) fn solution(_: &Problem, _: &str) -> Result<Solution, Failure> {
-        unsupported()
-    }
-
-    pub(super) fn pool_plan(_: &Graph, _: &str) -> Result<PoolPlan, Failure> {
-        unsupported()
-    }
-
-    pub(super) fn tiled_plan(_: &Graph, _: &str) -> Result<TiledPlan, Failure> {
-        unsupported()
-    }
-
-    pub(super) fn fingerprint(_: &Graph) -> Result<String, Failure> {
-        unsupported()
-    }
+#[allow(clippy::needless_pass_by_value)] // for `map_err`
+fn unreadable(error: DocumentError) -> Failure {
+    Failure::new(PLIMSOLL_ERROR_IMPORT, error.to_string())
 }

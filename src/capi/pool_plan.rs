@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::boundary::{Failure, Outcome, array, copy_out, free, give, guard, mutable, reference};
+use super::boundary::{Failure, array, copy_list, create, free, guard, reference};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
 use super::plan::{body_of, operator_ids, options_or_default, plimsoll_plan};
 use super::pools::plimsoll_pools;
-use super::record_size::{write, write_all};
+use super::record_size::{copy_records, write};
 use super::records::{
     plimsoll_alias, plimsoll_occupant, plimsoll_pool_figures, plimsoll_pool_traffic, plimsoll_residency,
     plimsoll_transfer, plimsoll_use,
 };
 use super::results::{occupant_of, stop_number};
 use super::sharing::record;
-use super::status::{PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE};
+use super::status::PLIMSOLL_NONE;
 use crate::verify::verify_pools;
 use crate::{Graph, OperatorId, PoolPlan, Residency};
 
@@ -38,10 +38,8 @@ pub unsafe extern "C" fn plimsoll_graph_place(
     pools: *const plimsoll_pools,
     plan: *mut *mut plimsoll_pool_plan,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        unsafe { place(graph, None, options, pools, plan) }
-    })
+    let placed = || unsafe { place(reference(graph, "graph")?.built()?, None, options, pools) };
+    unsafe { create(plan, "plan", placed) }
 }
 
 /// Plans a built graph for several memories in a given order: `count` indices of operators, each
@@ -55,11 +53,12 @@ pub unsafe extern "C" fn plimsoll_graph_place_in_order(
     pools: *const plimsoll_pools,
     plan: *mut *mut plimsoll_pool_plan,
 ) -> i32 {
-    guard(|| {
-        let graph = unsafe { reference(graph, "graph") }?.built()?;
-        let order = operator_ids(graph, unsafe { array(order, count, "order") }?)?;
-        unsafe { place(graph, Some(&order), options, pools, plan) }
-    })
+    let in_order = || unsafe {
+        let graph = reference(graph, "graph")?.built()?;
+        let order = operator_ids(graph.operators().len(), array(order, count, "order")?)?;
+        place(graph, Some(&order), options, pools)
+    };
+    unsafe { create(plan, "plan", in_order) }
 }
 
 unsafe fn place(
@@ -67,23 +66,18 @@ unsafe fn place(
     order: Option<&[OperatorId]>,
     options: *const plimsoll_options,
     pools: *const plimsoll_pools,
-    plan: *mut *mut plimsoll_pool_plan,
-) -> Outcome {
-    let out = unsafe { mutable(plan, "plan") }?;
-    let default = plimsoll_options::default();
-    let options = unsafe { options_or_default(options, &default) }?;
+) -> Result<plimsoll_pool_plan, Failure> {
+    let options = unsafe { options_or_default(options) }?;
     let pools = unsafe { reference(pools, "pools") }?.pools()?;
     let name = graph.name();
     options.log(&format!("placing `{name}` in {} pools", pools.list().len()));
     let planner = options.planner()?;
     let plan = match order {
-        Some(order) => planner.place_in_order(graph, order, &pools),
-        None => planner.place(graph, &pools),
+        Some(order) => planner.place_in_order(graph, order, &pools)?,
+        None => planner.place(graph, &pools)?,
     };
-    let plan = plan?;
     options.log(&format!("placed `{name}`: cost {}, at least {}", plan.cost, plan.lower_bound));
-    give(out, plimsoll_pool_plan { graph: Arc::clone(graph), plan });
-    Ok(())
+    Ok(plimsoll_pool_plan { graph: Arc::clone(graph), plan })
 }
 
 unsafe fn plan_of<'a>(plan: *const plimsoll_pool_plan) -> Result<&'a PoolPlan, Failure> {
@@ -124,16 +118,16 @@ pub unsafe extern "C" fn plimsoll_pool_plan_traffic(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let plan = unsafe { plan_of(plan) }?;
         let pools = plan.used.iter().zip(&plan.traffic);
-        let records = pools.map(|(&used, traffic)| plimsoll_pool_traffic {
+        Ok(pools.map(|(&used, traffic)| plimsoll_pool_traffic {
             used,
             read: traffic.read,
             written: traffic.written,
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), traffic, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(traffic, record_size, capacity, count, listed) }
 }
 
 /// Copies out all residency intervals: tensors by index, then scratch by operator, each by pool and
@@ -146,11 +140,8 @@ pub unsafe extern "C" fn plimsoll_pool_plan_residencies(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let records: Vec<plimsoll_residency> =
-            unsafe { plan_of(plan) }?.residencies.iter().map(residency).collect();
-        unsafe { write_all(&records, residencies, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { plan_of(plan) }?.residencies.iter().map(residency));
+    unsafe { copy_records(residencies, record_size, capacity, count, listed) }
 }
 
 fn residency(residency: &Residency) -> plimsoll_residency {
@@ -178,9 +169,9 @@ pub unsafe extern "C" fn plimsoll_pool_plan_transfers(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let routes = unsafe { plan_of(plan) }?.routes();
-        let records = routes.iter().map(|route| plimsoll_transfer {
+        Ok(routes.into_iter().map(|route| plimsoll_transfer {
             from_offset: route.from_offset.unwrap_or(PLIMSOLL_NONE),
             to_offset: route.to_offset.unwrap_or(PLIMSOLL_NONE),
             bytes: route.transfer.bytes,
@@ -190,9 +181,9 @@ pub unsafe extern "C" fn plimsoll_pool_plan_transfers(
             late: route.is_late.into(),
             from: route.transfer.from.index() as u32,
             to: route.transfer.to.index() as u32,
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), transfers, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(transfers, record_size, capacity, count, listed) }
 }
 
 /// Copies out the pool in which an operator accesses a tensor or its scratch, where that is not the
@@ -206,13 +197,13 @@ pub unsafe extern "C" fn plimsoll_pool_plan_uses(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let records = unsafe { plan_of(plan) }?.uses.iter().map(|entry| {
+    let listed = || {
+        Ok(unsafe { plan_of(plan) }?.uses.iter().map(|entry| {
             let plimsoll_occupant { index, occupant } = entry.occupant.into();
             plimsoll_use { step: entry.step, index, occupant, pool: entry.pool.index() as u32 }
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), uses, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(uses, record_size, capacity, count, listed) }
 }
 
 /// Writes the residency interval at which the operator of a step accesses a tensor or its scratch.
@@ -249,10 +240,8 @@ pub unsafe extern "C" fn plimsoll_pool_plan_aliases(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let records: Vec<plimsoll_alias> = unsafe { plan_of(plan) }?.aliases.iter().map(record).collect();
-        unsafe { write_all(&records, aliases, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { plan_of(plan) }?.aliases.iter().map(record));
+    unsafe { copy_records(aliases, record_size, capacity, count, listed) }
 }
 
 /// Copies out the order of execution: indices of operators, without folded ones. `count` as for
@@ -264,10 +253,8 @@ pub unsafe extern "C" fn plimsoll_pool_plan_order(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let indices: Vec<u32> = unsafe { plan_of(plan) }?.order.iter().map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&indices, order, capacity, count) }
-    })
+    let listed = || Ok(unsafe { plan_of(plan) }?.order.iter().map(|id| id.index() as u32));
+    unsafe { copy_list(order, capacity, count, listed) }
 }
 
 /// Verifies a plan again, with code that shares nothing with the planner: its residency intervals,
@@ -277,8 +264,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_order(
 pub unsafe extern "C" fn plimsoll_pool_plan_verify(plan: *const plimsoll_pool_plan) -> i32 {
     guard(|| {
         let planned = unsafe { reference(plan, "plan") }?;
-        let verdict = verify_pools(&planned.graph, &planned.plan);
-        verdict.map_err(|violations| Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string()))
+        Ok(verify_pools(&planned.graph, &planned.plan)?)
     })
 }
 
@@ -291,13 +277,12 @@ pub unsafe extern "C" fn plimsoll_pool_plan_body(
     position: usize,
     body: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
+    let of_operator = || {
         let plimsoll_pool_plan { graph, plan } = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(body, "body") }?;
         let (graph, plan) = body_of(graph, &plan.bodies, operator_, position)?;
-        give(out, plimsoll_plan::of_graph(graph, plan, 1));
-        Ok(())
-    })
+        Ok(plimsoll_plan::of_graph(graph, plan, 1))
+    };
+    unsafe { create(body, "body", of_operator) }
 }
 
 /// Frees a plan; NULL is allowed.

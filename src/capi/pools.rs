@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::boundary::{Failure, Outcome, free, give, guard, mutable, text};
+use super::boundary::{Failure, assign, choice, create, free, guard, mutable, power_of_two, text};
 use super::record_size::read;
 use super::records::plimsoll_pool;
 use super::status::{
@@ -42,18 +42,11 @@ impl plimsoll_pools {
     }
 }
 
-unsafe fn set(pools: *mut plimsoll_pools, change: impl FnOnce(&mut plimsoll_pools) -> Outcome) -> i32 {
-    guard(|| change(unsafe { mutable(pools, "pools") }?))
-}
-
 /// Creates a target without memories: inputs and outputs in the backing store, constants loaded once,
 /// no prefetch. Free it with `plimsoll_pools_free`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_new(pools: *mut *mut plimsoll_pools) -> i32 {
-    guard(|| {
-        give(unsafe { mutable(pools, "pools") }?, plimsoll_pools::default());
-        Ok(())
-    })
+    unsafe { create(pools, "pools", || Ok(plimsoll_pools::default())) }
 }
 
 /// Adds a memory, slower than those before it. Memories count from 0; at most 8 are possible. The
@@ -65,26 +58,22 @@ pub unsafe extern "C" fn plimsoll_pools_add(
     pool: *const plimsoll_pool,
     record_size: usize,
 ) -> i32 {
-    let add = |pools: &mut plimsoll_pools| {
+    guard(|| {
+        let pools = unsafe { mutable(pools, "pools") }?;
         let name = unsafe { text(name, "name") }?;
         let record = &unsafe { read(pool, record_size, "pool") }?;
         if pools.list.len() == Pools::MAX_COUNT {
-            return Err(Failure::argument(format!(
-                "pool `{name}`: at most {} pools are possible",
-                Pools::MAX_COUNT
-            )));
+            let message = format!("pool `{name}`: at most {} pools are possible", Pools::MAX_COUNT);
+            return Err(Failure::argument(message));
         }
         pools.list.push(self::pool(name, record)?);
         Ok(())
-    };
-    unsafe { set(pools, add) }
+    })
 }
 
 fn pool(name: &str, record: &plimsoll_pool) -> Result<Pool, Failure> {
-    let &plimsoll_pool { capacity, alignment, largest, holds, .. } = record;
-    if !alignment.is_power_of_two() {
-        return Err(Failure::argument(format!("alignment {alignment} is not a power of two")));
-    }
+    let &plimsoll_pool { capacity, largest, holds, .. } = record;
+    let alignment = power_of_two(record.alignment)?;
     if holds & !PLIMSOLL_HOLDS_ALL != 0 || record.unused != 0 {
         return Err(Failure::argument(format!("pool `{name}`: `holds` or `unused` has unknown bits")));
     }
@@ -115,50 +104,30 @@ fn pool(name: &str, record: &plimsoll_pool) -> Result<Pool, Failure> {
 /// backing store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_set_inputs(pools: *mut plimsoll_pools, pool: u32) -> i32 {
-    let set_to = |pools: &mut plimsoll_pools| {
-        pools.inputs = Some(pool).filter(|&pool| pool != PLIMSOLL_NO_INDEX);
-        Ok(())
-    };
-    unsafe { set(pools, set_to) }
+    let pool = Some(pool).filter(|&pool| pool != PLIMSOLL_NO_INDEX);
+    unsafe { assign(pools, "pools", |pools| &mut pools.inputs, || Ok(pool)) }
 }
 
 /// Sets the pool from which the caller reads outputs, like `plimsoll_pools_set_inputs`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_set_outputs(pools: *mut plimsoll_pools, pool: u32) -> i32 {
-    let set_to = |pools: &mut plimsoll_pools| {
-        pools.outputs = Some(pool).filter(|&pool| pool != PLIMSOLL_NO_INDEX);
-        Ok(())
-    };
-    unsafe { set(pools, set_to) }
+    let pool = Some(pool).filter(|&pool| pool != PLIMSOLL_NO_INDEX);
+    unsafe { assign(pools, "pools", |pools| &mut pools.outputs, || Ok(pool)) }
 }
 
 /// Sets when constants are copied on chip: `PLIMSOLL_LOADING_...`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_set_loading(pools: *mut plimsoll_pools, loading: i32) -> i32 {
-    let set_to = |pools: &mut plimsoll_pools| {
-        pools.loading = match loading {
-            PLIMSOLL_LOADING_ONCE => Loading::Once,
-            PLIMSOLL_LOADING_EACH_RUN => Loading::EachRun,
-            _ => {
-                return Err(Failure::argument(format!(
-                    "unknown loading {loading}; use PLIMSOLL_LOADING_..."
-                )));
-            }
-        };
-        Ok(())
-    };
-    unsafe { set(pools, set_to) }
+    let loadings = [(PLIMSOLL_LOADING_ONCE, Loading::Once), (PLIMSOLL_LOADING_EACH_RUN, Loading::EachRun)];
+    let loading = || choice(&loadings, loading, "loading", "LOADING");
+    unsafe { assign(pools, "pools", |pools| &mut pools.loading, loading) }
 }
 
 /// Sets the prefetch distance: a transfer has its destination this many steps before an operator
 /// needs the data, so that copying and computing overlap; 1 is double buffering.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_pools_set_prefetch(pools: *mut plimsoll_pools, steps: u32) -> i32 {
-    let set_to = |pools: &mut plimsoll_pools| {
-        pools.prefetch = steps;
-        Ok(())
-    };
-    unsafe { set(pools, set_to) }
+    unsafe { assign(pools, "pools", |pools| &mut pools.prefetch, || Ok(steps)) }
 }
 
 /// Frees a target; NULL is allowed. Plans for it stay valid.

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::boundary::{Failure, array, free, give, guard, mutable, reference, text};
+use super::boundary::{self, Failure, array, create, free, guard, reference, text};
 use super::record_size::read_all;
 use super::records::{plimsoll_buffer, plimsoll_gap};
 use super::status::PLIMSOLL_NONE;
@@ -44,18 +44,8 @@ pub unsafe extern "C" fn plimsoll_problem_new(
     names: *const *const c_char,
     problem: *mut *mut plimsoll_problem,
 ) -> i32 {
-    unsafe {
-        plimsoll_problem_new_with_gaps(
-            buffers,
-            record_size,
-            count,
-            names,
-            std::ptr::null(),
-            size_of::<plimsoll_gap>(),
-            0,
-            problem,
-        )
-    }
+    let (gaps, gap_size) = (std::ptr::null(), size_of::<plimsoll_gap>());
+    unsafe { plimsoll_problem_new_with_gaps(buffers, record_size, count, names, gaps, gap_size, 0, problem) }
 }
 
 /// Creates a problem like `plimsoll_problem_new`, with `gap_count` gaps in any order: steps at which
@@ -73,17 +63,16 @@ pub unsafe extern "C" fn plimsoll_problem_new_with_gaps(
     gap_count: usize,
     problem: *mut *mut plimsoll_problem,
 ) -> i32 {
-    guard(|| {
-        let out = unsafe { mutable(problem, "problem") }?;
+    let new = || {
         let buffers =
             unsafe { read_all(buffers, buffer_size, count, "buffers") }?.iter().map(buffer).collect();
         let names = if names.is_null() { &[] } else { unsafe { array(names, count, "names") }? };
         let names: Result<Vec<String>, Failure> =
             names.iter().map(|&name| unsafe { text(name, "names[i]") }.map(str::to_owned)).collect();
         let buffers = with_gaps(buffers, &unsafe { read_all(gaps, gap_size, gap_count, "gaps") }?)?;
-        give(out, plimsoll_problem { problem: Problem::named(buffers, names?)? });
-        Ok(())
-    })
+        Ok(plimsoll_problem { problem: Problem::named(buffers, names?)? })
+    };
+    unsafe { create(problem, "problem", new) }
 }
 
 fn with_gaps(mut buffers: Vec<Buffer>, gaps: &[plimsoll_gap]) -> Result<Vec<Buffer>, Failure> {
@@ -107,11 +96,8 @@ pub unsafe extern "C" fn plimsoll_problem_buffer_count(
     problem: *const plimsoll_problem,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let problem = unsafe { reference(problem, "problem") }?;
-        *unsafe { mutable(count, "count") }? = problem.problem.buffers().len();
-        Ok(())
-    })
+    let buffers = |problem: &plimsoll_problem| Ok(problem.problem.buffers().len());
+    unsafe { boundary::read((problem, "problem"), (count, "count"), buffers) }
 }
 
 /// Verifies `count` offsets, one for each buffer: alignment, fixed offsets, an arena of `arena_bytes`,
@@ -127,9 +113,7 @@ pub unsafe extern "C" fn plimsoll_problem_verify(
     guard(|| {
         let problem = unsafe { reference(problem, "problem") }?;
         let offsets = unsafe { array(offsets, count, "offsets") }?;
-        verify_offsets(&problem.problem, offsets, arena_bytes).map_err(|violations| {
-            Failure::new(super::status::PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string())
-        })
+        Ok(verify_offsets(&problem.problem, offsets, arena_bytes)?)
     })
 }
 

@@ -11,18 +11,7 @@
 
 use std::borrow::Cow;
 
-use super::boundary::{Failure, Outcome, mutable, null};
-use super::records::{
-    plimsoll_alias, plimsoll_buffer, plimsoll_gap, plimsoll_nesting, plimsoll_occupant, plimsoll_operator,
-    plimsoll_permit, plimsoll_placement, plimsoll_pool, plimsoll_pool_figures, plimsoll_pool_traffic,
-    plimsoll_progress, plimsoll_region, plimsoll_residency, plimsoll_schedule, plimsoll_shared_object,
-    plimsoll_tensor, plimsoll_tile, plimsoll_tile_read, plimsoll_tiled_operator, plimsoll_tiled_tensor,
-    plimsoll_tiling_figures, plimsoll_transfer, plimsoll_use, plimsoll_windowed,
-};
-use super::status::{
-    PLIMSOLL_COST_IN_PLACE, PLIMSOLL_ERROR_TOO_SMALL, PLIMSOLL_HOLDS_ALL, PLIMSOLL_NONE,
-    PLIMSOLL_TENSOR_INTERMEDIATE,
-};
+use super::boundary::{Failure, Outcome, guard, is_copied, null};
 
 /// Maximum size of a record in bytes: no version has a larger one.
 const MAX_SIZE: usize = 4096;
@@ -39,61 +28,26 @@ pub(super) unsafe trait Record: Copy {
     const DEFAULT: Self;
 }
 
+/// Implements [`Record`] for records of the stated sizes, with their defaults.
 macro_rules! records {
-    ($($name:ident = $default:expr;)*) => {
+    ($($name:ident: $size:literal bytes = $default:expr;)*) => {
         $(
-            // SAFETY: `records.rs` declares integers only, and asserts sizes without padding.
+            const _: () = assert!(size_of::<$name>() == $size);
+
+            // SAFETY: `records.rs` declares integers only, and states sizes without padding.
             unsafe impl Record for $name {
                 const NAME: &'static str = stringify!($name);
                 const DEFAULT: Self = $default;
             }
         )*
     };
-    (zero: $($name:ident)*) => {
+    (zero: $($name:ident: $size:literal bytes;)*) => {
         // SAFETY: all bytes 0 are a valid value of a record.
-        records! { $($name = unsafe { std::mem::zeroed() };)* }
+        records! { $($name: $size bytes = unsafe { std::mem::zeroed() };)* }
     };
 }
 
-records! {
-    plimsoll_buffer = plimsoll_buffer { size: 0, alignment: 1, fixed_offset: PLIMSOLL_NONE, start: 0, end: 0 };
-    plimsoll_pool = plimsoll_pool {
-        capacity: PLIMSOLL_NONE,
-        alignment: 1,
-        largest: PLIMSOLL_NONE,
-        holds: PLIMSOLL_HOLDS_ALL,
-        read_cost: 0,
-        write_cost: 0,
-        copy_from_cost: PLIMSOLL_COST_IN_PLACE,
-        copy_to_cost: PLIMSOLL_COST_IN_PLACE,
-        unused: 0,
-    };
-    plimsoll_tensor = plimsoll_tensor {
-        bytes: 0,
-        alignment: 0,
-        fixed_offset: PLIMSOLL_NONE,
-        kind: PLIMSOLL_TENSOR_INTERMEDIATE,
-        flags: 0,
-    };
-    plimsoll_windowed = plimsoll_windowed {
-        input: [0; 3],
-        output: [0; 3],
-        window: [0; 2],
-        stride: [1; 2],
-        padding: [0; 2],
-        dilation: [1; 2],
-        element_bytes: [1; 2],
-        by_channel: 0,
-        descending: 0,
-    };
-}
-records! { zero:
-    plimsoll_alias plimsoll_gap plimsoll_nesting plimsoll_occupant plimsoll_operator plimsoll_permit
-    plimsoll_placement plimsoll_pool_figures
-    plimsoll_pool_traffic plimsoll_progress plimsoll_residency plimsoll_schedule plimsoll_shared_object
-    plimsoll_region plimsoll_tile plimsoll_tile_read plimsoll_tiled_operator plimsoll_tiled_tensor
-    plimsoll_tiling_figures plimsoll_transfer plimsoll_use
-}
+pub(super) use records;
 
 /// Checks the size of the caller's record: a multiple of the alignment, so that no field is cut.
 pub(super) fn check_size<T: Record>(record_size: usize) -> Outcome {
@@ -186,35 +140,29 @@ unsafe fn put<T: Record>(record: &T, out: *mut u8, record_size: usize) {
     }
 }
 
-/// Writes the number of `items` to `count` and copies them to the caller's array. Copies nothing if `out`
-/// is NULL, which is how callers query the count, or if `capacity` is too small, which is an error.
+/// Body of an exported function that copies out records. Copies nothing if `out` is NULL, or if `capacity` is too
+/// small, see [`is_copied`].
 ///
 /// # Safety
 /// `out` is NULL or has `capacity` records of `record_size` bytes; `count` is NULL or writable.
-pub(super) unsafe fn write_all<T: Record>(
-    items: &[T],
+pub(super) unsafe fn copy_records<T: Record, I: IntoIterator<Item = T>>(
     out: *mut T,
     record_size: usize,
     capacity: usize,
     count: *mut usize,
-) -> Outcome {
-    check_size::<T>(record_size)?;
-    if record_size == size_of::<T>() {
-        return unsafe { super::boundary::copy_out(items, out, capacity, count) };
-    }
-    *unsafe { mutable(count, "count") }? = items.len();
-    if out.is_null() {
-        return Ok(());
-    }
-    if capacity < items.len() {
-        let message = format!("capacity {capacity} is too small; {} entries are needed", items.len());
-        return Err(Failure::new(PLIMSOLL_ERROR_TOO_SMALL, message));
-    }
-    for (index, item) in items.iter().enumerate() {
-        // SAFETY: the caller states that `out` has `capacity` records, which is enough.
-        unsafe { put(item, out.cast::<u8>().add(index * record_size), record_size) };
-    }
-    Ok(())
+    records: impl FnOnce() -> Result<I, Failure>,
+) -> i32 {
+    guard(|| {
+        let records: Vec<T> = records()?.into_iter().collect();
+        check_size::<T>(record_size)?;
+        if unsafe { is_copied(records.len(), out, capacity, count) }? {
+            for (index, record) in records.iter().enumerate() {
+                // SAFETY: the caller states that `out` has `capacity` records, which is enough.
+                unsafe { put(record, out.cast::<u8>().add(index * record_size), record_size) };
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Records at the distance that a callback expects, aligned like the records of every version.

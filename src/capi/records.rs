@@ -1,6 +1,11 @@
 //! Records that cross the boundary. Later versions may append fields, and change nothing else; see
 //! `record_size`.
 
+use super::record_size::{Record, records};
+use super::status::{
+    PLIMSOLL_COST_IN_PLACE, PLIMSOLL_HOLDS_ALL, PLIMSOLL_NONE, PLIMSOLL_TENSOR_INTERMEDIATE,
+};
+
 /// A buffer to be given an offset.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -437,33 +442,62 @@ pub struct plimsoll_progress {
     pub bound: u64,
 }
 
-const _: () = {
-    assert!(size_of::<plimsoll_buffer>() == 32);
-    assert!(size_of::<plimsoll_gap>() == 12);
-    assert!(size_of::<plimsoll_tensor>() == 32);
-    assert!(size_of::<plimsoll_operator>() == 24);
-    assert!(size_of::<plimsoll_permit>() == 24);
-    assert!(size_of::<plimsoll_schedule>() == 32);
-    assert!(size_of::<plimsoll_placement>() == 32);
-    assert!(size_of::<plimsoll_occupant>() == 8);
-    assert!(size_of::<plimsoll_shared_object>() == 16);
-    assert!(size_of::<plimsoll_nesting>() == 24);
-    assert!(size_of::<plimsoll_alias>() == 24);
-    assert!(size_of::<plimsoll_windowed>() == 136);
-    assert!(size_of::<plimsoll_pool>() == 48);
-    assert!(size_of::<plimsoll_residency>() == 40);
-    assert!(size_of::<plimsoll_transfer>() == 48);
-    assert!(size_of::<plimsoll_use>() == 16);
-    assert!(size_of::<plimsoll_pool_traffic>() == 24);
-    assert!(size_of::<plimsoll_pool_figures>() == 48);
-    assert!(size_of::<plimsoll_tiling_figures>() == 64);
-    assert!(size_of::<plimsoll_region>() == 24);
-    assert!(size_of::<plimsoll_tile>() == 40);
-    assert!(size_of::<plimsoll_tiled_operator>() == 56);
-    assert!(size_of::<plimsoll_tile_read>() == 40);
-    assert!(size_of::<plimsoll_tiled_tensor>() == 24);
-    assert!(size_of::<plimsoll_progress>() == 24);
-};
+records! {
+    plimsoll_buffer: 32 bytes = plimsoll_buffer { size: 0, alignment: 1, fixed_offset: PLIMSOLL_NONE, start: 0, end: 0 };
+    plimsoll_pool: 48 bytes = plimsoll_pool {
+        capacity: PLIMSOLL_NONE,
+        alignment: 1,
+        largest: PLIMSOLL_NONE,
+        holds: PLIMSOLL_HOLDS_ALL,
+        read_cost: 0,
+        write_cost: 0,
+        copy_from_cost: PLIMSOLL_COST_IN_PLACE,
+        copy_to_cost: PLIMSOLL_COST_IN_PLACE,
+        unused: 0,
+    };
+    plimsoll_tensor: 32 bytes = plimsoll_tensor {
+        bytes: 0,
+        alignment: 0,
+        fixed_offset: PLIMSOLL_NONE,
+        kind: PLIMSOLL_TENSOR_INTERMEDIATE,
+        flags: 0,
+    };
+    plimsoll_windowed: 136 bytes = plimsoll_windowed {
+        input: [0; 3],
+        output: [0; 3],
+        window: [0; 2],
+        stride: [1; 2],
+        padding: [0; 2],
+        dilation: [1; 2],
+        element_bytes: [1; 2],
+        by_channel: 0,
+        descending: 0,
+    };
+}
+records! {
+    zero:
+    plimsoll_alias: 24 bytes;
+    plimsoll_gap: 12 bytes;
+    plimsoll_nesting: 24 bytes;
+    plimsoll_occupant: 8 bytes;
+    plimsoll_operator: 24 bytes;
+    plimsoll_permit: 24 bytes;
+    plimsoll_placement: 32 bytes;
+    plimsoll_pool_figures: 48 bytes;
+    plimsoll_pool_traffic: 24 bytes;
+    plimsoll_progress: 24 bytes;
+    plimsoll_residency: 40 bytes;
+    plimsoll_schedule: 32 bytes;
+    plimsoll_shared_object: 16 bytes;
+    plimsoll_region: 24 bytes;
+    plimsoll_tile: 40 bytes;
+    plimsoll_tile_read: 40 bytes;
+    plimsoll_tiled_operator: 56 bytes;
+    plimsoll_tiled_tensor: 24 bytes;
+    plimsoll_tiling_figures: 64 bytes;
+    plimsoll_transfer: 48 bytes;
+    plimsoll_use: 16 bytes;
+}
 
 impl From<crate::Occupant> for plimsoll_occupant {
     fn from(occupant: crate::Occupant) -> Self {

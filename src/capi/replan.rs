@@ -130,8 +130,7 @@ pub unsafe extern "C" fn plimsoll_graph_replan(
         let graph = unsafe { reference(graph, "graph") }?.built()?;
         let previous = unsafe { reference(previous, "previous") }?;
         let out = unsafe { mutable(plan, "plan") }?;
-        let default = plimsoll_options::default();
-        let options = unsafe { options_or_default(options, &default) }?;
+        let options = unsafe { options_or_default(options) }?;
         let keep = match keep {
             PLIMSOLL_KEEP_HINT => Keep::Hint,
             PLIMSOLL_KEEP_DEMAND => Keep::Demand,

@@ -1,8 +1,8 @@
 //! Results of a plan for one arena.
 
-use super::boundary::{Failure, copy_out, guard, mutable, reference};
+use super::boundary::{self, Failure, copy_list, mutable, reference};
 use super::plan::{PlanSource, plimsoll_plan};
-use super::record_size::write_all;
+use super::record_size::copy_records;
 use super::records::{plimsoll_nesting, plimsoll_occupant, plimsoll_placement, plimsoll_shared_object};
 use super::status::{
     PLIMSOLL_NO_INDEX, PLIMSOLL_NONE, PLIMSOLL_OCCUPANT_SCRATCH, PLIMSOLL_OCCUPANT_TENSOR,
@@ -52,12 +52,7 @@ unsafe fn try_read<T>(
     name: &str,
     value: impl FnOnce(&Plan) -> Result<T, Failure>,
 ) -> i32 {
-    guard(|| {
-        let plan = unsafe { plan_of(plan) }?;
-        let out = unsafe { mutable(out, name) }?;
-        *out = value(plan)?;
-        Ok(())
-    })
+    unsafe { boundary::read((plan, "plan"), (out, name), |plan| value(&plan.plan)) }
 }
 
 /// Writes the size of the arena in bytes: the end of the topmost occupant.
@@ -69,9 +64,7 @@ pub unsafe extern "C" fn plimsoll_plan_arena_bytes(plan: *const plimsoll_plan, b
 /// Writes the required alignment of the arena's address in bytes: the largest alignment in the plan.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_plan_arena_alignment(plan: *const plimsoll_plan, bytes: *mut u64) -> i32 {
-    guard(|| {
-        let plimsoll_plan { source, plan, .. } = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(bytes, "bytes") }?;
+    let coarsest = |plimsoll_plan { source, plan, .. }: &plimsoll_plan| {
         let alignment = |(occupant, _): (Occupant, Placement)| match (source, occupant) {
             (PlanSource::Graph(graph), Occupant::Tensor(id)) => graph.tensor(id).alignment(),
             (PlanSource::Graph(graph), Occupant::Scratch(id)) => {
@@ -82,9 +75,9 @@ pub unsafe extern "C" fn plimsoll_plan_arena_alignment(plan: *const plimsoll_pla
             }
             (PlanSource::Problem(_), Occupant::Scratch(_)) => None,
         };
-        *out = plan.placements().filter_map(alignment).fold(plan.alignment, u64::max);
-        Ok(())
-    })
+        Ok(plan.placements().filter_map(alignment).fold(plan.alignment, u64::max))
+    };
+    unsafe { boundary::read((plan, "plan"), (bytes, "bytes"), coarsest) }
 }
 
 /// Writes the lower bound on the arena for the order of the plan, in bytes.
@@ -158,11 +151,8 @@ pub unsafe extern "C" fn plimsoll_plan_placements(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let records: Vec<plimsoll_placement> =
-            unsafe { plan_of(plan) }?.placements().map(placement).collect();
-        unsafe { write_all(&records, placements, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { plan_of(plan) }?.placements().map(placement));
+    unsafe { copy_records(placements, record_size, capacity, count, listed) }
 }
 
 /// Copies out an offset in bytes for each tensor of the graph, or for each buffer, by index;
@@ -174,10 +164,8 @@ pub unsafe extern "C" fn plimsoll_plan_offsets(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let all: Vec<u64> = unsafe { plan_of(plan) }?.tensors.iter().copied().map(offset_or_none).collect();
-        unsafe { copy_out(&all, offsets, capacity, count) }
-    })
+    let listed = || Ok(unsafe { plan_of(plan) }?.tensors.iter().copied().map(offset_or_none));
+    unsafe { copy_list(offsets, capacity, count, listed) }
 }
 
 /// Writes the offset in bytes of a tensor or buffer; PLIMSOLL_NONE if it lies outside the arena.
@@ -188,9 +176,8 @@ pub unsafe extern "C" fn plimsoll_plan_offset(
     offset: *mut u64,
 ) -> i32 {
     let missing = || Failure::argument(format!("there is no tensor {tensor}"));
-    let of_tensor =
-        |plan: &Plan| plan.tensors.get(tensor as usize).copied().map(offset_or_none).ok_or_else(missing);
-    unsafe { try_read(plan, offset, "offset", of_tensor) }
+    let place = |plan: &Plan| plan.tensors.get(tensor as usize).copied().ok_or_else(missing);
+    unsafe { try_read(plan, offset, "offset", |plan| Ok(offset_or_none(place(plan)?))) }
 }
 
 fn offset_or_none(place: Option<Placement>) -> u64 {
@@ -205,9 +192,8 @@ pub unsafe extern "C" fn plimsoll_plan_scratch_offset(
     offset: *mut u64,
 ) -> i32 {
     let missing = || Failure::argument(format!("there is no operator {operator_}"));
-    let of_scratch =
-        |plan: &Plan| plan.scratch.get(operator_ as usize).copied().map(offset_or_none).ok_or_else(missing);
-    unsafe { try_read(plan, offset, "offset", of_scratch) }
+    let place = |plan: &Plan| plan.scratch.get(operator_ as usize).copied().ok_or_else(missing);
+    unsafe { try_read(plan, offset, "offset", |plan| Ok(offset_or_none(place(plan)?))) }
 }
 
 /// Copies out the order of execution: indices of operators, without folded ones; empty for a problem.
@@ -219,10 +205,8 @@ pub unsafe extern "C" fn plimsoll_plan_order(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let indices: Vec<u32> = unsafe { plan_of(plan) }?.order.iter().map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&indices, order, capacity, count) }
-    })
+    let listed = || Ok(unsafe { plan_of(plan) }?.order.iter().map(|id| id.index() as u32));
+    unsafe { copy_list(order, capacity, count, listed) }
 }
 
 /// Copies out the certificate of the lower bound and writes its step: occupants that are all live at
@@ -237,12 +221,12 @@ pub unsafe extern "C" fn plimsoll_plan_bound_causes(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let bound = &unsafe { plan_of(plan) }?.lower_bound;
-        let occupants: Vec<plimsoll_occupant> = bound.causes.iter().map(|&cause| cause.into()).collect();
         *unsafe { mutable(step, "step") }? = bound.step;
-        unsafe { write_all(&occupants, causes, record_size, capacity, count) }
-    })
+        Ok(bound.causes.iter().map(|&cause| cause.into()))
+    };
+    unsafe { copy_records(causes, record_size, capacity, count, listed) }
 }
 
 /// Copies out the shared objects, by number; none if the strategy makes no shared objects. `least`
@@ -257,14 +241,13 @@ pub unsafe extern "C" fn plimsoll_plan_objects(
     count: *mut usize,
     least: *mut u64,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let made = unsafe { plan_of(plan) }?.objects.as_ref();
         let list = made.into_iter().flat_map(|objects| &objects.list);
-        let records =
-            list.map(|object| plimsoll_shared_object { offset: object.offset, bytes: object.bytes });
         *unsafe { mutable(least, "least") }? = made.map_or(0, |objects| objects.lower_bound);
-        unsafe { write_all(&records.collect::<Vec<_>>(), objects, record_size, capacity, count) }
-    })
+        Ok(list.map(|object| plimsoll_shared_object { offset: object.offset, bytes: object.bytes }))
+    };
+    unsafe { copy_records(objects, record_size, capacity, count, listed) }
 }
 
 /// Writes the number of the shared object that contains a tensor, buffer or scratch;
@@ -295,13 +278,13 @@ pub unsafe extern "C" fn plimsoll_plan_nestings(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let list = unsafe { plan_of(plan) }?.objects.iter().flat_map(|objects| &objects.nestings);
-        let records = list.map(|pair| plimsoll_nesting {
+        Ok(list.map(|pair| plimsoll_nesting {
             guest: pair.guest.into(),
             host: pair.host.into(),
             at: pair.at,
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), nestings, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(nestings, record_size, capacity, count, listed) }
 }

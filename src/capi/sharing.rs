@@ -1,10 +1,10 @@
 //! Permissions to share memory, constraints between tensors, and the sharing of a plan.
 
-use super::boundary::{Failure, guard, mutable, reference};
+use super::boundary::{Failure, assign, choice, guard, mutable, reference, unknown};
 use super::graph::plimsoll_graph;
-use super::options::{plimsoll_options, set};
+use super::options::plimsoll_options;
 use super::plan::plimsoll_plan;
-use super::record_size::{read, write_all};
+use super::record_size::{copy_records, read};
 use super::records::{plimsoll_alias, plimsoll_permit, plimsoll_windowed};
 use super::status::{
     PLIMSOLL_ALIAS_CONCAT, PLIMSOLL_ALIAS_IN_PLACE, PLIMSOLL_ALIAS_OVERLAP, PLIMSOLL_ALIAS_SLICE,
@@ -35,11 +35,11 @@ pub unsafe extern "C" fn plimsoll_graph_permit(
         let graph = unsafe { mutable(graph, "graph") }?;
         let ids = super::graph::tensor_ids(&[input, output])?;
         let permit = self::permit(permit, ids[0], ids[1], bytes)?;
-        let unknown = || Failure::argument(format!("there is no operator {operator_}"));
-        let id = super::graph::operator_id(operator_).ok_or_else(unknown)?;
+        let missing = || super::graph::no_operator(operator_);
+        let id = super::graph::operator_id(operator_).ok_or_else(missing)?;
         match graph.builder() {
             Ok(builder) => {
-                builder.operator_mut(id).ok_or_else(unknown)?.permits([permit]);
+                builder.operator_mut(id).ok_or_else(missing)?.permits([permit]);
             }
             Err(_) => graph.change()?.permit(id, [permit])?,
         }
@@ -54,7 +54,7 @@ fn permit(number: i32, input: TensorId, output: TensorId, bytes: u64) -> Result<
         PLIMSOLL_PERMIT_IN_PLACE => Permit::InPlace { input, output },
         PLIMSOLL_PERMIT_OVERLAP_INPUT_BELOW => Permit::Overlap { input, output, bytes, lower: Side::Input },
         PLIMSOLL_PERMIT_OVERLAP_OUTPUT_BELOW => Permit::Overlap { input, output, bytes, lower: Side::Output },
-        _ => return Err(Failure::argument(format!("unknown permission {number}; use PLIMSOLL_PERMIT_..."))),
+        _ => return Err(unknown(number, "permission", "PERMIT")),
     })
 }
 
@@ -162,21 +162,14 @@ pub unsafe extern "C" fn plimsoll_safe_overlap(
 /// Sets which permissions of operators a plan may use: `PLIMSOLL_SHARING_...`; the default is NONE.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_options_set_sharing(options: *mut plimsoll_options, sharing: i32) -> i32 {
-    let set_to = |options: &mut plimsoll_options| {
-        options.sharing = match sharing {
-            PLIMSOLL_SHARING_NONE => SharingLevel::None,
-            PLIMSOLL_SHARING_VIEWS => SharingLevel::Views,
-            PLIMSOLL_SHARING_IN_PLACE => SharingLevel::InPlace,
-            PLIMSOLL_SHARING_ALL => SharingLevel::All,
-            _ => {
-                return Err(Failure::argument(format!(
-                    "unknown sharing level {sharing}; use PLIMSOLL_SHARING_..."
-                )));
-            }
-        };
-        Ok(())
-    };
-    unsafe { set(options, set_to) }
+    let levels = [
+        (PLIMSOLL_SHARING_NONE, SharingLevel::None),
+        (PLIMSOLL_SHARING_VIEWS, SharingLevel::Views),
+        (PLIMSOLL_SHARING_IN_PLACE, SharingLevel::InPlace),
+        (PLIMSOLL_SHARING_ALL, SharingLevel::All),
+    ];
+    let level = || choice(&levels, sharing, "sharing level", "SHARING");
+    unsafe { assign(options, "options", |options| &mut options.sharing, level) }
 }
 
 /// Copies out the pairs of tensors that share memory while both are live: data that a program that
@@ -189,11 +182,8 @@ pub unsafe extern "C" fn plimsoll_plan_aliases(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
-        let plan = &unsafe { reference(plan, "plan") }?.plan;
-        let records: Vec<plimsoll_alias> = plan.aliases.iter().map(record).collect();
-        unsafe { write_all(&records, aliases, record_size, capacity, count) }
-    })
+    let listed = || Ok(unsafe { reference(plan, "plan") }?.plan.aliases.iter().map(record));
+    unsafe { copy_records(aliases, record_size, capacity, count, listed) }
 }
 
 /// The alias of a record; `None` for an unknown kind.

@@ -1,23 +1,36 @@
 //! Models for TensorFlow Lite Micro with a plan in them.
 
-use std::ffi::c_char;
+#![cfg_attr(not(feature = "tflite"), allow(unused))]
 
-use super::boundary::{Failure, array, copy_out, copy_text, free, give, guard, mutable, reference, text};
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use super::boundary::{
+    Failure, array, copy_out, copy_text, create, free, guard, mutable, needs_feature, reference, text,
+};
 use super::export::write_bytes;
 use super::options::plimsoll_options;
 use super::plan::{options_or_default, plimsoll_plan};
-use super::status::PLIMSOLL_NONE;
+use super::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_NONE};
+#[cfg(feature = "tflite")]
+use crate::export::tflite::{self, Scratch, TfliteError, TfliteMeasure, TflitePlan};
+use crate::tiling::TilingGoal;
 
 /// Scratch sizes of the operators of a TensorFlow Lite model, as measured on a target. No thread may
 /// change them while another uses them; otherwise any number of threads may use them at the same time.
 pub struct plimsoll_tflite_scratch {
-    scratch: KernelScratch,
+    #[cfg(feature = "tflite")]
+    scratch: Scratch,
 }
 
 /// A model for TensorFlow Lite Micro with a verified plan in it. Immutable; any number of threads may
 /// use it at the same time.
 pub struct plimsoll_tflite_plan {
-    planned: PlannedModel,
+    #[cfg(feature = "tflite")]
+    planned: TflitePlan,
+    /// Cost of the operators without tiling, and extra cost of the tiling.
+    #[cfg(feature = "tflite")]
+    tiling_cost: [u64; 2],
 }
 
 /// Creates a table of scratch sizes without measurements: each operator needs the scratch of its
@@ -26,11 +39,9 @@ pub struct plimsoll_tflite_plan {
 /// PLIMSOLL_ERROR_UNSUPPORTED if the library was built without TensorFlow Lite.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn plimsoll_tflite_scratch_new(scratch: *mut *mut plimsoll_tflite_scratch) -> i32 {
-    guard(|| {
-        let out = unsafe { mutable(scratch, "scratch") }?;
-        give(out, plimsoll_tflite_scratch { scratch: KernelScratch::reference()? });
-        Ok(())
-    })
+    let reference =
+        || needs_feature!("tflite", Ok(plimsoll_tflite_scratch { scratch: Scratch::reference() }));
+    unsafe { create(scratch, "scratch", reference) }
 }
 
 /// Sets the scratch of an operator in bytes: the sum of its requests, each rounded up to 16. The
@@ -45,10 +56,16 @@ pub unsafe extern "C" fn plimsoll_tflite_scratch_set(
     bytes: u64,
 ) -> i32 {
     guard(|| {
-        let scratch = &mut unsafe { mutable(scratch, "scratch") }?.scratch;
-        let op_type = if op_type.is_null() { None } else { Some(unsafe { text(op_type, "op_type") }?) };
-        scratch.set(subgraph, operator_index, op_type, bytes);
-        Ok(())
+        needs_feature!("tflite", {
+            let all = &mut unsafe { mutable(scratch, "scratch") }?.scratch;
+            let op_type = if op_type.is_null() { None } else { Some(unsafe { text(op_type, "op_type") }?) };
+            let before = std::mem::take(all);
+            *all = match op_type {
+                Some(op_type) => before.measured_of_type(subgraph, operator_index, op_type, bytes),
+                None => before.measured(subgraph, operator_index, bytes),
+            };
+            Ok(())
+        })
     })
 }
 
@@ -77,17 +94,9 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_new(
     scratch: *const plimsoll_tflite_scratch,
     planned: *mut *mut plimsoll_tflite_plan,
 ) -> i32 {
-    guard(|| {
-        let out = unsafe { mutable(planned, "planned") }?;
-        let model = unsafe { array(model, model_size, "model") }?;
-        let name = unsafe { text(name, "name") }?;
-        let default = plimsoll_options::default();
-        let options = unsafe { options_or_default(options, &default) }?;
-        options.check_for_tflite()?;
-        let planned = PlannedModel::new(name, model, options, unsafe { scratch_of(scratch) })?;
-        give(out, plimsoll_tflite_plan { planned });
-        Ok(())
-    })
+    let plan =
+        || needs_feature!("tflite", unsafe { call(model, model_size, name, options, scratch) }?.plan());
+    unsafe { create(planned, "planned", plan) }
 }
 
 /// Does the same as `plimsoll_tflite_plan_new`, but regions of operators may run stripe by stripe, so that
@@ -110,18 +119,13 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_tile(
     smallest_head: i32,
     planned: *mut *mut plimsoll_tflite_plan,
 ) -> i32 {
-    guard(|| {
-        let out = unsafe { mutable(planned, "planned") }?;
-        let model = unsafe { array(model, model_size, "model") }?;
-        let name = unsafe { text(name, "name") }?;
-        let default = plimsoll_options::default();
-        let options = unsafe { options_or_default(options, &default) }?;
-        options.check_for_tflite()?;
-        let goal = (max_extra_ppm, smallest_head != 0);
-        let planned = PlannedModel::tiled(name, model, options, unsafe { scratch_of(scratch) }, goal)?;
-        give(out, plimsoll_tflite_plan { planned });
-        Ok(())
-    })
+    let tile = || {
+        needs_feature!("tflite", {
+            let measure = if smallest_head == 0 { TfliteMeasure::Arena } else { TfliteMeasure::Head };
+            unsafe { call(model, model_size, name, options, scratch) }?.tile(max_extra_ppm, measure)
+        })
+    };
+    unsafe { create(planned, "planned", tile) }
 }
 
 /// Writes the cost of the model's operators without tiling, in multiply-accumulates, and the cost of rows
@@ -133,19 +137,41 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_tiling_cost(
     extra: *mut u64,
 ) -> i32 {
     guard(|| {
-        let costs = unsafe { reference(planned, "planned") }?.planned.tiling_cost();
-        for (cost, (out, name)) in costs.into_iter().zip([(untiled, "untiled"), (extra, "extra")]) {
-            if !out.is_null() {
-                *unsafe { mutable(out, name) }? = cost;
-            }
-        }
-        Ok(())
+        needs_feature!("tflite", {
+            let costs = unsafe { reference(planned, "planned") }?.tiling_cost;
+            costs.into_iter().zip([untiled, extra]).for_each(|(cost, out)| unsafe { write_to(out, cost) });
+            Ok(())
+        })
     })
 }
 
-unsafe fn scratch_of<'a>(scratch: *const plimsoll_tflite_scratch) -> Option<&'a KernelScratch> {
+#[cfg(feature = "tflite")]
+unsafe fn call<'a>(
+    model: *const u8,
+    model_size: usize,
+    name: *const c_char,
+    options: *const plimsoll_options,
+    scratch: *const plimsoll_tflite_scratch,
+) -> Result<ModelCall<'a>, Failure> {
+    let model = unsafe { array(model, model_size, "model") }?;
+    let name = unsafe { text(name, "name") }?;
+    let options = unsafe { options_or_default(options) }?;
+    options.check_for_tflite()?;
+    Ok(ModelCall { name, model, options, scratch: unsafe { scratch_of(scratch) } })
+}
+
+#[cfg(feature = "tflite")]
+unsafe fn scratch_of(scratch: *const plimsoll_tflite_scratch) -> Scratch {
     // SAFETY: the caller passes NULL or an object of this type.
-    unsafe { scratch.as_ref() }.map(|scratch| &scratch.scratch)
+    unsafe { scratch.as_ref() }.map_or_else(Scratch::reference, |scratch| scratch.scratch.clone())
+}
+
+/// Writes a number, unless the caller passes NULL.
+unsafe fn write_to(out: *mut u64, number: u64) {
+    // SAFETY: the caller passes NULL or a number.
+    if let Some(out) = unsafe { out.as_mut() } {
+        *out = number;
+    }
 }
 
 /// Copies out the model with the plan in it. `size` receives its size in bytes; with NULL for `bytes`
@@ -158,8 +184,10 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_model(
     size: *mut usize,
 ) -> i32 {
     guard(|| {
-        let planned = &unsafe { reference(planned, "planned") }?.planned;
-        unsafe { copy_out(planned.model(), bytes, capacity, size) }
+        needs_feature!("tflite", {
+            let planned = &unsafe { reference(planned, "planned") }?.planned;
+            unsafe { copy_out(&planned.bytes, bytes, capacity, size) }
+        })
     })
 }
 
@@ -169,7 +197,9 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_write(
     planned: *const plimsoll_tflite_plan,
     path: *const c_char,
 ) -> i32 {
-    guard(|| unsafe { write_bytes(path, reference(planned, "planned")?.planned.model()) })
+    guard(|| {
+        needs_feature!("tflite", unsafe { write_bytes(path, &reference(planned, "planned")?.planned.bytes) })
+    })
 }
 
 /// Writes the bytes that the head of the runtime's arena needs, scratch included, with this plan and
@@ -181,15 +211,12 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_head_bytes(
     runtime_head: *mut u64,
 ) -> i32 {
     guard(|| {
-        let planned = &unsafe { reference(planned, "planned") }?.planned;
-        if !head.is_null() {
-            *unsafe { mutable(head, "head") }? = planned.head_bytes();
-        }
-        if !runtime_head.is_null() {
-            *unsafe { mutable(runtime_head, "runtime_head") }? =
-                planned.runtime_head_bytes().unwrap_or(PLIMSOLL_NONE);
-        }
-        Ok(())
+        needs_feature!("tflite", {
+            let planned = &unsafe { reference(planned, "planned") }?.planned;
+            unsafe { write_to(head, planned.head_bytes) };
+            unsafe { write_to(runtime_head, planned.runtime_head_bytes.unwrap_or(PLIMSOLL_NONE)) };
+            Ok(())
+        })
     })
 }
 
@@ -203,8 +230,10 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_notes(
     size: *mut usize,
 ) -> i32 {
     guard(|| {
-        let planned = &unsafe { reference(planned, "planned") }?.planned;
-        unsafe { copy_text(&planned.notes(), notes, capacity, size) }
+        needs_feature!("tflite", {
+            let planned = &unsafe { reference(planned, "planned") }?.planned;
+            unsafe { copy_text(&planned.notes.join("\n"), notes, capacity, size) }
+        })
     })
 }
 
@@ -216,11 +245,13 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_main(
     planned: *const plimsoll_tflite_plan,
     plan: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
-        let planned = &unsafe { reference(planned, "planned") }?.planned;
-        give(unsafe { mutable(plan, "plan") }?, planned.main());
-        Ok(())
-    })
+    let main = || {
+        needs_feature!("tflite", {
+            let planned = &unsafe { reference(planned, "planned") }?.planned;
+            Ok(plimsoll_plan::of_graph(Arc::new(planned.graph.clone()), planned.plan.clone(), 16))
+        })
+    };
+    unsafe { create(plan, "plan", main) }
 }
 
 /// Copies out the order of a subgraph's operators: their positions in the input file.
@@ -234,8 +265,12 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_order(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let planned = &unsafe { reference(planned, "planned") }?.planned;
-        unsafe { copy_out(&planned.order(subgraph)?, order, capacity, count) }
+        needs_feature!("tflite", {
+            let planned = &unsafe { reference(planned, "planned") }?.planned;
+            let positions = of_subgraph(&planned.layout.orders, subgraph)?.iter();
+            let positions: Vec<u32> = positions.map(|&operator| operator as u32).collect();
+            unsafe { copy_out(&positions, order, capacity, count) }
+        })
     })
 }
 
@@ -250,8 +285,12 @@ pub unsafe extern "C" fn plimsoll_tflite_plan_offsets(
     count: *mut usize,
 ) -> i32 {
     guard(|| {
-        let planned = &unsafe { reference(planned, "planned") }?.planned;
-        unsafe { copy_out(&planned.offsets(subgraph)?, offsets, capacity, count) }
+        needs_feature!("tflite", {
+            let planned = &unsafe { reference(planned, "planned") }?.planned;
+            let all = of_subgraph(&planned.layout.offsets, subgraph)?.iter();
+            let all: Vec<u64> = all.map(|offset| offset.unwrap_or(PLIMSOLL_NONE)).collect();
+            unsafe { copy_out(&all, offsets, capacity, count) }
+        })
     })
 }
 
@@ -276,228 +315,69 @@ pub unsafe extern "C" fn plimsoll_tflite_verify(
     head: *mut u64,
 ) -> i32 {
     guard(|| {
-        let model = unsafe { array(model, model_size, "model") }?;
-        let bytes = supported::checked(model, unsafe { scratch_of(scratch) })?;
-        if !head.is_null() {
-            *unsafe { mutable(head, "head") }? = bytes;
-        }
-        Ok(())
-    })
-}
-
-#[cfg(feature = "tflite")]
-mod supported {
-    use std::sync::Arc;
-
-    use super::{Failure, PLIMSOLL_NONE, plimsoll_options, plimsoll_plan};
-    use crate::capi::status::{PLIMSOLL_ERROR_IMPORT, PLIMSOLL_ERROR_WRONG_PLAN};
-    use crate::export::tflite::{self, TfliteError, TfliteMeasure, TflitePlan};
-    use crate::tiling::TilingGoal;
-
-    pub(super) struct KernelScratch(tflite::Scratch);
-
-    impl KernelScratch {
-        #[allow(clippy::unnecessary_wraps)] // other builds refuse
-        pub(super) fn reference() -> Result<Self, Failure> {
-            Ok(Self(tflite::Scratch::reference()))
-        }
-
-        pub(super) fn set(&mut self, subgraph: usize, operator: usize, op_type: Option<&str>, bytes: u64) {
-            let scratch = std::mem::take(&mut self.0);
-            self.0 = match op_type {
-                Some(op_type) => scratch.measured_of_type(subgraph, operator, op_type, bytes),
-                None => scratch.measured(subgraph, operator, bytes),
-            };
-        }
-    }
-
-    /// A planned model, and the costs of its tiling: without tiling, and extra.
-    pub(super) struct PlannedModel(TflitePlan, [u64; 2]);
-
-    impl PlannedModel {
-        pub(super) fn new(
-            name: &str,
-            model: &[u8],
-            options: &plimsoll_options,
-            scratch: Option<&KernelScratch>,
-        ) -> Result<Self, Failure> {
-            options.log(&format!("planning `{name}` for TensorFlow Lite Micro"));
-            let planned = with_scratch(scratch, |scratch| {
-                tflite::plan(name, model, options.planner()?, scratch).map_err(failure)
-            })?;
-            options.log(&format!("planned `{name}`: a head of {} bytes", planned.head_bytes));
-            Ok(Self(planned, [0; 2]))
-        }
-
-        pub(super) fn tiled(
-            name: &str,
-            model: &[u8],
-            options: &plimsoll_options,
-            scratch: Option<&KernelScratch>,
-            (max_extra_ppm, smallest_head): (u64, bool),
-        ) -> Result<Self, Failure> {
-            let untiled = Self::new(name, model, options, scratch)?;
-            let goal = TilingGoal::least_memory().max_extra_ppm(max_extra_ppm);
-            let measure = if smallest_head { TfliteMeasure::Head } else { TfliteMeasure::Arena };
-            let tiled = with_scratch(scratch, |scratch| {
-                let planner = options.planner()?;
-                tflite::tile(name, model, &planner, scratch, &untiled.0, (&goal, measure)).map_err(failure)
-            })?;
-            let Some(tiled) = tiled else { return Ok(untiled) };
-            options.log(&format!("tiled `{name}`: a head of {} bytes", tiled.planned.head_bytes));
-            Ok(Self(tiled.planned, [tiled.untiled_cost, tiled.extra_cost]))
-        }
-
-        pub(super) fn tiling_cost(&self) -> [u64; 2] {
-            self.1
-        }
-
-        pub(super) fn model(&self) -> &[u8] {
-            &self.0.bytes
-        }
-
-        pub(super) fn head_bytes(&self) -> u64 {
-            self.0.head_bytes
-        }
-
-        pub(super) fn runtime_head_bytes(&self) -> Option<u64> {
-            self.0.runtime_head_bytes
-        }
-
-        pub(super) fn notes(&self) -> String {
-            self.0.notes.join("\n")
-        }
-
-        pub(super) fn main(&self) -> plimsoll_plan {
-            plimsoll_plan::of_graph(Arc::new(self.0.graph.clone()), self.0.plan.clone(), 16)
-        }
-
-        pub(super) fn order(&self, subgraph: usize) -> Result<Vec<u32>, Failure> {
-            let order = of_subgraph(&self.0.layout.orders, subgraph)?;
-            Ok(order.iter().map(|&operator| operator as u32).collect())
-        }
-
-        pub(super) fn offsets(&self, subgraph: usize) -> Result<Vec<u64>, Failure> {
-            let offsets = of_subgraph(&self.0.layout.offsets, subgraph)?;
-            Ok(offsets.iter().map(|offset| offset.unwrap_or(PLIMSOLL_NONE)).collect())
-        }
-    }
-
-    fn of_subgraph<T>(list: &[T], subgraph: usize) -> Result<&T, Failure> {
-        let missing =
-            || Failure::argument(format!("there is no subgraph {subgraph}; the model has {}", list.len()));
-        list.get(subgraph).ok_or_else(missing)
-    }
-
-    pub(super) fn checked(model: &[u8], scratch: Option<&KernelScratch>) -> Result<u64, Failure> {
-        let checked = with_scratch(scratch, |scratch| {
-            tflite::check(model, scratch).map_err(|error| match error {
+        needs_feature!("tflite", {
+            let model = unsafe { array(model, model_size, "model") }?;
+            let checked = tflite::check(model, &unsafe { scratch_of(scratch) });
+            let checked = checked.map_err(|error| match error {
                 // `check` read this plan from the file, so the plan is wrong, not the planner.
                 TfliteError::Plan(error) => Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, error.to_string()),
                 other => failure(other),
-            })
-        })?;
-        Ok(checked.head_bytes)
+            })?;
+            unsafe { write_to(head, checked.head_bytes) };
+            Ok(())
+        })
+    })
+}
+
+/// Plans a model by the options and the scratch of a call.
+#[cfg(feature = "tflite")]
+struct ModelCall<'a> {
+    name: &'a str,
+    model: &'a [u8],
+    options: &'a plimsoll_options,
+    scratch: Scratch,
+}
+
+#[cfg(feature = "tflite")]
+impl ModelCall<'_> {
+    fn plan(&self) -> Result<plimsoll_tflite_plan, Failure> {
+        let Self { name, model, options, scratch } = self;
+        options.log(&format!("planning `{name}` for TensorFlow Lite Micro"));
+        let planned = tflite::plan(name, model, options.planner()?, scratch).map_err(failure)?;
+        options.log(&format!("planned `{name}`: a head of {} bytes", planned.head_bytes));
+        Ok(plimsoll_tflite_plan { planned, tiling_cost: [0; 2] })
     }
 
-    fn with_scratch<T>(scratch: Option<&KernelScratch>, call: impl FnOnce(&tflite::Scratch) -> T) -> T {
-        match scratch {
-            Some(scratch) => call(&scratch.0),
-            None => call(&tflite::Scratch::reference()),
-        }
-    }
-
-    fn failure(error: TfliteError) -> Failure {
-        let text = error.to_string();
-        match error {
-            TfliteError::Plan(error) => error.into(),
-            TfliteError::Scratch { .. } => Failure::argument(text),
-            TfliteError::Wrong(_) => Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, text),
-            _ => Failure::new(PLIMSOLL_ERROR_IMPORT, text),
-        }
+    /// The plan without tiling, if no tiling is better.
+    fn tile(&self, max_extra_ppm: u64, measure: TfliteMeasure) -> Result<plimsoll_tflite_plan, Failure> {
+        let untiled = self.plan()?;
+        let Self { name, model, options, scratch } = self;
+        let goal = TilingGoal::least_memory().max_extra_ppm(max_extra_ppm);
+        let planner = options.planner()?;
+        let tiled = tflite::tile(name, model, &planner, scratch, &untiled.planned, (&goal, measure));
+        let Some(tiled) = tiled.map_err(failure)? else { return Ok(untiled) };
+        options.log(&format!("tiled `{name}`: a head of {} bytes", tiled.planned.head_bytes));
+        Ok(plimsoll_tflite_plan {
+            planned: tiled.planned,
+            tiling_cost: [tiled.untiled_cost, tiled.extra_cost],
+        })
     }
 }
 
-/// In builds without TensorFlow Lite the types have no values, so their methods are unreachable.
-#[cfg(not(feature = "tflite"))]
-mod supported {
-    use super::{Failure, plimsoll_options, plimsoll_plan};
-    use crate::capi::status::PLIMSOLL_ERROR_UNSUPPORTED;
-
-    pub(super) enum KernelScratch {}
-
-    impl KernelScratch {
-        pub(super) fn reference() -> Result<Self, Failure> {
-            Err(unsupported())
-        }
-
-        pub(super) fn set(&mut self, _: usize, _: usize, _: Option<&str>, _: u64) {
-            match *self {}
-        }
-    }
-
-    pub(super) enum PlannedModel {}
-
-    impl PlannedModel {
-        pub(super) fn new(
-            _: &str,
-            _: &[u8],
-            _: &plimsoll_options,
-            _: Option<&KernelScratch>,
-        ) -> Result<Self, Failure> {
-            Err(unsupported())
-        }
-
-        pub(super) fn tiled(
-            _: &str,
-            _: &[u8],
-            _: &plimsoll_options,
-            _: Option<&KernelScratch>,
-            _: (u64, bool),
-        ) -> Result<Self, Failure> {
-            Err(unsupported())
-        }
-
-        pub(super) fn tiling_cost(&self) -> [u64; 2] {
-            match *self {}
-        }
-
-        pub(super) fn model(&self) -> &[u8] {
-            match *self {}
-        }
-
-        pub(super) fn head_bytes(&self) -> u64 {
-            match *self {}
-        }
-
-        pub(super) fn runtime_head_bytes(&self) -> Option<u64> {
-            match *self {}
-        }
-
-        pub(super) fn notes(&self) -> String {
-            match *self {}
-        }
-
-        pub(super) fn main(&self) -> plimsoll_plan {
-            match *self {}
-        }
-
-        pub(super) fn order(&self, _: usize) -> Result<Vec<u32>, Failure> {
-            match *self {}
-        }
-
-        pub(super) fn offsets(&self, _: usize) -> Result<Vec<u64>, Failure> {
-            match *self {}
-        }
-    }
-
-    pub(super) fn checked(_: &[u8], _: Option<&KernelScratch>) -> Result<u64, Failure> {
-        Err(unsupported())
-    }
-
-    fn unsupported() -> Failure {
-        Failure::new(PLIMSOLL_ERROR_UNSUPPORTED, "this build lacks the feature `tflite`")
-    }
+#[cfg(feature = "tflite")]
+fn of_subgraph<T>(list: &[T], subgraph: usize) -> Result<&T, Failure> {
+    let missing =
+        || Failure::argument(format!("there is no subgraph {subgraph}; the model has {}", list.len()));
+    list.get(subgraph).ok_or_else(missing)
 }
 
-use supported::{KernelScratch, PlannedModel};
+#[cfg(feature = "tflite")]
+fn failure(error: TfliteError) -> Failure {
+    let text = error.to_string();
+    match error {
+        TfliteError::Plan(error) => error.into(),
+        TfliteError::Scratch { .. } => Failure::argument(text),
+        TfliteError::Wrong(_) => Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, text),
+        _ => Failure::new(PLIMSOLL_ERROR_IMPORT, text),
+    }
+}

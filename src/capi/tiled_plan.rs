@@ -4,21 +4,20 @@ use std::ffi::c_char;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::boundary::{Failure, copy_out, copy_text, free, give, guard, mutable, reference};
+use super::boundary::{Failure, copy_list, copy_text, create, free, give, guard, mutable, reference};
 use super::export::{exported, write_text};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
 use super::plan::{PlanSource, options_or_default, plimsoll_plan};
 use super::pool_plan::plimsoll_pool_plan;
-use super::record_size::{write, write_all};
+use super::record_size::{Record, copy_records, write};
 use super::records::{
     plimsoll_region, plimsoll_tile, plimsoll_tile_read, plimsoll_tiled_operator, plimsoll_tiled_tensor,
     plimsoll_tiling_figures,
 };
 use super::status::{
-    PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_ERROR_WRONG_PLAN, PLIMSOLL_EXPORT_C, PLIMSOLL_NO_INDEX,
-    PLIMSOLL_NONE, PLIMSOLL_TILED_CARRY, PLIMSOLL_TILED_JOIN, PLIMSOLL_TILED_SPLIT, PLIMSOLL_TILED_TILE,
-    PLIMSOLL_TILED_WHOLE,
+    PLIMSOLL_ERROR_UNSUPPORTED, PLIMSOLL_EXPORT_C, PLIMSOLL_NO_INDEX, PLIMSOLL_NONE, PLIMSOLL_TILED_CARRY,
+    PLIMSOLL_TILED_JOIN, PLIMSOLL_TILED_SPLIT, PLIMSOLL_TILED_TILE, PLIMSOLL_TILED_WHOLE,
 };
 use crate::tiling::{OperatorOrigin, TiledGraph, Tiling, TilingCost, TilingGoal};
 use crate::verify::{verify_tiled_plan, verify_tiled_pools};
@@ -93,8 +92,7 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
         let PlanSource::Graph(graph) = &plan.source else {
             return Err(Failure::argument("a plan of a problem has no operators to tile"));
         };
-        let default = plimsoll_options::default();
-        let options = unsafe { options_or_default(options, &default) }?;
+        let options = unsafe { options_or_default(options) }?;
         let goal = match capacity {
             PLIMSOLL_NONE => TilingGoal::least_memory(),
             bytes => TilingGoal::fit(bytes),
@@ -129,8 +127,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_tile(
     guard(|| {
         let plimsoll_pool_plan { graph, plan } = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled, "tiled") }?;
-        let default = plimsoll_options::default();
-        let options = unsafe { options_or_default(options, &default) }?;
+        let options = unsafe { options_or_default(options) }?;
         let goal = TilingGoal::least_memory().max_extra_ppm(max_extra_ppm);
         options.log(&format!("tiling `{}` for several memories", graph.name()));
         let Some(found) = options.planner()?.place_tiles(graph, plan, &goal)? else {
@@ -146,6 +143,7 @@ pub unsafe extern "C" fn plimsoll_pool_plan_tile(
 
 impl plimsoll_tiled_plan {
     /// A tiled plan from a document.
+    #[cfg(feature = "json")]
     pub(super) fn read(graph: Arc<Graph>, plan: TiledPlan) -> Self {
         let alignment = plan.plan.alignment;
         Self { graph, plan: TiledPlanOf::Arena(plan, None), alignment }
@@ -194,18 +192,16 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_plan(
     plan: *const plimsoll_tiled_plan,
     tiled_graph_plan: *mut *mut plimsoll_plan,
 ) -> i32 {
-    guard(|| {
+    let of_arena = || {
         let tiled = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(tiled_graph_plan, "tiled_graph_plan") }?;
         let TiledPlanOf::Arena(plan, _) = &tiled.plan else {
-            return Err(Failure::argument(
-                "the tiled plan is for several memories; use plimsoll_tiled_plan_pool_plan",
-            ));
+            let message = "the tiled plan is for several memories; use plimsoll_tiled_plan_pool_plan";
+            return Err(Failure::argument(message));
         };
         let graph = Arc::new(plan.tiled.graph.clone());
-        give(out, plimsoll_plan::of_graph(graph, plan.plan.clone(), tiled.alignment));
-        Ok(())
-    })
+        Ok(plimsoll_plan::of_graph(graph, plan.plan.clone(), tiled.alignment))
+    };
+    unsafe { create(tiled_graph_plan, "tiled_graph_plan", of_arena) }
 }
 
 /// Creates a plan for several memories from that of the tiled graph: residency intervals, transfers and order
@@ -216,16 +212,13 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_pool_plan(
     plan: *const plimsoll_tiled_plan,
     pool_plan: *mut *mut plimsoll_pool_plan,
 ) -> i32 {
-    guard(|| {
-        let tiled = unsafe { reference(plan, "plan") }?;
-        let out = unsafe { mutable(pool_plan, "pool_plan") }?;
-        let TiledPlanOf::Pools(plan, _) = &tiled.plan else {
+    let of_pools = || {
+        let TiledPlanOf::Pools(plan, _) = &unsafe { reference(plan, "plan") }?.plan else {
             return Err(Failure::argument("the tiled plan is for one arena; use plimsoll_tiled_plan_plan"));
         };
-        let graph = Arc::new(plan.tiled.graph.clone());
-        give(out, plimsoll_pool_plan { graph, plan: plan.plan.clone() });
-        Ok(())
-    })
+        Ok(plimsoll_pool_plan { graph: Arc::new(plan.tiled.graph.clone()), plan: plan.plan.clone() })
+    };
+    unsafe { create(pool_plan, "pool_plan", of_pools) }
 }
 
 /// Creates a built graph from the tiled graph, for names and sizes. Free it with `plimsoll_graph_free`.
@@ -234,12 +227,8 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_graph(
     plan: *const plimsoll_tiled_plan,
     graph: *mut *mut plimsoll_graph,
 ) -> i32 {
-    guard(|| {
-        let (_, tiled, _) = unsafe { tiling_of(plan) }?;
-        let out = unsafe { mutable(graph, "graph") }?;
-        give(out, plimsoll_graph::of_built(Arc::new(tiled.graph.clone())));
-        Ok(())
-    })
+    let tiled = || Ok(plimsoll_graph::of_built(Arc::new(unsafe { tiling_of(plan) }?.1.graph.clone())));
+    unsafe { create(graph, "graph", tiled) }
 }
 
 /// Copies out the regions, in the order in which they run.
@@ -254,16 +243,16 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_regions(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let mut first_tile = 0;
-        let records = unsafe { tiling_of(plan) }?.0.regions.iter().map(|region| {
+        Ok(unsafe { tiling_of(plan) }?.0.regions.iter().map(move |region| {
             let (operators, stripes) = (region.operators.len() as u32, region.stripes.len() as u32);
             let record = plimsoll_region { first_tile, stripes, operators, unused: 0 };
             first_tile += u64::from(operators) * u64::from(stripes);
             record
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), regions, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(regions, record_size, capacity, count, listed) }
 }
 
 /// Copies out the tiles of all regions: by region, by stripe, and by operator in the order in which a stripe runs
@@ -276,7 +265,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tiles(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let mut records = Vec::new();
         for (number, region) in unsafe { tiling_of(plan) }?.0.regions.iter().enumerate() {
             for (stripe, of_stripe) in region.stripes.iter().enumerate() {
@@ -293,8 +282,9 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tiles(
                 }
             }
         }
-        unsafe { write_all(&records, tiles, record_size, capacity, count) }
-    })
+        Ok(records)
+    };
+    unsafe { copy_records(tiles, record_size, capacity, count, listed) }
 }
 
 /// Copies out the operators of the tiled graph by index. The order of the plan says when they run. `count` as for
@@ -307,11 +297,11 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_operators(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let (_, tiled, _) = unsafe { tiling_of(plan) }?;
         let (mut first_operand, mut first_read) = (0, 0);
         let nodes = tiled.graph.operators().iter().zip(&tiled.operators);
-        let records = nodes.map(|(node, origin)| {
+        Ok(nodes.map(move |(node, origin)| {
             let mut record = operator_of(origin);
             (record.input_count, record.output_count) =
                 (node.inputs().len() as u32, node.outputs().len() as u32);
@@ -319,26 +309,19 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_operators(
             first_operand += record.input_count + record.output_count;
             first_read += record.read_count;
             record
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), operators, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(operators, record_size, capacity, count, listed) }
 }
 
 /// The record of an operator without its operands.
 fn operator_of(origin: &OperatorOrigin) -> plimsoll_tiled_operator {
     let mut record = plimsoll_tiled_operator {
-        start: 0,
-        end: 0,
         action: PLIMSOLL_TILED_WHOLE,
-        index: 0,
         axis: PLIMSOLL_NO_INDEX,
         region: PLIMSOLL_NO_INDEX,
         stripe: PLIMSOLL_NO_INDEX,
-        first_operand: 0,
-        input_count: 0,
-        output_count: 0,
-        first_read: 0,
-        read_count: 0,
+        ..Record::DEFAULT
     };
     let (action, tensor, axis) = match origin {
         OperatorOrigin::Whole(id) => {
@@ -372,12 +355,12 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_operands(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let nodes = unsafe { tiling_of(plan) }?.1.graph.operators();
         let operands = nodes.iter().flat_map(|node| node.inputs().iter().chain(node.outputs()));
-        let operands: Vec<u32> = operands.map(|id| id.index() as u32).collect();
-        unsafe { copy_out(&operands, tensors, capacity, count) }
-    })
+        Ok(operands.map(|id| id.index() as u32))
+    };
+    unsafe { copy_list(tensors, capacity, count, listed) }
 }
 
 /// Copies out the rows that tiles read: those of an operator begin at its `first_read`, one for each input of the operator that
@@ -390,7 +373,7 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_reads(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let graph = &unsafe { reference(plan, "plan") }?.graph;
         let (_, tiled, _) = unsafe { tiling_of(plan) }?;
         let mut records = Vec::new();
@@ -402,8 +385,9 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_reads(
                 records.push(read_of(tiled, id, input, tensor, read.as_ref()));
             }
         }
-        unsafe { write_all(&records, reads, record_size, capacity, count) }
-    })
+        Ok(records)
+    };
+    unsafe { copy_records(reads, record_size, capacity, count, listed) }
 }
 
 /// The rows of `tensor`, a tensor of the untiled graph, that a tile reads.
@@ -442,9 +426,9 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tensors(
     capacity: usize,
     count: *mut usize,
 ) -> i32 {
-    guard(|| {
+    let listed = || {
         let origins = unsafe { tiling_of(plan) }?.1.tensors.iter();
-        let records = origins.map(|origin| {
+        Ok(origins.map(|origin| {
             let rows = origin.rows.clone().unwrap_or(0..PLIMSOLL_NONE);
             let tensor = origin.tensor.index() as u32;
             plimsoll_tiled_tensor {
@@ -453,9 +437,9 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tensors(
                 tensor,
                 carried: origin.is_carried.into(),
             }
-        });
-        unsafe { write_all(&records.collect::<Vec<_>>(), tensors, record_size, capacity, count) }
-    })
+        }))
+    };
+    unsafe { copy_records(tensors, record_size, capacity, count, listed) }
 }
 
 /// Verifies a tiled plan again, with code that shares nothing with the planner: that the tiled graph computes what the
@@ -465,11 +449,11 @@ pub unsafe extern "C" fn plimsoll_tiled_plan_tensors(
 pub unsafe extern "C" fn plimsoll_tiled_plan_verify(plan: *const plimsoll_tiled_plan) -> i32 {
     guard(|| {
         let tiled = unsafe { reference(plan, "plan") }?;
-        let verdict = match &tiled.plan {
-            TiledPlanOf::Arena(plan, _) => verify_tiled_plan(&tiled.graph, plan),
-            TiledPlanOf::Pools(plan, _) => verify_tiled_pools(&tiled.graph, plan),
-        };
-        verdict.map_err(|violations| Failure::new(PLIMSOLL_ERROR_WRONG_PLAN, violations.to_string()))
+        match &tiled.plan {
+            TiledPlanOf::Arena(plan, _) => verify_tiled_plan(&tiled.graph, plan)?,
+            TiledPlanOf::Pools(plan, _) => verify_tiled_pools(&tiled.graph, plan)?,
+        }
+        Ok(())
     })
 }
 

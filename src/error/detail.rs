@@ -1,7 +1,5 @@
 //! The reasons that errors carry, with the ids and the numbers.
 
-use std::fmt;
-
 use super::Named;
 use super::subject::Subject;
 use super::text::{cut, short};
@@ -396,20 +394,27 @@ pub enum LinkProblem {
 /// [`Error::refused`](super::Error::refused).
 ///
 /// Example: [`OrderProblem`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
     /// A buffer has a fixed offset.
+    #[error(
+        "buffer {buffer} has a fixed offset, but the strategy places shared objects freely; use another strategy"
+    )]
     FixedOffset {
         /// The buffer.
         buffer: Named<BufferId>,
     },
     /// A buffer has gaps in its live range.
+    #[error(
+        "buffer {buffer} has gaps, but would occupy its shared object from start to end; use another strategy"
+    )]
     Gaps {
         /// The buffer.
         buffer: Named<BufferId>,
     },
     /// A range of the arena is reserved.
+    #[error("the range {start}..{end} is reserved, but the strategy does not support reserved ranges")]
     Reserved {
         /// The first byte.
         start: u64,
@@ -417,6 +422,7 @@ pub enum Refusal {
         end: u64,
     },
     /// The number of values differs from the number of buffers.
+    #[error("got {got} values for {expected} buffers")]
     ValueCount {
         /// Number of buffers.
         expected: usize,
@@ -424,6 +430,9 @@ pub enum Refusal {
         got: usize,
     },
     /// More buffers are live at the same time than objects are allowed.
+    #[error(
+        "{live} buffers are live at the same time, but at most {max} objects are allowed; allow {live} or more"
+    )]
     TooFewObjects {
         /// The number of buffers.
         live: usize,
@@ -431,6 +440,9 @@ pub enum Refusal {
         max: usize,
     },
     /// No assignment of buffers to the allowed objects exists, or none was found.
+    #[error(
+        "{} with at most {max} objects, {given} of them given ({stop}); allow more objects", outcome(*.stop)
+    )]
     NoSharing {
         /// The maximum number of objects.
         max: usize,
@@ -440,44 +452,15 @@ pub enum Refusal {
         stop: Stop,
     },
     /// Another reason.
+    #[error("{}", cut(.0))]
     Other(String),
 }
 
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FixedOffset { buffer } => write!(
-                f,
-                "buffer {buffer} has a fixed offset, but the strategy places shared objects freely; \
-                 use another strategy"
-            ),
-            Self::Gaps { buffer } => write!(
-                f,
-                "buffer {buffer} has gaps, but would occupy its shared object from start to end; \
-                 use another strategy"
-            ),
-            Self::Reserved { start, end } => write!(
-                f,
-                "the range {start}..{end} is reserved, but the strategy does not support reserved ranges"
-            ),
-            Self::ValueCount { expected, got } => write!(f, "got {got} values for {expected} buffers"),
-            Self::TooFewObjects { live, max } => write!(
-                f,
-                "{live} buffers are live at the same time, but at most {max} objects are allowed; \
-                 allow {live} or more"
-            ),
-            Self::NoSharing { max, given, stop } => {
-                let outcome = match stop {
-                    Stop::Finished => "no sharing exists",
-                    _ => "found no sharing",
-                };
-                write!(
-                    f,
-                    "{outcome} with at most {max} objects, {given} of them given ({stop}); allow more objects"
-                )
-            }
-            Self::Other(reason) => f.write_str(&cut(reason)),
-        }
+/// Text about the result of the search for a sharing.
+fn outcome(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Finished => "no sharing exists",
+        _ => "found no sharing",
     }
 }
 

@@ -15,6 +15,8 @@ mod names;
 pub mod onnx;
 #[cfg(feature = "tflite")]
 pub mod tflite;
+#[cfg(any(feature = "tflite", all(feature = "json", feature = "onnx")))]
+mod tile;
 
 #[cfg(feature = "json")]
 pub use hash::{graph_hash, problem_hash, tiling_hash};

@@ -10,6 +10,7 @@
 //! to a replaced file keep the old contents.
 
 mod commit;
+mod format;
 mod pending;
 mod target;
 
@@ -18,6 +19,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+pub use format::{Format, include_name, twin, write_code};
 pub use pending::abandon;
 
 use commit::{Ready, commit};

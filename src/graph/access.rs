@@ -100,6 +100,7 @@ pub struct RowMap {
 
 /// The contents of rows outside of an input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Outside {
     /// A constant, or nothing: convolutions, pooling, padding, parts of a concatenation.
     #[default]

@@ -60,6 +60,7 @@ pub enum Permit {
 ///
 /// Example: [`Windowed`](crate::Windowed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Side {
     /// The operator's input.
     Input,

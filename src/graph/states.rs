@@ -1,7 +1,7 @@
 //! States: graph outputs that replace graph inputs in the next run.
 
 use super::placement_constraints::PlacementConstraints;
-use super::{Graph, InputContents, Operator, Permit, RelativePlacement, Tensor, TensorKind};
+use super::{BodyLink, Graph, InputContents, Operator, Permit, RelativePlacement, Tensor, TensorKind};
 use crate::error::{ConstraintSubject, Error, Result};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -14,7 +14,9 @@ impl Graph {
     ///
     /// All other operators that read the old state run before the operator that writes the new one, whatever
     /// their program order. A plan exists only if none of them depends on the new state. If the writer of the
-    /// new state also reads the old state, it must [permit](Permit) the alias.
+    /// new state also reads the old state, it must [permit](Permit) the alias. An operator whose bodies are
+    /// [linked](super::BodyLink) to the new state gets this permission here: it writes the new state after its bodies have
+    /// run.
     ///
     /// # Errors
     /// [`Error::Constraint`] if the tensors are not an input and an output of the same size, or if
@@ -43,6 +45,8 @@ impl Graph {
                 "the input has {from} bytes, the output {to}; both must have the same size"
             ));
         }
+        let writer =
+            new.producer.filter(|&id| writes_after_bodies(&self.operators[id.index()], input, output));
         // The dependencies of this state count overwritable inputs only.
         let contents = &mut self.tensors[input.index()].contents;
         let before = std::mem::replace(contents, InputContents::Overwritable);
@@ -52,8 +56,21 @@ impl Graph {
                 self.tensors[input.index()].contents = before;
             })?;
         }
-        Ok(())
+        writer.map_or(Ok(()), |writer| self.permit(writer, [Permit::InPlace { input, output }]))
     }
+}
+
+/// Returns whether an operator that reads an old state and writes the new one does so after its bodies have run, and
+/// needs the old state no more at that point.
+///
+/// Plans link no tensors with relative placements, so the new state is a result of a body that is copied to the output
+/// of the operator. A stacked output of a loop has no link: each iteration writes a part of it. A branch that returns an input
+/// as it is needs that input until all outputs are copied.
+fn writes_after_bodies(operator: &Operator, old: TensorId, new: TensorId) -> bool {
+    let of = |tensor: TensorId| operator.links().iter().filter(move |link| link.tensor == tensor);
+    let is_result = |link: &BodyLink| operator.bodies()[link.body].tensor(link.inner).is_output();
+    let has_permit = operator.permits.iter().any(|permit| (permit.input(), permit.output()) == (old, new));
+    operator.inputs.contains(&old) && of(new).next().is_some() && !of(old).any(is_result) && !has_permit
 }
 
 /// The writers of new states, with the operators that read the old state and must run before them.

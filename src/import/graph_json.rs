@@ -8,10 +8,10 @@ use serde::Deserialize;
 use super::folding::{Effects, Holds, OperatorAdder};
 use super::json::{Object, object, objects};
 use super::json_access::AccessEntry;
+use super::json_permit::{PermitEntry, PlacementEntry};
 use super::{ImportError, ImportOptions, ImportedGraph, onnx, tflite};
-use crate::graph::{
-    AccessMap, BodyLink, ElementType, GraphBuilder, Permit, Side, Storage, TensorKind, TensorSpec,
-};
+use crate::export::json::TensorRole;
+use crate::graph::{AccessMap, BodyLink, ElementType, GraphBuilder, Permit, Storage, TensorKind, TensorSpec};
 use crate::support::ids::{OperatorId, TensorId};
 
 const FORMAT: &str = "graph JSON";
@@ -27,51 +27,10 @@ struct JsonGraph {
     #[serde(default)]
     outputs: Vec<usize>,
     #[serde(default, deserialize_with = "objects")]
-    placements: Vec<JsonPlacement>,
+    placements: Vec<PlacementEntry>,
     /// Pairs of tensors that must not overlap.
     #[serde(default)]
     apart: Vec<[usize; 2]>,
-}
-
-/// A tensor that must start `at` bytes after the start of tensor `of`.
-#[derive(Deserialize)]
-struct JsonPlacement {
-    tensor: usize,
-    of: usize,
-    #[serde(default)]
-    at: u64,
-}
-
-/// A sharing permission between an input and an output.
-#[derive(Deserialize)]
-struct JsonPermit {
-    how: JsonPermitKind,
-    input: usize,
-    output: usize,
-    /// Byte offset of a view or a piece in the other tensor.
-    #[serde(default)]
-    at: u64,
-    /// Bytes that an overlap shares.
-    #[serde(default)]
-    bytes: u64,
-    /// The tensor of an overlap with the lower offset.
-    lower: Option<JsonSide>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum JsonPermitKind {
-    InPlace,
-    View,
-    Piece,
-    Overlap,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum JsonSide {
-    Input,
-    Output,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +49,7 @@ struct JsonOperator {
     /// Sets whether the operator may run at compile time if its inputs are constants.
     foldable: Option<bool>,
     #[serde(default, deserialize_with = "objects")]
-    permits: Vec<JsonPermit>,
+    permits: Vec<PermitEntry>,
     /// The rows that the operator reads for rows of its outputs.
     #[serde(default, deserialize_with = "object")]
     access: Option<AccessEntry>,
@@ -130,7 +89,7 @@ struct JsonTensor {
     shape: Option<Vec<u64>>,
     dtype: Option<String>,
     bytes: Option<u64>,
-    kind: JsonKind,
+    kind: TensorRole,
     alignment: Option<u64>,
     /// Fixed offset.
     offset: Option<u64>,
@@ -144,28 +103,6 @@ struct JsonTensor {
     storage: Option<String>,
     /// The axes in the order of memory, from outermost to innermost.
     memory_order: Option<Vec<usize>>,
-}
-
-#[derive(Clone, Copy, Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum JsonKind {
-    Input,
-    /// An intermediate tensor that is a graph output.
-    Output,
-    Constant,
-    Variable,
-    Intermediate,
-}
-
-impl From<JsonKind> for TensorKind {
-    fn from(kind: JsonKind) -> Self {
-        match kind {
-            JsonKind::Input => Self::Input,
-            JsonKind::Constant => Self::Constant,
-            JsonKind::Variable => Self::Variable,
-            JsonKind::Output | JsonKind::Intermediate => Self::Intermediate,
-        }
-    }
 }
 
 pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<ImportedGraph, ImportError> {
@@ -201,6 +138,9 @@ pub(super) fn read_file(path: &Path, options: &ImportOptions) -> Result<Imported
 /// `bodies` of an operator are objects of the same form: graphs that the operator runs, see
 /// [`OperatorBuilder::runs`](crate::OperatorBuilder::runs). `links` lists objects of `tensor`, `body` and `inner`, see
 /// [`BodyLink`](crate::BodyLink).
+///
+/// Operators on tensors of the type `resource` (handles) keep the order of the list. In a TensorFlow Lite model, those on
+/// different variables may change it, but this format does not name the variables behind handles.
 ///
 /// Operators that read only constants are folded if their type commonly computes constants, in the spelling of
 /// ONNX or TensorFlow Lite, and they need no scratch memory. `foldable` of an operator overrides this rule.
@@ -247,7 +187,7 @@ fn add_tensors(
         options.check_cancelled()?;
         let element_type = element_type(tensor)?;
         holds.push(match (tensor.kind, element_type) {
-            (JsonKind::Variable, _) => Holds::State,
+            (TensorRole::Variable, _) => Holds::State,
             (_, Some(ElementType::Resource)) => Holds::Resource,
             _ => Holds::Data,
         });
@@ -267,8 +207,14 @@ fn add_tensors(
         if let Some(order) = &tensor.memory_order {
             spec = spec.memory_order(order.iter().copied());
         }
-        let id = builder.add_tensor(tensor.name.as_str(), tensor.kind.into(), spec);
-        if tensor.kind == JsonKind::Output {
+        let kind = match tensor.kind {
+            TensorRole::Input => TensorKind::Input,
+            TensorRole::Constant => TensorKind::Constant,
+            TensorRole::Variable => TensorKind::Variable,
+            TensorRole::Output | TensorRole::Intermediate => TensorKind::Intermediate,
+        };
+        let id = builder.add_tensor(tensor.name.as_str(), kind, spec);
+        if tensor.kind == TensorRole::Output {
             builder.output(id);
         }
         match (tensor.overwritable, tensor.preserved) {
@@ -349,30 +295,14 @@ fn add_operators(
     Ok(())
 }
 
-fn permit(permit: &JsonPermit, count: usize, subject: &str) -> Result<Permit, ImportError> {
+fn permit(permit: &PermitEntry, count: usize, subject: &str) -> Result<Permit, ImportError> {
     let ids = tensor_ids(&[permit.input, permit.output], count, &format!("a permission of {subject}"))?;
-    let (input, output) = (ids[0], ids[1]);
-    let JsonPermit { at, bytes, .. } = *permit;
-    Ok(match permit.how {
-        JsonPermitKind::InPlace => Permit::InPlace { input, output },
-        JsonPermitKind::View => Permit::View { input, output, at },
-        JsonPermitKind::Piece => Permit::ConcatSlice { input, output, at },
-        JsonPermitKind::Overlap => {
-            let lower = match permit.lower {
-                Some(JsonSide::Input) => Side::Input,
-                Some(JsonSide::Output) => Side::Output,
-                None => {
-                    return Err(malformed(format!("an overlap of {subject} lacks `lower`")));
-                }
-            };
-            Permit::Overlap { input, output, bytes, lower }
-        }
-    })
+    permit.permit(ids[0], ids[1]).ok_or_else(|| malformed(format!("an overlap of {subject} lacks `lower`")))
 }
 
 fn add_constraints(builder: &mut GraphBuilder, json: &JsonGraph) -> Result<(), ImportError> {
     let pair = |ids: [usize; 2], subject: &str| tensor_ids(&ids, json.tensors.len(), subject);
-    for &JsonPlacement { tensor, of, at } in &json.placements {
+    for &PlacementEntry { tensor, of, at } in &json.placements {
         let ids = pair([tensor, of], "a relative placement")?;
         builder.place_at(ids[0], ids[1], at);
     }

@@ -106,3 +106,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for UniqueVisitor<T> {
         Ok(entries)
     }
 }
+
+/// Returns whether a value is the default of its type, which is left out.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

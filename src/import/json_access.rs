@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{self, Object};
+use super::json::{self, Object, is_default};
 use crate::graph::{AccessMap, Outside, RowMap, TileAxis};
 
 /// `access` of an operator.
@@ -34,28 +34,12 @@ struct RowsEntry {
     numerator: u32,
     #[serde(default = "one", skip_serializing_if = "is_one")]
     denominator: u32,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     first: i64,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     last: i64,
-    #[serde(default, skip_serializing_if = "OutsideText::is_padding")]
-    outside: OutsideText,
-}
-
-/// The JSON form of [`Outside`].
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum OutsideText {
-    #[default]
-    Padding,
-    Edge,
-}
-
-impl OutsideText {
-    #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
-    fn is_padding(&self) -> bool {
-        matches!(self, Self::Padding)
-    }
+    #[serde(default, skip_serializing_if = "is_default")]
+    outside: Outside,
 }
 
 fn one<T: From<u8>>() -> T {
@@ -64,11 +48,6 @@ fn one<T: From<u8>>() -> T {
 
 fn is_one<T: From<u8> + PartialEq>(number: &T) -> bool {
     *number == 1.into()
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
-fn is_zero(number: &i64) -> bool {
-    *number == 0
 }
 
 fn optional_objects<'de, D: serde::Deserializer<'de>>(
@@ -81,11 +60,8 @@ fn optional_objects<'de, D: serde::Deserializer<'de>>(
 impl From<&AccessEntry> for AccessMap {
     fn from(entry: &AccessEntry) -> Self {
         let rows = |rows: &RowsEntry| {
-            let outside = match rows.outside {
-                OutsideText::Padding => Outside::Padding,
-                OutsideText::Edge => Outside::Edge,
-            };
-            (rows.axis, RowMap::new(rows.numerator, rows.denominator, rows.first, rows.last, outside))
+            let map = RowMap::new(rows.numerator, rows.denominator, rows.first, rows.last, rows.outside);
+            (rows.axis, map)
         };
         let axis = |axis: &AxisEntry| {
             TileAxis::new(
@@ -101,11 +77,7 @@ impl From<&AccessMap> for AccessEntry {
     fn from(map: &AccessMap) -> Self {
         let rows = |&(axis, map): &(usize, RowMap)| {
             let (numerator, denominator, first, last) = map.numbers();
-            let outside = match map.outside() {
-                Outside::Padding => OutsideText::Padding,
-                Outside::Edge => OutsideText::Edge,
-            };
-            RowsEntry { axis, numerator, denominator, first, last, outside }
+            RowsEntry { axis, numerator, denominator, first, last, outside: map.outside() }
         };
         let axis = |axis: &TileAxis| AxisEntry {
             outputs: axis.outputs().to_vec(),

@@ -17,6 +17,7 @@ use crate::support::limits::CancelToken;
 mod access;
 #[cfg(feature = "csv")]
 mod buffers_csv;
+mod computed_shape;
 mod conversion;
 mod dims;
 mod file;
@@ -28,6 +29,8 @@ mod input_shape;
 pub(crate) mod json;
 #[cfg(feature = "json")]
 mod json_access;
+#[cfg(feature = "json")]
+mod json_permit;
 #[cfg(feature = "onnx")]
 mod layout;
 mod memory;
@@ -326,6 +329,8 @@ use input_shape::no_such_input;
 pub use input_shape::{InputDimension, InputShape};
 #[cfg(feature = "json")]
 pub(crate) use json_access::AccessEntry;
+#[cfg(feature = "json")]
+pub(crate) use json_permit::{PermitEntry, PlacementEntry};
 
 #[cfg(feature = "csv")]
 pub use buffers_csv::from_bytes as csv_from_bytes;

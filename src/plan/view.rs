@@ -42,7 +42,7 @@ pub struct PlanView<'a> {
     /// memory and time. Occupants that the graph lacks have none.
     pub rows: Vec<ViewRow<'a>>,
     /// Size of the arena in program order, for comparison; none if it is not known.
-    pub file_arena: Option<u64>,
+    pub program_order_arena: Option<u64>,
     /// Size of the arena with all permitted sharing, for comparison; none if it is not known.
     pub shared_arena: Option<u64>,
     /// The tiling, if the planned graph is a tiled one.
@@ -174,7 +174,16 @@ impl<'a> PlanView<'a> {
         mut rows: Vec<ViewRow<'a>>,
     ) -> Self {
         rows.shrink_to_fit();
-        Self { model, graph, problem: None, plan, rows, file_arena: None, shared_arena: None, tiling: None }
+        Self {
+            model,
+            graph,
+            problem: None,
+            plan,
+            rows,
+            program_order_arena: None,
+            shared_arena: None,
+            tiling: None,
+        }
     }
 
     /// The operators in the order in which they run; none for a problem.

@@ -300,7 +300,7 @@ impl<'a> Pipeline<'a> {
         if !self.is_open() {
             return Ok(());
         }
-        let others = AlternativeOrders::new(self.scheduler, schedule)?;
+        let mut others = AlternativeOrders::new(self.scheduler, schedule)?;
         let is_large = self.graph.operators().len() > MOST_AT_ANY_LIMIT;
         let count = if is_large && self.effort() < Effort::Thorough { 1 } else { OTHERS };
         for seed in 1..=count {

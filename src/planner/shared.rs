@@ -72,6 +72,7 @@ impl<'a> OrderPlanner<'a> {
         let Self { planner, graph, .. } = *self;
         let alignment = planner.alignment.into();
         let (contents, mut stopped) = ContentAliases::within(limits, graph, alignment, planner.sharing)?;
+        let contents = contents.without_ranges();
         let live = live_ranges(graph, self.liveness);
         let policies = SharingPolicy::variants(planner.sharing);
         let policies = match aliases {
@@ -120,7 +121,7 @@ impl<'a> OrderPlanner<'a> {
             let offset = previous.offset(self.liveness.occupants()[id.index()])?;
             offset.checked_sub(groups.position[id.index()].1)
         };
-        groups.members.iter().map(|members| members.iter().find_map(hint)).collect()
+        groups.members.rows().map(|members| members.iter().find_map(hint)).collect()
     }
 
     /// The plan of one choice of aliases.
@@ -166,8 +167,9 @@ impl<'a> OrderPlanner<'a> {
     /// The plan with these offsets of the groups.
     pub(super) fn plan_of(&self, layout: &AliasLayout, groups: &RigidGroups, offsets: &[u64]) -> Plan {
         let Self { planner, graph, liveness, .. } = *self;
-        let mut plan = planner.placed(graph, self.operators, liveness, groups.offsets(offsets));
+        // Before the plan is made: the load needs as much memory as the plan.
         let load = groups.load(graph, liveness, &layout.allowances);
+        let mut plan = planner.placed(graph, self.operators, liveness, groups.offsets(offsets));
         let certified = load.certified.min(self.bound);
         plan.lower_bound = PlanBound { bytes: self.bound, certified, step: load.step, causes: load.causes };
         plan.bound_over_orders = self.over_orders;
@@ -264,8 +266,8 @@ fn pieces(liveness: &Liveness, groups: &RigidGroups) -> Vec<Piece> {
 /// their groups.
 fn member_objects(objects: &Objects, groups: &RigidGroups) -> Objects {
     let of_buffer = groups.position.iter().map(|&(group, _)| objects.of_buffer[group as usize]);
-    let alone = |group: BufferId| match groups.members[group.index()].as_slice() {
-        &[only] => Some(only),
+    let alone = |group: BufferId| match *groups.members.row(group.index() as u32) {
+        [only] => Some(only),
         _ => None,
     };
     let nestings = objects.nestings.iter().filter_map(|nested| {

@@ -65,6 +65,24 @@ impl Planner {
     /// # Errors
     /// As [`plan`](Self::plan).
     pub fn tile(&self, graph: &Graph, untiled: &Plan, goal: &TilingGoal) -> Result<Option<TiledPlan>> {
+        let best = self.search_tilings(graph, untiled, goal, CapacityPaths::Tried)?;
+        let Some(capacity) = goal.capacity else { return Ok(best) };
+        if best.as_ref().is_some_and(|best| best.plan.arena_bytes <= capacity) {
+            return Ok(best);
+        }
+        // Paths for the capacity take work of each level from paths of least memory, which may fit.
+        let least = self.search_tilings(graph, untiled, goal, CapacityPaths::LeftOut)?;
+        Ok([best, least].into_iter().flatten().min_by_key(|tiled| tiled.plan.arena_bytes))
+    }
+
+    /// One pass over the levels of extra cost, up to the goal's or the first one whose best plan fits the capacity.
+    fn search_tilings(
+        &self,
+        graph: &Graph,
+        untiled: &Plan,
+        goal: &TilingGoal,
+        capacity_paths: CapacityPaths,
+    ) -> Result<Option<TiledPlan>> {
         let mut nets: Vec<OrderedGraph<'_>> = Vec::new();
         let is_large = graph.operators().len() > MAX_OPERATORS_FOR_ALL_AXES;
         let choices = if is_large { 2 } else { AXIS_CHOICES.len() };
@@ -84,6 +102,7 @@ impl Planner {
             planner: self,
             graph,
             goal,
+            capacity_paths,
             most,
             most_planned: most,
             best: None,
@@ -150,11 +169,20 @@ fn orders(graph: &Graph, untiled: &Plan) -> Vec<Vec<OperatorId>> {
     orders
 }
 
+/// The use of a capacity: a search tries the paths of least cost that are expected to fit it before those of least
+/// memory, or leaves them out.
+#[derive(Clone, Copy, PartialEq)]
+enum CapacityPaths {
+    Tried,
+    LeftOut,
+}
+
 /// Plans tilings and keeps the best one.
 struct Judge<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     goal: &'a TilingGoal,
+    capacity_paths: CapacityPaths,
     /// The arena of the best plan or draft so far.
     most: u64,
     /// The arena of the best plan so far.
@@ -214,7 +242,8 @@ impl Judge<'_> {
         if self.is_done() {
             return Ok(None);
         }
-        if let Some(capacity) = self.goal.capacity.filter(|&capacity| capacity < self.most) {
+        let capacity = self.goal.capacity.filter(|_| self.capacity_paths == CapacityPaths::Tried);
+        if let Some(capacity) = capacity.filter(|&capacity| capacity < self.most) {
             if let Some(path) = search.cheapest_path(measure, capacity, max_extra)? {
                 self.offer(search.found(path))?;
             }

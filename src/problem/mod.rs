@@ -24,6 +24,7 @@ use crate::error::{Error, FixedBuffer, Named, Result, Subject};
 use crate::support::events::{Event, events, join_ranges};
 use crate::support::ids::BufferId;
 use crate::support::sorting::sort_by_keys;
+use crate::support::text_list::TextList;
 
 /// Half-open range of steps `[start, end)` at which the contents of a buffer are needed.
 ///
@@ -205,7 +206,7 @@ impl Buffer {
 pub struct Problem {
     // Never modified, so clones with another capacity or other reserved ranges share them.
     buffers: Arc<[Buffer]>,
-    names: Arc<[String]>,
+    names: Arc<TextList>,
     capacity: Option<u64>,
     reserved: Vec<Range<u64>>,
     /// By buffer: a suggested offset. Empty without hints.
@@ -231,13 +232,18 @@ impl Problem {
     /// # Errors
     /// Those of [`new`](Self::new), and [`Error::NameCount`].
     pub fn named(buffers: Vec<Buffer>, names: Vec<String>) -> Result<Self> {
+        Self::with_names(buffers, names.into_iter().collect())
+    }
+
+    /// Like [`named`](Self::named), with names that are in a list already.
+    pub(crate) fn with_names(buffers: Vec<Buffer>, names: TextList) -> Result<Self> {
         if buffers.len() >= BufferId::MAX_COUNT {
             return Err(Error::TooMany { what: "buffers", max: BufferId::MAX_COUNT - 1 });
         }
         if !names.is_empty() && names.len() != buffers.len() {
             return Err(Error::NameCount { expected: buffers.len(), got: names.len() });
         }
-        let (buffers, names) = (buffers.into(), names.into());
+        let (buffers, names) = (buffers.into(), Arc::new(names));
         let hints = Arc::default();
         let problem = Self { buffers, names, capacity: None, reserved: Vec::new(), hints };
         problem.check_each()?;
@@ -369,7 +375,7 @@ impl Problem {
     /// Name of a buffer, or its number if it has no name.
     #[must_use]
     pub fn name(&self, id: BufferId) -> String {
-        self.names.get(id.index()).cloned().unwrap_or_else(|| id.to_string())
+        self.names.get(id.index()).map_or_else(|| id.to_string(), str::to_owned)
     }
 
     /// Describes a buffer for messages: name, size, offset and live range.

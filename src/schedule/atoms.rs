@@ -12,6 +12,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::{Result, Scheduler};
 use crate::effects::{Reuse, reuses};
 use crate::graph::{Graph, Tensor};
@@ -36,7 +38,8 @@ pub(super) struct Atom {
 }
 
 /// The atoms of a graph.
-pub(super) struct Atoms {
+pub(super) struct Atoms<'a> {
+    graph: &'a Graph,
     /// All atoms, by source tensor and offset.
     pub(super) list: Vec<Atom>,
     /// By tensor: its atoms, ascending.
@@ -48,17 +51,17 @@ pub(super) struct Atoms {
 /// Maximum number of atoms that all tensors hold, counted once for the tensor and once for each reader.
 const MAX_HELD_ATOMS: usize = 1 << 20;
 
-impl Atoms {
+impl<'a> Atoms<'a> {
     /// Cuts the tensors of a graph into atoms of whole cells of `unit` bytes. O(n log n) for n source
     /// ranges.
     ///
     /// # Errors
     /// [`Stop::Cancelled`](crate::Stop::Cancelled).
-    pub(super) fn new(scheduler: &Scheduler<'_>, unit: u64) -> Result<Self> {
+    pub(super) fn new(scheduler: &Scheduler<'a>, unit: u64) -> Result<Self> {
         Self::within_room(scheduler, unit, MAX_HELD_ATOMS)
     }
 
-    pub(super) fn within_room(scheduler: &Scheduler<'_>, unit: u64, most_held: usize) -> Result<Self> {
+    pub(super) fn within_room(scheduler: &Scheduler<'a>, unit: u64, most_held: usize) -> Result<Self> {
         let &Scheduler { graph, default_alignment, sharing, ref limits, .. } = scheduler;
         // Without sharing, every tensor is a single atom.
         let (ranges, free) = if concerns(graph, sharing) {
@@ -66,13 +69,13 @@ impl Atoms {
             let contents = ContentAliases::new(graph, default_alignment, sharing, budget)?;
             (contents.source_ranges, contents.free)
         } else {
-            (SourceRanges::new(graph), Vec::new())
+            (SourceRanges::default(), Vec::new())
         };
         limits.check_cancelled()?;
         let mut cuts = Cuts::new(graph, sharing, &ranges, &free, unit);
         limits.check_cancelled()?;
         let held = |(id, tensor): (TensorId, &Tensor)| {
-            let atoms: usize = ranges.of(id).iter().map(|range| cuts.atoms(range).len()).sum();
+            let atoms: usize = ranges.of(graph, id).iter().map(|range| cuts.atoms(range).len()).sum();
             atoms.saturating_mul(1 + tensor.readers().len())
         };
         let held = graph.iter_tensors().map(held).fold(0, usize::saturating_add);
@@ -84,7 +87,7 @@ impl Atoms {
         for (id, tensor) in graph.iter_tensors() {
             let runs = |id: &OperatorId| !graph.operator(*id).is_folded();
             let is_read = tensor.readers().iter().any(runs);
-            for range in ranges.of(id) {
+            for range in ranges.of(graph, id).iter() {
                 for atom in cuts.atoms(range) {
                     let atom = &mut list[atom as usize];
                     atom.is_read |= is_read;
@@ -102,9 +105,10 @@ impl Atoms {
                 (list[atom as usize].bytes, list[atom as usize].padding) = (0, 0);
             }
         }
-        let of_tensor =
-            Rows::new(graph.tensor_ids().map(|id| ranges.of(id).iter().flat_map(|range| cuts.atoms(range))));
-        Ok(Self { list, of_tensor, ranges, cuts })
+        let of_tensor = Rows::new(graph.tensor_ids().map(|id| {
+            ranges.of(graph, id).iter().flat_map(|range| cuts.atoms(range)).collect::<SmallVec<[u32; 1]>>()
+        }));
+        Ok(Self { graph, list, of_tensor, ranges, cuts })
     }
 
     /// The atoms of a tensor, in the order of their bytes.
@@ -117,7 +121,7 @@ impl Atoms {
     pub(super) fn touched(&self, tensor: TensorId, from: u64, end: u64) -> Vec<u32> {
         let mut at: u64 = 0;
         let mut touched = Vec::new();
-        for range in self.ranges.of(tensor) {
+        for range in self.ranges.of(self.graph, tensor).iter() {
             let (start, source_end) = self.cuts.cells(range);
             let stop = at.saturating_add(source_end - start);
             if from.max(at) < end.min(stop) {
@@ -161,7 +165,7 @@ impl Cuts {
         for (id, tensor) in graph.iter_tensors() {
             insert(id, 0);
             insert(id, tensor.bytes());
-            for range in ranges.of(id) {
+            for range in ranges.of(graph, id).iter() {
                 insert(range.source, range.at);
                 insert(range.source, range.at + range.bytes);
             }
@@ -169,8 +173,9 @@ impl Cuts {
         for Reuse { input, region, .. } in graph.operator_ids().flat_map(|id| reuses(graph, id, sharing)) {
             // The region of a reuse begins or ends with the input.
             let cut = if region.start > 0 { region.start } else { region.end };
-            let below = ranges.of(input).partition_point(|range| range.from < cut);
-            if let Some(range) = ranges.of(input)[..below].last()
+            let of_input = ranges.of(graph, input);
+            let below = of_input.partition_point(|range| range.from < cut);
+            if let Some(range) = of_input[..below].last()
                 && cut < range.from + range.bytes
             {
                 insert(range.source, range.at + (cut - range.from));

@@ -24,7 +24,8 @@ impl Scheduler<'_> {
         budget: &mut Budget<'_>,
         visit: OrderVisitor<'_, E>,
     ) -> Result<(), E> {
-        let state = ExecutionState::new(self.network()?);
+        let network = self.network()?;
+        let state = ExecutionState::new(&network);
         OrderEnumeration { graph: self.graph, state, order: Vec::new(), height, visit }.descend(budget)
     }
 }

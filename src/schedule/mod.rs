@@ -42,6 +42,7 @@ use search::search;
 use subproblem::SubproblemBuilder;
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 use crate::graph::{Graph, Variables};
 use crate::sharing::SharingLevel;
@@ -162,6 +163,10 @@ const MAX_IN_SEVERAL_BEAMS: u32 = 5_000;
 /// caller asks for the optimum: an expansion takes longer, and few of these searches finish.
 const MAX_AT_FULL_EFFORT: u32 = 2_000;
 
+/// Up to this number of operators, a scheduler keeps the network. For a larger graph, the network takes a sixth of all
+/// memory while aliases and offsets are chosen, and building it again takes less time than that.
+const MAX_KEPT: u32 = 50_000;
+
 /// Units of work that count as one more node.
 const WORK_OF_A_NODE: u64 = 1024;
 
@@ -179,8 +184,8 @@ pub(crate) struct Scheduler<'a> {
     sharing: SharingLevel,
     /// Limits on building the network; only cancellation applies.
     limits: Limits,
-    /// The network, built on first use.
-    network: OnceCell<Network>,
+    /// The network of a graph that is not large, built on first use.
+    network: OnceCell<Rc<Network>>,
 }
 
 impl<'a> Scheduler<'a> {
@@ -199,23 +204,26 @@ impl<'a> Scheduler<'a> {
         self.graph
     }
 
-    /// Returns the network, and builds it on the first call. Linear in the graph, except for
-    /// tensors with many source ranges.
+    /// Returns the network. Linear in the graph, except for tensors with many source ranges. The network of a graph
+    /// of up to [`MAX_KEPT`] operators is built on the first call and kept.
     ///
     /// # Errors
     /// [`Stop::Cancelled`], as for every function that needs the network.
-    fn network(&self) -> Result<&Network> {
-        if self.network.get().is_none() {
-            let network = Network::new(self, network::unit(self))?;
-            // `OnceCell` is not shared between threads, so the cell is still empty.
-            let _ = self.network.set(network);
+    fn network(&self) -> Result<Rc<Network>> {
+        if let Some(network) = self.network.get() {
+            return Ok(Rc::clone(network));
         }
-        Ok(self.network.get().expect("it was made"))
+        let network = Rc::new(Network::new(self, network::unit(self))?);
+        if network.operator_count() <= MAX_KEPT {
+            // `OnceCell` is not shared between threads, so the cell is still empty.
+            let _ = self.network.set(Rc::clone(&network));
+        }
+        Ok(network)
     }
 
     /// The network without rounding sizes to alignment, if rounding changes any size.
-    fn plain_network(&self) -> Result<Option<Network>> {
-        if self.network()?.paddings.any { Network::new(self, 1).map(Some) } else { Ok(None) }
+    fn plain_network(&self, rounded: &Network) -> Result<Option<Network>> {
+        if rounded.paddings.any { Network::new(self, 1).map(Some) } else { Ok(None) }
     }
 
     /// Searches for an order of low peak.
@@ -223,7 +231,7 @@ impl<'a> Scheduler<'a> {
     /// # Errors
     /// [`Stop::Cancelled`] if the call is cancelled before it has found any order.
     pub(crate) fn schedule(&self, mode: ScheduleMode, limits: &Limits) -> Result<Schedule> {
-        let network = self.network()?;
+        let network = &self.network()?;
         let effort = mode.effort();
         let mut budget = Budget::new(limits, 4 * effort.nodes);
         // First on rounded sizes, which the arena of aligned tensors needs.
@@ -231,11 +239,11 @@ impl<'a> Scheduler<'a> {
         let mut stop = parts.improve(effort, &mut budget).err().unwrap_or(Stop::Finished);
         let mut bound = parts.bound();
         if parts.highest().is_some()
-            && let Some(plain) = self.plain_network()?
+            && let Some(plain) = self.plain_network(network)?
         {
             // Bounds on rounded sizes subtract the largest padding, so bounds on the sizes without
             // rounding may be higher. The latter hold at any alignment, so the maximum is valid.
-            let mut plain = Subproblems::new(&plain, &self.limits)?;
+            let mut plain = Subproblems::new(&Rc::new(plain), &self.limits)?;
             if plain.bound() <= bound {
                 let is_large = network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
                 if is_large {
@@ -247,12 +255,8 @@ impl<'a> Scheduler<'a> {
             }
             bound = bound.max(plain.bound());
         }
-        let order: Vec<u32> = parts
-            .list
-            .iter()
-            .flat_map(|part| part.order.iter().map(|&operator| part.from + operator))
-            .collect();
         let file: Vec<u32> = (0..network.operator_count()).collect();
+        let order = parts.order(&file);
         let limits = self.limits_if_large(network);
         let mut polls = Budget::new(&limits, u64::MAX);
         let peak = peak_within(network, &order, &mut polls)?;
@@ -265,7 +269,7 @@ impl<'a> Scheduler<'a> {
             lower_bound: bound.min(peak),
             nodes: budget.nodes(),
             stop: if bound >= peak { Stop::Finished } else { stop },
-            is_only_order: parts.list.iter().all(|part| part.order.len() < 2),
+            is_only_order: parts.list.is_empty(),
         })
     }
 
@@ -281,24 +285,30 @@ impl<'a> Scheduler<'a> {
     pub(crate) fn load(&self, order: &[OperatorId]) -> Result<u64> {
         let number = self.graph.positions_in(self.graph.program_order());
         let order: Vec<u32> = order.iter().map(|id| number[id.index()]).collect();
-        let network = self.network()?;
+        let network = &*self.network()?;
         peak_within(network, &order, &mut Budget::new(&self.limits_if_large(network), u64::MAX))
     }
 
     /// Computes the largest step of a single operator: a lower bound on the peak of every order that
     /// needs no search. O(operators + edges).
     pub(crate) fn largest_step(&self) -> Result<u64> {
-        let bytes = largest_step(self.network()?);
+        let network = self.network()?;
+        let bytes = largest_step(&network);
         // Without rounding, no padding has to be subtracted, so the step may be larger.
-        Ok(self.plain_network()?.map_or(bytes, |plain| bytes.max(largest_step(&plain))))
+        Ok(self.plain_network(&network)?.map_or(bytes, |plain| bytes.max(largest_step(&plain))))
     }
 }
+
+/// Up to this number of operators, the network of a subproblem is not kept but built again when it is needed: a
+/// graph may have a million small subproblems, of which few are ever improved.
+const MAX_BUILT_AGAIN: u32 = 64;
 
 /// A range of operators that every order runs together, with its incumbent order and bound.
 struct ScheduleSubproblem {
     /// The first operator.
     from: u32,
-    network: Network,
+    /// The network of a subproblem of more than [`MAX_BUILT_AGAIN`] operators.
+    network: Option<Network>,
     /// The incumbent order, with operators numbered from 0.
     order: Vec<u32>,
     /// The peak of the incumbent order in bytes.
@@ -308,24 +318,45 @@ struct ScheduleSubproblem {
 }
 
 /// The independent subproblems of a network.
-struct Subproblems {
+struct Subproblems<'a> {
+    builder: SubproblemBuilder,
+    limits: &'a Limits,
+    /// The subproblems of several operators.
     list: Vec<ScheduleSubproblem>,
+    /// The highest peak of a subproblem of a single operator, which has a single order; none without any.
+    single_peak: Option<u64>,
 }
 
-impl Subproblems {
+impl<'a> Subproblems<'a> {
     /// Splits a network. The incumbent of each subproblem is program order.
-    fn new(network: &Network, limits: &Limits) -> Result<Self> {
-        let mut builder = SubproblemBuilder::new(network);
-        let part = |(from, to)| {
-            let network = builder.subproblem(from, to, limits)?;
+    fn new(network: &Rc<Network>, limits: &'a Limits) -> Result<Self> {
+        let builder = SubproblemBuilder::new(network);
+        let mut parts = Self { builder, limits, list: Vec::new(), single_peak: None };
+        for (from, to) in independent_ranges(network) {
+            let network = parts.builder.subproblem(from, to, limits)?;
             limits.check_cancelled()?;
             let order: Vec<u32> = (0..to - from).collect();
             let peak = peak_within(&network, &order, &mut Budget::new(limits, u64::MAX))?;
-            // A single operator has a single order.
-            let bound = if order.len() < 2 { peak } else { largest_step(&network).min(peak) };
-            Ok(ScheduleSubproblem { from, network, order, peak, bound })
-        };
-        Ok(Self { list: independent_ranges(network).into_iter().map(part).collect::<Result<_>>()? })
+            if order.len() < 2 {
+                parts.single_peak = parts.single_peak.max(Some(peak));
+                continue;
+            }
+            let bound = largest_step(&network).min(peak);
+            let network = Some(network).filter(|_| order.len() > MAX_BUILT_AGAIN as usize);
+            parts.list.push(ScheduleSubproblem { from, network, order, peak, bound });
+        }
+        Ok(parts)
+    }
+
+    /// The program order `file` with the incumbent orders of all subproblems.
+    fn order(&self, file: &[u32]) -> Vec<u32> {
+        let mut order = file.to_vec();
+        for part in &self.list {
+            for (position, operator) in (part.from as usize..).zip(&part.order) {
+                order[position] = part.from + operator;
+            }
+        }
+        order
     }
 
     /// Takes over the orders of the same subproblems in a network with other sizes.
@@ -335,7 +366,10 @@ impl Subproblems {
     fn adopt(&mut self, other: &Self, budget: &mut Budget<'_>) -> Result<()> {
         for (target, source) in self.list.iter_mut().zip(&other.list) {
             if (target.from, target.order.len()) == (source.from, source.order.len()) {
-                target.offer(peak_within(&target.network, &source.order, budget)?, source.order.clone());
+                let network = target.network(&mut self.builder, self.limits)?;
+                let peak = peak_within(&network, &source.order, budget)?;
+                target.keep(network);
+                target.offer(peak, source.order.clone());
             }
         }
         Ok(())
@@ -344,7 +378,7 @@ impl Subproblems {
     /// The lower bound for the whole network: the maximum over subproblems, since the peak of an order
     /// is at least the peak of each part of it.
     fn bound(&self) -> u64 {
-        self.list.iter().map(|part| part.bound).max().unwrap_or(u64::MAX)
+        self.list.iter().map(|part| part.bound).chain(self.single_peak).max().unwrap_or(u64::MAX)
     }
 
     /// The subproblem with the highest peak, unless that peak equals the bound.
@@ -362,7 +396,7 @@ impl Subproblems {
             return Ok(());
         }
         budget.work(0)?;
-        if self.list.iter().any(|part| part.network.operator_count() > MAX_SEARCHED) {
+        if self.list.iter().any(|part| part.order.len() > MAX_SEARCHED as usize) {
             // Edges of a large network do not fit the cache, so a visit takes several times longer.
             effort.cuts /= 4;
         }
@@ -370,31 +404,51 @@ impl Subproblems {
         while let Some(highest) = self.highest().filter(|&highest| !settled[highest]) {
             let bound = self.bound();
             settled[highest] = true;
-            self.list[highest].improve(bound, &mut effort, budget)?;
+            let part = &mut self.list[highest];
+            let network = part.network(&mut self.builder, self.limits)?;
+            part.improve(&network, bound, &mut effort, budget)?;
+            part.keep(network);
         }
         Ok(())
     }
 }
 
 impl ScheduleSubproblem {
+    /// Takes the network out, or builds it again.
+    fn network(&mut self, builder: &mut SubproblemBuilder, limits: &Limits) -> Result<Network> {
+        let to = self.from + self.order.len() as u32;
+        self.network.take().map_or_else(|| builder.subproblem(self.from, to, limits), Ok)
+    }
+
+    /// Puts the network back.
+    fn keep(&mut self, network: Network) {
+        self.network = Some(network).filter(|_| self.order.len() > MAX_BUILT_AGAIN as usize);
+    }
+
     /// Improves the subproblem until its peak is at most `enough` or is proven optimal.
-    fn improve(&mut self, enough: u64, effort: &mut ScheduleEffort, budget: &mut Budget<'_>) -> Result<()> {
+    fn improve(
+        &mut self,
+        network: &Network,
+        enough: u64,
+        effort: &mut ScheduleEffort,
+        budget: &mut Budget<'_>,
+    ) -> Result<()> {
         if effort.bounds_only {
-            return self.only_raise_by_cuts(effort, budget);
+            return self.only_raise_by_cuts(network, effort, budget);
         }
         // 1. Cheap incumbents. If one of them meets the bound, no search is needed.
         for greedy in GreedyRule::ALL {
-            let order = greedy.order(&self.network, budget)?;
-            self.offer(peak_within(&self.network, &order, budget)?, order);
+            let order = greedy.order(network, budget)?;
+            self.offer(peak_within(network, &order, budget)?, order);
             if self.peak <= enough {
                 return Ok(());
             }
         }
         // 2. Reductions. The searches run on the reduced network; orders are expanded before they are
         // compared, because peaks of the reduced network may be higher.
-        let reduced = ReducedNetwork::new(&self.network, budget)?;
+        let reduced = ReducedNetwork::new(network, budget)?;
         if reduced.network.operator_count() > MAX_SEARCHED {
-            return self.only_raise_by_cuts(effort, budget);
+            return self.only_raise_by_cuts(network, effort, budget);
         }
         let mut stop = Stop::Finished;
         let is_large = reduced.network.operator_count() > MAX_IN_SEVERAL_BEAMS && !effort.wants_optimum();
@@ -416,7 +470,7 @@ impl ScheduleSubproblem {
             match found {
                 Ok(Some((_, order))) => {
                     let order = reduced.expand(&order);
-                    self.offer(peak(&self.network, &order), order);
+                    self.offer(peak(network, &order), order);
                 }
                 Ok(None) => {}
                 Err(Stop::Nodes) if is_large => stop = Stop::Nodes,
@@ -437,7 +491,7 @@ impl ScheduleSubproblem {
                 }
                 if let Some((_, order)) = searched.found {
                     let order = reduced.expand(&order);
-                    self.offer(peak(&self.network, &order), order);
+                    self.offer(peak(network, &order), order);
                 }
                 if searched.stop == Stop::Finished {
                     return Ok(());
@@ -446,23 +500,33 @@ impl ScheduleSubproblem {
                 if stop != Stop::Nodes {
                     return Err(stop);
                 }
-                self.raise_by_cuts(effort, budget)?;
+                self.raise_by_cuts(network, effort, budget)?;
             }
         }
         if stop == Stop::Finished { Ok(()) } else { Err(stop) }
     }
 
     /// Raises the bound by minimum cuts, without a search for orders.
-    fn only_raise_by_cuts(&mut self, effort: &mut ScheduleEffort, budget: &mut Budget<'_>) -> Result<()> {
-        self.raise_by_cuts(effort, budget)?;
+    fn only_raise_by_cuts(
+        &mut self,
+        network: &Network,
+        effort: &mut ScheduleEffort,
+        budget: &mut Budget<'_>,
+    ) -> Result<()> {
+        self.raise_by_cuts(network, effort, budget)?;
         if self.peak <= self.bound { Ok(()) } else { Err(Stop::Nodes) }
     }
 
     /// Raises the bound by minimum cuts within the remaining edge visits.
-    fn raise_by_cuts(&mut self, effort: &mut ScheduleEffort, budget: &mut Budget<'_>) -> Result<()> {
+    fn raise_by_cuts(
+        &mut self,
+        network: &Network,
+        effort: &mut ScheduleEffort,
+        budget: &mut Budget<'_>,
+    ) -> Result<()> {
         // A bound above the incumbent peak is impossible, so the peak is the goal.
         let goal = CutGoal { order: &self.order, enough: self.peak, max_work: effort.cuts };
-        let (bound, work) = cut_bound(&self.network, goal, budget)?;
+        let (bound, work) = cut_bound(network, goal, budget)?;
         effort.cuts = effort.cuts.saturating_sub(work);
         self.bound = self.bound.max(bound.min(self.peak));
         Ok(())
@@ -529,7 +593,7 @@ mod tests {
                 let mut budget = Budget::new(&limits, u64::MAX);
                 let scheduler =
                     Scheduler::new(&graph, alignment, Variables::Arena, SharingLevel::None, &limits);
-                let network = scheduler.network().expect("no limit").clone();
+                let network = scheduler.network().expect("no limit");
                 let best = scheduler.schedule(ScheduleMode::Optimal, &limits).expect("no limit");
                 let order: Vec<u32> = (0..network.operator_count()).collect();
                 let goal = CutGoal { order: &order, enough: u64::MAX, max_work: 200_000_000 };
@@ -554,7 +618,7 @@ mod tests {
             let scheduler = Scheduler::new(&graph, 8, Variables::Arena, SharingLevel::None, &limits);
             let best = scheduler.schedule(ScheduleMode::Optimal, &limits).expect("no limit");
             let mut parts =
-                Subproblems::new(scheduler.network().expect("no limit"), &limits).expect("no limit");
+                Subproblems::new(&scheduler.network().expect("no limit"), &limits).expect("no limit");
             let orders: Vec<Vec<u32>> = parts.list.iter().map(|part| part.order.clone()).collect();
             let before = parts.bound();
             let effort = ScheduleEffort { bounds_only: true, ..ScheduleMode::Auto.effort() };
@@ -592,7 +656,7 @@ mod tests {
         let network = scheduler.network().expect("no limit");
         let run = |nodes: u64| {
             let mut budget = Budget::new(&limits, nodes);
-            let found = beam(network, 8, u64::MAX, 0, &mut budget);
+            let found = beam(&network, 8, u64::MAX, 0, &mut budget);
             (found, budget.nodes())
         };
         let (found, all) = run(u64::MAX);

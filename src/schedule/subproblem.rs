@@ -1,5 +1,7 @@
 //! Subproblems: ranges of operators that can be scheduled independently.
 
+use std::rc::Rc;
+
 use super::Result;
 use super::execution_state::ExecutionState;
 use super::network::Network;
@@ -16,8 +18,8 @@ const MAX_EXACT_PADDING: u32 = 4_096;
 ///
 /// Tensors that live from before a range to after it become base bytes of the subproblem. So the peak
 /// of the whole order is the maximum of the peaks of the subproblems' orders, up to padding.
-pub(super) struct SubproblemBuilder<'a> {
-    network: &'a Network,
+pub(super) struct SubproblemBuilder {
+    network: Rc<Network>,
     /// By tensor: the operator that writes it, or none for inputs.
     writer: Vec<Option<u32>>,
     /// By tensor: the last operator that reads it.
@@ -30,8 +32,8 @@ pub(super) struct SubproblemBuilder<'a> {
     numbers: Vec<u32>,
 }
 
-impl<'a> SubproblemBuilder<'a> {
-    pub(super) fn new(network: &'a Network) -> Self {
+impl SubproblemBuilder {
+    pub(super) fn new(network: &Rc<Network>) -> Self {
         let mut state = ExecutionState::new(network);
         let mut live = vec![state.live];
         for operator in 0..network.operator_count() {
@@ -42,7 +44,7 @@ impl<'a> SubproblemBuilder<'a> {
         let last =
             (0..network.tensor_count()).map(|tensor| network.readers.row(tensor).iter().copied().max());
         Self {
-            network,
+            network: Rc::clone(network),
             writer: network.writers(),
             last: last.collect(),
             live,
@@ -59,7 +61,7 @@ impl<'a> SubproblemBuilder<'a> {
     /// so the limits are polled in between.
     pub(super) fn subproblem(&mut self, from: u32, to: u32, limits: &Limits) -> Result<Network> {
         limits.check_cancelled()?;
-        let network = self.network;
+        let network = &*Rc::clone(&self.network);
         let mut part = Network::empty((to - from) as usize);
         part.transient = network.transient[from as usize..to as usize].to_vec();
         part.paddings.transient = network.paddings.transient[from as usize..to as usize].to_vec();
@@ -120,7 +122,7 @@ impl<'a> SubproblemBuilder<'a> {
 
     /// Returns whether a tensor is live before a range, and whether it is live after it.
     fn spans(&self, tensor: u32, from: u32, to: u32) -> (bool, bool) {
-        let network = self.network;
+        let network = &self.network;
         let later =
             network.live_at_end[tensor as usize] || self.last[tensor as usize].is_some_and(|last| last >= to);
         (self.writer[tensor as usize].is_none_or(|writer| writer < from), later)
@@ -132,7 +134,7 @@ impl<'a> SubproblemBuilder<'a> {
         if earlier && later {
             return;
         }
-        let (network, number) = (self.network, part.sizes.len() as u32);
+        let (network, number) = (&self.network, part.sizes.len() as u32);
         let size = network.sizes[tensor as usize];
         if earlier {
             part.live_at_start.push(number);
@@ -146,7 +148,7 @@ impl<'a> SubproblemBuilder<'a> {
 
     /// The largest padding of tensors that are live throughout the range.
     fn padding_of_spanning_tensors(&self, touched: &[u32], from: u32, to: u32) -> u64 {
-        let network = self.network;
+        let network = &self.network;
         if !network.paddings.any {
             return 0;
         }

@@ -6,7 +6,7 @@
 //! chosen earlier. No phase prunes soundly: a choice that is made early may rule out a better one.
 //! The planner therefore compares several policies, and bounds never depend on the choice.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::contents::{Alias, output};
 use super::layout::{AliasBuilder, OverlapAllowance, WORK_OF_A_TIE};
@@ -15,15 +15,31 @@ use super::{AliasKind, SharingLevel};
 use crate::graph::{Permit, Side};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Budget, Stop};
-use crate::support::sorting::{sort_by_keys, with_key};
+use crate::support::rows::Rows;
+use crate::support::sorting::{sort_by_keys, unique, with_key};
 
-/// Aliases of one output whose tensors are in one rigid group. Their distances are fixed already,
-/// so either all of them can be used or none.
-#[derive(Default)]
-struct AliasUnit {
-    wanted: Vec<Alias>,
-    /// Aliases that hold as soon as the wanted ones do, provided that the distances agree.
-    companions: Vec<Alias>,
+/// Aliases of one output by units: aliases whose tensors are in one rigid group. Their distances are fixed
+/// already, so either all aliases of a unit can be used or none.
+struct AliasUnits {
+    wanted: Rows<Alias>,
+    /// By unit: other aliases that hold as soon as the wanted ones do, provided that the distances agree.
+    companions: Rows<Alias>,
+}
+
+/// What distinguishes the aliases of one output: the other tensor and the offset.
+fn place(alias: &Alias) -> [u64; 2] {
+    let other = if alias.kind == AliasKind::Concat { alias.tensor } else { alias.of };
+    [other.index() as u64, alias.at]
+}
+
+impl AliasUnits {
+    /// The wanted aliases of some units, and their companions.
+    fn of(&self, units: Range<u32>) -> [&[Alias]; 2] {
+        [&self.wanted, &self.companions].map(|rows| {
+            let [start, end] = [units.start, units.end].map(|unit| rows.start(unit) as usize);
+            &rows.entries()[start..end]
+        })
+    }
 }
 
 impl AliasBuilder<'_> {
@@ -37,28 +53,34 @@ impl AliasBuilder<'_> {
         // Phase 1: content aliases. They determine which bytes an operator writes and which inputs must
         // survive. In-place aliases depend on both, so they come later.
         let step = self.graph.positions_in(order);
-        let is_wanted = |alias: &&Alias| match alias.kind {
+        let is_wanted = |alias: &Alias| match alias.kind {
             AliasKind::View => policy.sharing >= SharingLevel::Views,
             AliasKind::Slice => policy.slices && policy.sharing >= SharingLevel::Views,
             AliasKind::Concat => policy.sharing >= SharingLevel::All,
             AliasKind::InPlace | AliasKind::Overlap => false,
         };
-        let mut aliases: Vec<Alias> = self.contents.aliases.iter().filter(is_wanted).copied().collect();
-        sort_by_keys(&mut aliases, |alias| [step[alias.operator.index()].into(), 0]);
-        for aliases in aliases.chunk_by(|first, second| output(first) == output(second)) {
+        let all = &self.contents.aliases;
+        let wanted = (0_u32..).zip(all).filter(|(_, alias)| is_wanted(alias));
+        let mut numbers: Vec<u32> = wanted.map(|(number, _)| number).collect();
+        sort_by_keys(&mut numbers, |&number| [step[all[number as usize].operator.index()].into(), 0]);
+        drop(step);
+        let output_of = |number: u32| output(&all[number as usize]);
+        for numbers in numbers.chunk_by(|&first, &second| output_of(first) == output_of(second)) {
+            let aliases: Vec<Alias> = numbers.iter().map(|&number| all[number as usize]).collect();
             // A concatenation of k pieces would compare its group with each piece in turn. Merging all
             // pieces at once compares each pair of members once and gives the same result, see
             // `try_add_units`. Relative placement makes the result depend on the order of the aliases,
             // so aliases are then added one by one.
-            if let [only] = aliases {
-                self.try_add(&[*only], budget)?;
+            if let &[only] = aliases.as_slice() {
+                self.try_add(&[only], budget)?;
             } else if self.has_forced() {
-                for &alias in aliases {
+                for alias in aliases {
                     self.try_add(&[alias], budget)?;
                 }
             } else {
-                let units = self.units(aliases);
-                self.try_add_units(&units, budget)?;
+                let units = self.units(&aliases);
+                drop(aliases);
+                self.try_add_units(&units, 0..units.wanted.count(), budget)?;
             }
         }
         // Phase 2: in-place outputs. All content aliases are fixed now, so it is known which bytes an
@@ -76,29 +98,42 @@ impl AliasBuilder<'_> {
     }
 
     /// Partitions the aliases of one output by the rigid groups of their tensors.
-    fn units(&mut self, wanted: &[Alias]) -> Vec<AliasUnit> {
-        let mut number = BTreeMap::new();
-        let mut units: Vec<AliasUnit> = Vec::new();
-        for &alias in wanted {
-            let root = self.positions.find(alias.tensor.index()).0;
-            let unit = *number.entry(root).or_insert(units.len());
-            if unit == units.len() {
-                units.push(AliasUnit::default());
-            }
-            units[unit].wanted.push(alias);
+    fn units(&mut self, wanted: &[Alias]) -> AliasUnits {
+        // By root: the first wanted alias of a unit, which gives the units their order.
+        let roots: Vec<u32> = wanted.iter().map(|alias| self.root(alias)).collect();
+        let mut number: Vec<(u32, u32)> = unique(roots.iter().copied().zip(0..));
+        number.dedup_by_key(|&mut (root, _)| root);
+        let mut order = unique(number.iter().map(|&(_, first)| first));
+        for (_, first) in &mut number {
+            *first = order.partition_point(|other| other < first) as u32;
         }
+        let count = std::mem::take(&mut order).len();
+        let unit = |root: u32| {
+            let index = number.binary_search_by_key(&root, |&(root, _)| root).ok()?;
+            Some(number[index].1)
+        };
+        let rows = |mut pairs: Vec<(u32, Alias)>| {
+            sort_by_keys(&mut pairs, |&(unit, _)| [unit.into(), 0]);
+            Rows::of_sorted(count, pairs)
+        };
+        let wanted_pairs = wanted.iter().zip(roots).filter_map(|(&alias, root)| Some((unit(root)?, alias)));
+        let wanted_rows = rows(wanted_pairs.collect());
+        // Aliases that the policy does not want, or that were dropped, may hold all the same once the
+        // distances of a group are fixed. Recording them lets members with equal contents overlap.
         let contents = self.contents;
-        for &alias in contents.of(wanted[0].operator).into_iter().flatten() {
-            // Aliases that the policy does not want, or that were dropped, may hold all the same once the
-            // distances of a group are fixed. Recording them lets members with equal contents overlap.
-            let root = self.positions.find(alias.tensor.index()).0;
-            if output(&alias) == output(&wanted[0])
-                && let Some(&unit) = number.get(&root)
-            {
-                units[unit].companions.push(alias);
-            }
-        }
-        units
+        let others = contents.of(wanted[0].operator).into_iter().flatten();
+        let known: Vec<[u64; 2]> = unique(wanted.iter().map(place));
+        let is_other = |alias: &&Alias| {
+            output(alias) == output(&wanted[0]) && known.binary_search(&place(alias)).is_err()
+        };
+        let of_output = others.filter(is_other);
+        let companions = of_output.filter_map(|&alias| Some((unit(self.root(&alias))?, alias))).collect();
+        AliasUnits { wanted: wanted_rows, companions: rows(companions) }
+    }
+
+    /// The root of the group of an alias's tensor.
+    fn root(&mut self, alias: &Alias) -> u32 {
+        self.positions.find(alias.tensor.index()).0 as u32
     }
 
     /// Uses all of these units or, if they conflict, each half of them by itself.
@@ -106,13 +141,18 @@ impl AliasBuilder<'_> {
     /// The result equals that of adding the units one after the other: a conflict is between two
     /// units or between a unit and the rest, so a set without a conflict can be added whole. With
     /// `c` conflicting units out of `k`, this takes O(c log k) attempts instead of k.
-    fn try_add_units(&mut self, units: &[AliasUnit], budget: &mut Budget<'_>) -> Result<(), Stop> {
-        let all = |of: fn(&AliasUnit) -> &Vec<Alias>| units.iter().flat_map(of).copied().collect::<Vec<_>>();
-        let is_tied = self.try_add_with(&all(|unit| &unit.wanted), &all(|unit| &unit.companions), budget)?;
-        if !is_tied && units.len() > 1 {
-            let (first, rest) = units.split_at(units.len() / 2);
-            self.try_add_units(first, budget)?;
-            self.try_add_units(rest, budget)?;
+    fn try_add_units(
+        &mut self,
+        units: &AliasUnits,
+        range: Range<u32>,
+        budget: &mut Budget<'_>,
+    ) -> Result<(), Stop> {
+        let [wanted, companions] = units.of(range.clone());
+        let is_tied = self.try_add_with(wanted, companions, budget)?;
+        if !is_tied && range.len() > 1 {
+            let middle = range.start + range.len() as u32 / 2;
+            self.try_add_units(units, range.start..middle, budget)?;
+            self.try_add_units(units, middle..range.end, budget)?;
         }
         Ok(())
     }

@@ -3,6 +3,9 @@
 //! Members of one class never conflict, so the check of a merge skips them. Without classes, a chain
 //! of n concatenations would compare O(n^2) pairs of tensors that hold the same contents.
 
+use std::collections::BTreeMap;
+
+use crate::graph::Graph;
 use crate::support::ids::TensorId;
 
 /// A partition of the tensors of rigid groups into classes. All tensors of a class are in one rigid
@@ -12,8 +15,8 @@ pub(super) struct ContentClasses {
     /// The parent of each tensor in the tree of its class. Classes are joined by size, so that a path
     /// has O(log n) tensors although no path is compressed.
     parent: Vec<u32>,
-    /// By representative.
-    classes: Vec<ContentClass>,
+    /// By representative: the classes of several tensors.
+    joined: BTreeMap<TensorId, ContentClass>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,11 +28,9 @@ struct ContentClass {
 }
 
 impl ContentClasses {
-    /// Puts each tensor, given by its size in bytes, into a class of its own.
-    pub(super) fn new(sizes: impl Iterator<Item = u64>) -> Self {
-        let class = |bytes: u64| ContentClass { count: 1, extent: (0, bytes.into()) };
-        let classes: Vec<ContentClass> = sizes.map(class).collect();
-        Self { parent: (0..classes.len() as u32).collect(), classes }
+    /// Puts each of `count` tensors into a class of its own.
+    pub(super) fn new(count: usize) -> Self {
+        Self { parent: (0..count as u32).collect(), joined: BTreeMap::new() }
     }
 
     /// Returns the representative of a tensor's class. O(log n).
@@ -46,28 +47,31 @@ impl ContentClasses {
     /// representatives with the offsets of their starts; all offsets count from one byte.
     pub(super) fn join(
         &mut self,
+        graph: &Graph,
         mut one: (TensorId, i128),
         mut other: (TensorId, i128),
         same: (i128, i128),
     ) {
-        let extent = |(id, at): (TensorId, i128)| {
-            let (from, end) = self.classes[id.index()].extent;
-            (from + at, end + at)
-        };
-        let extents = [extent(one), extent(other)];
-        let common = (extents[0].0.max(extents[1].0), extents[0].1.min(extents[1].1));
-        let is_same = common.0 >= common.1 || (same.0 <= common.0 && common.1 <= same.1);
-        if one.0 == other.0 || !is_same {
+        if one.0 == other.0 {
             return;
         }
-        if self.classes[one.0.index()].count < self.classes[other.0.index()].count {
+        let class = |(id, at): (TensorId, i128)| {
+            let single = ContentClass { count: 1, extent: (0, graph.tensor(id).bytes().into()) };
+            let ContentClass { count, extent: (from, end) } = self.joined.get(&id).copied().unwrap_or(single);
+            ContentClass { count, extent: (from + at, end + at) }
+        };
+        let classes = [class(one), class(other)];
+        let [(from, end), (other_from, other_end)] = classes.map(|class| class.extent);
+        let common = (from.max(other_from), end.min(other_end));
+        if common.0 < common.1 && !(same.0 <= common.0 && common.1 <= same.1) {
+            return;
+        }
+        if classes[0].count < classes[1].count {
             (one, other) = (other, one);
         }
         self.parent[other.0.index()] = one.0.index() as u32;
-        let added = self.classes[other.0.index()].count;
-        let joined = &mut self.classes[one.0.index()];
-        joined.count += added;
-        let (from, end) = (extents[0].0.min(extents[1].0), extents[0].1.max(extents[1].1));
-        joined.extent = (from - one.1, end - one.1);
+        self.joined.remove(&other.0);
+        let extent = (from.min(other_from) - one.1, end.max(other_end) - one.1);
+        self.joined.insert(one.0, ContentClass { count: classes[0].count + classes[1].count, extent });
     }
 }

@@ -44,8 +44,16 @@ impl AliasBuilder<'_> {
                 ));
             }
         } else {
-            let text = format!("{operator} writes {b} while {a} is needed and does not read it");
-            reasons.push(format!("{text}; place them apart"));
+            reasons.push(if graph.tensor(read.id).readers().is_empty() {
+                // Only an input can be in memory without a reader.
+                format!(
+                    "no operator reads {a}, and {operator} writes {b} at the first step; place them apart, or leave out \
+                     the state"
+                )
+            } else {
+                let text = format!("{operator} writes {b} while {a} is needed and does not read it");
+                format!("{text}; place them apart")
+            });
             reasons.extend(is_needed_afterwards(graph, read.id));
         }
         let late = self.late_readers(read.id, write.live.start);

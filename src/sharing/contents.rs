@@ -7,9 +7,7 @@
 //! The phase costs O((tensors + source ranges) log tensors).
 
 use std::collections::BTreeMap;
-use std::ops::Range;
-
-use smallvec::SmallVec;
+use std::ops::{Deref, Range};
 
 use super::{AliasKind, Alignment, SharingLevel, in_force};
 use crate::error::Error;
@@ -43,7 +41,7 @@ pub(crate) struct ContentAliases {
     pub(crate) source_ranges: SourceRanges,
     pub(crate) aliases: Vec<Alias>,
     /// By operator: the index ranges of its aliases in `aliases` and in `dropped`.
-    of_operator: Vec<[Range<usize>; 2]>,
+    of_operator: Vec<[Range<u32>; 2]>,
     /// Aliases that contradict an accepted alias.
     pub(crate) dropped: Vec<Alias>,
     /// Byte ranges `(tensor, start, end)` that a dropped alias covers. No bound may count these
@@ -101,7 +99,7 @@ impl ContentAliases {
         let count = graph.tensors().len();
         // Poll between the passes: each pass over a million tensors takes milliseconds.
         budget.work(WORK_PER_TENSOR * count)?;
-        let source_ranges = SourceRanges::new(graph);
+        let source_ranges = SourceRanges::default();
         budget.work(WORK_PER_TENSOR * count)?;
         let overwrites = overwrites(graph, sharing);
         budget.work(WORK_PER_TENSOR * count)?;
@@ -124,18 +122,24 @@ impl ContentAliases {
             contents.positions.tie(placement.tensor, placement.of, placement.at);
         }
         for &id in graph.program_order() {
-            let first = [contents.aliases.len(), contents.dropped.len()];
+            let first = contents.lengths();
             let ranges_left = contents.ranges_left;
             contents.add(graph, id, sharing);
             let operator = graph.operator(id);
             let stored_ranges = ranges_left - contents.ranges_left;
             budget.charge(1 + operator.outputs().len() + 8 * operator.permits().len() + stored_ranges)?;
-            let end = [contents.aliases.len(), contents.dropped.len()];
+            let end = contents.lengths();
             contents.of_operator[id.index()] = [first[0]..end[0], first[1]..end[1]];
         }
         // Later stages need no distances.
         contents.positions = OffsetUnionFind::new(0);
+        contents.aliases.shrink_to_fit();
         Ok(contents)
+    }
+
+    /// Drops what only bounds over orders need: source ranges and free bytes.
+    pub(crate) fn without_ranges(self) -> Self {
+        Self { source_ranges: SourceRanges::default(), free: Vec::new(), ..self }
     }
 
     /// Permissions in force to write this output over this input. O(log permissions).
@@ -147,7 +151,13 @@ impl ContentAliases {
     pub(super) fn of(&self, operator: OperatorId) -> [&[Alias]; 2] {
         // Both lists are filled operator by operator, so an operator's aliases are consecutive.
         let [held, dropped] = self.of_operator[operator.index()].clone();
-        [&self.aliases[held], &self.dropped[dropped]]
+        let range = |range: Range<u32>| range.start as usize..range.end as usize;
+        [&self.aliases[range(held)], &self.dropped[range(dropped)]]
+    }
+
+    /// Numbers of accepted and of dropped aliases so far. A graph has fewer than 2^32 permissions.
+    fn lengths(&self) -> [u32; 2] {
+        [self.aliases.len() as u32, self.dropped.len() as u32]
     }
 
     /// Accepts or drops the content aliases that an operator permits.
@@ -207,28 +217,28 @@ impl ContentAliases {
     /// Stores the source ranges of an output. Returns false if too few ranges are left.
     fn store_ranges(&mut self, graph: &Graph, output: TensorId, disjoint: &DisjointAliases) -> bool {
         let is_view = |alias: &Alias| alias.kind != AliasKind::Concat;
-        let listed = match disjoint.from(0).next() {
+        let first = self.source_ranges.ranges.len();
+        match disjoint.from(graph, 0).next() {
             None => return true,
             Some(view) if is_view(view) => self.source_ranges.view(graph, output, view.of, view.at),
             Some(_) => {
                 // A lower bound on the number of ranges, checked before the list is allocated.
-                let count = |alias: &Alias| 1 + self.source_ranges.of(alias.tensor).len();
-                if disjoint.from(0).map(count).sum::<usize>() > self.ranges_left {
+                let count = |alias: &Alias| 1 + self.source_ranges.of(graph, alias.tensor).len();
+                if disjoint.from(graph, 0).map(count).sum::<usize>() > self.ranges_left {
                     return false;
                 }
-                self.source_ranges.concat(
-                    graph,
-                    output,
-                    disjoint.from(0).map(|piece| (piece.at, piece.tensor)),
-                )
+                let pieces = disjoint.from(graph, 0).map(|piece| (piece.at, piece.tensor));
+                self.source_ranges.concat(graph, output, pieces);
             }
-        };
-        if listed.len() > self.ranges_left {
+        }
+        let count = self.source_ranges.ranges.len() - first;
+        if count > self.ranges_left {
+            self.source_ranges.ranges.truncate(first);
             return false;
         }
-        // A single range is stored inline and takes no heap memory.
-        self.ranges_left -= listed.len() - 1;
-        self.source_ranges.0[output.index()] = listed;
+        // The limit counts the ranges beyond the first one of each tensor.
+        self.ranges_left -= count - 1;
+        self.source_ranges.assign(output, first);
         true
     }
 
@@ -294,17 +304,9 @@ pub(super) fn output(alias: &Alias) -> TensorId {
 pub(super) enum DisjointAliases {
     #[default]
     None,
-    One(AliasRange),
+    One(Alias),
     /// By the start of each range.
-    Many(BTreeMap<u64, AliasRange>),
-}
-
-/// An alias and the byte range of the output that it defines.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct AliasRange {
-    from: u64,
-    end: u64,
-    alias: Alias,
+    Many(Box<BTreeMap<u64, Alias>>),
 }
 
 impl DisjointAliases {
@@ -313,23 +315,23 @@ impl DisjointAliases {
         let (from, end) = range(graph, alias);
         let last = match self {
             Self::None => None,
-            Self::One(only) => Some(only).filter(|only| only.from < end),
+            Self::One(only) => Some(only).filter(|only| range(graph, only).0 < end),
             Self::Many(ranges) => ranges.range(..end).next_back().map(|(_, last)| last),
         };
-        last.filter(|last| from < last.end).map(|last| &last.alias)
+        last.filter(|last| from < range(graph, last).1)
     }
 
     /// Adds an alias whose byte range is disjoint from all others.
     pub(super) fn add(&mut self, graph: &Graph, alias: Alias) {
-        let (from, end) = range(graph, &alias);
-        let added = AliasRange { from, end, alias };
+        let (from, _) = range(graph, &alias);
         match self {
-            Self::None => *self = Self::One(added),
+            Self::None => *self = Self::One(alias),
             Self::One(only) => {
-                *self = Self::Many(BTreeMap::from([(only.from, *only), (from, added)]));
+                let first = (range(graph, only).0, *only);
+                *self = Self::Many(Box::new(BTreeMap::from([first, (from, alias)])));
             }
             Self::Many(ranges) => {
-                ranges.insert(from, added);
+                ranges.insert(from, alias);
             }
         }
     }
@@ -337,7 +339,7 @@ impl DisjointAliases {
     pub(super) fn remove(&mut self, graph: &Graph, alias: &Alias) {
         let (from, _) = range(graph, alias);
         match self {
-            Self::One(only) if only.from == from => *self = Self::None,
+            Self::One(only) if range(graph, only).0 == from => *self = Self::None,
             Self::None | Self::One(_) => {}
             Self::Many(ranges) => {
                 ranges.remove(&from);
@@ -346,78 +348,102 @@ impl DisjointAliases {
     }
 
     /// Aliases whose byte ranges contain byte `at` or start after it, ascending.
-    pub(super) fn from(&self, at: u64) -> impl Iterator<Item = &Alias> {
+    pub(super) fn from(&self, graph: &Graph, at: u64) -> impl Iterator<Item = &Alias> {
+        let ends_after = |alias: &Alias| range(graph, alias).1 > at;
         let (only, ranges) = match self {
             Self::None => (None, None),
-            Self::One(only) => (Some(only).filter(|only| only.end > at), None),
+            Self::One(only) => (Some(only).filter(|only| ends_after(only)), None),
             Self::Many(ranges) => {
                 // The ranges are disjoint, so at most one range starts before `at` and contains it.
-                let covering = ranges.range(..=at).next_back().filter(|(_, covering)| covering.end > at);
+                let covering = ranges.range(..=at).next_back().filter(|(_, covering)| ends_after(covering));
                 let first = covering.map_or(at, |(&from, _)| from);
-                (None, Some(ranges.range(first..).map(|(_, range)| range)))
+                (None, Some(ranges.range(first..).map(|(_, alias)| alias)))
             }
         };
-        only.into_iter().chain(ranges.into_iter().flatten()).map(|range| &range.alias)
+        only.into_iter().chain(ranges.into_iter().flatten())
     }
 }
 
-/// By tensor: the source ranges of its bytes, ascending, without holes.
-#[derive(Clone, Debug)]
-pub(crate) struct SourceRanges(Vec<RangeList>);
+/// By tensor: the source ranges of its bytes, ascending, without holes. Stores those of tensors with aliases only.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceRanges {
+    ranges: Vec<SourceRange>,
+    /// By tensor: where its ranges are in `ranges`; empty for tensors that are the source of their own bytes, as
+    /// are those beyond the end of this list.
+    spans: Vec<Range<u32>>,
+}
 
-type RangeList = SmallVec<[SourceRange; 1]>;
+/// The source ranges of one tensor.
+pub(crate) enum RangesOf<'a> {
+    Stored(&'a [SourceRange]),
+    /// The tensor is the source of its own bytes.
+    Whole(SourceRange),
+    /// The tensor has no bytes.
+    Empty,
+}
+
+impl Deref for RangesOf<'_> {
+    type Target = [SourceRange];
+
+    fn deref(&self) -> &[SourceRange] {
+        match self {
+            Self::Stored(ranges) => ranges,
+            Self::Whole(range) => std::slice::from_ref(range),
+            Self::Empty => &[],
+        }
+    }
+}
 
 impl SourceRanges {
-    /// Source ranges without any alias: each tensor is the source of its own bytes.
-    pub(crate) fn new(graph: &Graph) -> Self {
-        let whole =
-            |id: TensorId| SourceRange { from: 0, bytes: graph.tensor(id).bytes(), source: id, at: 0 };
-        let ranges = |id: TensorId| Some(whole(id)).filter(|whole| whole.bytes > 0).into_iter().collect();
-        Self(graph.tensor_ids().map(ranges).collect())
+    pub(crate) fn of(&self, graph: &Graph, tensor: TensorId) -> RangesOf<'_> {
+        let bytes = graph.tensor(tensor).bytes();
+        match self.spans.get(tensor.index()).filter(|span| !span.is_empty()) {
+            Some(span) => RangesOf::Stored(&self.ranges[span.start as usize..span.end as usize]),
+            None if bytes > 0 => RangesOf::Whole(SourceRange { from: 0, bytes, source: tensor, at: 0 }),
+            None => RangesOf::Empty,
+        }
     }
 
-    pub(crate) fn of(&self, tensor: TensorId) -> &[SourceRange] {
-        &self.0[tensor.index()]
+    /// Assigns the last ranges, from `first` on, to a tensor. There are fewer than 2^32 ranges, see
+    /// [`MAX_SOURCE_RANGES`]: the limit counts all but one of each tensor.
+    fn assign(&mut self, tensor: TensorId, first: usize) {
+        if self.spans.len() <= tensor.index() {
+            self.spans.resize(tensor.index() + 1, 0..0);
+        }
+        self.spans[tensor.index()] = first as u32..self.ranges.len() as u32;
     }
 
-    /// Source ranges of a view of `of` that starts at byte `at`.
-    fn view(&self, graph: &Graph, tensor: TensorId, of: TensorId, at: u64) -> RangeList {
-        slice_ranges(self.of(of), at, graph.tensor(tensor).bytes()).collect()
+    /// Appends the source ranges of a view of `of` that starts at byte `at`, with offsets relative to `at`.
+    fn view(&mut self, graph: &Graph, tensor: TensorId, of: TensorId, at: u64) {
+        let viewed_end = at + graph.tensor(tensor).bytes();
+        let whole = self.of(graph, of);
+        let first = whole.partition_point(|range| range.from + range.bytes <= at);
+        let count = whole[first..].iter().take_while(|range| range.from < viewed_end).count();
+        for index in first..first + count {
+            let range = self.of(graph, of)[index];
+            let (from, end) = (range.from.max(at), (range.from + range.bytes).min(viewed_end));
+            let (bytes, skipped) = (end - from, from - range.from);
+            self.ranges.push(SourceRange { from: from - at, bytes, at: range.at + skipped, ..range });
+        }
     }
 
-    /// Source ranges of a concatenation of `pieces`, which are ascending pairs of offset and
+    /// Appends the source ranges of a concatenation of `pieces`, which are ascending pairs of offset and
     /// tensor. The output is the source of bytes that belong to no piece.
-    fn concat(
-        &self,
-        graph: &Graph,
-        output: TensorId,
-        pieces: impl Iterator<Item = (u64, TensorId)>,
-    ) -> RangeList {
+    fn concat(&mut self, graph: &Graph, output: TensorId, pieces: impl Iterator<Item = (u64, TensorId)>) {
         let end = graph.tensor(output).bytes();
-        let mut ranges = RangeList::new();
         let mut from = 0;
         for (at, piece) in pieces.chain([(end, output)]) {
             // Bytes between pieces belong to the output itself.
             if from < at {
-                ranges.push(SourceRange { from, bytes: at - from, source: output, at: from });
+                self.ranges.push(SourceRange { from, bytes: at - from, source: output, at: from });
             }
             if at < end {
-                let inner = self.of(piece).iter();
-                ranges.extend(inner.map(|range| SourceRange { from: range.from + at, ..*range }));
+                for index in 0..self.of(graph, piece).len() {
+                    let range = self.of(graph, piece)[index];
+                    self.ranges.push(SourceRange { from: range.from + at, ..range });
+                }
                 from = at + graph.tensor(piece).bytes();
             }
         }
-        ranges
     }
-}
-
-/// Returns the source ranges of bytes `at..at + bytes`, with offsets relative to `at`.
-fn slice_ranges(source_ranges: &[SourceRange], at: u64, bytes: u64) -> impl Iterator<Item = SourceRange> {
-    let first = source_ranges.partition_point(|range| range.from + range.bytes <= at);
-    let within = source_ranges[first..].iter().take_while(move |range| range.from < at + bytes);
-    within.map(move |range| {
-        let (from, end) = (range.from.max(at), (range.from + range.bytes).min(at + bytes));
-        let skipped = from - range.from;
-        SourceRange { from: from - at, bytes: end - from, source: range.source, at: range.at + skipped }
-    })
 }

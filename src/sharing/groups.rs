@@ -13,7 +13,8 @@ use crate::problem::{Buffer, LiveRange, Problem};
 use crate::support::coverage::CoverageTree;
 use crate::support::events::{Event, Loads, events, join_ranges};
 use crate::support::ids::{BufferId, TensorId};
-use crate::support::sorting::sort_by_keys;
+use crate::support::rows::Rows;
+use crate::support::sorting::{sort_by_keys, unique};
 
 /// The rigid groups of an order: sets of buffers at fixed distances, each packed as one buffer.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub(crate) struct RigidGroups {
     /// By buffer of the liveness: its group, and its offset from the start of the group.
     pub(crate) position: Vec<(u32, u64)>,
     /// By group: its buffers.
-    pub(crate) members: Vec<Vec<BufferId>>,
+    pub(crate) members: Rows<BufferId>,
 }
 
 /// The largest load of an order, and a certificate for it.
@@ -64,18 +65,16 @@ impl RigidGroups {
                 (count - 1, 0)
             })
             .collect();
-        let mut members: Vec<Vec<BufferId>> = vec![Vec::new(); count as usize];
-        for (id, &(group, _)) in liveness.problem().ids().zip(&position) {
-            members[group as usize].push(id);
-        }
+        let by_group = position.iter().zip(liveness.problem().ids()).map(|(&(group, _), id)| (group, id));
+        let members = Rows::of_sorted(count as usize, unique(by_group));
         let problem = liveness.problem();
-        let buffers = members.iter().map(|members| bounding_buffer(problem, members, &position)).collect();
-        let largest = |members: &Vec<BufferId>| {
+        let buffers = members.rows().map(|members| bounding_buffer(problem, members, &position)).collect();
+        let largest = |members: &[BufferId]| {
             members.iter().copied().max_by_key(|&id| (problem.buffer(id).size(), std::cmp::Reverse(id)))
         };
         let names =
-            members.iter().map(|members| largest(members).map_or_else(String::new, |id| problem.name(id)));
-        let problem = Problem::named(buffers, names.collect())?.with_capacity(problem.capacity());
+            members.rows().map(|members| largest(members).map_or_else(String::new, |id| problem.name(id)));
+        let problem = Problem::with_names(buffers, names.collect())?.with_capacity(problem.capacity());
         Ok(Self { problem, position, members })
     }
 
@@ -87,7 +86,7 @@ impl RigidGroups {
     /// Returns true if every member of a group is as large as the group, so that packing bounding
     /// boxes loses nothing.
     pub(crate) fn are_rectangles(&self, liveness: &Liveness) -> bool {
-        self.members.iter().zip(self.problem.buffers()).all(|(members, frame)| {
+        self.members.rows().zip(self.problem.buffers()).all(|(members, frame)| {
             members.iter().all(|&id| liveness.problem().buffer(id).size() == frame.size())
         })
     }
@@ -100,7 +99,7 @@ impl RigidGroups {
     pub(crate) fn load(&self, graph: &Graph, liveness: &Liveness, allowances: &[OverlapAllowance]) -> Load {
         let steps = liveness.steps().max(1) as usize;
         let mut loads = Loads::new(steps);
-        for members in &self.members {
+        for members in self.members.rows() {
             self.add_covered_bytes(liveness.problem(), members, &mut loads);
         }
         // An overlap of two groups saves bytes at the step of its operator only: before it, the output
@@ -173,7 +172,7 @@ impl RigidGroups {
     /// Of buffers that share bytes, the larger one is taken. Skipped tensors are left out.
     fn certify(&self, liveness: &Liveness, skipped: &BitSlice, bound: &mut Load) {
         let problem = liveness.problem();
-        for members in &self.members {
+        for members in self.members.rows() {
             let mut live: Vec<BufferId> = members
                 .iter()
                 .copied()

@@ -18,10 +18,10 @@ use super::contents::{Alias, ContentAliases};
 use super::merge::{GroupMerge, MergeConflict, bytes};
 use super::origins::Origins;
 use super::policy::SharingPolicy;
-use super::rigid::{Member, RigidGroup};
+use super::rigid::{GroupOffsets, Member, RigidGroup};
 use super::{AliasKind, Alignment, Interrupted, SharingLevel};
 use crate::error::Error;
-use crate::graph::{Graph, Tensor};
+use crate::graph::Graph;
 use crate::problem::LiveRange;
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::{Budget, Limits, Stop};
@@ -154,7 +154,7 @@ impl<'a> AliasBuilder<'a> {
             positions: OffsetUnionFind::new(graph.tensors().len()),
             sharing,
             origins: Origins::new(graph),
-            classes: ContentClasses::new(graph.tensors().iter().map(Tensor::bytes)),
+            classes: ContentClasses::new(graph.tensors().len()),
             groups: vec![None; graph.tensors().len()],
             alignment,
             aliases: vec![SmallVec::new(); graph.operators().len()],
@@ -184,22 +184,41 @@ impl<'a> AliasBuilder<'a> {
         if let Some(group) = &self.groups[root] {
             return Cow::Borrowed(group);
         }
-        let (id, tensor) = (TensorId::new(root), &self.graph.tensors()[root]);
-        // Tensors without bytes or outside of the arena have a group, so that distances to them are
-        // known, but no member: nothing can conflict with them.
-        let member = |live| Member { id, class: id, from: 0, end: tensor.bytes().into(), live };
-        let member = self.live[root].filter(|_| tensor.bytes() > 0).map(member);
-        Cow::Owned(RigidGroup::new(member, self.alignment.of(tensor), tensor.fixed_offset()))
+        Cow::Owned(RigidGroup::new(self.single_member(root), self.single_offsets(root)))
+    }
+
+    /// The member of the group of a root that is its only tensor. Tensors without bytes or outside of the arena have a
+    /// group, so that distances to them are known, but no member: nothing can conflict with them.
+    pub(super) fn single_member(&self, root: usize) -> Option<Member> {
+        let (id, bytes) = (TensorId::new(root), self.graph.tensors()[root].bytes());
+        let member = |live| Member { id, class: id, from: 0, end: bytes.into(), live };
+        self.live[root].filter(|_| bytes > 0).map(member)
+    }
+
+    fn single_offsets(&self, root: usize) -> GroupOffsets {
+        let tensor = &self.graph.tensors()[root];
+        GroupOffsets::single(self.alignment.of(tensor), tensor.fixed_offset())
+    }
+
+    /// The offsets that the group of a root may have.
+    pub(super) fn offsets(&self, root: usize) -> GroupOffsets {
+        self.groups[root].as_ref().map_or_else(|| self.single_offsets(root), |group| group.offsets())
+    }
+
+    /// Number of members of the group of a root.
+    pub(super) fn member_count(&self, root: usize) -> usize {
+        let single = || usize::from(self.single_member(root).is_some());
+        self.groups[root].as_ref().map_or_else(single, |group| group.len())
+    }
+
+    /// Takes the group of a root, if it is stored: if several tensors form it.
+    pub(super) fn take_stored(&mut self, root: usize) -> Option<Box<RigidGroup>> {
+        self.groups[root].take()
     }
 
     /// Takes the group of a root.
     pub(super) fn take_group(&mut self, root: usize) -> Box<RigidGroup> {
-        self.groups[root].take().unwrap_or_else(|| Box::new(self.group(root).into_owned()))
-    }
-
-    /// Returns true if the group of a root is stored: if several tensors form it.
-    pub(super) fn is_stored(&self, root: usize) -> bool {
-        self.groups[root].is_some()
+        self.take_stored(root).unwrap_or_else(|| Box::new(self.group(root).into_owned()))
     }
 
     /// Stores the group of a root.
@@ -335,7 +354,7 @@ impl<'a> AliasBuilder<'a> {
         let graph = self.graph;
         let mut roots: Vec<usize> = merge.moved.iter().map(|&(root, _)| root).chain([merge.outer]).collect();
         // Leaving out the largest group keeps the total work near-linear, as in `merge`.
-        let largest = (0..roots.len()).max_by_key(|&part| self.group(roots[part]).len());
+        let largest = (0..roots.len()).max_by_key(|&part| self.member_count(roots[part]));
         roots.swap_remove(largest.unwrap_or(0));
         let mut operators = Vec::new();
         for root in roots {
@@ -409,35 +428,32 @@ impl<'a> AliasBuilder<'a> {
     pub(crate) fn finish(mut self) -> AliasLayout {
         // The lists below need memory of the size of these, which are of no more use.
         (self.origins, self.classes) = (Origins::default(), ContentClasses::default());
-        let count = self.graph.tensors().len();
-        let positions: Vec<(usize, i128)> = (0..count).map(|id| self.positions.find(id)).collect();
-        let tensors = self.live;
-        let is_live = |id: usize| tensors[id].is_some();
-        // By root: the offset of the lowest tensor from the root, and the largest alignment.
-        let mut live: Vec<Option<(i128, u64)>> = vec![None; count];
-        for (id, &(root, from)) in
-            self.graph.tensor_ids().zip(&positions).filter(|(id, _)| is_live(id.index()))
-        {
-            let extent = (from, self.contents.alignment(self.graph, id));
-            let extended = |group: (i128, u64)| (group.0.min(extent.0), group.1.max(extent.1));
-            live[root] = Some(live[root].map_or(extent, extended));
+        let (graph, live) = (self.graph, self.live);
+        let is_live = |id: &TensorId| live[id.index()].is_some();
+        let mut roots: Vec<u32> = Vec::new();
+        for id in graph.tensor_ids().filter(is_live) {
+            roots.push(self.positions.find(id.index()).0 as u32);
         }
-        let mut group_count = 0;
-        // By root: the number of its group, and the offset of the group's start from the root.
-        let mut starts = vec![None; count];
-        for (root, lowest) in live.iter().enumerate() {
-            if let &Some((lowest, alignment)) = lowest {
-                let above = self.group(root).residue(lowest, alignment);
-                starts[root] = Some((group_count, lowest - i128::from(above)));
-                group_count += 1;
-            }
+        let roots = unique(roots);
+        // By group: the offset of the lowest tensor from the root, and the largest alignment.
+        let mut extents: Vec<(i128, u64)> = vec![(i128::MAX, 1); roots.len()];
+        let number = |root: usize| roots.partition_point(|&other| (other as usize) < root);
+        for id in graph.tensor_ids().filter(is_live) {
+            let (root, from) = self.positions.find(id.index());
+            let extent = &mut extents[number(root)];
+            *extent = (extent.0.min(from), extent.1.max(self.contents.alignment(graph, id)));
         }
-        drop((live, self.groups));
-        let position = positions.iter().enumerate().map(|(id, &(root, from))| {
-            let (number, start) = starts[root].filter(|_| is_live(id))?;
-            Some((number, bytes(from - start)))
+        // By group: the offset of its start from the root.
+        let start = |(&root, (lowest, alignment))| {
+            lowest - i128::from(self.group(root as usize).residue(lowest, alignment))
+        };
+        let starts: Vec<i128> = roots.iter().zip(extents).map(start).collect();
+        self.groups = Vec::new();
+        let position = graph.tensor_ids().map(|id| {
+            let (root, from) = Some(id).filter(is_live).map(|id| self.positions.find(id.index()))?;
+            Some((number(root) as u32, bytes(from - starts[number(root)])))
         });
-        let position = position.collect();
+        let (position, group_count) = (position.collect(), roots.len() as u32);
         let aliases = self.aliases.into_iter().flatten().collect();
         AliasLayout { position, aliases, allowances: self.allowances, group_count }
     }

@@ -9,8 +9,6 @@
 //! by part, each with the class of the tensor whose contents the part holds, and its class is joined
 //! with theirs after the check. So a tensor is not compared with the members whose contents it holds.
 
-use std::borrow::Cow;
-
 use smallvec::SmallVec;
 
 use super::AliasKind;
@@ -18,7 +16,7 @@ use super::classes::ContentClasses;
 use super::contents::{Alias, output};
 use super::layout::AliasBuilder;
 use super::merge::{GroupMerge, MergeConflict, bytes};
-use super::rigid::{Member, RigidGroup};
+use super::rigid::{GroupOffsets, Member, RigidGroup};
 use crate::graph::{Permit, Side};
 use crate::support::ids::TensorId;
 use crate::support::limits::Budget;
@@ -30,9 +28,8 @@ struct MovedGroup {
     root: usize,
     /// Offset of its root from the root of the group that stays.
     distance: i128,
-    group: Box<RigidGroup>,
-    /// True if the builder stores the group, see [`AliasBuilder::group`].
-    is_stored: bool,
+    /// The group, or none if the root is its only tensor: a concatenation may have a million such parts.
+    group: Option<Box<RigidGroup>>,
 }
 
 impl AliasBuilder<'_> {
@@ -94,13 +91,11 @@ impl AliasBuilder<'_> {
             return Ok(());
         }
         let mut parts: Vec<(usize, i128)> = [(outer, 0)].into_iter().chain(moved.iter().copied()).collect();
-        let parts_of: Vec<(Cow<'_, RigidGroup>, i128)> =
-            parts.iter().map(|&(root, distance)| (self.group(root), distance)).collect();
-        let groups = parts_of.iter().map(|(group, distance)| (group.as_ref(), *distance));
-        let offsets = RigidGroup::offsets(groups).ok_or(MergeConflict::Offsets)?;
+        let offsets = parts.iter().map(|&(root, distance)| self.offsets(root).moved(distance));
+        let offsets = GroupOffsets::merged(&offsets).ok_or(MergeConflict::Offsets)?;
         // Keep the largest group in place and move the others: each time a tensor moves, its group at
         // least doubles, so it moves O(log n) times in all.
-        let largest = (0..parts.len()).rev().max_by_key(|&part| parts_of[part].0.len());
+        let largest = (0..parts.len()).rev().max_by_key(|&part| self.member_count(parts[part].0));
         parts.swap(0, largest.unwrap_or(0));
         // Check the output of the aliases last, so that all members whose contents it holds are already in
         // the groups that it is compared with, where their classes are skipped.
@@ -110,20 +105,22 @@ impl AliasBuilder<'_> {
         let (root, distance) = parts[0];
         let mut host = self.take_group(root);
         host.shift(distance);
-        let moved: Vec<MovedGroup> =
-            parts[1..].iter().map(|&(root, distance)| self.take_moved(root, distance)).collect();
+        let take =
+            |&(root, distance): &(usize, i128)| MovedGroup { root, distance, group: self.take_stored(root) };
+        let moved: Vec<MovedGroup> = parts[1..].iter().map(take).collect();
+        drop(parts);
         let mut written_over = Vec::new();
         // The check reads the classes while it changes other fields, and joins none.
         let classes = std::mem::take(&mut self.classes);
         let moved_group = self.check_members(&host, &moved, merge, &classes, &mut written_over, budget);
         self.classes = classes;
-        let moved_group = match moved_group {
+        let mut moved_group = match moved_group {
             Ok(moved_group) => moved_group,
             Err(conflict) => {
                 host.shift(-distance);
                 self.set_group(root, host);
-                for part in moved.into_iter().filter(|part| part.is_stored) {
-                    self.set_group(part.root, part.group);
+                for MovedGroup { root, group, .. } in moved {
+                    group.into_iter().for_each(|group| self.set_group(root, group));
                 }
                 return Err(conflict);
             }
@@ -134,6 +131,10 @@ impl AliasBuilder<'_> {
         }
         drop(moved);
         self.join_classes(claimed);
+        // The many single parts of a concatenation are more than the largest part.
+        if moved_group.len() > host.len() {
+            std::mem::swap(&mut *host, &mut moved_group);
+        }
         host.absorb(offsets, moved_group.members(), &self.classes);
         self.set_group(outer, host);
         // The trees return members in an order that depends on their history, so sort for
@@ -144,12 +145,6 @@ impl AliasBuilder<'_> {
             self.share(alias);
         }
         Ok(())
-    }
-
-    /// Takes a group out of the builder.
-    fn take_moved(&mut self, root: usize, distance: i128) -> MovedGroup {
-        let is_stored = self.is_stored(root);
-        MovedGroup { root, distance, group: self.take_group(root), is_stored }
     }
 
     /// Checks the members of the moved groups against each other and against the host, which stays
@@ -166,7 +161,11 @@ impl AliasBuilder<'_> {
     ) -> Result<RigidGroup, MergeConflict> {
         let mut moved_group = RigidGroup::empty();
         for part in parts {
-            let members = || part.group.members().map(|member| member.moved(part.distance));
+            let single = if part.group.is_none() { self.single_member(part.root) } else { None };
+            let members = || {
+                let several = part.group.iter().flat_map(|group| group.members());
+                several.chain(single).map(|member| member.moved(part.distance))
+            };
             // Members of one part do not conflict with each other: their distances have not changed. So
             // each member is compared with the host and with the parts before its own.
             for member in members() {
@@ -220,7 +219,7 @@ impl AliasBuilder<'_> {
             for part in parts {
                 let classes = [id, part.class].map(|id| self.classes.find(id));
                 let [own, of] = classes.map(|class| (class, self.positions.find(class.index()).1));
-                self.classes.join(own, of, (part.from, part.end));
+                self.classes.join(self.graph, own, of, (part.from, part.end));
             }
         }
     }

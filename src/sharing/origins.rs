@@ -114,7 +114,7 @@ impl Origins {
                 // A view: its bytes are those of another tensor from `from` on.
                 continue;
             }
-            match self.aliases[tensor.index()].from(at).next() {
+            match self.aliases[tensor.index()].from(graph, at).next() {
                 Some(piece)
                     if piece.at <= at && at + bytes <= piece.at + graph.tensor(piece.tensor).bytes() =>
                 {
@@ -176,7 +176,7 @@ impl Origins {
             return each(Some((of, from + at, bytes)), 0);
         }
         let (mut next, end) = (at, at + bytes);
-        for piece in self.aliases[tensor.index()].from(at).take_while(|piece| piece.at < end) {
+        for piece in self.aliases[tensor.index()].from(graph, at).take_while(|piece| piece.at < end) {
             self.work += 1;
             if next < piece.at {
                 each(None, next - at);

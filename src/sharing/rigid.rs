@@ -78,10 +78,10 @@ const MAX_LEAF: usize = 8;
 impl RigidGroup {
     /// The group of a single tensor, which is its own root. `member` is none if nothing can overlap
     /// the tensor.
-    pub(super) fn new(member: Option<Member>, alignment: u64, fixed_offset: Option<u64>) -> Self {
+    pub(super) fn new(member: Option<Member>, offsets: GroupOffsets) -> Self {
         Self {
             origin: 0,
-            offsets: GroupOffsets { lowest: 0, alignment, residue: 0, root: fixed_offset.map(i128::from) },
+            offsets,
             count: member.iter().len(),
             loose: member.into_iter().collect(),
             trees: Vec::new(),
@@ -90,7 +90,7 @@ impl RigidGroup {
 
     /// A group without members.
     pub(super) fn empty() -> Self {
-        Self::new(None, 1, None)
+        Self::new(None, GroupOffsets::single(1, None))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -146,10 +146,9 @@ impl RigidGroup {
         self.trees.iter().try_for_each(|tree| tree.for_each_overlapping(&probe, classes, work, &mut look))
     }
 
-    /// The offsets that the merge of some groups may have, given the offset of each root from a
-    /// common root. Returns none if alignments or fixed offsets contradict each other.
-    pub(super) fn offsets<'g>(parts: impl Iterator<Item = (&'g Self, i128)> + Clone) -> Option<GroupOffsets> {
-        GroupOffsets::merged(&parts.map(|(group, distance)| group.offsets.moved(distance)))
+    /// The offsets that the group may have.
+    pub(super) fn offsets(&self) -> GroupOffsets {
+        self.offsets
     }
 
     /// Makes positions relative to a root that is `distance` bytes before the present one.
@@ -170,16 +169,23 @@ impl RigidGroup {
 }
 
 impl GroupOffsets {
-    fn moved(self, distance: i128) -> Self {
+    /// The offsets that a single tensor may have.
+    pub(super) fn single(alignment: u64, fixed_offset: Option<u64>) -> Self {
+        Self { lowest: 0, alignment, residue: 0, root: fixed_offset.map(i128::from) }
+    }
+
+    /// The offsets by a root that is `distance` bytes before the present one.
+    pub(super) fn moved(self, distance: i128) -> Self {
         let residue = modulo(i128::from(self.residue) - distance, self.alignment);
         // A root that is `distance` bytes lower: subtract the distance from residues and fixed offsets.
         let root = self.root.map(|root| root - distance);
         Self { lowest: self.lowest + distance, residue, root, ..self }
     }
 
-    /// The offsets of a merged group. The largest alignment determines the residue, and the residues
-    /// of the other groups must agree with it.
-    fn merged(parts: &(impl Iterator<Item = Self> + Clone)) -> Option<Self> {
+    /// The offsets of a merged group, given those of its parts by a common root. The largest alignment determines the
+    /// residue, and the residues of the other groups must agree with it. None if alignments or fixed offsets
+    /// contradict each other.
+    pub(super) fn merged(parts: &(impl Iterator<Item = Self> + Clone)) -> Option<Self> {
         let lowest = parts.clone().map(|part| part.lowest).min()?;
         let Self { alignment, residue, .. } = parts.clone().max_by_key(|part| part.alignment)?;
         let mut roots = parts.clone().filter_map(|part| part.root);

@@ -14,3 +14,4 @@ pub(crate) mod rows;
 pub(crate) mod sorting;
 #[cfg(any(feature = "json", feature = "report"))]
 pub(crate) mod text;
+pub(crate) mod text_list;

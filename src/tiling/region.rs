@@ -45,6 +45,7 @@ impl Tile {
 
 /// The cost of a tiling beyond the untiled graph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 pub struct TilingCost {
     /// Cost of all operators of the untiled graph, in the unit of
     /// [`AccessMap::cost_per_element`](crate::AccessMap::cost_per_element).

@@ -32,7 +32,7 @@ fn data_of_a_graph() {
     let graph = fixture::graph();
     let plan = fixture::plan(&graph);
     let mut view = PlanView::of_plan(&graph, &plan);
-    view.file_arena = Some(20608);
+    view.program_order_arena = Some(20608);
     let page = html::write(&view);
     insta::assert_snapshot!("graph_plan.json", serde_json::to_string_pretty(&data(&page)).unwrap());
 }

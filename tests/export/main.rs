@@ -23,6 +23,7 @@ mod text;
 #[cfg(feature = "tflite")]
 mod tflite;
 #[cfg(feature = "tflite")]
+mod tiled_onnx;
 mod tiled_tflite;
 mod tiling;
 mod trace;

@@ -1,7 +1,7 @@
 //! Permissions from importers, compared with the elements that an operator moves.
 
 use crate::support::onnx_models::{
-    INT64, UINT8, attribute, initializer, input, length_delimited, node, node_with, output,
+    INT64, UINT8, attribute, body, initializer, input, length_delimited, node, node_with, number, output,
 };
 use crate::support::{onnx_models, tflite_models};
 use plimsoll::import::{ImportOptions, onnx_from_bytes, tflite_from_bytes};
@@ -181,6 +181,123 @@ fn a_state_whose_reader_needs_the_new_state_has_no_plan() {
     );
     // Without the state that comes too late, the others have a plan.
     assert_eq!(plans(&with_states(&parts, &[states[0], states[2]])).1, [160, 160]);
+}
+
+/// Parts of a model with a state of 32 bytes and one node that has bodies.
+fn with_body(node: Vec<u8>, more: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let own = [input("past", UINT8, "4, 8"), node, output("present", UINT8, "4, 8")];
+    [&own[..], more].concat()
+}
+
+/// An `If` whose branches return a changed `past` and these parts.
+fn branching(then_branch: &[Vec<u8>], else_branch: &[Vec<u8>], outputs: &[&str]) -> Vec<u8> {
+    let bodies = [body("then_branch", then_branch), body("else_branch", else_branch)];
+    node_with("If", &["cond"], outputs, &bodies)
+}
+
+/// The new state is a result of bodies that read the old one: it is copied over the old one when they have run.
+#[test]
+fn a_body_may_compute_the_new_state_from_the_old_one() {
+    let changed = |op_type: &str, name: &str| {
+        [node(op_type, &["past"], &["wide"]), node("Relu", &["wide"], &[name]), output(name, UINT8, "4, 8")]
+    };
+    let cond = input("cond", 9, "");
+    let state = [input("go", 9, ""), input("s", UINT8, "4, 8")];
+    let next = [node("Add", &["s", "past"], &["next"]), output("next", UINT8, "4, 8")];
+    let goes_on = [node("Identity", &["go"], &["on"]), output("on", 9, "")];
+    let repeat = body("body", &[&[input("i", INT64, "")], &state[..], &goes_on, &next].concat());
+    let slice = [state[1].clone(), input("x", UINT8, "4, 8")];
+    let scan = body("body", &[&slice[..], &next].concat());
+    let scanned = attribute("num_scan_inputs", number(3, 1));
+    for (name, parts, bytes) in [
+        // The state, the condition, and two tensors of a branch.
+        ("If", with_body(branching(&changed("Neg", "t"), &changed("Abs", "e"), &["present"]), &[cond]), 97),
+        // The number of iterations, the state, and in the body: both conditions, the state and the next one.
+        (
+            "Loop",
+            with_body(
+                node_with("Loop", &["count", "", "past"], &["present"], &[repeat]),
+                &[constants("count", &[], &[3])],
+            ),
+            32 + 64 + 2,
+        ),
+        (
+            "Scan",
+            with_body(
+                node_with("Scan", &["past", "rows"], &["present"], &[scan, scanned]),
+                &[input("rows", UINT8, "5, 4, 8")],
+            ),
+            32 + 160 + 96,
+        ),
+    ] {
+        assert!(import(&parts).operators()[0].permits().is_empty(), "{name}");
+        let graph = with_states(&parts, &[("past", "present")]);
+        assert!(matches!(graph.operators()[0].permits(), [Permit::InPlace { .. }]), "{name}");
+        let (arena, is_one) = planned(&graph, ["past", "present"]);
+        assert!(is_one && (bytes..bytes + 8).contains(&arena), "{name}: {arena}");
+        plans(&graph);
+    }
+}
+
+/// A branch that returns the old state as another output needs it until all outputs are copied. A stacked output of a
+/// loop is written while later iterations read the old state.
+#[test]
+fn a_body_that_needs_the_old_state_to_the_end_does_not_replace_it() {
+    let then_branch = [node("Neg", &["past"], &["t"]), node("Abs", &["past"], &["u"])];
+    let then_branch = [&then_branch[..], &[output("t", UINT8, "4, 8"), output("u", UINT8, "4, 8")]].concat();
+    let else_branch =
+        [node("Abs", &["past"], &["e"]), output("e", UINT8, "4, 8"), output("past", UINT8, "4, 8")];
+    let passes = branching(&then_branch, &else_branch, &["present", "copy"]);
+    let swaps = branching(
+        &then_branch,
+        &[output("x", UINT8, "4, 8"), output("past", UINT8, "4, 8")],
+        &["present", "copy"],
+    );
+    let more = [input("cond", 9, ""), input("x", UINT8, "4, 8"), output("copy", UINT8, "4, 8")];
+    let row =
+        [input("i", INT64, ""), input("go", 9, ""), node("Identity", &["go"], &["on"]), output("on", 9, "")];
+    let stacked = [node("ReduceMax", &["past", "axis"], &["row"]), output("row", UINT8, "1, 1, 8")];
+    let stacked = body("body", &[&row[..], &stacked, &[constants("axis", &[1], &[0])]].concat());
+    let stacked = node_with("Loop", &["count", ""], &["stack"], &[stacked]);
+    let squeezed = [
+        input("past", UINT8, "4, 1, 8"),
+        constants("count", &[], &[4]),
+        stacked,
+        output("stack", UINT8, "4, 1, 1, 8"),
+    ];
+    for (parts, output) in [
+        (with_body(passes, &more), "present"),
+        (with_body(swaps, &more), "present"),
+        (squeezed.to_vec(), "stack"),
+    ] {
+        let graph = with_states(&parts, &[("past", output)]);
+        let text = Planner::new().plan(&graph).unwrap_err().to_string();
+        assert!(text.contains("nothing permits operator `the ") && text.contains("over `past`"), "{text}");
+    }
+}
+
+#[test]
+fn an_old_state_without_readers_is_in_memory_at_the_first_step() {
+    let parts = [
+        input("past", UINT8, "4, 8"),
+        input("x", UINT8, "4, 8"),
+        node("Relu", &["x"], &["present"]),
+        output("present", UINT8, "4, 8"),
+    ];
+    let graph = with_states(&parts, &[("past", "present")]);
+    let text = Planner::new().plan(&graph).unwrap_err().to_string();
+    assert!(
+        text.contains("no operator reads `past`, and operator `the Relu` writes `present` at the first step"),
+        "{text}"
+    );
+    let later = [
+        input("past", UINT8, "4, 8"),
+        input("x", UINT8, "4, 8"),
+        node("Abs", &["x"], &["m"]),
+        node("Relu", &["m"], &["present"]),
+        output("present", UINT8, "4, 8"),
+    ];
+    assert_eq!(plans(&with_states(&later, &[("past", "present")])).1, [96, 96]);
 }
 
 #[test]

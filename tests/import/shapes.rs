@@ -259,6 +259,124 @@ fn results_of_unknown_operators_can_be_given_shapes() {
     }
 }
 
+/// A given or declared shape counts only if the operator can return it.
+#[test]
+fn shapes_that_an_operator_cannot_return_are_refused() {
+    let read = |op_type: &str, declared: Option<&str>, given: Option<&str>| {
+        let result = declared.map_or_else(|| result("y"), |shape| output("y", FLOAT, shape));
+        let parts =
+            [input("x", FLOAT, "4, 6"), input("s", INT64, "2"), node(op_type, &["x", "s"], &["y"]), result];
+        let mut options = ImportOptions::default();
+        let given = given.map(|shape| ("y".to_owned(), shape.parse::<InputShape>().unwrap()));
+        options.input_shapes = given.into_iter().collect();
+        let graph = onnx_from_bytes("model", &model(&parts), &options)?.graph;
+        let found = graph.tensors().iter().find(|tensor| tensor.name() == "y").unwrap().bytes();
+        Ok::<u64, ImportError>(found)
+    };
+    for (op_type, possible, impossible) in [
+        ("Reshape", "8, 3", "8, 2"),
+        ("Expand", "2, 4, 6", "4, 3"),
+        ("Tile", "8, 12", "2, 6"),
+        ("Pad", "5, 9", "24"),
+    ] {
+        let bytes = 4 * possible.split(", ").map(|dim| dim.parse::<u64>().unwrap()).product::<u64>();
+        assert_eq!(read(op_type, Some(possible), None).unwrap(), bytes, "{op_type}");
+        let given = |shape: &str| format!("{}:float32", shape.replace(", ", "x"));
+        assert_eq!(read(op_type, None, Some(&given(possible))).unwrap(), bytes, "{op_type}");
+        let reason = format!("{op_type} of a tensor of shape [4, 6] cannot have the shape [{impossible}]");
+        for error in [read(op_type, Some(impossible), None), read(op_type, None, Some(&given(impossible)))] {
+            let text = error.unwrap_err().to_string();
+            assert!(text.contains(&reason), "{text}");
+        }
+    }
+}
+
+/// Sequences are refused by name. The user can give them as many elements as their tensors have; results of sequence
+/// operators count as declared.
+#[test]
+fn sequences_are_named_and_can_be_given_a_size() {
+    let sequence = |field: u64, name: &str| info_of_type(field, name, length_delimited(4, []));
+    let read = |parts: &[Vec<u8>], shapes: &[(&str, &str)]| {
+        let mut options = ImportOptions::default();
+        let parsed = |(name, shape): &(&str, &str)| (name.to_string(), shape.parse::<InputShape>().unwrap());
+        options.input_shapes = shapes.iter().map(parsed).collect();
+        onnx_from_bytes("model", &model(parts), &options).map(|imported| imported.graph)
+    };
+    let bytes = |graph: &Graph, name: &str| {
+        graph.tensors().iter().find(|tensor| tensor.name() == name).unwrap().bytes()
+    };
+    let made = [
+        input("x", FLOAT, "4, 6"),
+        input("at", INT64, ""),
+        node("SequenceConstruct", &["x", "x"], &["s"]),
+        node("SequenceLength", &["s"], &["count"]),
+        node("SequenceAt", &["s", "at"], &["y"]),
+        result("count"),
+        output("y", FLOAT, "4, 6"),
+    ];
+    let text = read(&made, &[]).unwrap_err().to_string();
+    assert!(
+        text.contains("`the SequenceConstruct` (SequenceConstruct)")
+            && text.contains("its result is a sequence"),
+        "{text}"
+    );
+    let graph = read(&made, &[("s", "48:float32"), ("y", "4x6")]).unwrap();
+    assert_eq!(["s", "count", "y"].map(|name| bytes(&graph, name)), [192, 8, 96]);
+
+    let of_input = [
+        sequence(11, "s"),
+        input("at", INT64, ""),
+        node("SequenceAt", &["s", "at"], &["y"]),
+        output("y", FLOAT, "4, 6"),
+    ];
+    let text = read(&of_input, &[]).unwrap_err().to_string();
+    assert!(
+        text.contains("`s` (no dense tensor)") && text.contains("--input-shape s=1000:float32"),
+        "{text}"
+    );
+    let text = read(&of_input, &[("s", "48")]).unwrap_err().to_string();
+    assert!(text.contains("add the type of its elements"), "{text}");
+    let graph = read(&of_input, &[("s", "48:float32")]).unwrap();
+    assert_eq!(["s", "y"].map(|name| bytes(&graph, name)), [192, 96]);
+
+    let optional = [
+        input("x", FLOAT, "4, 6"),
+        node("Optional", &["x"], &["o"]),
+        node("OptionalGetElement", &["o"], &["y"]),
+        node("OptionalHasElement", &["o"], &["has"]),
+        result("y"),
+        result("has"),
+    ];
+    let graph = read(&optional, &[]).unwrap();
+    assert_eq!(["o", "y", "has"].map(|name| bytes(&graph, name)), [96, 96, 1]);
+    // An optional input has the declared type of its tensor; one of a sequence has none.
+    let declared = |of: u64, contents: Vec<u8>| {
+        let element = length_delimited(1, length_delimited(of, contents));
+        [info_of_type(11, "o", length_delimited(9, element)), optional[2].clone(), result("y")]
+    };
+    let dims = [4, 6].map(|dim| length_delimited(1, number(1, dim))).concat();
+    let tensor = [number(1, 1), length_delimited(2, dims)].concat();
+    let graph = read(&declared(1, tensor), &[]).unwrap();
+    assert_eq!(["o", "y"].map(|name| bytes(&graph, name)), [96, 96]);
+    let text = read(&declared(4, Vec::new()), &[]).unwrap_err().to_string();
+    assert!(text.contains("`o` (no dense tensor)"), "{text}");
+}
+
+/// A shape that the file declares for other inputs does not count, and the error says which option sets it.
+#[test]
+fn a_rejected_declaration_comes_with_a_remedy() {
+    let parts = [
+        input("x", FLOAT, "4, 6"),
+        node("Relu", &["x"], &["m"]),
+        node("Fancy", &["m"], &["y"]),
+        value_info("m", FLOAT, "2, 6"),
+        output("y", FLOAT, "2, 6"),
+    ];
+    let text = onnx_from_bytes("model", &model(&parts), &ImportOptions::default()).unwrap_err().to_string();
+    assert!(text.contains("but for another shape of the input `m`; set a shape"), "{text}");
+    assert!(text.contains("--input-shape y=1x3:float32"), "{text}");
+}
+
 /// Sizes that depend on data are marked as upper bounds, and so are sizes that depend on those.
 #[test]
 fn sizes_that_depend_on_data_are_bounded() {
@@ -691,6 +809,27 @@ fn integers_of_any_form_are_numbers() {
         result("y"),
     ];
     assert_eq!(shape(&parts), [3, 2]);
+}
+
+/// The numbers of external data are not read, but the user can give them, as the error says.
+#[test]
+fn values_of_external_data_can_be_given() {
+    let parts = [
+        input("x", FLOAT, "4, 6"),
+        external("target", INT64, &[2], "missing.bin"),
+        node("Reshape", &["x", "target"], &["y"]),
+        result("y"),
+    ];
+    let with = |values: &[(&str, &[i64])]| {
+        let mut options = ImportOptions::default();
+        options.values = values.iter().map(|(name, numbers)| (name.to_string(), numbers.to_vec())).collect();
+        import_with(&parts, &options)
+    };
+    let text = with(&[]).unwrap_err().to_string();
+    assert!(text.contains("set them by --value target=N,N"), "{text}");
+    assert_eq!(shape_of(&with(&[("target", &[8, 3])]).unwrap(), "y"), [8, 3]);
+    let text = with(&[("target", &[8])]).unwrap_err().to_string();
+    assert!(text.contains("it has 2 elements, not 1"), "{text}");
 }
 
 /// Given values decide conditions and shapes; an error names an invalid value.

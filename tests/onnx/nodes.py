@@ -28,8 +28,8 @@ BITS = {"int4": 4, "uint4": 4, "float4_e2m1fn": 4, "int2": 2, "uint2": 2}
 # The first pattern that an error message contains is its reason.
 REASONS = [
     ("strings", r"of strings"),
-    ("sequences and optional values", r"no dense tensor"),
-    ("a size depends on numbers that the file does not have", r"depends on the numbers"),
+    ("sequences and optional values", r"no dense tensor|is a sequence|a sequence does not state"),
+    ("a size depends on numbers that the file does not have", r"depends on the numbers|unknown before the run"),
     ("an If whose branches differ, with an unknown condition", r"takes one branch"),
 ]
 

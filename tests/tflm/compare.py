@@ -14,6 +14,7 @@ outputs must differ, as otherwise this comparison could not detect errors; outpu
 the same reason. The script fails on any difference, and if too few of the wrong plans change outputs.
 """
 
+import concurrent.futures
 import csv
 import io
 import os
@@ -260,6 +261,21 @@ def compare(plimsoll, path, folder):
             "operators": root.OperatorsLength(), "aliased": aliased}
 
 
+def compare_one(plimsoll, path):
+    """Compares one model in a folder of its own; returns its row of the table and its failures."""
+    failures.clear()
+    with tempfile.TemporaryDirectory() as folder:
+        return compare(plimsoll, path, pathlib.Path(folder)), list(failures)
+
+
+def compare_all(plimsoll, models):
+    """Compares the models, one process per core; returns the rows in the order of the models."""
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(compare_one, [plimsoll] * len(models), models))
+    failures.extend(failure for _, failed in results for failure in failed)
+    return [row for row, _ in results if row is not None]
+
+
 def table(rows):
     print("| model | operators | with scratch | head before | head after | saved | arena before | arena after | LiteRT |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
@@ -279,8 +295,7 @@ def main():
         for name, data in models_of_ours():
             models.append(pathlib.Path(folder) / f"{name}.tflite")
             models[-1].write_bytes(data)
-        compared = [compare(plimsoll, path, pathlib.Path(folder)) for path in models]
-    rows = [row for row in compared if row is not None]
+        rows = compare_all(plimsoll, models)
     table(rows)
     # Elementwise kernels may give right results with overlapping tensors; most other kernels do not.
     larger = [row for row in rows if row["operators"] > 1]

@@ -1,12 +1,12 @@
 //! `plimsoll fit`: checks whether networks fit on chip, and counts the traffic of those that do not.
 
 mod families;
-mod help;
 mod largest;
 mod levels;
 mod many;
 mod placed;
 mod plot;
+mod remedies;
 mod report;
 mod room;
 mod shares;

@@ -11,8 +11,8 @@ use plimsoll::{Pools, Traffic};
 use serde::Serialize;
 
 use super::ReportLines;
-use super::help::{self, Help};
 use super::placed::{NetworkFit, PlacementSummary};
+use super::remedies::{self, Help};
 use super::traffic::TensorTraffic;
 use crate::arguments::FitArguments;
 use crate::batch::Batch;
@@ -193,7 +193,7 @@ fn text(report: &NetworkReport, pools: &Pools, seconds: f64) -> String {
         add_placement(&mut lines, backing_store, placed);
     }
     if let Some(help) = &report.help {
-        help::add_help(&mut lines, help);
+        remedies::add_help(&mut lines, help);
     }
     lines.add("time", &format!("{seconds:.3} s"));
     lines.text

@@ -9,6 +9,9 @@ use crate::arguments::PlanArguments;
 /// longer than the plan.
 const MAX_SHARED_OPERATORS: usize = 500;
 
+/// Tensor limit of graphs that are planned with sharing.
+const MAX_SHARED_TENSORS: usize = 10_000;
+
 /// Search node limit of each comparison: about 20 ms.
 const COMPARISON_NODES: u64 = 20_000;
 
@@ -27,7 +30,7 @@ pub struct Comparison<'a> {
 impl Comparison<'_> {
     /// Arena size in bytes in program order; none if the plan was made for this order, or for large
     /// graphs.
-    pub fn file_arena(&self) -> Option<u64> {
+    pub fn program_order_arena(&self) -> Option<u64> {
         if self.arguments.order == ScheduleMode::Program {
             return None;
         }
@@ -44,7 +47,8 @@ impl Comparison<'_> {
     /// large graphs, or if no operator permits sharing.
     pub fn shared_arena(&self) -> Option<u64> {
         let operators = self.graph.operators();
-        let is_large = operators.len() > MAX_SHARED_OPERATORS;
+        let is_large =
+            operators.len() > MAX_SHARED_OPERATORS || self.graph.tensors().len() > MAX_SHARED_TENSORS;
         let can_share = operators.iter().any(|operator| !operator.permits().is_empty());
         if self.arguments.share != SharingLevel::None || is_large || !can_share {
             return None;

@@ -1,17 +1,20 @@
 //! `plimsoll plan`: plans one input, prints a summary and writes files.
 
+mod check;
 mod code;
 mod comparison;
-mod format;
 mod onnx;
 mod planned;
 mod pools;
 mod selected_outputs;
 mod tflm;
 mod tile;
+mod tiled_onnx;
+
+use std::path::PathBuf;
 
 use cpu_time::ProcessTime;
-use plimsoll::files::OutputBatch;
+use plimsoll::files::{Format, OutputBatch};
 use plimsoll::import::{Imported, ImportedGraph};
 use plimsoll::report::text;
 use plimsoll::{Limits, Planner, Status};
@@ -24,7 +27,6 @@ use crate::outcome::{Failure, Outcome};
 use crate::output::{print_lines, report_note};
 use crate::target::scratch_line;
 use comparison::Comparison;
-use format::{Format, format_of};
 use planned::{Planned, write_output};
 
 /// `explicit` are the names of the options on the command line.
@@ -39,11 +41,12 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
         return tflm::run(arguments, &formats, explicit, start);
     }
     arguments.target.check(&arguments.reading)?;
-    let options = arguments.reading.import_options();
+    let mut options = arguments.reading.import_options();
     let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
     let planner = arguments.planner(&limits)?;
-    let (mut file_arena, mut shared_arena, mut tiling_line) = (None, None, None);
+    let (mut program_order_arena, mut shared_arena, mut tiling_line) = (None, None, None);
+    let mut tiled_model = None;
     let input = &arguments.input;
     let read = read_with_scratch(input, &options).map_err(|error| import_error(input, error))?;
     let result = match read.imported {
@@ -53,12 +56,26 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
                 report_note(&note);
             }
             let comparison = Comparison { arguments, limits: &limits, graph: &graph, plan: &plan };
-            (file_arena, shared_arena) = (comparison.file_arena(), comparison.shared_arena());
-            let tiled = tile::tile(&planner, &graph, &plan, arguments)?;
-            tiling_line = tiled.note;
-            match tiled.plan {
-                Some(tiled) => Planned::Tiled(Box::new((graph, plan, tiled))),
-                None => Planned::Graph(Box::new((graph, plan))),
+            (program_order_arena, shared_arena) =
+                (comparison.program_order_arena(), comparison.shared_arena());
+            if formats.contains(&Format::Onnx) {
+                let tiled = tiled_onnx::tile(arguments, &planner, (&graph, &plan), &options)?;
+                tiling_line = tiled.line;
+                tiled_model = tiled.model;
+                match tiled.planned {
+                    Some((graph, plan, new_options)) => {
+                        (program_order_arena, shared_arena, options) = (None, None, new_options);
+                        Planned::Graph(Box::new((graph, plan)))
+                    }
+                    None => Planned::Graph(Box::new((graph, plan))),
+                }
+            } else {
+                let tiled = tile::tile(&planner, &graph, &plan, arguments)?;
+                tiling_line = tiled.note.map(str::to_owned);
+                match tiled.plan {
+                    Some(tiled) => Planned::Tiled(Box::new((graph, plan, tiled))),
+                    None => Planned::Graph(Box::new((graph, plan))),
+                }
             }
         }
         Imported::Problem(_) if arguments.tiling.is_on() => {
@@ -83,7 +100,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let mut batch = OutputBatch::new(outputs.iter().map(|(path, _)| *path))?;
     let mut view = result.view();
     if view.tiling.is_none() {
-        (view.file_arena, view.shared_arena) = (file_arena, shared_arena);
+        (view.program_order_arena, view.shared_arena) = (program_order_arena, shared_arena);
     }
     for (index, &output) in outputs.iter().enumerate().filter(|(_, output)| output.1 != Format::Onnx) {
         batch.write(index, |out| write_output(&view, output, arguments, &options, out))?;
@@ -91,7 +108,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let summary = text::summary(&view, Some(seconds));
     drop(view);
     let core = if status == Status::Infeasible { result.infeasible_core(&planner)? } else { String::new() };
-    onnx::write_models(input, &outputs, result, &options, &mut batch)?;
+    onnx::write_models(input, &outputs, (result, tiled_model), &options, &mut batch)?;
     batch.commit()?;
     if outputs.iter().any(|(_, format)| *format == Format::Onnx)
         && let Some(note) = onnx::weights_note(input, &arguments.out)?
@@ -99,10 +116,11 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
         report_note(&note);
     }
     print_lines(&summary)?;
-    print_lines(tiling_line.unwrap_or_default())?;
+    print_lines(&tiling_line.unwrap_or_default())?;
     print_lines(&scratch_line(&read.scratch_operators))?;
     print_lines(&core)?;
-    Ok(Outcome::of(status.fits()))
+    let is_same = check::compare(arguments, &outputs)?;
+    Ok(Outcome::of(status.fits() && is_same))
 }
 
 impl PlanArguments {
@@ -125,9 +143,16 @@ fn check_options(arguments: &PlanArguments) -> Result<Vec<Format>, Failure> {
                     use `fit --memory` to check whether it fits"
             .into());
     }
-    let formats = arguments.out.iter().map(|path| format_of(path)).collect::<Result<Vec<_>, _>>()?;
+    let format = |path: &PathBuf| {
+        Format::of(path).ok_or_else(|| {
+            let (path, endings) = (path.display(), Format::ENDINGS);
+            format!("--out {path}: unknown format; use the extension {endings}")
+        })
+    };
+    let formats = arguments.out.iter().map(format).collect::<Result<Vec<_>, _>>()?;
     arguments.reading.check()?;
     tile::check(arguments, &formats)?;
+    check::check_outputs(arguments, &formats)?;
     check_outputs(&arguments.out, arguments.inputs())?;
     code::check(&arguments.out, &formats, arguments.symbol_prefix.is_some())?;
     Ok(formats)

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use plimsoll::export::onnx;
+use plimsoll::files::Format;
 use plimsoll::files::OutputBatch;
 use plimsoll::import::{ImportOptions, contents, onnx_external_files};
 
-use super::format::Format;
 use super::planned::Planned;
 use super::selected_outputs::Output;
 use crate::inputs::{error_at, is_onnx, model_name};
@@ -20,11 +20,11 @@ pub fn check_input(input: &Path, formats: &[Format]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes the planned model to its outputs.
+/// Writes the planned model to its outputs: the tiled model, if there is one.
 pub fn write_models(
     input: &Path,
     outputs: &[Output<'_>],
-    planned: Planned,
+    (planned, tiled): (Planned, Option<Vec<u8>>),
     options: &ImportOptions,
     batch: &mut OutputBatch<'_>,
 ) -> Result<(), Failure> {
@@ -34,9 +34,13 @@ pub fn write_models(
         return Ok(());
     }
     let failed = |error| error_at(input, &error);
-    let bytes = contents(input)?;
-    let (graph, plan) = *pair;
-    let model = onnx::write_owned(&model_name(input), &bytes, graph, plan, options).map_err(failed)?;
+    let model = if let Some(tiled) = tiled {
+        tiled
+    } else {
+        let bytes = contents(input)?;
+        let (graph, plan) = *pair;
+        onnx::write_owned(&model_name(input), &bytes, graph, plan, options).map_err(failed)?
+    };
     for (index, _) in models {
         batch.write(index, |out| out.write_all(&model))?;
     }

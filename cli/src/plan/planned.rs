@@ -4,12 +4,11 @@ use std::io::{self, Write};
 
 use plimsoll::export::c_code::CCode;
 use plimsoll::export::{csv, json};
+use plimsoll::files::{Format, write_code};
 use plimsoll::import::ImportOptions;
 use plimsoll::report::{Colour, html, svg, text, trace};
 use plimsoll::{Graph, Plan, PlanView, Planner, Problem, Solution, Status, TiledPlan};
 
-use super::code;
-use super::format::Format;
 use super::selected_outputs::Output;
 use crate::arguments::PlanArguments;
 use crate::outcome::Failure;
@@ -81,10 +80,10 @@ pub fn write_output(
         },
         Format::Csv => csv::write(view),
         Format::Svg => svg::write(view, arguments.colour.unwrap_or(default_colour(view))),
-        Format::Html => html::write(view),
+        Format::Html => return html::write_to(view, out),
         Format::Header | Format::Source => {
             let code = CCode::new(view, arguments.symbol_prefix.as_ref());
-            return code::write(&code, path, format, &arguments.out, out);
+            return write_code(&code, path, &arguments.out, out);
         }
         Format::Tflite | Format::Onnx => unreachable!("other functions write models"),
     };

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use cpu_time::ProcessTime;
+use plimsoll::files::Format;
 use plimsoll::files::OutputBatch;
 use plimsoll::import::Imported;
 use plimsoll::report::text;
 use plimsoll::{Error, PlanView};
 
-use super::format::Format;
 use super::planned::write_output;
 use super::{selected_outputs, tile};
 use crate::arguments::PlanArguments;

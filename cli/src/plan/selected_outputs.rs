@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use plimsoll::export::tflite::TflitePlan;
+use plimsoll::files::Format;
 
-use super::format::Format;
 use crate::arguments::PlanArguments;
 use crate::output::report_note;
 

@@ -2,12 +2,13 @@
 
 use cpu_time::ProcessTime;
 use plimsoll::export::tflite::{TflitePlan, TfliteRegion, TiledTflite};
+use plimsoll::files::Format;
 use plimsoll::files::OutputBatch;
 use plimsoll::import::Fold;
 use plimsoll::report::text;
 use plimsoll::{Effort, PlanView, Planner, ScheduleMode, Variables};
 
-use super::format::Format;
+use super::check;
 use super::planned::write_output;
 use super::selected_outputs;
 use crate::arguments::PlanArguments;
@@ -30,7 +31,7 @@ pub fn run(
     let untiled = model.plan(arguments.planner(&limits)?)?;
     let tiled = tile(arguments, &model, &untiled, &arguments.planner(&limits)?)?;
     let planned = tiled.as_ref().map_or(&untiled, |tiled| &tiled.planned);
-    let file_arena = if arguments.order == ScheduleMode::Program || tiled.is_some() {
+    let program_order_arena = if arguments.order == ScheduleMode::Program || tiled.is_some() {
         None
     } else {
         let quick = arguments.planner(&limits)?.effort(Effort::Quick).order(ScheduleMode::Program);
@@ -46,7 +47,7 @@ pub fn run(
     }
     let options = arguments.reading.import_options();
     let mut view = PlanView::of_plan(&planned.graph, &planned.plan);
-    view.file_arena = file_arena;
+    view.program_order_arena = program_order_arena;
     let mut batch = OutputBatch::new(outputs.iter().map(|(path, _)| *path))?;
     for (index, &output) in outputs.iter().enumerate() {
         batch.write(index, |out| match output.1 {
@@ -63,7 +64,8 @@ pub fn run(
         print(&tiling_lines(tiled.as_ref(), &untiled, model.length()))?;
     }
     print(&head_lines(planned, untiled.runtime_head_bytes))?;
-    Ok(Outcome::of(fits))
+    let is_same = check::compare(arguments, &outputs)?;
+    Ok(Outcome::of(fits && is_same))
 }
 
 /// Tiles the model if `--tile` is given and its head does not fit the capacity without. None if tiling does not help.

@@ -1,16 +1,13 @@
 //! `plan --tile`: regions of operators that run stripe by stripe.
 
+use plimsoll::files::Format;
 use plimsoll::import::Layout;
 use plimsoll::tiling::TilingGoal;
 use plimsoll::{Graph, Plan, Planner, PoolPlan, TiledPlan, TiledPoolPlan};
 
-use super::format::Format;
 use crate::arguments::PlanArguments;
 use crate::inputs::is_onnx;
 use crate::outcome::Failure;
-
-/// Budgets of extra cost, in parts per million, that are tried if the least cost for a capacity does not fit.
-const BUDGETS: [u64; 6] = [0, 20_000, 50_000, 100_000, 300_000, u64::MAX];
 
 /// The result of `--tile`.
 pub struct Tiled {
@@ -26,25 +23,18 @@ pub fn check(arguments: &PlanArguments, formats: &[Format]) -> Result<(), Failur
     if !arguments.tiling.is_on() {
         return Ok(());
     }
-    if arguments.target.is_given() || formats.contains(&Format::Tflite) {
+    let writes_model = formats.contains(&Format::Tflite) || formats.contains(&Format::Onnx);
+    if arguments.target.is_given() || (writes_model && !arguments.memory.is_given()) {
         return Ok(());
     }
-    let refused = [
-        (formats.contains(&Format::Onnx), "--out FILE.onnx", "the nodes of a model run as a whole"),
-        (
-            formats.contains(&Format::Header) || formats.contains(&Format::Source),
-            "C code",
-            "its tables have no rows of tiles",
-        ),
-    ];
-    match refused.iter().find(|(is_given, ..)| *is_given) {
-        Some((_, what, reason)) => Err(format!(
-            "--tile: not supported for {what}: {reason}; use --out FILE.json for a runtime that runs tiles, or leave \
-             out --tile"
-        )
-        .into()),
-        None => Ok(()),
+    if formats.contains(&Format::Header) || formats.contains(&Format::Source) {
+        return Err(
+            "--tile: not supported for C code: its tables have no rows of tiles; use --out FILE.json for a \
+                    runtime that runs tiles, or leave out --tile"
+                .into(),
+        );
     }
+    Ok(())
 }
 
 /// Tiles a graph for several memories if `--tile` is given and a run costs less. Without --max-extra-macs, extra cost is
@@ -73,9 +63,9 @@ pub fn place(
     Ok((tiled, note))
 }
 
-const NO_ACCESS: &str = "tiling         none: no operator of the network has an access map";
+pub const NO_ACCESS: &str = "tiling         none: no operator of the network has an access map";
 
-fn has_access(graph: &Graph) -> bool {
+pub fn has_access(graph: &Graph) -> bool {
     graph.operators().iter().any(|operator| operator.access().is_some())
 }
 
@@ -91,23 +81,13 @@ pub fn tile(
         return Ok(Tiled { plan: None, note: None });
     }
     let tiling = &arguments.tiling;
-    let mut best = match arguments.capacity {
+    let best = match arguments.capacity {
         Some(capacity) if untiled.arena_bytes <= capacity => {
             return note("tiling         not needed: the plan fits the capacity without");
         }
         Some(capacity) => planner.tile(graph, untiled, &tiling.goal_of_capacity(capacity))?,
         None => planner.tile(graph, untiled, &tiling.goal_of_memory())?,
     };
-    // A plan can exceed the live bytes that the search expected, and the capacity with them. The smallest arena of a
-    // budget then fits, or shows how much is missing.
-    let mut budgets =
-        BUDGETS.iter().filter(|&&budget| arguments.capacity.is_some() && budget <= tiling.max_extra());
-    while !best.as_ref().is_some_and(|best| best.plan.status.fits())
-        && let Some(&budget) = budgets.next()
-    {
-        let smallest = planner.tile(graph, untiled, &TilingGoal::least_memory().max_extra_ppm(budget))?;
-        best = [best, smallest].into_iter().flatten().min_by_key(|tiled| tiled.plan.arena_bytes);
-    }
     match best {
         Some(tiled) => Ok(Tiled { plan: Some(tiled), note: None }),
         None if !has_access(graph) => note(NO_ACCESS),

@@ -45,6 +45,32 @@ fn plan_prints_a_summary_and_writes_every_format() {
     assert!(fs::read_to_string(folder.path("a.csv")).unwrap().starts_with("id,lower,upper,size"));
 }
 
+/// With `-q`, only the exit status and errors tell the result; files are written.
+#[test]
+fn quiet_commands_print_errors_only() {
+    let folder = Folder::new();
+    let input = model(TFLITE);
+    let out = folder.text("plan.json");
+    let quiet = |arguments: &[&str]| plimsoll(&[arguments, &["--quiet"]].concat());
+    assert_eq!(quiet(&["plan", &input, "--out", &out]), (0, String::new(), String::new()));
+    assert_eq!(folder.names(), ["plan.json"]);
+    assert_eq!(quiet(&["verify", &input, &out]), (0, String::new(), String::new()));
+    assert_eq!(plimsoll(&["-q", "plan", &input, "--capacity", "1KiB"]), (1, String::new(), String::new()));
+    let (status, text, errors) = quiet(&["plan", "missing.onnx"]);
+    assert_eq!((status, text.as_str()), (2, ""));
+    assert!(errors.contains("missing.onnx"), "{errors}");
+}
+
+#[test]
+fn the_long_version_lists_features() {
+    let (status, text, _) = plimsoll(&["--version"]);
+    let expected = format!(
+        "plimsoll {}\nfeatures: csv, files, json, onnx, parallel, report, tflite\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!((status, text), (0, expected));
+}
+
 /// A limit that is met before a proof is the reason for stopping.
 #[test]
 fn the_summary_tells_why_the_search_stopped() {

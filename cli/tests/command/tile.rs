@@ -127,7 +127,7 @@ fn reports_are_written_and_code_is_refused() {
     for (more, reason) in [
         (&["--out", &folder.text("a.h")][..], "not supported for C code"),
         (&["--out", &folder.text("a.tflite")][..], "not a .tflite file"),
-        (&["--out", &folder.text("a.onnx")][..], "the nodes of a model run as a whole"),
+        (&["--out", &folder.text("a.onnx")][..], "not an .onnx file"),
         (&["--target", "tflm"][..], "not a .tflite file"),
     ] {
         let (status, _, errors) = plimsoll(&[&["plan", &network, "--tile"], more].concat());
@@ -156,6 +156,70 @@ fn wrong_budgets_are_refused_with_the_form() {
     }
     let (status, _, errors) = plimsoll(&["plan", &model(MODEL), "--tile=maybe"]);
     assert!(status == 2 && errors.contains("[possible values: auto, head, off]"), "{errors}");
+}
+
+#[test]
+fn onnx_models_are_tiled_for_every_runtime() {
+    let folder = Folder::new();
+    let (network, out) = (model("squeezenet1_1.onnx"), folder.text("tiled.onnx"));
+    let plan = folder.text("plan.json");
+    let (status, text, errors) =
+        plimsoll(&["plan", &network, "--effort", "quick", "--tile", "--out", &out, "--out", &plan]);
+    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    for line in ["tiling         arena 6308352 -> ", "region         `", "model          file +"] {
+        assert!(text.contains(&format!("\n{line}")), "{line}: {text}");
+    }
+    // The plan is that of the written model.
+    for arguments in [&["verify", &out][..], &["verify", &out, &plan]] {
+        let (status, text, errors) = plimsoll(arguments);
+        assert!(status == 0 && text.starts_with("valid: "), "{text}{errors}");
+    }
+    let (status, text, errors) = plimsoll(&["plan", &network, "--tile", "--capacity", "1GiB", "--out", &out]);
+    assert!(status == 0 && text.contains("not needed"), "{text}{errors}");
+}
+
+#[cfg(unix)]
+#[test]
+fn written_models_are_compared() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    let (network, out) = (model("squeezenet1_1.onnx"), folder.text("planned.onnx"));
+    let arguments = ["plan", &network, "--effort", "quick", "--check", "--out", &out];
+    let (status, _, errors) = plimsoll(&arguments[..5]);
+    assert!(status == 2 && errors.contains("no model is written"), "{errors}");
+    let run = |python: &str| {
+        let done = assert_cmd::Command::cargo_bin("plimsoll")
+            .unwrap()
+            .env("PLIMSOLL_PYTHON", python)
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (done.status.code().unwrap(), text(&done.stdout), text(&done.stderr))
+    };
+    let (status, _, errors) = run("/nowhere/python");
+    assert!(
+        status == 2 && errors.contains("`/nowhere/python`") && errors.contains("onnxruntime"),
+        "{errors}"
+    );
+    // The interpreter gets the script as its input, and the two models as arguments.
+    let python = |exit: u32, line: &str| {
+        let script = format!(
+            "#!/bin/sh\ngrep -q 'def difference' && [ \"$2\" = '{network}' ] && [ \"$3\" = '{out}' ] || exit 9\n\
+             {line}\nexit {exit}\n"
+        );
+        let path = folder.with(&format!("python{exit}"), script);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let (status, text, _) = run(&python(0, "echo ONNX Runtime: equal bit by bit"));
+    assert!(status == 0 && text.ends_with("\ncheck          ONNX Runtime: equal bit by bit\n"), "{text}");
+    assert_eq!(run(&python(1, "echo ONNX Runtime: outputs differ by up to 3")).0, 1);
+    let (status, _, errors) = run(&python(2, "echo ONNX Runtime: skipped: no module"));
+    assert!(status == 2 && errors.contains("no module"), "{errors}");
+    let (status, _, errors) = run(&python(3, "echo broken >&2"));
+    assert!(status == 2 && errors.contains("broken"), "{errors}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::text::{number_of, string};
+use crate::support::text_list::TextList;
 use crate::{Alias, Occupant, PlanView, Route, Use, ViewRow, ViewedPlan};
 
 /// A table and the structure of its rows.
@@ -11,7 +12,7 @@ pub(super) struct CTable {
     pub comment: &'static str,
     /// Macro with the number of rows.
     pub count: &'static str,
-    pub rows: Vec<String>,
+    pub rows: TextList,
     /// Name of the structure; empty if the rows are numbers.
     pub structure: &'static str,
     /// Type and name of each field.

@@ -1,12 +1,12 @@
 //! The texts of the C code: a complete header, or a header and a source.
 
-use std::fmt::{self, Write};
-use std::io;
+use std::io::{self, Write};
 
 use super::prefix::Fnv1a64;
 use super::tables::CTable;
 use super::text::comment;
 use super::{CCode, CMemory};
+use crate::support::text::text_of;
 
 /// `@P` stands for the prefix of macros, `@p` for the prefix of other names.
 const ASSERT: &str = "
@@ -70,9 +70,7 @@ impl CCode {
     /// contains no arena.
     #[must_use]
     pub fn alone(&self) -> String {
-        let mut text = String::new();
-        self.add_alone(&mut text);
-        text
+        text_of(|out| self.write_alone(out))
     }
 
     /// Writes [`alone`](Self::alone), without the whole text in memory. Many small pieces are written, so `out`
@@ -80,110 +78,95 @@ impl CCode {
     ///
     /// # Errors
     /// Errors of `out`.
-    pub fn write_alone(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        written(out, |text| self.add_alone(text))
-    }
-
-    fn add_alone(&self, text: &mut dyn Write) {
-        self.begin(text);
-        add(text, &self.filled(UNUSED));
+    pub fn write_alone(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.begin(out)?;
+        out.write_all(self.filled(UNUSED).as_bytes())?;
         for table in &self.tables {
-            self.types(table, text);
+            self.types(table, out)?;
             let declaration = format!("static const {} {}_UNUSED", self.declared(table), self.prefix.upper());
-            rows(table, &declaration, text);
+            rows(table, &declaration, out)?;
         }
-        self.write_checks(text);
-        self.end(text);
+        self.write_checks(out)?;
+        self.end(out)
     }
 
     /// A header with constants, and declarations of the objects that [`CCode::source`] defines. The
     /// constants can be used without the source.
     #[must_use]
     pub fn header(&self) -> String {
-        let mut text = String::new();
-        self.add_header(&mut text);
-        text
+        text_of(|out| self.write_header(out))
     }
 
     /// Writes [`header`](Self::header), like [`write_alone`](Self::write_alone).
     ///
     /// # Errors
     /// Errors of `out`.
-    pub fn write_header(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        written(out, |text| self.add_header(text))
-    }
-
-    fn add_header(&self, text: &mut dyn Write) {
-        self.begin(text);
+    pub fn write_header(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.begin(out)?;
         for table in &self.tables {
-            self.types(table, text);
+            self.types(table, out)?;
         }
-        line(text, "\n/* Defined in the source. */");
-        line(text, "#ifdef __cplusplus\nextern \"C\" {\n#endif");
+        writeln!(out, "\n/* Defined in the source. */")?;
+        writeln!(out, "#ifdef __cplusplus\nextern \"C\" {{\n#endif")?;
         for memory in &self.memories {
-            line(text, format!("extern unsigned char {}[];", self.array(memory)));
+            writeln!(out, "extern unsigned char {}[];", self.array(memory))?;
         }
         for table in &self.tables {
-            line(text, format!("extern const {};", self.declared(table)));
+            writeln!(out, "extern const {};", self.declared(table))?;
         }
-        line(text, "#ifdef __cplusplus\n}\n#endif");
-        self.end(text);
+        writeln!(out, "#ifdef __cplusplus\n}}\n#endif")?;
+        self.end(out)
     }
 
     /// The source to [`CCode::header`], which it includes as `header_name`, a name accepted by
     /// [`can_include`]: the aligned arena, the tables, and static assertions.
     #[must_use]
     pub fn source(&self, header_name: &str) -> String {
-        let mut text = String::new();
-        self.add_source(header_name, &mut text);
-        text
+        text_of(|out| self.write_source(header_name, out))
     }
 
     /// Writes [`source`](Self::source), like [`write_alone`](Self::write_alone).
     ///
     /// # Errors
     /// Errors of `out`.
-    pub fn write_source(&self, header_name: &str, out: &mut dyn io::Write) -> io::Result<()> {
-        written(out, |text| self.add_source(header_name, text))
-    }
-
-    fn add_source(&self, header_name: &str, text: &mut dyn Write) {
+    pub fn write_source(&self, header_name: &str, out: &mut dyn Write) -> io::Result<()> {
         let upper = self.prefix.upper();
-        line(text, format!("/* Memory plan of {}, made by plimsoll. */", comment(&self.model)));
-        line(text, format!("#include \"{header_name}\"\n\n#include <stdint.h>\n"));
+        writeln!(out, "/* Memory plan of {}, made by plimsoll. */", comment(&self.model))?;
+        writeln!(out, "#include \"{header_name}\"\n\n#include <stdint.h>\n")?;
         let same = format!("{upper}_PLAN_ID == {}", self.id());
-        self.assert("PLAN_ID_is_that_of_the_header", &same, text);
+        self.assert("PLAN_ID_is_that_of_the_header", &same, out)?;
         for CMemory { name, .. } in &self.memories {
             let fits = format!("{upper}_{name}_BYTES <= SIZE_MAX / 2");
-            self.assert(&format!("{name}_fits_this_machine"), &fits, text);
+            self.assert(&format!("{name}_fits_this_machine"), &fits, out)?;
         }
-        self.write_checks(text);
-        add(text, &self.filled(ALIGNED));
+        self.write_checks(out)?;
+        out.write_all(self.filled(ALIGNED).as_bytes())?;
         for memory in &self.memories {
-            add(text, &self.memory_defined(memory));
+            out.write_all(self.memory_defined(memory).as_bytes())?;
         }
         for table in &self.tables {
-            line(text, "");
-            rows(table, &format!("const {}", self.declared(table)), text);
+            writeln!(out)?;
+            rows(table, &format!("const {}", self.declared(table)), out)?;
         }
+        Ok(())
     }
 
     /// The beginning of both kinds of headers.
-    fn begin(&self, text: &mut dyn Write) {
+    fn begin(&self, out: &mut dyn Write) -> io::Result<()> {
         let (upper, model) = (self.prefix.upper(), comment(&self.model));
-        line(text, format!("/* Memory plan of {model}, made by plimsoll. {} */", self.intro));
-        line(text, format!("#ifndef {upper}_H\n#define {upper}_H\n\n#include <stdint.h>\n"));
-        add(text, &self.constants);
-        line(text, format!("#define {upper}_PLAN_ID {}", self.id()));
-        add(text, &self.filled(ASSERT));
+        writeln!(out, "/* Memory plan of {model}, made by plimsoll. {} */", self.intro)?;
+        writeln!(out, "#ifndef {upper}_H\n#define {upper}_H\n\n#include <stdint.h>\n")?;
+        out.write_all(self.constants.as_bytes())?;
+        writeln!(out, "#define {upper}_PLAN_ID {}", self.id())?;
+        out.write_all(self.filled(ASSERT).as_bytes())
     }
 
     /// The end of the include guard. For a second plan with the same prefix, the guard alone would
     /// silently skip the whole header.
-    fn end(&self, text: &mut dyn Write) {
+    fn end(&self, out: &mut dyn Write) -> io::Result<()> {
         let upper = self.prefix.upper();
-        line(text, format!("\n#elif {upper}_PLAN_ID != {}", self.id()));
-        line(text, format!("#error \"two plans have the prefix {upper}\"\n#endif"));
+        writeln!(out, "\n#elif {upper}_PLAN_ID != {}", self.id())?;
+        writeln!(out, "#error \"two plans have the prefix {upper}\"\n#endif")
     }
 
     /// A hash of the contents: a source must not be compiled with the header of another plan.
@@ -192,7 +175,7 @@ impl CCode {
         for part in [self.prefix.lower(), "\n", &self.constants] {
             hash.update(part.as_bytes());
         }
-        for row in self.tables.iter().flat_map(|table| &table.rows) {
+        for row in self.tables.iter().flat_map(|table| table.rows.iter()) {
             hash.update(row.as_bytes());
             hash.update(b"\n");
         }
@@ -200,18 +183,18 @@ impl CCode {
     }
 
     /// The number of rows and the structure of a row.
-    fn types(&self, table: &CTable, text: &mut dyn Write) {
+    fn types(&self, table: &CTable, out: &mut dyn Write) -> io::Result<()> {
         let (lower, upper) = (self.prefix.lower(), self.prefix.upper());
-        line(text, format!("\n/* {} */", table.comment));
-        line(text, format!("#define {upper}_{} {}", table.count, table.rows.len()));
+        writeln!(out, "\n/* {} */", table.comment)?;
+        writeln!(out, "#define {upper}_{} {}", table.count, table.rows.len())?;
         if table.fields.is_empty() {
-            return;
+            return Ok(());
         }
-        line(text, format!("struct {lower}_{} {{", table.structure));
+        writeln!(out, "struct {lower}_{} {{", table.structure)?;
         for field in &table.fields {
-            line(text, format!("    {field};"));
+            writeln!(out, "    {field};")?;
         }
-        line(text, "};");
+        writeln!(out, "}};")
     }
 
     /// Type, name and length of a table.
@@ -224,15 +207,16 @@ impl CCode {
         format!("{element} {lower}_{}[{upper}_{} + 1]", table.name, table.count)
     }
 
-    fn write_checks(&self, text: &mut dyn Write) {
-        line(text, "\n/* Every place is inside its memory and aligned. */");
+    fn write_checks(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "\n/* Every place is inside its memory and aligned. */")?;
         for check in &self.checks {
-            self.assert(&check.label, &check.condition.text(self.prefix.upper()), text);
+            self.assert(&check.label, &check.condition.text(self.prefix.upper()), out)?;
         }
+        Ok(())
     }
 
-    fn assert(&self, label: &str, condition: &str, text: &mut dyn Write) {
-        line(text, format!("{}_ASSERT({label}, {condition});", self.prefix.upper()));
+    fn assert(&self, label: &str, condition: &str, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}_ASSERT({label}, {condition});", self.prefix.upper())
     }
 
     fn array(&self, memory: &CMemory) -> String {
@@ -251,43 +235,10 @@ impl CCode {
     }
 }
 
-fn rows(table: &CTable, declaration: &str, text: &mut dyn Write) {
-    line(text, format!("{declaration} = {{"));
-    for row in &table.rows {
-        line(text, format!("    {row},"));
+fn rows(table: &CTable, declaration: &str, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{declaration} = {{")?;
+    for row in table.rows.iter() {
+        writeln!(out, "    {row},")?;
     }
-    line(text, format!("    {} /* after the end */\n}};", table.last()));
-}
-
-/// Lets `add` write a text to `out`.
-fn written(out: &mut dyn io::Write, add: impl FnOnce(&mut dyn Write)) -> io::Result<()> {
-    let mut text = IoText { out, result: Ok(()) };
-    add(&mut text);
-    text.result
-}
-
-/// A text that is written to a file. After the first error, it takes and ignores everything.
-struct IoText<'a> {
-    out: &'a mut dyn io::Write,
-    result: io::Result<()>,
-}
-
-impl Write for IoText<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.result.is_ok() {
-            self.result = self.out.write_all(text.as_bytes());
-        }
-        Ok(())
-    }
-}
-
-fn add(text: &mut dyn Write, added: &str) {
-    text.write_str(added).expect(TAKES_ALL);
-}
-
-/// Neither a string nor [`IoText`] refuses a letter.
-const TAKES_ALL: &str = "a text takes every letter";
-
-fn line(text: &mut dyn Write, line: impl AsRef<str>) {
-    writeln!(text, "{}", line.as_ref()).expect(TAKES_ALL);
+    writeln!(out, "    {} /* after the end */\n}};", table.last())
 }

@@ -325,13 +325,13 @@ pub enum TensorRole {
     Input,
     /// Written by an operator and returned to the caller.
     Output,
+    /// A constant such as a weight; a correct plan does not place it in the arena.
+    Constant,
     /// State that outlives a run; may also be an output.
     Variable,
     /// Written by an operator for other operators.
     #[default]
     Intermediate,
-    /// A constant such as a weight; a correct plan does not place it in the arena.
-    Constant,
 }
 
 impl TensorRole {

@@ -4,9 +4,11 @@ use std::io;
 
 use serde::{Serialize, Serializer};
 
-use crate::import::AccessEntry;
+use super::TensorRole;
+use crate::import::json::is_default;
+use crate::import::{AccessEntry, PermitEntry, PlacementEntry};
 use crate::support::text::text_of;
-use crate::{Graph, Operator, Permit, Side, Storage, Tensor, TensorId, TensorKind};
+use crate::{Graph, Operator, Storage, Tensor, TensorId, TensorKind};
 
 /// A graph as JSON, with the same indices of operators and tensors. Folded operators are written like others; the
 /// importer folds them again.
@@ -93,20 +95,13 @@ impl Serialize for GraphTensorEntries<'_> {
 }
 
 #[derive(Serialize)]
-struct PlacementEntry {
-    tensor: usize,
-    of: usize,
-    at: u64,
-}
-
-#[derive(Serialize)]
 struct OperatorEntry<'g> {
     name: &'g str,
     #[serde(rename = "type", skip_serializing_if = "str::is_empty")]
     op_type: &'g str,
     inputs: Vec<usize>,
     outputs: Vec<usize>,
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     scratch: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     after: Vec<usize>,
@@ -120,22 +115,9 @@ struct OperatorEntry<'g> {
 }
 
 #[derive(Serialize)]
-struct PermitEntry {
-    how: &'static str,
-    input: usize,
-    output: usize,
-    #[serde(skip_serializing_if = "is_zero")]
-    at: u64,
-    #[serde(skip_serializing_if = "is_zero")]
-    bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lower: Option<&'static str>,
-}
-
-#[derive(Serialize)]
 struct GraphTensorEntry<'g> {
     name: &'g str,
-    kind: &'static str,
+    kind: TensorRole,
     #[serde(skip_serializing_if = "Option::is_none")]
     shape: Option<&'g [u64]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,11 +140,6 @@ struct GraphTensorEntry<'g> {
     memory_order: Option<Vec<usize>>,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
 /// The memory order of a tensor that is not stored in row-major order.
 fn memory_order(tensor: &Tensor) -> Option<Vec<usize>> {
     let order = tensor.memory_order()?;
@@ -177,18 +154,14 @@ impl<'g> GraphEntry<'g> {
     fn of(graph: &'g Graph) -> Self {
         let tensors = GraphTensorEntries::of(graph);
         let listed = graph.tensors().iter().zip(tensors.iter()).enumerate();
-        let outputs = listed.filter(|(_, (tensor, entry))| tensor.is_output() && entry.kind != "output");
-        let placements = graph.relative_placements().iter().map(|placement| PlacementEntry {
-            tensor: placement.tensor.index(),
-            of: placement.of.index(),
-            at: placement.at,
-        });
+        let outputs =
+            listed.filter(|(_, (tensor, entry))| tensor.is_output() && entry.kind != TensorRole::Output);
         Self {
             name: graph.name(),
             ops: OperatorEntries(graph),
             outputs: outputs.map(|(index, _)| index).collect(),
             tensors,
-            placements: placements.collect(),
+            placements: graph.relative_placements().iter().map(PlacementEntry::from).collect(),
             apart: graph.kept_apart().iter().map(|pair| pair.map(TensorId::index)).collect(),
         }
     }
@@ -204,26 +177,10 @@ impl<'g> OperatorEntry<'g> {
             scratch: operator.scratch_bytes(),
             after: operator.runs_after().iter().map(|id| id.index()).collect(),
             foldable: operator.is_foldable(),
-            permits: operator.permits().iter().map(PermitEntry::of).collect(),
+            permits: operator.permits().iter().map(PermitEntry::from).collect(),
             access: operator.access().map(AccessEntry::from),
             bodies: operator.bodies().iter().map(|body| GraphEntry::of(body)).collect(),
         }
-    }
-}
-
-impl PermitEntry {
-    fn of(permit: &Permit) -> Self {
-        let (how, at, bytes, lower) = match *permit {
-            Permit::InPlace { .. } => ("in_place", 0, 0, None),
-            Permit::View { at, .. } => ("view", at, 0, None),
-            Permit::ConcatSlice { at, .. } => ("piece", at, 0, None),
-            Permit::Overlap { bytes, lower, .. } => ("overlap", 0, bytes, Some(lower)),
-        };
-        let lower = lower.map(|side| match side {
-            Side::Input => "input",
-            Side::Output => "output",
-        });
-        Self { how, input: permit.input().index(), output: permit.output().index(), at, bytes, lower }
     }
 }
 
@@ -231,18 +188,15 @@ impl<'g> GraphTensorEntry<'g> {
     /// `is_folded` states that a folded operator writes the tensor, which is a constant for that reason.
     fn of(tensor: &'g Tensor, is_folded: bool) -> Self {
         let kind = match tensor.kind() {
-            TensorKind::Input => "input",
-            TensorKind::Variable => "variable",
-            TensorKind::Constant if !is_folded => "constant",
-            _ if tensor.is_output() => "output",
-            _ => "intermediate",
+            TensorKind::Constant if is_folded => TensorKind::Intermediate,
+            kind => kind,
         };
         let shaped = tensor.shape().zip(tensor.element_type());
         // The shape of tensors without a width of elements does not give their size.
         let is_sized = shaped.is_some_and(|(_, element_type)| element_type.bits().is_some());
         Self {
             name: tensor.name(),
-            kind,
+            kind: TensorRole::of(kind, tensor.is_output()),
             shape: tensor.shape(),
             dtype: shaped.map(|(_, element_type)| element_type.name()),
             bytes: (!is_sized).then_some(tensor.bytes()),

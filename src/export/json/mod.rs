@@ -40,10 +40,11 @@ pub use pools::{
 pub use read::format_of;
 pub use record::ImportRecord;
 pub use tiling::{
-    CostEntry, ReadEntry, RegionEntry, RegionOperatorEntry, TileEntry, TiledAction, TiledOperatorEntry,
+    ReadEntry, RegionEntry, RegionOperatorEntry, TileEntry, TiledAction, TiledOperatorEntry,
     TiledTensorEntry, TilingEntry,
 };
 
+pub use crate::tiling::TilingCost as CostEntry;
 pub(crate) use write::PlanText;
 
 use std::io;

@@ -55,7 +55,7 @@ impl PlanDocument {
         let tiling = entry.to_tiling(graph)?;
         let tiled = entry.to_tiled(graph, &tiling)?;
         let plan = self.plan_of(&tiled.graph, || Ok(()))?;
-        let (cost, expected_bytes) = (entry.cost.to_cost(), entry.expected_bytes);
+        let (cost, expected_bytes) = (entry.cost, entry.expected_bytes);
         Ok(TiledPlan { tiling, tiled, plan, cost, expected_bytes, family_bound: entry.family_bound })
     }
 

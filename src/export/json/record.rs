@@ -47,15 +47,10 @@ pub struct ImportRecord {
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub storage: BTreeMap<String, String>,
     /// Order of the axes of activations in memory.
-    #[serde(skip_serializing_if = "is_as_stored")]
+    #[serde(skip_serializing_if = "json::is_default")]
     pub layout: Layout,
     /// Alignment of CSV buffers without an alignment of their own.
     pub alignment: Option<u64>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
-fn is_as_stored(layout: &Layout) -> bool {
-    *layout == Layout::AsStored
 }
 
 /// Reads a record, which must be a JSON object.

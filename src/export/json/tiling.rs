@@ -31,7 +31,7 @@ pub struct TilingEntry {
     pub family_bound: Option<u64>,
     /// Cost beyond the untiled graph.
     #[serde(deserialize_with = "super::record::object")]
-    pub cost: CostEntry,
+    pub cost: TilingCost,
     /// Regions, in the order in which they run.
     #[serde(deserialize_with = "json::objects")]
     pub regions: Vec<RegionEntry>,
@@ -41,22 +41,6 @@ pub struct TilingEntry {
     /// Tensors of the tiled graph, by index there.
     #[serde(deserialize_with = "json::objects")]
     pub tensors: Vec<TiledTensorEntry>,
-}
-
-/// Cost of a tiling beyond the untiled graph.
-///
-/// Example: the [module](crate::export::json).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct CostEntry {
-    /// Cost of all operators of the untiled graph, in multiply-accumulates or the unit of its access maps.
-    pub untiled: u64,
-    /// Cost of rows that are computed again.
-    pub extra: u64,
-    /// Bytes of carried rows that are copied.
-    pub copied_bytes: u64,
-    /// Bytes of constants that are read again.
-    pub constant_bytes: u64,
 }
 
 /// Consecutive operators that run stripe by stripe.
@@ -96,14 +80,14 @@ pub struct TileEntry {
     /// Rows that the operator computes; empty if it does not run in this stripe.
     pub rows: [u64; 2],
     /// Number of rows directly before them that the stripe before has left.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "json::is_default")]
     pub carried: u64,
 }
 
 /// An operator of the tiled graph.
 ///
 /// Example: the [module](crate::export::json).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TiledOperatorEntry {
     /// Name; ignored by the reader.
@@ -142,11 +126,12 @@ pub struct TiledOperatorEntry {
 }
 
 /// Kind of an operator of a tiled graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum TiledAction {
     /// Runs an operator as a whole.
+    #[default]
     Whole,
     /// Runs an operator on some rows.
     Tile,
@@ -167,10 +152,10 @@ pub struct ReadEntry {
     /// Rows of the tensor.
     pub rows: [u64; 2],
     /// Rows of padding before them.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "json::is_default")]
     pub before: u64,
     /// Rows of padding after them.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "json::is_default")]
     pub after: u64,
 }
 
@@ -193,11 +178,6 @@ pub struct TiledTensorEntry {
     pub carried: bool,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
 fn pair(rows: &Range<u64>) -> [u64; 2] {
     [rows.start, rows.end]
 }
@@ -216,7 +196,7 @@ impl TilingEntry {
             order: view.tiling.order.iter().map(|id| id.index()).collect(),
             expected_bytes: view.expected_bytes,
             family_bound: view.family_bound,
-            cost: CostEntry::of(view.cost),
+            cost: view.cost,
             regions: view.tiling.regions.iter().map(|region| RegionEntry::of(view.untiled, region)).collect(),
             operators: operators(view.tiled),
             tensors: tensors(view.tiled),
@@ -265,18 +245,6 @@ fn check_count(what: &str, stated: usize, made: usize) -> Result<(), DocumentErr
         return Ok(());
     }
     Err(wrong(format!("the tiled graph has {stated} {what}, but by the regions it has {made}")))
-}
-
-impl CostEntry {
-    fn of(cost: TilingCost) -> Self {
-        let TilingCost { untiled, extra, copied_bytes, constant_bytes } = cost;
-        Self { untiled, extra, copied_bytes, constant_bytes }
-    }
-
-    pub(super) fn to_cost(self) -> TilingCost {
-        let Self { untiled, extra, copied_bytes, constant_bytes } = self;
-        TilingCost { untiled, extra, copied_bytes, constant_bytes }
-    }
 }
 
 impl RegionEntry {
@@ -354,19 +322,7 @@ fn tensors(tiled: &TiledGraph) -> Vec<TiledTensorEntry> {
 
 impl TiledOperatorEntry {
     fn of(origin: &OperatorOrigin) -> Self {
-        let mut entry = Self {
-            name: String::new(),
-            action: TiledAction::Whole,
-            operator: None,
-            tensor: None,
-            region: None,
-            stripe: None,
-            axis: None,
-            rows: None,
-            reads: Vec::new(),
-            inputs: Vec::new(),
-            outputs: Vec::new(),
-        };
+        let mut entry = Self::default();
         let (action, of, own) = match origin {
             OperatorOrigin::Whole(id) => {
                 entry.operator = Some(id.index());

@@ -1,8 +1,10 @@
 //! Checks a planned model by reading it again from its bytes.
 
+use std::io::{self, Write};
+
 use super::wire::WireModel;
 use super::{FORMAT, KEY_FORMAT, KEY_PLAN, OnnxError, figures};
-use crate::export::json::PlanDocument;
+use crate::export::json::{PlanDocument, PlanText};
 use crate::import::{self, ImportOptions};
 use crate::verify::verify;
 use crate::{BodyPlan, Graph, Plan};
@@ -41,6 +43,36 @@ pub fn check(name: &str, bytes: &[u8]) -> Result<CheckedOnnx, OnnxError> {
         return Err(OnnxError::Wrong("the nodes of the file are not in the order of the plan".to_owned()));
     }
     Ok(CheckedOnnx { graph, plan, options })
+}
+
+/// Returns whether a model contains exactly this plan document.
+pub(super) fn has_document(bytes: &[u8], document: &PlanText<'_>) -> Result<bool, OnnxError> {
+    let model = WireModel::read(bytes)?;
+    let found = model.metadata().find(|entry| entry.key == KEY_PLAN);
+    let mut expected =
+        ExpectedText { rest: found.map_or(&[], |entry| entry.value.as_bytes()), is_equal: true };
+    document.write(&mut expected).expect("it takes every byte");
+    Ok(expected.is_equal && expected.rest.is_empty())
+}
+
+/// A text that is compared with the one that is written.
+struct ExpectedText<'a> {
+    rest: &'a [u8],
+    is_equal: bool,
+}
+
+impl Write for ExpectedText<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.rest.strip_prefix(bytes) {
+            Some(rest) => self.rest = rest,
+            None => self.is_equal = false,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The plan document in the metadata of a model.

@@ -14,6 +14,10 @@ pub enum OnnxError {
     #[error(transparent)]
     Import(#[from] ImportError),
 
+    /// The graph of a tiled model cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] crate::Error),
+
     /// The planned graph is not the graph of this model with these import options.
     #[error("the plan belongs to another graph than that of this model and these import options")]
     OtherModel,

@@ -21,6 +21,7 @@ pub(super) use resize::{Coordinates, Interpolation, Resampling, Rounding, Scale,
 pub(super) use window::{AccessWindow, same_padding};
 
 use crate::graph::{AccessMap, GraphBuilder, Outside, RowMap, TileAxis};
+use crate::support::arithmetic::gcd;
 use crate::support::ids::OperatorId;
 
 /// Limit of axes of an operator with an access map.
@@ -107,19 +108,11 @@ fn row_map(
     [first, last]: [i128; 2],
     outside: Outside,
 ) -> Option<RowMap> {
-    let divisor = greatest_common_divisor(numerator, denominator);
+    let common = gcd(u64::try_from(numerator).ok()?, u64::try_from(denominator).ok()?);
+    let divisor = i128::from(common.max(1));
     let term = |term: i128| i64::try_from(term.div_euclid(divisor)).ok();
     let factor = |factor: i128| u32::try_from(factor / divisor).ok();
     Some(RowMap::new(factor(numerator)?, factor(denominator)?, term(first)?, term(last)?, outside))
-}
-
-/// At least 1.
-fn greatest_common_divisor(one: i128, other: i128) -> i128 {
-    let (mut one, mut other) = (one.abs(), other.abs());
-    while other != 0 {
-        (one, other) = (other, one % other);
-    }
-    one.max(1)
 }
 
 /// Adds access maps to the operators of a graph. Equal maps are stored once.

@@ -6,6 +6,7 @@
 
 use super::row_map;
 use crate::graph::{Outside, RowMap};
+use crate::support::arithmetic::gcd;
 
 /// The ratio of output rows to input rows.
 #[derive(Clone, Copy, Debug)]
@@ -21,9 +22,8 @@ impl Scale {
     /// The ratio of two sizes. Runtimes compute with the ratio of output to input, or with `inverse` that of input to
     /// output.
     pub(in crate::import) fn of_sizes(input: u64, output: u64, inverse: bool) -> Option<Self> {
-        let (input, output) = (i128::from(input), i128::from(output));
-        let divisor = super::greatest_common_divisor(input, output);
-        let (numerator, rows) = (output / divisor, input / divisor);
+        let divisor = gcd(input, output).max(1);
+        let (numerator, rows) = (i128::from(output / divisor), i128::from(input / divisor));
         let divides = if inverse { numerator } else { rows };
         let is_exact = divides.count_ones() == 1 && numerator.max(rows) < 1 << 24;
         (input > 0 && output > 0).then_some(Self { numerator, rows, is_exact })

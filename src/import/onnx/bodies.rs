@@ -70,8 +70,11 @@ impl<'m> BodyBuilder<'_, 'm> {
         let Some(NodeBodies { bodies, fresh }) = runs(node) else { return Ok(BuiltBodies::default()) };
         let is_inferred = bodies.iter().any(|(_, body)| self.shapes.has(body));
         let run = bodies.into_iter().filter(|(_, body)| !is_inferred || self.shapes.has(body));
-        // A body that defines no tensors needs no memory.
-        let run = run.filter(|(_, body)| !(body.node.is_empty() && body.input.is_empty()));
+        // A body that defines no tensors needs no memory. With several outputs, it is built because it may return an
+        // input of the node, which its links state.
+        let is_built =
+            |body: &OnnxGraph| !body.node.is_empty() || !body.input.is_empty() || node.output().len() > 1;
+        let run = run.filter(|(_, body)| is_built(body));
         let mut built = BuiltBodies::default();
         for (number, body) in run.enumerate() {
             let (graph, links) = self.graph(node, body, fresh, around)?;

@@ -2,7 +2,7 @@
 
 use super::access::NodeAccess;
 use super::bodies::{self, Around, BodyBuilder, BuiltBodies};
-use super::description::sized;
+use super::description::{Description, Dim, sized};
 use super::descriptions::Descriptions;
 use super::graph::{OnnxGraph, OnnxModel, OnnxNode};
 use super::inferred::{InferredShape, UnshapedReason};
@@ -13,7 +13,7 @@ use super::node_permits::NodePermits;
 use super::operator_sets::OperatorSets;
 use super::shapes::{self, InferredShapes};
 use super::subgraphs;
-use super::tensor::OnnxSparseTensor;
+use super::tensor::{OnnxSparseTensor, types};
 use super::unshaped::{MAX_DETAILS, UnshapedTensors};
 use crate::error::short;
 use crate::graph::{Graph, GraphBuilder, TensorKind};
@@ -196,9 +196,13 @@ fn add_tensors(
         } else {
             TensorKind::Intermediate
         };
-        let declared = descriptions.take(number);
+        let (shape, mut declared) = (inferred.take(number), descriptions.take(number));
+        if let InferredShape::Shape { data_type: types::STRING, dims, .. } = &shape {
+            // The error states that the tensor holds strings.
+            declared = Some(Description::tensor(types::STRING, dims.iter().copied().map(Dim::Known)));
+        }
         let as_declared = || declared.as_ref()?.spec(kind);
-        let found = match (kind, inferred.take(number)) {
+        let found = match (kind, shape) {
             (TensorKind::Intermediate, InferredShape::Shape { data_type, dims, is_upper_bound }) => {
                 (sized(data_type, &dims, is_upper_bound), None)
             }

@@ -163,7 +163,12 @@ impl Description {
 
     /// Returns whether a tensor of this element type and shape matches the declaration. Unknown parts match anything.
     pub(super) fn admits(&self, data_type: i32, shape: &[u64]) -> bool {
-        let Description::Tensor { data_type: declared, dims } = self else { return false };
+        let (declared, dims) = match self {
+            Description::Tensor { data_type, dims } => (data_type, dims),
+            // A sequence or an optional value has no shape that could contradict.
+            Description::NoTensor => return true,
+            Description::Twice(_) => return false,
+        };
         let fits = |(dim, size): (&Dim, &u64)| !matches!(dim, Dim::Known(known) if known != size);
         let fit = |dims: &[Dim]| dims.len() == shape.len() && dims.iter().zip(shape).all(fits);
         (*declared == data_type || *declared == 0 || data_type == 0)

@@ -57,7 +57,9 @@ impl<'m> Descriptions<'m> {
         all.initializers(graph)?;
         let bound = given::check(graph, options)?;
         for input in &graph.input {
-            if let Some(description) = Description::of_info(input, &bound)? {
+            let is_given = options.input_shapes.contains_key(&input.name);
+            let without_type = is_given.then_some(Description::NoTensor);
+            if let Some(description) = Description::of_info(input, &bound)?.or(without_type) {
                 let given = given::given(&input.name, &description, options, &bound);
                 let shape = given.as_ref().and_then(Description::shape);
                 if shape.is_some_and(|shape| !description.admits(0, &shape)) {
@@ -116,6 +118,15 @@ impl<'m> Descriptions<'m> {
     /// Returns whether the tensor is an initializer.
     pub(super) fn is_constant(&self, number: usize) -> bool {
         matches!(self.declared[number], Declared::Initializer(_) | Declared::Sparse(_))
+    }
+
+    /// Returns whether the tensor is an initializer with numbers in the file.
+    pub(super) fn has_numbers(&self, number: usize) -> bool {
+        match &self.declared[number] {
+            Declared::Initializer(tensor) => tensor.contents().is_some(),
+            Declared::Sparse(_) => true,
+            Declared::Nothing | Declared::Info(_) => false,
+        }
     }
 
     /// The declaration of a tensor; none for an initializer.

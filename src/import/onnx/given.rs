@@ -27,10 +27,18 @@ pub(super) fn check(
             }
             return Err(wrong(there_are(graph)));
         };
+        let Some(tensor) = input.tensor_type() else {
+            // A sequence, an optional value or a map, which the user describes as a tensor of as many elements.
+            if shape.element_type.is_some() {
+                continue;
+            }
+            return Err(wrong(
+                "it is not a tensor; add the type of its elements, as in 1000:float32".to_owned(),
+            ));
+        };
         if shape.element_type.is_some() {
             return Err(wrong("an input has the element type of the file; omit it".to_owned()));
         }
-        let Some(tensor) = input.tensor_type() else { return Err(wrong("it is not a tensor".to_owned())) };
         let Some(declared) = &tensor.shape else { continue };
         if declared.dim.len() != shape.dimensions.len() {
             let (has, given) = (declared.dim.len(), shape.dimensions.len());
@@ -78,7 +86,7 @@ fn there_are(graph: &OnnxGraph) -> String {
     no_such_input(names.filter(|name| !constants.contains(name)))
 }
 
-/// The shape that the user gives to an input, if any.
+/// The shape that the user gives to an input, if any. An input that is no tensor has the element type of the option.
 pub(super) fn given(
     name: &str,
     description: &Description,
@@ -86,10 +94,13 @@ pub(super) fn given(
     bound: &BTreeMap<String, u64>,
 ) -> Option<Description> {
     let shape = options.input_shapes.get(name)?;
-    let Description::Tensor { data_type, .. } = description else { return None };
+    let data_type = match description {
+        Description::Tensor { data_type, .. } => *data_type,
+        Description::NoTensor | Description::Twice(_) => number_of(shape.element_type?),
+    };
     let dims = shape.dimensions.iter().map(|dimension| match (dimension.size(bound), dimension) {
         (Err(_), InputDimension::Symbol(name)) => Dim::Named(name.as_str().into()),
         (size, _) => size.map_or(Dim::Unknown, Dim::Known),
     });
-    Some(Description::tensor(*data_type, dims))
+    Some(Description::tensor(data_type, dims))
 }

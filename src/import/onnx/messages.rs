@@ -30,7 +30,7 @@ macro_rules! skip_encoding {
 pub(super) use skip_encoding;
 
 /// `OperatorSetIdProto`: the version of the operators of a domain.
-#[derive(Message)]
+#[derive(Clone, Message)]
 pub(super) struct OperatorSet {
     #[prost(string, tag = "1")]
     pub(super) domain: String,
@@ -63,11 +63,51 @@ impl ValueInfo {
     }
 }
 
-/// `TypeProto`: the type of a tensor, or of another kind of value, without `tensor_type`.
-#[derive(Clone, Message)]
+/// `TypeProto`: the type of a tensor, or of another kind of value, without `tensor_type`. An optional tensor counts as a
+/// tensor, whose memory it takes if it is present.
+#[derive(Clone, Debug, Default)]
 pub(super) struct OnnxType {
-    #[prost(message, optional, tag = "1")]
     pub(super) tensor_type: Option<OnnxTensorType>,
+}
+
+impl Message for OnnxType {
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        match tag {
+            1 => {
+                let tensor = self.tensor_type.get_or_insert_default();
+                encoding::message::merge(wire_type, tensor, buf, context)
+            }
+            9 => {
+                let mut optional = OptionalType::default();
+                encoding::message::merge(wire_type, &mut optional, buf, context)?;
+                self.tensor_type = optional.elem_type.and_then(|of| of.tensor_type);
+                Ok(())
+            }
+            _ => encoding::skip_field(wire_type, tag, buf, context),
+        }
+    }
+
+    skip_encoding!();
+}
+
+/// `TypeProto.Optional`.
+#[derive(Message)]
+struct OptionalType {
+    #[prost(message, optional, tag = "1")]
+    elem_type: Option<OptionalElement>,
+}
+
+/// `TypeProto` in an optional type: of a tensor, or without `tensor_type`.
+#[derive(Message)]
+struct OptionalElement {
+    #[prost(message, optional, tag = "1")]
+    tensor_type: Option<OnnxTensorType>,
 }
 
 /// `TypeProto.Tensor`.

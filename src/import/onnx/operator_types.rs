@@ -170,6 +170,10 @@ static ROWS: &[OnnxOperatorTypes] = &[
     standard(9, &["ConstantOfShape"], shape!(creation::constant_of_shape, Unknown)).effects(MakesConstants),
     standard(1, &["Shape"], shape!(creation::shape, Elements)).effects(MakesConstants),
     standard(1, &["Size"], shape!(creation::count, Elements)),
+    standard(11, &["SequenceLength"], shape!(|_| creation::scalar(types::INT64), Elements)),
+    // An optional value has the memory of its tensor. If it is empty, nothing reads it.
+    standard(15, &["Optional", "OptionalGetElement"], shape!(elementwise::identity, Same)),
+    standard(15, &["OptionalHasElement"], shape!(|_| creation::scalar(types::BOOL), Elements)),
     standard(11, &["Range"], shape!(creation::range, Unknown)).effects(MakesConstants),
     standard(9, &["EyeLike"], shape!(elementwise::typed_like, Unknown)),
     standard(9, &["OneHot"], shape!(creation::one_hot, Monotone)),

@@ -8,7 +8,7 @@ use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 
 use super::messages::skip_encoding;
-use types::{DOUBLE, FLOAT, INT64};
+use types::{BOOL, DOUBLE, FLOAT, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64};
 
 /// Limit of elements that are kept; a larger tensor counts as weights.
 pub(super) const MAX_ELEMENTS: usize = 1024;
@@ -20,11 +20,35 @@ const MAX_FLOATS: usize = 64;
 /// Element types as numbered by `TensorProto.DataType`.
 pub(crate) mod types {
     pub const FLOAT: i32 = 1;
+    pub const UINT8: i32 = 2;
+    pub const INT8: i32 = 3;
+    pub const UINT16: i32 = 4;
+    pub const INT16: i32 = 5;
+    pub const INT32: i32 = 6;
     pub const INT64: i32 = 7;
     pub const STRING: i32 = 8;
+    pub const BOOL: i32 = 9;
     pub const FLOAT16: i32 = 10;
     pub const DOUBLE: i32 = 11;
+    pub const UINT32: i32 = 12;
+    pub const UINT64: i32 = 13;
     pub const BFLOAT16: i32 = 16;
+
+    /// The smallest and the largest value of an integer type, within 63 bits; none for other types.
+    pub fn range(data_type: i32) -> Option<std::ops::RangeInclusive<i64>> {
+        Some(match data_type {
+            UINT8 => 0..=u8::MAX.into(),
+            INT8 => i8::MIN.into()..=i8::MAX.into(),
+            UINT16 => 0..=u16::MAX.into(),
+            INT16 => i16::MIN.into()..=i16::MAX.into(),
+            INT32 => i32::MIN.into()..=i32::MAX.into(),
+            INT64 => i64::MIN..=i64::MAX,
+            BOOL => 0..=1,
+            UINT32 => 0..=u32::MAX.into(),
+            UINT64 => 0..=i64::MAX,
+            _ => return None,
+        })
+    }
 }
 
 /// `TensorProto`, with its elements if they are few.
@@ -41,14 +65,13 @@ pub(super) struct OnnxTensor {
     is_incomplete: bool,
 }
 
-/// `float_data`.
+/// The fields of elements: `float_data` and so on, and `raw_data`, which has elements as in memory.
 const FLOATS: u32 = 4;
-
-/// `raw_data`: elements as in memory.
+const INT32S: u32 = 5;
+const INT64S: u32 = 7;
 const RAW: u32 = 9;
-
-/// `double_data`.
 const DOUBLES: u32 = 10;
+const UINT64S: u32 = 11;
 
 /// Elements of a tensor, in row-major order. Shared, as most operators on shapes return their input.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,14 +103,13 @@ impl OnnxTensor {
             (0 | RAW, data_type) => from_raw(&self.stored, data_type)?,
             (FLOATS, FLOAT | DOUBLE) => Elements::Floats(singles(&self.stored).into()),
             (DOUBLES, FLOAT | DOUBLE) => Elements::Floats(doubles(&self.stored).into()),
-            (5 | 7 | 11, data_type @ (2..=7 | 9 | 12 | 13)) => {
+            (INT32S | INT64S | UINT64S, data_type @ (UINT8..=INT64 | BOOL | UINT32 | UINT64)) => {
                 let (mut rest, mut numbers) = (self.stored.as_slice(), Vec::new());
                 while rest.has_remaining() {
                     numbers.push(encoding::decode_varint(&mut rest).ok()?.cast_signed());
                 }
                 // Above 63 bits, a number is not a size.
-                let is_unsigned = data_type == 13;
-                if is_unsigned && numbers.iter().any(|&number| number < 0) {
+                if data_type == UINT64 && numbers.iter().any(|&number| number < 0) {
                     return None;
                 }
                 Elements::Integers(numbers.into())
@@ -122,7 +144,7 @@ impl OnnxTensor {
             (WireType::LengthDelimited, _) => short_field(self.max_bytes(), buf)?,
             (WireType::ThirtyTwoBit, FLOATS) => Some(taken(4, buf)?),
             (WireType::SixtyFourBit, DOUBLES) => Some(taken(8, buf)?),
-            (WireType::Varint, 5 | 7 | 11) => {
+            (WireType::Varint, INT32S | INT64S | UINT64S) => {
                 let mut single = Vec::new();
                 encoding::encode_varint(encoding::decode_varint(buf)?, &mut single);
                 Some(single)
@@ -157,7 +179,7 @@ impl Message for OnnxTensor {
             1 => encoding::int64::merge_repeated(wire_type, &mut self.dims, buf, context),
             2 => encoding::int32::merge(wire_type, &mut self.data_type, buf, context),
             8 => encoding::string::merge(wire_type, &mut self.name, buf, context),
-            FLOATS | 5 | 7 | RAW | DOUBLES | 11 => self.merge_elements(tag, wire_type, buf),
+            FLOATS | INT32S | INT64S | RAW | DOUBLES | UINT64S => self.merge_elements(tag, wire_type, buf),
             14 => {
                 let mut location = 0;
                 encoding::int32::merge(wire_type, &mut location, buf, context)?;
@@ -227,14 +249,14 @@ fn from_raw(bytes: &[u8], data_type: i32) -> Option<Elements> {
     match data_type {
         FLOAT => bytes.len().is_multiple_of(4).then(|| Elements::Floats(singles(bytes).into())),
         DOUBLE => bytes.len().is_multiple_of(8).then(|| Elements::Floats(doubles(bytes).into())),
-        2 | 9 => whole(bytes, |[byte]| Some(byte.into())),
-        3 => whole(bytes, |chunk| Some(i8::from_le_bytes(chunk).into())),
-        4 => whole(bytes, |chunk| Some(u16::from_le_bytes(chunk).into())),
-        5 => whole(bytes, |chunk| Some(i16::from_le_bytes(chunk).into())),
-        6 => whole(bytes, |chunk| Some(i32::from_le_bytes(chunk).into())),
+        UINT8 | BOOL => whole(bytes, |[byte]| Some(byte.into())),
+        INT8 => whole(bytes, |chunk| Some(i8::from_le_bytes(chunk).into())),
+        UINT16 => whole(bytes, |chunk| Some(u16::from_le_bytes(chunk).into())),
+        INT16 => whole(bytes, |chunk| Some(i16::from_le_bytes(chunk).into())),
+        INT32 => whole(bytes, |chunk| Some(i32::from_le_bytes(chunk).into())),
         INT64 => whole(bytes, |chunk| Some(i64::from_le_bytes(chunk))),
-        12 => whole(bytes, |chunk| Some(u32::from_le_bytes(chunk).into())),
-        13 => whole(bytes, |chunk| i64::try_from(u64::from_le_bytes(chunk)).ok()),
+        UINT32 => whole(bytes, |chunk| Some(u32::from_le_bytes(chunk).into())),
+        UINT64 => whole(bytes, |chunk| i64::try_from(u64::from_le_bytes(chunk)).ok()),
         _ => None,
     }
 }

@@ -111,7 +111,7 @@ fn declared_text(description: Option<&Description>) -> String {
 /// One remedy for each kind of cause among the tensors.
 fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
     let mut names = BTreeSet::new();
-    let (mut lacks_input, mut never) = (false, false);
+    let (mut lacks_input, mut holds_text, mut no_tensor) = (false, false, None);
     let (mut first_cause, mut lacks_rule) = (None, false);
     for (name, tensor) in tensors {
         let Some(UnshapedDetail { declared, reason }) = tensor.detail.as_deref() else { continue };
@@ -129,14 +129,19 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
                     Dim::Named(name) => Some(&**name),
                     Dim::Known(_) | Dim::Unknown => None,
                 }));
-                if dims.iter().any(|dim| matches!(dim, Dim::Unknown)) {
+                let is_sized =
+                    description.and_then(Description::element_type).and_then(ElementType::bits).is_some();
+                holds_text |= description.and_then(Description::element_type) == Some(ElementType::String);
+                // A complete shape that does not count is one for other inputs.
+                let has_names = dims.iter().any(|dim| matches!(dim, Dim::Named(_)));
+                if is_sized && !has_names || dims.iter().any(|dim| matches!(dim, Dim::Unknown)) {
                     lacks();
                 }
-                never |= description
-                    .is_some_and(|tensor| tensor.element_type().and_then(ElementType::bits).is_none());
             }
             Some(Description::Tensor { dims: None, .. } | Description::Twice(_)) | None => lacks(),
-            Some(Description::NoTensor) => never = true,
+            Some(Description::NoTensor) => {
+                no_tensor.get_or_insert(*name);
+            }
         }
     }
     let mut remedies = Vec::new();
@@ -153,8 +158,19 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
              declare it), or value_info in the file"
         ));
     }
-    if never {
-        remedies.push("only dense tensors of numbers have a size before the run".to_owned());
+    if let Some(name) = no_tensor {
+        let option = for_shell(&format!("{}=1000:float32", short(name)));
+        remedies.push(format!(
+            "sequences, optional values and maps have no shape; give each the elements that it takes at most: \
+             --input-shape {option}"
+        ));
+    }
+    if holds_text {
+        remedies.push(
+            "strings have no size before the run; cut the operators on strings off the model, for example by \
+             `onnx.utils.extract_model`"
+                .to_owned(),
+        );
     }
     remedies.join("; ")
 }

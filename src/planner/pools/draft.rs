@@ -69,7 +69,7 @@ impl<'a> Drafts<'a> {
         let groups = RigidGroups::new(&liveness, &layout)?;
         limits.check_cancelled()?;
         let [.., least] = SharingPolicy::variants(sharing);
-        if policy != least && groups.members.iter().any(|own| own.len() > MOST_TOGETHER) {
+        if policy != least && groups.members.rows().any(|own| own.len() > MOST_TOGETHER) {
             return self.draft(order, least);
         }
         let run = ItemBuilder {

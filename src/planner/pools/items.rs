@@ -14,6 +14,7 @@ use crate::problem::LiveRange;
 use crate::sharing::{Alias, RigidGroups};
 use crate::support::ids::{BufferId, OperatorId, PoolId};
 use crate::support::limits::Limits;
+use crate::support::rows::Rows;
 use crate::support::sorting::{sort_by_keys, unique};
 
 /// A tensor or scratch memory in an item.
@@ -29,7 +30,7 @@ pub(super) struct ItemMember {
 /// An instance, with the members of each of its items.
 pub(super) struct PlacementItems {
     pub(super) instance: Instance,
-    pub(super) members: Vec<Vec<ItemMember>>,
+    pub(super) members: Rows<ItemMember>,
 }
 
 /// Inputs for the construction of items.
@@ -57,11 +58,11 @@ impl ItemBuilder<'_> {
     pub(super) fn items(&self) -> Result<PlacementItems> {
         let steps = self.liveness.steps();
         let instance = Instance::new(self.pool_specs(), steps, self.pools.prefetch_steps(), self.limits);
-        let mut items = PlacementItems { instance, members: Vec::new() };
-        let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.groups.members.len()];
+        let mut items = PlacementItems { instance, members: Rows::default() };
+        let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.groups.members.count() as usize];
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
         self.collect(&mut accesses, &mut reads)?;
-        for (buffers, accesses) in self.groups.members.iter().zip(accesses) {
+        for (buffers, accesses) in self.groups.members.rows().zip(accesses) {
             self.limits.check_cancelled()?;
             let members: Vec<ItemMember> = buffers.iter().map(|&id| self.member(id)).collect();
             self.add(&mut items, members, accesses)?;

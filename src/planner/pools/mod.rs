@@ -230,7 +230,7 @@ impl Task<'_> {
         self.check_cancelled_if_large()?;
         finish(&mut plan);
         self.check_cancelled_if_large()?;
-        for item in 0..items.members.len() {
+        for item in 0..items.instance.items.len() {
             self.uses(items, &placement, item, &mut plan);
         }
         sort_by_keys(&mut plan.uses, |entry| [entry.step.into(), 0]);
@@ -270,9 +270,9 @@ impl Task<'_> {
             (placement.cost, placement.bound, placement.unavoidable_cost);
         (plan.nodes, plan.stop) = (placement.nodes, placement.stop);
         for placed in &placement.placed {
-            residency(&items.members[placed.item], placed.interval, placed.offset, &mut plan);
+            residency(items.members.row(placed.item as u32), placed.interval, placed.offset, &mut plan);
         }
-        for item in 0..items.members.len() {
+        for item in 0..items.instance.items.len() {
             self.moves(items, placement, item, &mut plan);
         }
         plan
@@ -287,7 +287,7 @@ impl Task<'_> {
             traffic.read += access.read;
             traffic.written += access.write;
         }
-        let members = &items.members[item];
+        let members = items.members.row(item as u32);
         path.copies(|copied| {
             for member in copied_members(self.graph, members, copied.step, instance.steps) {
                 let Occupant::Tensor(tensor) = member.occupant else { continue };
@@ -300,7 +300,7 @@ impl Task<'_> {
         });
         let stays_on_chip = path.resident_pool().is_some() || usize::from(path.path[0]) != instance.store();
         if stays_on_chip
-            && let [ItemMember { occupant: Occupant::Tensor(id), bytes, .. }] = members.as_slice()
+            && let [ItemMember { occupant: Occupant::Tensor(id), bytes, .. }] = members
             && Content::of(self.graph.tensor(*id)) == Content::Constants
         {
             plan.preloaded += bytes;
@@ -325,7 +325,7 @@ impl Task<'_> {
                 Occupant::Tensor(id) => operator.inputs().contains(&id) || operator.outputs().contains(&id),
                 Occupant::Scratch(own) => own == id,
             };
-            for one in &items.members[item] {
+            for one in items.members.row(item as u32) {
                 let there =
                     plan.residencies_of(one.occupant).filter(|residency| residency.live.contains(step));
                 let first = there.map(|residency| residency.pool).min();
@@ -346,7 +346,7 @@ impl Task<'_> {
         let instance = &items.instance;
         let room = &instance.pools[instance.store()];
         let mut there: Vec<(usize, ResidencyInterval)> = Vec::new();
-        for item in 0..items.members.len() {
+        for item in 0..items.instance.items.len() {
             let path = instance.path_in(&placement.paths, item);
             there.extend(path.store_interval().map(|interval| (item, interval)));
         }
@@ -363,7 +363,7 @@ impl Task<'_> {
         }
         for (&(item, interval), offset) in there.iter().zip(offsets) {
             let interval = ResidencyInterval { pool: instance.store(), ..interval };
-            residency(&items.members[item], interval, offset, plan);
+            residency(items.members.row(item as u32), interval, offset, plan);
         }
         Ok(())
     }

@@ -271,7 +271,7 @@ impl PageData {
             gap,
             status,
             strategy,
-            file_arena: view.file_arena.map(JsonBytes),
+            file_arena: view.program_order_arena.map(JsonBytes),
         };
         let (shares, hows) = shares(scene);
         Self {

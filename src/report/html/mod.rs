@@ -7,6 +7,11 @@
 
 mod data;
 
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+
 use crate::PlanView;
 use data::PageData;
 
@@ -32,30 +37,51 @@ const SCRIPTS: [&str; 10] = [
 /// comparison, if the view has it.
 #[must_use]
 pub fn write(view: &PlanView<'_>) -> String {
-    let scene = Scene::new(view);
-    page(scene.title(), &PageData::new(&scene))
+    let mut page = Vec::new();
+    write_to(view, &mut page).expect("a vector takes every byte");
+    String::from_utf8(page).expect("the page is text")
 }
 
-fn page(title: &str, data: &PageData) -> String {
-    let json = serde_json::to_string(data).expect("keys are text");
-    // The contents of a script element end at the first `</script`, even inside JSON.
-    let json = json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-    let parts = [
-        ("{{title}}", escaped(title)),
-        ("{{style}}", STYLE.to_owned()),
-        ("{{data}}", json),
-        ("{{script}}", SCRIPTS.join("\n")),
-    ];
-    let mut page = String::new();
-    let mut rest = PAGE;
+/// Writes the same report without the whole text in memory. Many small pieces are written, so `out` should have a
+/// buffer.
+///
+/// # Errors
+/// Errors of `out`.
+pub fn write_to(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let scene = Scene::new(view);
+    let data = PageData::new(&scene);
+    let title = escaped(scene.title());
+    drop(scene);
     // Each mark is replaced once and in this order, so text in a part is never taken for a mark.
-    for (mark, part) in parts {
+    let mut rest = PAGE;
+    for mark in ["{{title}}", "{{style}}", "{{data}}", "{{script}}"] {
         let (before, after) = rest.split_once(mark).expect("the page has a mark for each part");
-        page += before;
-        page += &part;
+        out.write_all(before.as_bytes())?;
+        match mark {
+            "{{title}}" => out.write_all(title.as_bytes())?,
+            "{{style}}" => out.write_all(STYLE.as_bytes())?,
+            "{{data}}" => data.serialize(&mut Serializer::with_formatter(&mut *out, InScript))?,
+            _ => out.write_all(SCRIPTS.join("\n").as_bytes())?,
+        }
         rest = after;
     }
-    page + rest
+    out.write_all(rest.as_bytes())
+}
+
+/// JSON inside a script element, whose contents end at the first `</script`, even inside a string.
+struct InScript;
+
+impl Formatter for InScript {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        let mut rest = text;
+        while let Some(at) = rest.find(['<', '\u{2028}', '\u{2029}']) {
+            let (before, after) = rest.split_at(at);
+            let letter = after.chars().next().unwrap_or_default();
+            write!(out, "{before}\\u{:04x}", u32::from(letter))?;
+            rest = &after[letter.len_utf8()..];
+        }
+        out.write_all(rest.as_bytes())
+    }
 }
 
 fn escaped(text: &str) -> String {

@@ -59,7 +59,7 @@ fn arena(lines: &mut SummaryLines, view: &PlanView<'_>, plan: &Plan) {
             format!("none; --share all needs at most {}, {} less", bytes(arena), percent(saved)),
         );
     }
-    if let Some(arena) = view.file_arena {
+    if let Some(arena) = view.program_order_arena {
         program_order(lines, plan, arena);
     }
     if let Some(graph) = view.graph {

@@ -108,6 +108,9 @@ fn tensors_of_one_class_hold_the_same_contents() {
     assert!(pairs > 2000, "{pairs} pairs");
 }
 
+/// Number of chains of the family `chains_of_equal_pieces`.
+const CHAINS: usize = 50;
+
 /// Graphs with one rigid group that contains all of `count` tensors, by family.
 fn growing(family: &str, count: usize) -> Graph {
     let mut net: GraphBuilder = Graph::builder(family);
@@ -118,8 +121,10 @@ fn growing(family: &str, count: usize) -> Graph {
     net.operator("other").reads([x]).writes([second]);
     let (mut last, mut pair) = (first, [first, second]);
     let mut all = vec![first];
+    let (mut chains, mut piece) = ([first; CHAINS], first);
     for k in 0..count {
         let bytes = match family {
+            "chains_of_equal_pieces" => 64 * ((k / CHAINS) as u64 + 2),
             "concat_chain" | "nested_concats" | "same_other_piece" => 64 * (k as u64 + 2),
             "concat_and_split" => 128,
             _ => 64,
@@ -143,6 +148,17 @@ fn growing(family: &str, count: usize) -> Graph {
                 let concat = net.operator(format!("o{k}")).reads([last, first]).writes([made]);
                 concat.concat_slice(last, made, 0).concat_slice(first, made, bytes - 64);
             }
+            // Each piece is appended to the last concatenation of every chain.
+            "chains_of_equal_pieces" => {
+                if k % CHAINS == 0 {
+                    piece = net.tensor(format!("p{k}"), TensorSpec::bytes(64));
+                    net.operator(format!("q{k}")).reads([chains[0]]).writes([piece]);
+                }
+                let before = chains[k % CHAINS];
+                let concat = net.operator(format!("o{k}")).reads([before, piece]).writes([made]);
+                concat.concat_slice(before, made, 0).concat_slice(piece, made, bytes - 64);
+                chains[k % CHAINS] = made;
+            }
             // Each concatenation is split again, and stays live to the end.
             "concat_and_split" => {
                 let halves = [0, 1].map(|half| net.tensor(format!("h{k}_{half}"), TensorSpec::bytes(64)));
@@ -164,7 +180,12 @@ fn growing(family: &str, count: usize) -> Graph {
     }
     let y = net.tensor("y", TensorSpec::bytes(64));
     let is_fan = family.ends_with("fan") || ["nested_concats", "concat_and_split"].contains(&family);
-    net.operator("end").reads(if is_fan { all } else { vec![last] }).writes([y]);
+    let read = match family {
+        "chains_of_equal_pieces" => chains.to_vec(),
+        _ if is_fan => all,
+        _ => vec![last],
+    };
+    net.operator("end").reads(read).writes([y]);
     net.output(y);
     net.build().expect("a network")
 }
@@ -197,6 +218,7 @@ fn groups_grow_near_linearly_and_poll() {
         "nested_concats",
         "same_other_piece",
         "concat_and_split",
+        "chains_of_equal_pieces",
     ] {
         let [(small, _), (large, between)] = [2_000, 4_000].map(|count| effort(&growing(family, count)));
         assert!(large < 5 * small / 2, "{family}: {small} nodes, then {large}");

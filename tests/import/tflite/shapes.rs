@@ -398,6 +398,46 @@ fn given_shapes_go_through_the_network() {
     assert_eq!(shapes(&imported)["y"], [3, 24]);
 }
 
+/// Constants behind the flatbuffer, as in large models, decide shapes like those in it.
+#[test]
+fn constants_behind_the_tables_are_read() {
+    let mut model = one_operator(builtin(22), &[Data(&[4, 6]), Numbers(&[8, -1])], NONE, 1);
+    let stored = std::mem::take(&mut model.buffers[1].data);
+    let read = |offset: u64, length: usize| {
+        let mut model = Model {
+            buffers: model.buffers.clone(),
+            ..one_operator(builtin(22), &[Data(&[4, 6]), Numbers(&[8, -1])], NONE, 1)
+        };
+        model.buffers[1] = Buffer { offset, size: 8, ..Buffer::default() };
+        let mut bytes = model.bytes();
+        bytes.resize(4096, 0);
+        bytes.extend_from_slice(&stored[..length]);
+        tflite_from_bytes("model", &bytes, &ImportOptions::default())
+    };
+    assert_eq!(shapes(&read(4096, 8).unwrap())["out0"], [8, 3]);
+    // A file that ends before the constant, or an offset beyond all memory.
+    for (offset, length) in [(4096, 7), (u64::MAX, 8), (u64::MAX - 8, 8)] {
+        let text = text(&read(offset, length).unwrap_err());
+        assert!(text.contains("`out0` without a shape"), "{text}");
+    }
+}
+
+#[test]
+fn a_given_shape_is_one_that_the_operator_can_return() {
+    let model = |code: i32| one_operator(builtin(code), &[Data(&[4, 6]), Data(&[2])], NONE, 1);
+    // RESHAPE, TRANSPOSE, EXPAND_DIMS, TILE, PAD
+    for (code, possible, impossible) in
+        [(22, "8x3", "8x2"), (39, "6x4", "6x5"), (70, "4x1x6", "4x1"), (69, "8x6", "2x6"), (34, "8x9", "72")]
+    {
+        assert!(import(&model(code), &[("out0", possible)]).is_ok(), "{code}");
+        let text = text(&import(&model(code), &[("out0", impossible)]).unwrap_err());
+        assert!(
+            text.contains("it is given [") && text.contains("of shape [4, 6] cannot return it"),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn shapes_that_cannot_be_given_are_refused() {
     let model = with_computed_shape();

@@ -67,7 +67,7 @@ impl PoolPlanDocument {
         let tiling = entry.to_tiling(graph)?;
         let tiled = entry.to_tiled(graph, &tiling)?;
         let plan = self.plan_of(&tiled.graph, || Ok(()))?;
-        Ok(TiledPoolPlan { tiling, tiled, plan, cost: entry.cost.to_cost() })
+        Ok(TiledPoolPlan { tiling, tiled, plan, cost: entry.cost })
     }
 
     /// The plan for the graph whose indices the document has.

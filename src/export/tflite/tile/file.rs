@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use super::super::TfliteError;
 use super::super::front::{Field, Front, Target};
 use super::super::rewrite::{self, MODEL_SLOTS, SUBGRAPH_SLOTS, copied};
-use super::draft::{Draft, DraftId, DraftKind, DraftOperator, RowsOf};
-use super::network::other_axis;
 use crate::ElementType;
+use crate::export::tile::{Draft, DraftId, DraftKind, DraftOperator, RowsOf, TilePadding, other_axis};
 use crate::import::tflite::schema::{At, Model, Operator, SubGraph, Tensor};
 use crate::import::tflite::text;
 
@@ -415,8 +414,8 @@ impl ModelWriter<'_> {
         for (operator, place) in operators.iter().zip(places) {
             let table = match operator.kind {
                 DraftKind::Whole(_) => continue,
-                DraftKind::Tile { operator: id, is_valid, .. } => {
-                    self.tile(operator, (id, old[id]), is_valid, numbers)
+                DraftKind::Tile { operator: id, padding, .. } => {
+                    self.tile(operator, (id, old[id]), padding != TilePadding::Kept, numbers)
                 }
                 _ => self.added(operator, numbers)?,
             };

@@ -3,23 +3,19 @@
 //! Rows are copied by `SLICE` and `CONCATENATION`, and padding becomes `PAD`, or wrong rows are cut off. The memory of
 //! these copies counts: the written model is planned like any other, and a tiling is kept only if its head is smaller.
 
-mod draft;
 mod file;
 mod network;
-mod search;
-mod stripes;
 
 use super::calls::Calls;
 use super::runtime_network::RuntimeNetwork;
 use super::scratch::{Scratch, sums};
 use super::{CONTROL_DEPENDENCIES, TfliteError, TflitePlan, has_metadata, plan};
+use crate::export::tile::{
+    Draft, DraftKind, FoundTiling, Judge, TileNetwork, TileRegion, TileSearch, TilingWriter,
+};
 use crate::import::{Fold, ImportOptions, tflite};
 use crate::tiling::{TilingGoal, parts_of};
-use crate::{Effort, Planner, SharingLevel};
-use draft::{Draft, DraftKind};
-use network::TileNetwork;
-use search::{FoundTiling, Least, TileSearch};
-use stripes::TileRegion;
+use crate::{Planner, SharingLevel};
 
 /// A planned model in which regions of operators run stripe by stripe.
 ///
@@ -79,12 +75,6 @@ impl TfliteMeasure {
     }
 }
 
-/// Number of tilings of an order whose arenas are planned.
-const MAX_PLANS: usize = 6;
-
-/// Budgets of extra cost that are tried, in parts per million.
-const LEVELS: [u64; 10] = [0, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 300_000, 500_000, 1_000_000];
-
 /// Budget of a goal without one.
 const MAX_LEVEL: u64 = 2_000_000;
 
@@ -143,7 +133,7 @@ pub fn tile(
     }
     let requests = scratch.requests(&network)?;
     let own_scratch = sums(&requests.each);
-    let tiles = TileNetwork::new(&graph, subgraph, &own_scratch[0], (bytes, first));
+    let tiles = network::network(&graph, subgraph, &own_scratch[0], (bytes, first));
     let mut orders = vec![(0..subgraph.operators.len()).collect::<Vec<usize>>()];
     if orders[0] != untiled.layout.orders[0] {
         orders.push(untiled.layout.orders[0].clone());
@@ -154,119 +144,15 @@ pub fn tile(
     let search =
         |order: &Vec<usize>| TileSearch::new(&tiles, order, updates, (budget, planner.chosen_effort()));
     let searches: Vec<TileSearch<'_>> = orders.iter().map(search).collect();
-    let writer = TiledWriter { name, bytes, scratch, network: &network, tiles: &tiles, first };
-    let quick = planner.clone().effort(Effort::Quick);
-    let mut judge = Judge { writer, planner: quick, untiled, measure, best: None, tried: Vec::new() };
+    let measure = if goal.capacity.is_some() { TfliteMeasure::Head } else { measure };
+    let writer = TiledWriter { name, bytes, scratch, network: &network, tiles: &tiles, first, measure };
+    let mut judge = Judge::new(writer, &searches, planner, measure.bytes(untiled));
     match (goal.capacity, measure) {
-        (Some(capacity), _) => judge.fit(&searches, capacity, (tiles.cost, most))?,
-        (None, TfliteMeasure::Arena) => judge.arenas(&searches, budget)?,
-        (None, TfliteMeasure::Head) => judge.heads(&searches, (tiles.cost, most), 0)?,
+        (Some(capacity), _) => judge.fit(capacity, (tiles.cost, most))?,
+        (None, TfliteMeasure::Arena) => judge.arenas(budget)?,
+        (None, TfliteMeasure::Head) => judge.heads((tiles.cost, most), 0)?,
     }
-    judge.finish(&searches, planner)
-}
-
-/// Plans tilings and keeps the best one.
-struct Judge<'a> {
-    writer: TiledWriter<'a>,
-    planner: Planner,
-    untiled: &'a TflitePlan,
-    measure: TfliteMeasure,
-    /// With the order and the tiling of it.
-    best: Option<(TiledTflite, usize, FoundTiling)>,
-    tried: Vec<(usize, Vec<TileRegion>)>,
-}
-
-impl Judge<'_> {
-    /// The least memory so far.
-    fn least(&self) -> &TflitePlan {
-        self.best.as_ref().map_or(self.untiled, |best| &best.0.planned)
-    }
-
-    /// Plans a tiling of an order, once.
-    fn offer(
-        &mut self,
-        (number, search): (usize, &TileSearch<'_>),
-        found: FoundTiling,
-    ) -> Result<(), TfliteError> {
-        let is_known = |(of, regions): &(usize, Vec<TileRegion>)| *of == number && *regions == found.regions;
-        if found.regions.is_empty() || self.tried.iter().any(is_known) {
-            return Ok(());
-        }
-        self.tried.push((number, found.regions.clone()));
-        let Some(tiled) = self.writer.tiled(search, &found, &self.planner)? else { return Ok(()) };
-        if self.measure.bytes(&tiled.planned) < self.measure.bytes(self.least()) {
-            self.best = Some((tiled, number, found));
-        }
-        Ok(())
-    }
-
-    /// Tries the tilings with the smallest arenas, by live bytes.
-    fn arenas(&mut self, searches: &[TileSearch<'_>], max_extra: u64) -> Result<(), TfliteError> {
-        for (number, search) in searches.iter().enumerate() {
-            // Labels are few, so a budget may hide a tiling without extra cost.
-            for budget in [0, max_extra] {
-                for found in search.small_arenas(budget).into_iter().take(MAX_PLANS) {
-                    self.offer((number, search), found)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Tries the tilings with the smallest heads within each budget, until the head fits `capacity` bytes.
-    fn heads(
-        &mut self,
-        searches: &[TileSearch<'_>],
-        (cost, most): (u64, u64),
-        capacity: u64,
-    ) -> Result<(), TfliteError> {
-        for level in LEVELS.into_iter().filter(|&level| level < most).chain([most]) {
-            for (number, search) in searches.iter().enumerate() {
-                let below = self.least().head_bytes;
-                if let Some(found) = search.least_bytes(parts_of(cost, level), below) {
-                    self.offer((number, search), found)?;
-                }
-            }
-            if self.least().head_bytes <= capacity {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Tries the cheapest tilings whose heads fit `capacity` bytes, or the smallest heads if none fits.
-    fn fit(
-        &mut self,
-        searches: &[TileSearch<'_>],
-        capacity: u64,
-        (cost, most): (u64, u64),
-    ) -> Result<(), TfliteError> {
-        self.measure = TfliteMeasure::Head;
-        // A plan may need a little more than the live bytes.
-        for eighths in [32, 31, 30, 28] {
-            for (number, search) in searches.iter().enumerate() {
-                let live = capacity / 32 * eighths;
-                if let Some(found) = search.cheapest_path(live, parts_of(cost, most), Least::Extra) {
-                    self.offer((number, search), found)?;
-                }
-            }
-            if self.least().head_bytes <= capacity {
-                return Ok(());
-            }
-        }
-        self.heads(searches, (cost, most), capacity)
-    }
-
-    /// The best tiling, planned in full.
-    fn finish(
-        self,
-        searches: &[TileSearch<'_>],
-        planner: &Planner,
-    ) -> Result<Option<TiledTflite>, TfliteError> {
-        let Some((quick, number, found)) = self.best else { return Ok(None) };
-        let full = self.writer.tiled(&searches[number], &found, planner)?;
-        Ok(full.filter(|full| full.planned.head_bytes <= quick.planned.head_bytes).or(Some(quick)))
-    }
+    judge.finish(planner)
 }
 
 /// Writes and plans tilings of a model.
@@ -275,12 +161,23 @@ struct TiledWriter<'a> {
     bytes: &'a [u8],
     scratch: &'a Scratch,
     network: &'a RuntimeNetwork,
-    tiles: &'a TileNetwork<'a>,
+    tiles: &'a TileNetwork,
     first: tflite::schema::SubGraph<'a>,
+    measure: TfliteMeasure,
 }
 
-impl TiledWriter<'_> {
-    /// The planned model of a tiling.
+impl TilingWriter for TiledWriter<'_> {
+    type Tiled = TiledTflite;
+    type Error = TfliteError;
+
+    fn bytes(&self, tiled: &TiledTflite) -> u64 {
+        self.measure.bytes(&tiled.planned)
+    }
+
+    fn counts_all_bytes(&self) -> bool {
+        true
+    }
+
     fn tiled(
         &self,
         search: &TileSearch<'_>,
@@ -309,7 +206,9 @@ impl TiledWriter<'_> {
             added_types: file::added_types(&draft, &types),
         }))
     }
+}
 
+impl TiledWriter<'_> {
     fn written(&self, draft: &Draft) -> Result<Vec<u8>, TfliteError> {
         let model = tflite::model(self.bytes)?;
         let tensors = &self.network.subgraphs[0].tensors;

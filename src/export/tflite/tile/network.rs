@@ -1,200 +1,82 @@
 //! Operators of a model that can run on a part of their rows, by the rules of the runtime's kernels.
 
-use std::ops::Range;
-
-use super::super::runtime_network::{ALIGNMENT, Memory, RuntimeOperator, RuntimeSubgraph};
+use super::super::runtime_network::{ALIGNMENT, Memory, RuntimeOperator, RuntimeSubgraph, RuntimeTensor};
 use super::super::tail;
+use crate::export::tile::{
+    RowKernel, RowRule, RowWindow, TileNetwork, TileOperator, TileRules, TileTensor, WindowPadding,
+    other_axis,
+};
 use crate::import::tflite::operators;
 use crate::import::tflite::schema::{At, Operator, SubGraph};
 use crate::{AccessMap, ElementType, Graph, OperatorId, RowMap, TensorId, TileAxis};
 
-/// Rows of a tensor along the axis that is split. Rows outside of the tensor are padding.
-pub(super) type Rows = Range<i64>;
-
-/// The first subgraph of a model.
-pub(super) struct TileNetwork<'a> {
-    pub(super) subgraph: &'a RuntimeSubgraph,
-    pub(super) operators: Vec<TileOperator>,
-    /// By tensor: the operator that writes it.
-    pub(super) producer: Vec<Option<usize>>,
-    pub(super) is_read: Vec<bool>,
-    /// By operator: bytes of scratch.
-    pub(super) scratch: &'a [u64],
-    /// By operator: bytes in the tail.
-    pub(super) tails: Vec<u64>,
-    /// Cost of all operators.
-    pub(super) cost: u64,
-}
-
-pub(super) struct TileOperator {
-    /// The axes along which the operator can be split.
-    pub(super) rules: Vec<RowRule>,
-    /// Cost of all rows.
-    pub(super) cost: u64,
-}
-
-/// How an operator runs on a part of its rows along an axis.
-pub(super) struct RowRule {
-    pub(super) axis: usize,
-    /// Rows of the outputs.
-    pub(super) rows: i64,
-    pub(super) kernel: RowKernel,
-    /// By position in the list of inputs: true if a row of the outputs reads some rows of the input, false if it
-    /// reads all of them.
-    pub(super) by_rows: Vec<bool>,
-}
-
-pub(super) enum RowKernel {
-    /// Row `r` reads row `r` of each input.
-    Same,
-    /// A convolution or pooling.
-    Window(RowWindow),
-}
-
-/// The window of a convolution or pooling along an axis.
-#[derive(Clone, Copy)]
-pub(super) struct RowWindow {
-    pub(super) stride: i64,
-    /// Number of rows from the first to the last one that an output row reads.
-    reach: i64,
-    /// Padding before the first row.
-    before: i64,
-    /// Rows of the input.
-    input: i64,
-    /// True for `SAME` padding.
-    pub(super) is_same: bool,
-    /// True if padding has a value, as in convolutions; false if the kernel leaves it out, as in pooling.
-    pub(super) may_pad: bool,
-    /// Padding along the other spatial axis.
-    pub(super) across: [i64; 2],
-}
-
-/// Largest stride of windows that keep their padding.
-const MAX_STRIDE: i64 = 8;
-
 /// The most rows of an operator that is split.
 const MAX_ROWS: u64 = 1 << 16;
 
-/// The rows that an output range reads, and padding rows before and after them.
-pub(super) struct WindowReads {
-    pub(super) rows: Rows,
-    pub(super) pads: [i64; 2],
-}
+const RULES: TileRules = TileRules {
+    alignment: ALIGNMENT,
+    copy_records: tail::ADDED_COPY,
+    // The limit of `CONCATENATION`.
+    max_pieces: 10,
+    cuts: &[
+        [false, true, false],
+        [false, false, false],
+        [true, true, false],
+        [true, false, false],
+        [false, true, true],
+        [false, false, true],
+        [true, true, true],
+        [true, false, true],
+    ],
+    max_length: 40,
+};
 
-impl RowWindow {
-    pub(super) fn reads(&self, rows: &Rows) -> WindowReads {
-        let start = rows.start * self.stride - self.before;
-        let end = (rows.end - 1) * self.stride - self.before + self.reach;
-        let pads = [(-start).max(0), (end - self.input).max(0)];
-        WindowReads { rows: start.clamp(0, self.input)..end.clamp(0, self.input), pads }
-    }
-
-    /// The output rows that the kernel computes from these input rows with its own padding; none if they are not
-    /// aligned to the output rows of the whole operator.
-    pub(super) fn computed(&self, supplied: &Rows) -> Option<Rows> {
-        let length = supplied.end - supplied.start;
-        let (before, count) = if self.is_same {
-            let count = (length + self.stride - 1) / self.stride;
-            (((count - 1) * self.stride + self.reach - length).max(0) / 2, count)
-        } else {
-            (0, (length - self.reach + self.stride) / self.stride)
-        };
-        let first = supplied.start - before + self.before;
-        let is_aligned = first.rem_euclid(self.stride) == 0 && count > 0;
-        is_aligned.then(|| first.div_euclid(self.stride)..first.div_euclid(self.stride) + count)
-    }
-
-    /// The fewest input rows from which the kernel with its own padding computes these output rows.
-    pub(super) fn supply(&self, rows: &Rows) -> Option<Rows> {
-        let needed = self.reads(rows).rows;
-        // Windows that are aligned differ by whole strides, and the padding by less than two.
-        let most = 2 * self.stride.min(MAX_STRIDE);
-        let spans = (0..=most).flat_map(|before| (0..=most).map(move |after| (before, after)));
-        let spans =
-            spans.map(|(before, after)| (needed.start - before).max(0)..(needed.end + after).min(self.input));
-        let fits = spans.filter(|span| {
-            self.computed(span).is_some_and(|found| found.start <= rows.start && rows.end <= found.end)
-        });
-        fits.min_by_key(|span| span.end - span.start)
-    }
-}
-
-/// The rows for which `is_good` holds, around `rows`, for which it does.
-pub(super) fn extended(rows: &Rows, within: &Rows, is_good: impl Fn(i64) -> bool) -> Rows {
-    let mut good = rows.clone();
-    while good.start > within.start && is_good(good.start - 1) {
-        good.start -= 1;
-    }
-    while good.end < within.end && is_good(good.end) {
-        good.end += 1;
-    }
-    good
-}
-
-impl<'a> TileNetwork<'a> {
-    /// `graph` is the first subgraph with the access maps of its operators; its ids are positions in the subgraph.
-    /// `bytes` are the tables of the file.
-    pub(super) fn new(
-        graph: &Graph,
-        subgraph: &'a RuntimeSubgraph,
-        scratch: &'a [u64],
-        (bytes, table): (&[u8], SubGraph<'_>),
-    ) -> Self {
-        let mut producer = vec![None; subgraph.tensors.len()];
-        let tables: Vec<Operator> = table.operators().into_iter().flatten().collect();
-        let mut list = Vec::with_capacity(tables.len());
-        for (number, operator) in subgraph.operators.iter().enumerate() {
-            for output in &operator.read.outputs {
-                producer[output.index()] = Some(number);
+/// The first subgraph of a model. `graph` is this subgraph with the access maps of its operators; its ids are positions
+/// in the subgraph. `bytes` are the tables of the file.
+pub(super) fn network(
+    graph: &Graph,
+    subgraph: &RuntimeSubgraph,
+    scratch: &[u64],
+    (bytes, table): (&[u8], SubGraph<'_>),
+) -> TileNetwork {
+    let tables: Vec<Operator> = table.operators().into_iter().flatten().collect();
+    let operators = subgraph.operators.iter().enumerate().map(|(number, operator)| {
+        let node = graph.operator(OperatorId::new(number));
+        let has_state = !operator.calls.is_empty() || !node.runs_after().is_empty();
+        let is_valid = operators::has_valid_padding(bytes, &operator.read.op_type, tables[number]);
+        let is_plain = !has_state && is_plain(bytes, tables[number]);
+        let rules = match node.access().filter(|_| is_plain) {
+            Some(access) if has_inferred_shapes(graph, subgraph, operator) => {
+                rules(access, node.inputs(), (subgraph, operator), is_valid)
             }
-            let node = graph.operator(OperatorId::new(number));
-            let has_state = !operator.calls.is_empty() || !node.runs_after().is_empty();
-            let is_valid = operators::has_valid_padding(bytes, &operator.read.op_type, tables[number]);
-            let is_plain = !has_state && is_plain(bytes, tables[number]);
-            let rules = match node.access().filter(|_| is_plain) {
-                Some(access) if has_inferred_shapes(graph, subgraph, operator) => {
-                    rules(access, node.inputs(), (subgraph, operator), is_valid)
-                }
-                _ => Vec::new(),
-            };
-            let each = node.access().map_or(0, AccessMap::cost_per_element);
-            let outputs =
-                operator.read.outputs.iter().filter_map(|id| subgraph.tensors[id.index()].elements());
-            let cost = outputs.map(|count| count.saturating_mul(each)).fold(0, u64::saturating_add);
-            list.push(TileOperator { rules, cost });
+            _ => Vec::new(),
+        };
+        let each = node.access().map_or(0, AccessMap::cost_per_element);
+        let outputs = operator.read.outputs.iter().filter_map(|id| subgraph.tensors[id.index()].elements());
+        TileOperator {
+            inputs: operator.inputs.iter().map(|id| id.map(TensorId::index)).collect(),
+            reads: numbers(&operator.read.inputs),
+            outputs: numbers(&operator.read.outputs),
+            rules,
+            cost: outputs.map(|count| count.saturating_mul(each)).fold(0, u64::saturating_add),
+            scratch: scratch[number],
+            records: tail::operator(subgraph, operator),
+            overwrites: Vec::new(),
         }
-        let mut is_read = vec![false; subgraph.tensors.len()];
-        for id in subgraph.operators.iter().flat_map(|operator| &operator.read.inputs) {
-            is_read[id.index()] = true;
-        }
-        let cost = list.iter().map(|operator| operator.cost).fold(0, u64::saturating_add);
-        let tails = subgraph.operators.iter().map(|operator| tail::operator(subgraph, operator)).collect();
-        Self { subgraph, operators: list, producer, is_read, scratch, tails, cost }
-    }
-
-    pub(super) fn rule(&self, operator: usize, axis: usize) -> Option<&RowRule> {
-        self.operators[operator].rules.iter().find(|rule| rule.axis == axis)
-    }
-
-    /// Bytes of a part of a tensor in the head: `rows` rows along `axis`, and `columns` more columns along the other
-    /// spatial axis.
-    pub(super) fn part_bytes(&self, tensor: usize, axis: usize, rows: i64, columns: i64) -> u64 {
-        let tensor = &self.subgraph.tensors[tensor];
-        let shape = tensor.shape.as_deref().unwrap_or_default();
-        let width = tensor.element_type.and_then(ElementType::bits).unwrap_or(8) / 8;
-        let dims = shape.iter().enumerate().map(|(at, &dim)| match at {
-            _ if at == axis => rows.unsigned_abs(),
-            _ if columns > 0 && at == other_axis(axis) => dim + columns.unsigned_abs(),
-            _ => dim,
-        });
-        let bytes = dims.fold(width, u64::saturating_mul);
-        bytes.checked_next_multiple_of(ALIGNMENT).unwrap_or(u64::MAX)
-    }
+    });
+    let tensor = |tensor: &RuntimeTensor| TileTensor {
+        shape: tensor.shape.clone(),
+        bits: tensor.element_type.and_then(ElementType::bits).unwrap_or(8) / 8 * 8,
+        bytes: tensor.bytes,
+        is_inner: false,
+    };
+    let tensors = subgraph.tensors.iter().map(tensor).collect();
+    let ends = [numbers(&subgraph.inputs), numbers(&subgraph.outputs)];
+    TileNetwork::new(tensors, operators.collect(), ends, RULES)
 }
 
-/// The other spatial axis of an image: columns for rows.
-pub(super) fn other_axis(axis: usize) -> usize {
-    3_usize.saturating_sub(axis)
+fn numbers(ids: &[TensorId]) -> Vec<usize> {
+    ids.iter().map(|id| id.index()).collect()
 }
 
 /// True if an operator has only the fields that its tiles have: no custom options, mutable inputs, intermediate tensors or
@@ -311,15 +193,8 @@ fn kernel(
             let (stride, reach, before, rows, _) = window(map, along)?;
             let (_, _, left, _, right) = window(beside, own)?;
             let may_pad = operator.read.op_type.ends_with("CONV_2D");
-            let window = RowWindow {
-                stride,
-                reach,
-                before,
-                input: rows,
-                is_same: !is_valid,
-                may_pad,
-                across: [left, right],
-            };
+            let padding = WindowPadding::Named { is_same: !is_valid, may_pad, across: [left, right] };
+            let window = RowWindow { stride, reach, before, input: rows, padding };
             Some(RowKernel::Window(window))
         }
         _ => None,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::graph::TileAxis;
 use crate::import::access::OperatorShapes;
+use crate::import::dims;
 use crate::import::onnx::graph::{OnnxAttribute, OnnxNode};
 use crate::import::onnx::tensor::Elements;
 
@@ -95,12 +96,10 @@ impl<'c> NodeFacts<'c> {
 
 /// An axis; negative numbers count from the end.
 pub(super) fn axis(number: i64, rank: usize) -> Option<usize> {
-    let length = i64::try_from(rank).ok()?;
-    let number = if number < 0 { number.checked_add(length)? } else { number };
-    usize::try_from(number).ok().filter(|&axis| axis < rank)
+    dims::axis(number, rank).ok()
 }
 
-/// A list of axes.
+/// A list of axes, each at most once.
 pub(super) fn axes(numbers: &[i64], rank: usize) -> Option<Vec<usize>> {
-    numbers.iter().map(|&number| axis(number, rank)).collect()
+    dims::axes(numbers, rank).ok()
 }

@@ -4,18 +4,23 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use prost::Message;
+use prost::encoding::{self, DecodeContext};
 
 use super::call_node::{CallNode, FunctionDefinition, FunctionKey, NAME_BYTES, NodeSize, ReplaceNodes};
 use super::renaming::Renaming;
-use super::wire_field::{NamedField, RawFields};
-use super::wire_messages::{InlinedModel, WireAttribute, WireFunction, WireGraph, WireNode, WireSparse};
+use super::wire_field::{Kept, NamedField};
+use super::wire_messages::{
+    AttributeFields, FUNCTIONS, GraphFields, ModelFields, NodeFields, WireAttribute, WireFunction, WireGraph,
+    WireModel, WireNode, WireSparse,
+};
 use super::{Definitions, Inliner};
 use crate::error::short;
 use crate::import::onnx::messages::{OperatorSet, domain, malformed};
 use crate::import::{ImportError, ImportOptions};
 
 /// The bytes of a model with the calls of its functions inlined, as the import does it: tensors have
-/// the same names, and operators the same order. The same bytes if no function is called.
+/// the same names, and operators the same order. The same bytes if no function is called. Of a model that defines
+/// no functions, only the outermost fields are read.
 ///
 /// ```
 /// let model = std::fs::read("examples/models/squeezenet1_1.onnx")?;
@@ -28,9 +33,14 @@ use crate::import::{ImportError, ImportOptions};
 /// [`ImportError::Malformed`] if the bytes are not an ONNX model; [`ImportError::Functions`] for functions that the
 /// import refuses, and for a function that imports another version of an operator set than the model.
 pub fn inlined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ImportError> {
-    let mut model = InlinedModel::decode(bytes).map_err(malformed)?;
+    // Decoded nodes take twenty times the bytes of the smallest nodes.
+    if !defines_functions(bytes)? {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let mut model = WireModel::decode(bytes).map_err(malformed)?;
     let functions = std::mem::take(&mut model.functions);
-    let Some(graph) = &mut model.graph else { return Ok(Cow::Borrowed(bytes)) };
+    let ModelFields { graph, opset_import, .. } = &mut model.fields;
+    let Some(graph) = graph else { return Ok(Cow::Borrowed(bytes)) };
     let options = ImportOptions::default();
     let definitions = Definitions::new(&functions);
     let inputs = graph.input.iter().map(|input| input.name.as_str());
@@ -39,12 +49,24 @@ pub fn inlined(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ImportError> {
     if inliner.calls == 0 {
         return Ok(Cow::Borrowed(bytes));
     }
-    add_operator_sets(&mut model.opset_import, &graph.node, &functions)?;
-    if model.has_training {
+    add_operator_sets(opset_import, &graph.node, &functions)?;
+    if !model.training_info.is_empty() {
         // Training graphs may call functions.
         model.functions = functions;
     }
     Ok(Cow::Owned(model.encode_to_vec()))
+}
+
+/// Returns true if a model defines functions.
+fn defines_functions(mut bytes: &[u8]) -> Result<bool, ImportError> {
+    while !bytes.is_empty() {
+        let (tag, wire_type) = encoding::decode_key(&mut bytes).map_err(malformed)?;
+        if tag == FUNCTIONS {
+            return Ok(true);
+        }
+        encoding::skip_field(wire_type, tag, &mut bytes, DecodeContext::default()).map_err(malformed)?;
+    }
+    Ok(false)
 }
 
 /// Adds the operator sets of inlined nodes to those of the model.
@@ -58,7 +80,7 @@ fn add_operator_sets(
     let mut open: Vec<&WireNode> = nodes.iter().collect();
     while let Some(node) = open.pop() {
         open.extend(node.attribute.iter().flat_map(WireAttribute::bodies).flat_map(|body| &body.node));
-        let Some(function) = (node.imports as usize).checked_sub(1).and_then(|index| functions.get(index))
+        let Some(function) = (node.beside as usize).checked_sub(1).and_then(|index| functions.get(index))
         else {
             continue;
         };
@@ -90,14 +112,15 @@ impl WireAttribute {
     }
 
     fn size(&self) -> NodeSize {
-        let bytes = size_of::<Self>() + self.name.len() + self.reference.len() + self.rest.len();
+        let bytes = size_of::<Self>() + self.name.len() + self.ref_attr_name.len() + self.rest.len();
         let mut size = NodeSize { bytes, depth: 0 };
         for body in self.bodies() {
             let infos = body.input.iter().chain(&body.output).chain(&body.value_info).map(NamedField::bytes);
             let dense = body.initializer.iter().map(NamedField::bytes);
             let sparse = body.sparse_initializer.iter().map(Message::encoded_len);
-            let parts = infos.chain(dense).chain(sparse).sum::<usize>();
-            let bytes = size_of::<WireGraph>() + parts + body.annotations.len() + body.rest.len();
+            let annotations = body.quantization_annotation.iter().map(NamedField::bytes);
+            let parts = infos.chain(dense).chain(sparse).chain(annotations).sum::<usize>();
+            let bytes = size_of::<WireGraph>() + parts + body.rest.len();
             size.add_inner(NodeSize { bytes, depth: 0 });
             body.node.iter().for_each(|node| size.add_inner(node.size()));
         }
@@ -106,19 +129,23 @@ impl WireAttribute {
 
     /// The attribute with the names of a call; none if it refers to an attribute that the call does not have.
     fn renamed<'c>(&'c self, renaming: &mut Renaming<'c, Self>) -> Option<Self> {
-        if !self.reference.is_empty() {
-            let given = renaming.given(&self.reference)?;
+        if !self.ref_attr_name.is_empty() {
+            let given = renaming.given(&self.ref_attr_name)?;
             renaming.spend(given.size().bytes);
             // Without room, the call fails.
-            return renaming.has_room().then(|| Self { name: self.name.clone(), ..given.clone() });
+            return renaming.has_room().then(|| {
+                let mut given = given.clone();
+                given.name.clone_from(&self.name);
+                given
+            });
         }
-        Some(Self {
+        let fields = AttributeFields {
             name: self.name.clone(),
-            reference: String::new(),
             g: self.g.as_deref().map(|body| Box::new(body.renamed(renaming))),
             graphs: self.graphs.iter().map(|body| body.renamed(renaming)).collect(),
-            rest: self.rest.clone(),
-        })
+            ref_attr_name: String::new(),
+        };
+        Some(Kept { fields, rest: self.rest.clone(), beside: () })
     }
 }
 
@@ -145,18 +172,17 @@ impl WireGraph {
             values: sparse.values.as_ref().map(|values| values.with_name(renaming.name(&values.name))),
             ..sparse.clone()
         };
-        let renamed = Self {
+        let fields = GraphFields {
             node,
             initializer: all(&self.initializer, renaming),
             input: all(&self.input, renaming),
             output: all(&self.output, renaming),
             value_info: all(&self.value_info, renaming),
             sparse_initializer: self.sparse_initializer.iter().map(sparse).collect(),
-            annotations: RawFields::default(),
-            rest: self.rest.clone(),
+            quantization_annotation: Vec::new(),
         };
         renaming.local.pop();
-        renamed
+        Kept { fields, rest: self.rest.clone(), beside: () }
     }
 }
 
@@ -222,7 +248,9 @@ impl CallNode for WireNode {
     }
 
     fn for_each_body(&mut self, replace: &mut ReplaceNodes<'_, Self>) -> Result<(), ImportError> {
-        for WireAttribute { g, graphs, .. } in &mut self.attribute {
+        for AttributeFields { g, graphs, .. } in
+            self.attribute.iter_mut().map(|attribute| &mut attribute.fields)
+        {
             for body in g.as_deref_mut().into_iter().chain(graphs) {
                 body.node = replace(std::mem::take(&mut body.node))?;
             }
@@ -231,7 +259,7 @@ impl CallNode for WireNode {
     }
 
     fn renamed<'c>(&'c self, renaming: &mut Renaming<'c, WireAttribute>) -> Self {
-        Self {
+        let fields = NodeFields {
             input: self.input.iter().map(|name| renaming.name(name)).collect(),
             output: self.output.iter().map(|name| renaming.name(name)).collect(),
             name: renaming.node_name(&self.name),
@@ -239,18 +267,16 @@ impl CallNode for WireNode {
             domain: self.domain.clone(),
             overload: self.overload.clone(),
             attribute: self.attribute.iter().filter_map(|attribute| attribute.renamed(renaming)).collect(),
-            rest: self.rest.clone(),
-            imports: renaming.imports,
-        }
+        };
+        Kept { fields, rest: self.rest.clone(), beside: renaming.imports }
     }
 
     fn identity(from: &str, to: &str, imports: u32) -> Self {
-        Self {
-            input: vec![from.to_owned()],
-            output: vec![to.to_owned()],
-            op_type: "Identity".to_owned(),
-            imports,
-            ..Self::default()
+        let (input, output, op_type) = (vec![from.to_owned()], vec![to.to_owned()], "Identity".to_owned());
+        Kept {
+            fields: NodeFields { input, output, op_type, ..NodeFields::default() },
+            beside: imports,
+            ..Kept::default()
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Fields of messages that are kept as bytes.
 
+use std::ops::{Deref, DerefMut};
+
 use bytes::{Buf, BufMut};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
@@ -41,6 +43,62 @@ impl RawFields {
 
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+/// A message of which the fields of `M` are decoded, and all others kept as they are; and a value that is not part of
+/// the message.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept<M, X = ()> {
+    pub fields: M,
+    pub rest: RawFields,
+    pub beside: X,
+}
+
+/// Numbers of the fields that a message decodes.
+pub(super) trait KnownFields: Message + Default {
+    const TAGS: &'static [u32];
+}
+
+impl<M, X> Deref for Kept<M, X> {
+    type Target = M;
+
+    fn deref(&self) -> &M {
+        &self.fields
+    }
+}
+
+impl<M, X> DerefMut for Kept<M, X> {
+    fn deref_mut(&mut self) -> &mut M {
+        &mut self.fields
+    }
+}
+
+impl<M: KnownFields, X: Default + Send + Sync> Message for Kept<M, X> {
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        context: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        if M::TAGS.contains(&tag) {
+            return self.fields.merge_field(tag, wire_type, buf, context);
+        }
+        self.rest.keep(tag, wire_type, buf)
+    }
+
+    fn encode_raw(&self, buf: &mut impl BufMut) {
+        self.fields.encode_raw(buf);
+        self.rest.put(buf);
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.fields.encoded_len() + self.rest.len()
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
     }
 }
 

@@ -69,6 +69,11 @@ pub(crate) fn count(call: &NodeCall) -> Outputs {
     Ok(vec![Value::of_integers(types::INT64, Vec::new(), vec![count])?])
 }
 
+/// A scalar, whatever the input is.
+pub(crate) fn scalar(data_type: i32) -> Outputs {
+    Value::single(data_type, Vec::new())
+}
+
 /// `Range`: as many elements as steps from the start to before the limit.
 pub(crate) fn range(call: &NodeCall) -> Outputs {
     let data_type = call.input(0)?.data_type;

@@ -1,7 +1,7 @@
 //! An inferred tensor: element type, shape, and the values of its elements if they are few and known.
 
 use crate::import::dims::{broadcast, ensure, product};
-pub(crate) use crate::import::onnx::tensor::Elements;
+pub(crate) use crate::import::onnx::tensor::{Elements, types};
 use crate::import::onnx::tensor::{MAX_ELEMENTS, OnnxTensor};
 
 /// An inferred value, or the reason why there is none, as a clause about the node.
@@ -9,31 +9,6 @@ pub(crate) type Inferred<T> = Result<T, String>;
 
 /// The outputs of a node.
 pub(crate) type Outputs = Inferred<Vec<Value>>;
-
-/// Element types as numbered by `TensorProto.DataType`.
-pub(crate) mod types {
-    pub use crate::import::onnx::tensor::types::*;
-
-    pub const UINT8: i32 = 2;
-    pub const INT32: i32 = 6;
-    pub const BOOL: i32 = 9;
-
-    /// The smallest and the largest value of an integer type, within 63 bits; none for other types.
-    pub fn range(data_type: i32) -> Option<std::ops::RangeInclusive<i64>> {
-        Some(match data_type {
-            2 => 0..=255,
-            3 => -128..=127,
-            4 => 0..=65_535,
-            5 => -32_768..=32_767,
-            INT32 => i32::MIN.into()..=i32::MAX.into(),
-            INT64 => i64::MIN..=i64::MAX,
-            BOOL => 0..=1,
-            12 => 0..=u32::MAX.into(),
-            13 => 0..=i64::MAX,
-            _ => return None,
-        })
-    }
-}
 
 /// Limit of axes, so that [`Value`] has a bit for each.
 const MAX_AXES: usize = 31;

@@ -9,6 +9,7 @@ use super::scope::{Fact, Scope, UnknownShape};
 use super::value_of;
 use crate::error::short;
 use crate::import::Listing;
+use crate::import::computed_shape::ComputedShape;
 use crate::import::onnx::description::Description;
 use crate::import::onnx::graph::OnnxNode;
 use crate::import::onnx::rules::value::Value;
@@ -33,10 +34,11 @@ impl DeclarationCheck {
         names.filter(|name| !name.is_empty()).find(is_changed)
     }
 
-    /// Decides between the inferred and the declared shape of an output; neither may count.
+    /// Decides between the inferred and the declared shape of an output of a node; neither may count. `input` is the first
+    /// input of the node, if its shape is known.
     pub fn settled(
         &mut self,
-        node: &OnnxNode,
+        (node, input): (&OnnxNode, Option<&Value>),
         name: &str,
         inferred: Fact,
         declared: Option<&Description>,
@@ -66,7 +68,12 @@ impl DeclarationCheck {
                 Ok(value.changed(changed))
             }
             (Err(unknown), declared) => match (declared.and_then(value_of), changed_input) {
-                (Some(value), None) => Ok(value),
+                (Some(value), None) => match impossible((node, input), &value) {
+                    None => Ok(value),
+                    Some(reason) => {
+                        Err(unknown.and(&format!("the file declares another shape, but {reason}")))
+                    }
+                },
                 (Some(value), Some(input)) => Err(contradicted(&unknown, &value, input)),
                 (None, _) => Err(unknown),
             },
@@ -110,11 +117,23 @@ fn within(bound: &Value, declared: &Description) -> Option<Value> {
 }
 
 fn contradicted(unknown: &UnknownShape, declared: &Value, input: &str) -> UnknownShape {
-    let reason = format!(
-        "{}; the file declares {:?}, but for another shape of the input `{}`",
-        unknown.reason,
-        declared.dims,
-        short(input)
-    );
-    UnknownShape::with_cause(&reason, unknown.is_dependent)
+    let dims = &declared.dims;
+    unknown.and(&format!("the file declares {dims:?}, but for another shape of the input `{}`", short(input)))
+}
+
+/// The reason why an output of a node cannot have a shape that the file declares or the user gives, whatever the data are.
+/// `input` is the first input.
+pub(super) fn impossible((node, input): (&OnnxNode, Option<&Value>), output: &Value) -> Option<String> {
+    let input = input.filter(|input| node.domain().is_empty() && !input.is_upper())?;
+    let known = match node.op_type() {
+        "Reshape" => ComputedShape::SameElements,
+        "Expand" => ComputedShape::Broadcast,
+        "Tile" => ComputedShape::Repeated,
+        "CenterCropPad" | "Pad" | "Resize" | "Upsample" => ComputedShape::SameRank,
+        _ => return None,
+    };
+    let (from, dims) = (&input.dims, &output.dims);
+    let reason =
+        || format!("{} of a tensor of shape {from:?} cannot have the shape {dims:?}", node.op_type());
+    (!known.admits(from, dims)).then(reason)
 }

@@ -116,7 +116,10 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         let mut check = DeclarationCheck::default();
         for (name, fact) in node.output().iter().zip(facts) {
             let fact = match declared {
-                Some(declared) => check.settled(node, name, fact, declared.get(name), changed),
+                Some(declared) => {
+                    let node = (node, scope.first_input(node));
+                    check.settled(node, name, fact, declared.get(name), changed)
+                }
                 None => fact,
             };
             self.define(name, fact, scope);
@@ -246,7 +249,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         let row = operator_types::find(domain, node.op_type());
         let columns = row.map(|row| &row.columns);
         let Some((since, shape)) = columns.and_then(|row| Some((row.since, row.shape.as_ref()?))) else {
-            return Err("the operator has no shape rule".to_owned());
+            return Err(without_rule(domain, node.op_type()).to_owned());
         };
         ensure!(
             version >= since && (version <= NEWEST || !domain.is_empty()),
@@ -259,6 +262,19 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
             }
             OnnxShapeRule::BodyRule(rule) => rule(&call, &mut |body, inputs| self.run(body, scope, inputs)),
         }
+    }
+}
+
+/// The reason why an operator has no shape rule.
+fn without_rule(domain: &str, op_type: &str) -> &'static str {
+    match op_type {
+        _ if !domain.is_empty() => "the operator has no shape rule",
+        "SequenceConstruct" | "SequenceEmpty" | "SequenceErase" | "SequenceInsert" | "SequenceMap"
+        | "SplitToSequence" => {
+            "its result is a sequence, which has no shape; give it one with as many elements as all its tensors"
+        }
+        "ConcatFromSequence" | "SequenceAt" => "a sequence does not state the shapes of its tensors",
+        _ => "the operator has no shape rule",
     }
 }
 

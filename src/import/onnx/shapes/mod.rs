@@ -84,6 +84,10 @@ pub(super) fn infer<'m>(
         inference.define(&input.name, values::set(fact, &input.name, options)?, &mut scope);
     }
     inference.initializers(graph, &mut scope);
+    for tensor in graph.initializer.iter().filter(|tensor| options.values.contains_key(&tensor.name)) {
+        let Some(fact) = scope.get(&tensor.name).cloned() else { continue };
+        inference.define(&tensor.name, values::set(fact, &tensor.name, options)?, &mut scope);
+    }
     let mut check = DeclarationCheck::default();
     for index in order::order(&graph.node, &descriptions.names) {
         options.check_cancelled()?;
@@ -92,9 +96,10 @@ pub(super) fn infer<'m>(
         let changed = DeclarationCheck::changed_input(node, &scope);
         for (name, fact) in node.output().iter().zip(facts) {
             let Some(number) = descriptions.names.get(name) else { continue };
+            let described = (node, scope.first_input(node));
             let fact = match descriptions.given(name) {
-                Some(given) => Ok(values::shaped(&fact, name, given)?),
-                None => check.settled(node, name, fact, descriptions.declared(number), changed),
+                Some(given) => Ok(values::shaped(described, &fact, name, given)?),
+                None => check.settled(described, name, fact, descriptions.declared(number), changed),
             };
             inference.define(name, values::set(fact, name, options)?, &mut scope);
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::error::cut_within;
+use crate::import::onnx::graph::OnnxNode;
 use crate::import::onnx::inferred::InferredShape;
 use crate::import::onnx::names::NameTable;
 use crate::import::onnx::rules::value::Value;
@@ -25,6 +26,11 @@ impl UnknownShape {
     /// Cuts long reasons: those of nested bodies, and those that list numbers.
     pub fn with_cause(reason: &str, is_dependent: bool) -> Self {
         Self { reason: cut_within(reason, 500).into(), is_dependent }
+    }
+
+    /// The same with a further reason.
+    pub fn and(&self, reason: &str) -> Self {
+        Self::with_cause(&format!("{}; {reason}", self.reason), self.is_dependent)
     }
 }
 
@@ -81,6 +87,11 @@ impl<'s, 'm> Scope<'s, 'm> {
             Facts::Graph { names, .. } => names.get(name).is_some(),
             Facts::Inner(_) => true,
         }
+    }
+
+    /// The first input of a node, if its shape is known.
+    pub fn first_input(&self, node: &OnnxNode) -> Option<&Value> {
+        self.get(node.input().first()?)?.as_ref().ok()
     }
 
     /// The shapes in a body, by name; empty for a whole graph.

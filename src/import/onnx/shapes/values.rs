@@ -1,9 +1,11 @@
 //! Values and shapes that the user gives tensors: sizes and conditions that are known at compile time.
 
+use super::declared;
 use super::scope::Fact;
 use crate::import::dims::{ensure, product};
 use crate::import::onnx::description::Description;
 use crate::import::onnx::descriptions::Descriptions;
+use crate::import::onnx::graph::OnnxNode;
 use crate::import::onnx::rules::value::{Elements, Inferred, Value, types};
 use crate::import::{ImportError, ImportOptions};
 
@@ -11,12 +13,12 @@ fn wrong(name: &str, reason: impl Into<String>) -> ImportError {
     ImportError::Value { name: name.to_owned(), reason: reason.into() }
 }
 
-/// Refuses values for unknown names and for constants.
+/// Refuses values for unknown names and for constants with numbers in the file. Those of external data are not read.
 pub(super) fn check_names(options: &ImportOptions, descriptions: &Descriptions) -> Result<(), ImportError> {
     for name in options.values.keys() {
         match descriptions.names.get(name) {
             None => return Err(wrong(name, "the graph has no tensor of this name")),
-            Some(number) if descriptions.is_constant(number) => {
+            Some(number) if descriptions.has_numbers(number) => {
                 return Err(wrong(name, "it is a constant of the file"));
             }
             Some(_) => {}
@@ -44,9 +46,14 @@ pub(super) fn set(fact: Fact, name: &str, options: &ImportOptions) -> Result<Fac
 /// bound.
 ///
 /// # Errors
-/// [`ImportError::InputShape`] if the inferred shape is another one or the upper bound is smaller, or if the
-/// element type is unknown.
-pub(super) fn shaped(fact: &Fact, name: &str, given: &Description) -> Result<Value, ImportError> {
+/// [`ImportError::InputShape`] if the inferred shape is another one or the upper bound is smaller, if the node with this first
+/// input cannot return that shape, or if the element type is unknown.
+pub(super) fn shaped(
+    node: (&OnnxNode, Option<&Value>),
+    fact: &Fact,
+    name: &str,
+    given: &Description,
+) -> Result<Value, ImportError> {
     let wrong = |reason: String| ImportError::InputShape { name: name.to_owned(), reason };
     let Description::Tensor { data_type, .. } = *given else {
         return Err(wrong("it is not a tensor".to_owned()));
@@ -70,7 +77,10 @@ pub(super) fn shaped(fact: &Fact, name: &str, given: &Description) -> Result<Val
         Err(_) => data_type,
     };
     let value = Value::new(data_type, dims).map_err(wrong)?;
-    Ok(value.changed(true))
+    match declared::impossible(node, &value) {
+        Some(reason) => Err(wrong(reason)),
+        None => Ok(value.changed(true)),
+    }
 }
 
 fn with_numbers(value: Value, numbers: &[i64]) -> Inferred<Value> {

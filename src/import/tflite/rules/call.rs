@@ -95,7 +95,7 @@ impl<'a> OperatorCall<'a> {
     ///
     /// # Errors
     /// [`NoShape::DataDependent`] if they are computed at run time, [`NoShape::NoRule`] if they are constants that
-    /// are not stored in the tables.
+    /// are not in the file.
     pub(crate) fn values(&self, position: usize) -> Result<Cow<'a, [f64]>, NoShape> {
         let fact = self.needed(position)?;
         let contents = || NoShape::DataDependent(format!("the contents of `{}`", short(&fact.name)));

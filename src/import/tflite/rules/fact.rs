@@ -42,7 +42,7 @@ pub(crate) struct TensorFact<'a> {
     pub(crate) upper: bool,
     /// True if only the first dimension is an upper bound.
     pub(crate) only_rows_depend: bool,
-    /// The bytes of a constant, if they are stored in the tables.
+    /// The bytes of a constant, if they are in the file.
     stored: Option<&'a [u8]>,
     /// Elements of a result that are known at compile time.
     pub(crate) computed: Option<Vec<f64>>,
@@ -53,8 +53,9 @@ pub(crate) struct TensorFact<'a> {
 }
 
 impl<'a> TensorFact<'a> {
-    pub(crate) fn new(tensor: Tensor<'a>, buffers: List<'a, Buffer<'a>>) -> Self {
-        let stored = stored(tensor, buffers);
+    /// `bytes` is the file, as far as it is in memory.
+    pub(crate) fn new(tensor: Tensor<'a>, buffers: List<'a, Buffer<'a>>, bytes: &'a [u8]) -> Self {
+        let stored = stored(tensor, buffers, bytes);
         let mut declared = definite(tensor);
         if declared.is_none() && stored.is_some_and(|bytes| !bytes.is_empty()) && rank_is_open(tensor) {
             // Data of one element is a scalar. For more elements, the rank is unknown.
@@ -133,14 +134,22 @@ fn definite(tensor: Tensor<'_>) -> Option<Vec<u64>> {
     tensor.shape().into_iter().flatten().map(|dim| u64::try_from(dim).ok()).collect()
 }
 
-/// The bytes of a constant, if they are stored in the tables.
-fn stored<'a>(tensor: Tensor<'a>, buffers: List<'a, Buffer<'a>>) -> Option<&'a [u8]> {
+/// The bytes of a constant: in the tables or behind them.
+fn stored<'a>(tensor: Tensor<'a>, buffers: List<'a, Buffer<'a>>, bytes: &'a [u8]) -> Option<&'a [u8]> {
     let buffers = buffers?;
     let number = tensor.buffer().unwrap_or(0) as usize;
     if tensor.is_variable().unwrap_or(false) || number >= buffers.len() {
         return None;
     }
-    Some(buffers.get(number).data()?.bytes())
+    let buffer = buffers.get(number);
+    match (buffer.data().filter(|data| !data.is_empty()), buffer.offset()) {
+        (None, Some(offset)) if offset > 1 && tensor.external_buffer().unwrap_or(0) == 0 => {
+            let begin = usize::try_from(offset).ok()?;
+            bytes.get(begin..begin.checked_add(usize::try_from(buffer.size()?).ok()?)?)
+        }
+        (None, _) => Some(buffer.data()?.bytes()),
+        (Some(data), _) => Some(data.bytes()),
+    }
 }
 
 /// Decodes elements; none for unsupported types and long constants.

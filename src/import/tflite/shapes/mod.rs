@@ -21,6 +21,7 @@ use super::rules::call::{MAX_AXES, NoShape, OperatorCall, OutputShape, RuleResul
 pub(super) use super::rules::fact::TensorFact;
 use super::rules::fold;
 use super::schema::{Model, Operator, SubGraph};
+use crate::import::computed_shape::ComputedShape;
 use crate::import::dims::product;
 use crate::import::listing;
 use crate::import::short;
@@ -130,7 +131,8 @@ impl<'a, 'g> SubgraphInference<'a, 'g> {
     ) -> Vec<TensorFact<'a>> {
         let buffers = self.model.buffers();
         let tensors = subgraph.tensors().into_iter().flatten();
-        let mut facts: Vec<TensorFact<'a>> = tensors.map(|tensor| TensorFact::new(tensor, buffers)).collect();
+        let mut facts: Vec<TensorFact<'a>> =
+            tensors.map(|tensor| TensorFact::new(tensor, buffers, self.bytes)).collect();
         self.work += facts.len();
         for id in operators.iter().flat_map(|operator| &operator.outputs) {
             facts[id.index()].is_result = true;
@@ -189,7 +191,10 @@ impl<'a, 'g> SubgraphInference<'a, 'g> {
         let only_rows_depend = read.op_type == "WHERE" && !is_upper || keeps_rows;
         // The rule of RESHAPE decides itself.
         let is_upper = is_upper && read.op_type != "RESHAPE";
-        let context = ProducerContext { op: &read.name, has_changed_inputs, is_upper };
+        let known = computed_shape(&read.op_type).filter(|_| !self.given.is_empty());
+        let input = known.and_then(|_| call.input(0)).filter(|fact| !fact.upper);
+        let computed = known.zip(input.and_then(|fact| fact.dims.clone()));
+        let context = ProducerContext { op: &read.name, has_changed_inputs, is_upper, computed };
         for id in &read.outputs {
             let shape = match &mut shapes {
                 Ok(shapes) => shapes.next().ok_or(NoShape::NoRule),
@@ -236,7 +241,16 @@ impl<'a, 'g> SubgraphInference<'a, 'g> {
                     context.op, shape.dims
                 ));
             }
-            (_, Some(given)) => fact.dims = Some(given.clone()),
+            (_, Some(given)) => {
+                match context.computed.as_ref().filter(|(known, input)| !known.admits(input, given)) {
+                    Some((_, input)) => {
+                        let op = context.op;
+                        let reason = format!("`{op}` of a tensor of shape {input:?} cannot return it");
+                        fact.reason = Some(format!("it is given {given:?}, but {reason}"));
+                    }
+                    None => fact.dims = Some(given.clone()),
+                }
+            }
             (Ok(shape), None) => {
                 fact.upper = shape.upper || context.is_upper;
                 let may_contradict =
@@ -283,6 +297,19 @@ impl<'a, 'g> SubgraphInference<'a, 'g> {
     }
 }
 
+/// What is known of the outputs of an operator whose shapes may be computed at run time.
+fn computed_shape(op_type: &str) -> Option<ComputedShape> {
+    Some(match op_type {
+        "EXPAND_DIMS" | "RESHAPE" | "SQUEEZE" | "TRANSPOSE" => ComputedShape::SameElements,
+        "BROADCAST_TO" => ComputedShape::Broadcast,
+        "TILE" => ComputedShape::Repeated,
+        "MIRROR_PAD" | "PAD" | "PADV2" | "RESIZE_BILINEAR" | "RESIZE_NEAREST_NEIGHBOR" => {
+            ComputedShape::SameRank
+        }
+        _ => return None,
+    })
+}
+
 /// The producer of an output, for decisions about its shape.
 struct ProducerContext<'a> {
     op: &'a str,
@@ -290,6 +317,8 @@ struct ProducerContext<'a> {
     has_changed_inputs: bool,
     /// True if inputs have upper bounds as shapes.
     is_upper: bool,
+    /// What is known of an output whose shape is computed, with the shape of the first input; for given shapes.
+    computed: Option<(ComputedShape, Vec<u64>)>,
 }
 
 /// Notes about assumptions, upper bounds and contradictions.

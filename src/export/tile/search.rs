@@ -5,19 +5,15 @@
 //! segment with a cut. Labels keep the paths to each position that no other one beats in extra cost and bytes of the tail:
 //! each tile needs a record of its own there. The least capacity with a path within the budget is found by bisection, the
 //! least arena by a walk through all capacities. All are optimal for the live bytes in this order, among equal stripes, up
-//! to the ladder of stripe counts, [`MAX_LENGTH`], [`most_work`], [`MAX_LABELS`] and [`MAX_CAPACITIES`].
+//! to the ladder of stripe counts, [`TileRules`](super::TileRules), [`most_work`], [`MAX_LABELS`] and [`MAX_CAPACITIES`].
 //!
 //! **What is pruned.** Segments without an operator that exceeds the least possible capacity, and segments through which
 //! more bytes are live than without tiling.
 
-use super::super::tail::ADDED_COPY;
-use super::draft::{Draft, DraftKind, DraftOperator};
-use super::network::TileNetwork;
+use super::draft::{Draft, DraftId, DraftKind, DraftOperator};
+use super::network::{TileNetwork, TileOperator};
 use super::stripes::{Cut, TileRegion};
 use crate::Effort;
-
-/// Largest number of operators in a region.
-const MAX_LENGTH: usize = 40;
 
 /// Number of drafted operators after half of which a search evaluates short segments only, and after which none.
 fn most_work(effort: Effort) -> u64 {
@@ -41,22 +37,22 @@ const MAX_CAPACITIES: usize = 120;
 
 /// Regions in an order.
 #[derive(Clone)]
-pub(super) struct FoundTiling {
-    pub(super) regions: Vec<TileRegion>,
+pub(in crate::export) struct FoundTiling {
+    pub(in crate::export) regions: Vec<TileRegion>,
     /// Live bytes at the largest step, and bytes of the tail that tiling adds.
-    pub(super) arena: u64,
+    pub(in crate::export) arena: u64,
 }
 
 /// The cost of paths that decides between those within a capacity.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Least {
+pub(in crate::export) enum Least {
     Extra,
     Tail,
 }
 
 /// The search over one order.
-pub(super) struct TileSearch<'n> {
-    network: &'n TileNetwork<'n>,
+pub(in crate::export) struct TileSearch<'n> {
+    network: &'n TileNetwork,
     order: Vec<usize>,
     /// By tensor; none for tensors outside of the head.
     lives: Vec<Option<StepSpan>>,
@@ -97,8 +93,8 @@ struct Label {
 
 impl<'n> TileSearch<'n> {
     /// `updates` says whether exits may be written piece by piece.
-    pub(super) fn new(
-        network: &'n TileNetwork<'n>,
+    pub(in crate::export) fn new(
+        network: &'n TileNetwork,
         order: &[usize],
         updates: bool,
         (max_extra, effort): (u64, Effort),
@@ -123,7 +119,8 @@ impl<'n> TileSearch<'n> {
         let most = self.untiled_bytes();
         let mut work = 0;
         // Short segments come first, so that the limit of work leaves out long ones.
-        for length in 1..=MAX_LENGTH.min(self.order.len()) {
+        let axes = self.network.axes();
+        for length in 1..=self.network.rules.max_length.min(self.order.len()) {
             for start in 0..=self.order.len() - length {
                 let end = start + length;
                 let is_hot = self.loads[start..end].iter().any(|&load| load > floor);
@@ -132,7 +129,7 @@ impl<'n> TileSearch<'n> {
                 }
                 let mut variants = Vec::new();
                 work += self.work_of_draft();
-                for axis in [1, 2] {
+                for &axis in &axes {
                     let is_tileable = |&id: &usize| self.network.rule(id, axis).is_some();
                     if self.order[start..end].iter().all(is_tileable) {
                         self.cut_segment(
@@ -176,7 +173,7 @@ impl<'n> TileSearch<'n> {
         }
         let exits = operators.iter().zip(&is_exit).filter(|(_, is_exit)| **is_exit);
         let rows = exits.filter_map(|(&id, _)| Some(self.network.rule(id, axis)?.rows)).max().unwrap_or(0);
-        for [is_carried, is_padded, is_updated] in CUTS {
+        for &[is_carried, is_padded, is_updated] in self.network.rules.cuts {
             if is_updated && !updates {
                 continue;
             }
@@ -203,21 +200,24 @@ impl<'n> TileSearch<'n> {
     /// as a whole.
     fn exits(&self, operators: &[usize], end: usize, axis: usize) -> Option<Vec<bool>> {
         for &id in operators {
-            let (read, rule) = (&self.network.subgraph.operators[id], self.network.rule(id, axis)?);
+            let (read, rule) = (&self.network.operators[id], self.network.rule(id, axis)?);
             for (input, by_rows) in read.inputs.iter().zip(&rule.by_rows) {
-                let producer = input.and_then(|input| self.network.producer[input.index()]);
-                if !by_rows && producer.is_some_and(|producer| operators.contains(&producer)) {
+                let producer = input.and_then(|input| self.network.producer[input]);
+                let is_written = producer.is_some_and(|producer| operators.contains(&producer));
+                let is_inner = input.is_some_and(|input| self.network.tensors[input].is_inner);
+                if (!by_rows && is_written) || (is_inner && !is_written) {
                     return None;
                 }
             }
         }
         let is_exit = |&id: &usize| {
-            let outputs = &self.network.subgraph.operators[id].read.outputs;
-            outputs
-                .iter()
-                .any(|output| self.lives_until(output.index(), end) || !self.network.is_read[output.index()])
+            let outputs = &self.network.operators[id].outputs;
+            outputs.iter().any(|&output| self.lives_until(output, end) || !self.network.is_read[output])
         };
-        Some(operators.iter().map(is_exit).collect())
+        let is_exit: Vec<bool> = operators.iter().map(is_exit).collect();
+        let exits = operators.iter().zip(&is_exit).filter(|(_, is_exit)| **is_exit);
+        let mut outputs = exits.flat_map(|(&id, _)| &self.network.operators[id].outputs);
+        (!outputs.any(|&output| self.network.tensors[output].is_inner)).then_some(is_exit)
     }
 
     /// True if a tensor is live at position `end` or later.
@@ -227,7 +227,7 @@ impl<'n> TileSearch<'n> {
 
     /// Bytes of tensors that are live before, in and after a segment.
     fn through(&self, start: usize, end: usize) -> u64 {
-        let lives = self.lives.iter().zip(&self.network.subgraph.tensors);
+        let lives = self.lives.iter().zip(&self.network.tensors);
         let through =
             lives.filter(|(live, _)| live.is_some_and(|(first, last)| first <= start && last > end));
         through.map(|(_, tensor)| tensor.bytes).fold(0, u64::saturating_add)
@@ -271,14 +271,14 @@ impl<'n> TileSearch<'n> {
                         }
                     }
                     None if is_update => {}
-                    None => add(self.network.subgraph.tensors[output].bytes, step, count),
+                    None => add(self.network.tensors[output].bytes, step, count),
                 }
             }
         }
         for (input, step) in entries {
             let is_inner = self.lives[input].is_some_and(|(_, last)| last <= end);
             if is_inner {
-                add(self.network.subgraph.tensors[input].bytes, 0, step);
+                add(self.network.tensors[input].bytes, 0, step);
             }
         }
         for new in 0..draft.tensors.len() {
@@ -290,29 +290,45 @@ impl<'n> TileSearch<'n> {
         let mut peak = 0;
         for (step, change) in change.into_iter().take(count).enumerate() {
             live += change;
-            peak = peak.max(live.unsigned_abs() + self.tile_scratch(&draft.operators[step].kind));
+            let operator = &draft.operators[step];
+            let part = |id: DraftId| id.checked_sub(draft.first_new);
+            let dying = |id: DraftId| part(id).filter(|&new| last[new] == step).map(|new| bytes[new]);
+            let output = operator.outputs.first().and_then(|&id| part(id)).map_or(0, |new| bytes[new]);
+            let overwritten = self.overwritten_part(operator, dying).min(output);
+            let scratch = self.tile_scratch(&operator.kind);
+            peak = peak.max(live.unsigned_abs().saturating_sub(overwritten) + scratch);
         }
         peak
+    }
+
+    /// Bytes of a part that dies at a tile and whose memory the tile's output may take. `dying` returns the bytes of a
+    /// part that dies there.
+    fn overwritten_part(&self, operator: &DraftOperator, dying: impl Fn(DraftId) -> Option<u64>) -> u64 {
+        let DraftKind::Tile { operator: id, .. } = operator.kind else { return 0 };
+        let inputs = self.network.operators[id].overwrites.iter().filter_map(|&at| operator.inputs[at]);
+        inputs.filter_map(dying).max().unwrap_or(0)
     }
 
     /// Bytes of the tail that a region adds.
     fn tail(&self, draft: &Draft, region: &TileRegion) -> u64 {
         let each = |operator: &DraftOperator| match operator.kind {
-            DraftKind::Whole(operator) | DraftKind::Tile { operator, .. } => self.network.tails[operator],
-            _ => ADDED_COPY,
+            DraftKind::Whole(operator) | DraftKind::Tile { operator, .. } => {
+                self.network.operators[operator].records
+            }
+            _ => self.network.rules.copy_records,
         };
         let tiled = draft.operators.iter().map(each).fold(0, u64::saturating_add);
-        let whole = region.operators.iter().map(|&id| self.network.tails[id]);
+        let whole = region.operators.iter().map(|&id| self.network.operators[id].records);
         tiled.saturating_sub(whole.fold(0, u64::saturating_add))
     }
 
     /// Scratch of a tile: that of the operator by its share of rows.
     fn tile_scratch(&self, kind: &DraftKind) -> u64 {
         let DraftKind::Tile { operator, rows, .. } = kind else { return 0 };
-        let whole = self.network.scratch[*operator];
-        let all = self.network.operators[*operator].rules.first().map_or(1, |rule| rule.rows.max(1));
-        let share = u128::from(whole) * u128::from((rows.end - rows.start).unsigned_abs());
-        u64::try_from(share / u128::from(all.unsigned_abs())).unwrap_or(whole)
+        let TileOperator { scratch: whole, rules, .. } = &self.network.operators[*operator];
+        let all = rules.first().map_or(1, |rule| rule.rows.max(1));
+        let share = u128::from(*whole) * u128::from((rows.end - rows.start).unsigned_abs());
+        u64::try_from(share / u128::from(all.unsigned_abs())).unwrap_or(*whole)
     }
 
     /// Bytes of steps and segments, ascending, below `below`.
@@ -414,7 +430,7 @@ impl<'n> TileSearch<'n> {
     }
 
     /// The operators of a model with these regions.
-    pub(super) fn draft(&self, regions: &[TileRegion]) -> Option<Draft> {
+    pub(in crate::export) fn draft(&self, regions: &[TileRegion]) -> Option<Draft> {
         let mut draft = Draft::new(self.network);
         let mut position = 0;
         let mut regions = regions.iter().peekable();
@@ -433,19 +449,7 @@ impl<'n> TileSearch<'n> {
     }
 }
 
-/// Carried halos, explicit padding, exits written piece by piece.
-const CUTS: [[bool; 3]; 8] = [
-    [false, true, false],
-    [false, false, false],
-    [true, true, false],
-    [true, false, false],
-    [false, true, true],
-    [false, false, true],
-    [true, true, true],
-    [true, false, true],
-];
-
-fn draft_bytes(network: &TileNetwork<'_>, rows: &super::draft::RowsOf) -> u64 {
+fn draft_bytes(network: &TileNetwork, rows: &super::draft::RowsOf) -> u64 {
     let columns = rows.columns[0] + rows.columns[1];
     network.part_bytes(rows.tensor, rows.axis, rows.rows.end - rows.rows.start, columns)
 }
@@ -474,25 +478,25 @@ fn frontier(mut variants: Vec<Variant>) -> Vec<Variant> {
     kept
 }
 
-fn lives(network: &TileNetwork<'_>, order: &[usize]) -> Vec<Option<StepSpan>> {
-    let mut lives: Vec<Option<StepSpan>> = vec![None; network.subgraph.tensors.len()];
+fn lives(network: &TileNetwork, order: &[usize]) -> Vec<Option<StepSpan>> {
+    let mut lives: Vec<Option<StepSpan>> = vec![None; network.tensors.len()];
     let mut touch = |tensor: usize, at: usize| {
         let live = lives[tensor].get_or_insert((at, at));
         *live = (live.0.min(at), live.1.max(at));
     };
-    for input in &network.subgraph.inputs {
-        touch(input.index(), 0);
+    for &input in &network.inputs {
+        touch(input, 0);
     }
     for (at, &id) in order.iter().enumerate() {
-        let read = &network.subgraph.operators[id].read;
-        for tensor in read.inputs.iter().chain(&read.outputs) {
-            touch(tensor.index(), at + 1);
+        let TileOperator { reads, outputs, .. } = &network.operators[id];
+        for &tensor in reads.iter().chain(outputs) {
+            touch(tensor, at + 1);
         }
     }
-    for output in &network.subgraph.outputs {
-        touch(output.index(), order.len() + 1);
+    for &output in &network.outputs {
+        touch(output, order.len() + 1);
     }
-    for (tensor, live) in network.subgraph.tensors.iter().zip(&mut lives) {
+    for (tensor, live) in network.tensors.iter().zip(&mut lives) {
         if tensor.bytes == 0 {
             *live = None;
         }
@@ -506,10 +510,23 @@ fn lives(network: &TileNetwork<'_>, order: &[usize]) -> Vec<Option<StepSpan>> {
     lives
 }
 
-fn loads(network: &TileNetwork<'_>, order: &[usize], lives: &[Option<StepSpan>]) -> Vec<u64> {
+/// Bytes of an input that dies at a step and whose memory the output takes.
+fn overwritten(
+    network: &TileNetwork,
+    operator: &TileOperator,
+    lives: &[Option<StepSpan>],
+    step: usize,
+) -> u64 {
+    let inputs = operator.overwrites.iter().filter_map(|&at| operator.inputs[at]);
+    let dying = inputs.filter(|&input| lives[input].is_some_and(|(_, last)| last == step));
+    let bytes = dying.map(|input| network.tensors[input].bytes).max().unwrap_or(0);
+    bytes.min(operator.outputs.first().map_or(0, |&output| network.tensors[output].bytes))
+}
+
+fn loads(network: &TileNetwork, order: &[usize], lives: &[Option<StepSpan>]) -> Vec<u64> {
     let count = order.len();
     let mut change = vec![0_i128; count + 2];
-    for (tensor, live) in network.subgraph.tensors.iter().zip(lives) {
+    for (tensor, live) in network.tensors.iter().zip(lives) {
         let Some((first, last)) = *live else { continue };
         let (first, end) = (first.saturating_sub(1).min(count), last.min(count));
         change[first] += i128::from(tensor.bytes);
@@ -518,7 +535,9 @@ fn loads(network: &TileNetwork<'_>, order: &[usize], lives: &[Option<StepSpan>])
     let mut live = 0;
     let load = |(at, &id): (usize, &usize)| {
         live += change[at];
-        u64::try_from(live).unwrap_or(u64::MAX).saturating_add(network.scratch[id])
+        let operator = &network.operators[id];
+        let live = u64::try_from(live).unwrap_or(u64::MAX).saturating_add(operator.scratch);
+        live.saturating_sub(overwritten(network, operator, lives, at + 1))
     };
     order.iter().enumerate().map(load).collect()
 }

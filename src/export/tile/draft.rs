@@ -1,50 +1,50 @@
 //! The operators of a tiled model, in execution order, before they are written to a file.
 
-use super::network::{RowKernel, RowRule, Rows, TileNetwork, extended};
-use super::stripes::{StripeTile, TilePadding, TileRegion, tiles};
-use crate::TensorId;
+use super::kernel::{Rows, TilePadding};
+use super::network::{RowRule, TileNetwork, TileOperator};
+use super::stripes::{StripeTile, TileRegion, tiles};
 
 /// A tensor of the tiled model: a number below the number of tensors of the model is a tensor of the model, others
 /// are [`Draft::tensors`].
-pub(super) type DraftId = usize;
+pub(in crate::export) type DraftId = usize;
 
 /// The operators of a tiled model or of one region.
-pub(super) struct Draft {
+pub(in crate::export) struct Draft {
     /// Number of tensors of the model.
-    pub(super) first_new: usize,
-    pub(super) tensors: Vec<RowsOf>,
-    pub(super) operators: Vec<DraftOperator>,
+    pub(in crate::export) first_new: usize,
+    pub(in crate::export) tensors: Vec<RowsOf>,
+    pub(in crate::export) operators: Vec<DraftOperator>,
     /// Cost of all tiles less that of their operators as a whole.
-    pub(super) extra: u64,
+    pub(in crate::export) extra: u64,
 }
 
 /// A new tensor: rows of a tensor of the model.
 #[derive(Clone, Debug)]
-pub(super) struct RowsOf {
-    pub(super) tensor: usize,
-    pub(super) axis: usize,
+pub(in crate::export) struct RowsOf {
+    pub(in crate::export) tensor: usize,
+    pub(in crate::export) axis: usize,
     /// Rows outside of the tensor are padding.
-    pub(super) rows: Rows,
+    pub(in crate::export) rows: Rows,
     /// Columns of padding along the other spatial axis.
-    pub(super) columns: [i64; 2],
+    pub(in crate::export) columns: [i64; 2],
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct DraftOperator {
-    pub(super) kind: DraftKind,
-    pub(super) inputs: Vec<Option<DraftId>>,
-    pub(super) outputs: Vec<DraftId>,
+pub(in crate::export) struct DraftOperator {
+    pub(in crate::export) kind: DraftKind,
+    pub(in crate::export) inputs: Vec<Option<DraftId>>,
+    pub(in crate::export) outputs: Vec<DraftId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum DraftKind {
+pub(in crate::export) enum DraftKind {
     /// An operator of the model, unchanged.
     Whole(usize),
-    /// An operator of the model on a part of its rows. With `is_valid`, its padding is `VALID`.
+    /// An operator of the model on a part of its rows.
     Tile {
         operator: usize,
         rows: Rows,
-        is_valid: bool,
+        padding: TilePadding,
     },
     /// Rows of the input from `from` on, along `axis`.
     Slice {
@@ -67,9 +67,6 @@ pub(super) enum DraftKind {
     },
 }
 
-/// The most inputs of `CONCATENATION` in TensorFlow Lite Micro.
-const MAX_PIECES: usize = 10;
-
 /// Rows of a tensor in the current stripe.
 #[derive(Clone)]
 struct RowPart {
@@ -81,34 +78,32 @@ struct RowPart {
 }
 
 impl Draft {
-    pub(super) fn new(network: &TileNetwork<'_>) -> Self {
-        let first_new = network.subgraph.tensors.len();
+    pub(super) fn new(network: &TileNetwork) -> Self {
+        let first_new = network.tensors.len();
         Self { first_new, tensors: Vec::new(), operators: Vec::new(), extra: 0 }
     }
 
-    pub(super) fn whole(&mut self, network: &TileNetwork<'_>, operator: usize) {
-        let read = &network.subgraph.operators[operator];
-        let inputs = read.inputs.iter().map(|id| id.map(TensorId::index)).collect();
-        let outputs = read.read.outputs.iter().map(|id| id.index()).collect();
-        self.operators.push(DraftOperator { kind: DraftKind::Whole(operator), inputs, outputs });
+    pub(super) fn whole(&mut self, network: &TileNetwork, operator: usize) {
+        let TileOperator { inputs, outputs, .. } = &network.operators[operator];
+        self.push(DraftKind::Whole(operator), inputs.clone(), outputs.clone());
     }
 
     /// Adds the operators of a region; none if it cannot be tiled like this. `is_exit` says for each operator of it
     /// whether its outputs exist as a whole.
     pub(super) fn region(
         &mut self,
-        network: &TileNetwork<'_>,
+        network: &TileNetwork,
         region: &TileRegion,
         is_exit: &[bool],
     ) -> Option<()> {
         let stripes = tiles(network, region, is_exit)?;
         let mut of_tensor = vec![None; self.first_new];
         for (at, &id) in region.operators.iter().enumerate() {
-            for (output, id) in network.subgraph.operators[id].read.outputs.iter().enumerate() {
-                of_tensor[id.index()] = Some((at, output));
+            for (output, &tensor) in network.operators[id].outputs.iter().enumerate() {
+                of_tensor[tensor] = Some((at, output));
             }
         }
-        let parts = region.operators.iter().map(|&id| network.subgraph.operators[id].read.outputs.len());
+        let parts = region.operators.iter().map(|&id| network.operators[id].outputs.len());
         let parts: Vec<Vec<Option<RowPart>>> = parts.map(|count| vec![None; count]).collect();
         let pieces = parts.iter().map(|outputs| vec![Vec::new(); outputs.len()]).collect();
         let done = vec![0; parts.len()];
@@ -133,7 +128,7 @@ impl Draft {
 /// A region while its stripes are drafted.
 struct RegionDraft<'d, 'n> {
     draft: &'d mut Draft,
-    network: &'n TileNetwork<'n>,
+    network: &'n TileNetwork,
     region: &'d TileRegion,
     is_exit: &'d [bool],
     /// By tensor: the operator of the region that writes it, and which of its outputs it is.
@@ -164,8 +159,8 @@ impl<'n> RegionDraft<'_, 'n> {
     fn last_readers(&self, tiles: &[StripeTile]) -> Vec<usize> {
         let mut last: Vec<usize> = (0..tiles.len()).collect();
         for (at, _) in tiles.iter().enumerate().filter(|(_, tile)| !tile.computed.is_empty()) {
-            let inputs = &self.network.subgraph.operators[self.region.operators[at]].inputs;
-            for (producer, _) in inputs.iter().flatten().filter_map(|id| self.of_tensor[id.index()]) {
+            let inputs = &self.network.operators[self.region.operators[at]].inputs;
+            for (producer, _) in inputs.iter().flatten().filter_map(|&id| self.of_tensor[id]) {
                 last[producer] = last[producer].max(at);
             }
         }
@@ -193,7 +188,7 @@ impl<'n> RegionDraft<'_, 'n> {
         if let Some((producer, output)) = self.of_tensor[tensor] {
             return self.parts[producer][output].clone();
         }
-        let shape = self.network.subgraph.tensors[tensor].shape.as_ref()?;
+        let shape = self.network.tensors[tensor].shape.as_ref()?;
         let rows = 0..i64::try_from(*shape.get(self.region.axis)?).ok()?;
         Some(RowPart { id: tensor, rows: rows.clone(), good: rows })
     }
@@ -201,9 +196,9 @@ impl<'n> RegionDraft<'_, 'n> {
     /// Adds an operator on the rows of its tile.
     fn tile(&mut self, at: usize, tile: &StripeTile) -> Option<()> {
         let (operator, rule) = (self.region.operators[at], self.rule(at));
-        let read = &self.network.subgraph.operators[operator];
+        let read = &self.network.operators[operator];
         let by_rows = read.inputs.iter().zip(&rule.by_rows).filter(|(_, by_rows)| **by_rows);
-        let tensors: Vec<usize> = by_rows.filter_map(|(id, _)| Some((*id)?.index())).collect();
+        let tensors: Vec<usize> = by_rows.filter_map(|(id, _)| *id).collect();
         let parts: Vec<RowPart> = tensors.iter().map(|&id| self.part_of(id)).collect::<Option<_>>()?;
         let is_there =
             |part: &RowPart| part.good.start <= tile.reads.start && tile.reads.end <= part.good.end;
@@ -213,24 +208,24 @@ impl<'n> RegionDraft<'_, 'n> {
         let supplied = self.supplied(rule, tile, &tensors, &parts);
         let ids: Vec<DraftId> =
             tensors.iter().zip(&parts).map(|(&tensor, part)| self.cut(tensor, part, &supplied)).collect();
-        let is_valid = tile.padding != TilePadding::Kept;
-        let ids = match (&rule.kernel, tile.padding) {
-            (RowKernel::Window(window), TilePadding::Valid(rows)) => {
-                vec![self.padded(tensors[0], ids[0], &supplied, (rows, window.across))]
+        let ids = match tile.padding {
+            TilePadding::Valid { rows, across } => {
+                vec![self.padded(tensors[0], ids[0], &supplied, (rows, across))]
             }
-            _ => ids,
+            TilePadding::Kept | TilePadding::Explicit(_) => ids,
         };
         let (rows, good) = Self::computed(rule, tile, &supplied, &parts)?;
         let mut ids = ids.into_iter();
         let inputs = read.inputs.iter().zip(&rule.by_rows);
-        let inputs = inputs.map(|(id, &by_rows)| if by_rows { ids.next() } else { id.map(TensorId::index) });
+        let inputs = inputs.map(|(&id, &by_rows)| if by_rows { ids.next() } else { id });
         let inputs = inputs.collect();
-        let outputs: Vec<usize> = read.read.outputs.iter().map(|id| id.index()).collect();
+        let outputs = &read.outputs;
         let new: Vec<DraftId> = outputs
             .iter()
             .map(|&tensor| self.draft.tensor(tensor, self.region.axis, rows.clone(), [0; 2]))
             .collect();
-        self.draft.push(DraftKind::Tile { operator, rows: rows.clone(), is_valid }, inputs, new.clone());
+        let kind = DraftKind::Tile { operator, rows: rows.clone(), padding: tile.padding };
+        self.draft.push(kind, inputs, new.clone());
         self.count(operator, rule, &rows);
         let end = self.done[at].max(good.end.min(tile.computed.end));
         for (output, (&tensor, id)) in outputs.iter().zip(new).enumerate() {
@@ -256,12 +251,10 @@ impl<'n> RegionDraft<'_, 'n> {
         if self.region.cut.is_padded || tile.padding != TilePadding::Kept || !is_new || !is_one {
             return tile.reads.clone();
         }
-        let fits = match &rule.kernel {
-            RowKernel::Same => true,
-            RowKernel::Window(window) => window
-                .computed(all)
-                .is_some_and(|found| found.start <= tile.computed.start && tile.computed.end <= found.end),
-        };
+        let fits = rule
+            .kernel
+            .computed(all)
+            .is_some_and(|found| found.start <= tile.computed.start && tile.computed.end <= found.end);
         if fits { all.clone() } else { tile.reads.clone() }
     }
 
@@ -276,23 +269,18 @@ impl<'n> RegionDraft<'_, 'n> {
         for part in parts {
             good = good.start.max(part.good.start)..good.end.min(part.good.end);
         }
-        match &rule.kernel {
-            RowKernel::Same => Some((supplied.clone(), good)),
-            RowKernel::Window(_) if tile.padding != TilePadding::Kept => {
-                Some((tile.computed.clone(), tile.computed.clone()))
-            }
-            RowKernel::Window(window) => {
-                let rows = window.computed(supplied)?;
-                let within = rows.start.max(0)..rows.end.min(rule.rows);
-                let is_good = |row: i64| {
-                    let reads = window.reads(&(row..row + 1)).rows;
-                    good.start <= reads.start && reads.end <= good.end
-                };
-                let is_right = within.start <= tile.computed.start && tile.computed.end <= within.end;
-                let all = is_right && tile.computed.clone().all(is_good);
-                all.then(|| (rows, extended(&tile.computed, &within, is_good)))
-            }
+        if tile.padding != TilePadding::Kept {
+            return Some((tile.computed.clone(), tile.computed.clone()));
         }
+        let rows = rule.kernel.computed(supplied)?;
+        let within = rows.start.max(0)..rows.end.min(rule.rows);
+        let is_good = |row: i64| {
+            let reads = rule.kernel.reads_of_row(row);
+            good.start <= reads.start && reads.end <= good.end
+        };
+        let is_right = within.start <= tile.computed.start && tile.computed.end <= within.end;
+        let all = is_right && tile.computed.clone().all(is_good);
+        all.then(|| (rows, extended(&tile.computed, &within, is_good)))
     }
 
     fn padded(
@@ -339,8 +327,8 @@ impl<'n> RegionDraft<'_, 'n> {
 
     /// After the last read of an operator's rows in a stripe: keeps those that the next stripe needs.
     fn leave(&mut self, at: usize, next: Option<&StripeTile>) {
-        let outputs = &self.network.subgraph.operators[self.region.operators[at]].read.outputs;
-        for (output, tensor) in outputs.iter().enumerate() {
+        let outputs = &self.network.operators[self.region.operators[at]].outputs;
+        for (output, &tensor) in outputs.iter().enumerate() {
             let Some(part) = self.parts[at][output].take() else { continue };
             let Some(next) = next else { continue };
             let end = if next.computed.is_empty() { part.good.end } else { next.computed.start };
@@ -352,7 +340,7 @@ impl<'n> RegionDraft<'_, 'n> {
                 // A later stripe may need the rows.
                 self.parts[at][output] = Some(part);
             } else if !rows.is_empty() {
-                let id = self.cut(tensor.index(), &part, &rows);
+                let id = self.cut(tensor, &part, &rows);
                 self.parts[at][output] = Some(RowPart { id, rows: rows.clone(), good: rows });
             }
         }
@@ -380,7 +368,7 @@ impl<'n> RegionDraft<'_, 'n> {
             return;
         }
         pieces.push((id, rows.clone()));
-        if pieces.len() == MAX_PIECES && rows.end < all {
+        if pieces.len() == self.network.rules.max_pieces && rows.end < all {
             let pieces = std::mem::take(pieces);
             let rows = pieces[0].1.start..rows.end;
             let id = self.draft.tensor(tensor, axis, rows.clone(), [0; 2]);
@@ -402,10 +390,10 @@ impl<'n> RegionDraft<'_, 'n> {
             if self.done[at] != self.rule(at).rows {
                 return None;
             }
-            let outputs = &self.network.subgraph.operators[operator].read.outputs;
-            for (output, tensor) in outputs.iter().enumerate().filter(|_| !self.region.cut.is_updated) {
+            let outputs = &self.network.operators[operator].outputs;
+            for (output, &tensor) in outputs.iter().enumerate().filter(|_| !self.region.cut.is_updated) {
                 let pieces = std::mem::take(&mut self.pieces[at][output]);
-                self.concatenate(&pieces, tensor.index());
+                self.concatenate(&pieces, tensor);
             }
         }
         for &operator in &self.region.operators {
@@ -413,4 +401,16 @@ impl<'n> RegionDraft<'_, 'n> {
         }
         Some(())
     }
+}
+
+/// The rows for which `is_good` holds, around `rows`, for which it does.
+fn extended(rows: &Rows, within: &Rows, is_good: impl Fn(i64) -> bool) -> Rows {
+    let mut good = rows.clone();
+    while good.start > within.start && is_good(good.start - 1) {
+        good.start -= 1;
+    }
+    while good.end < within.end && is_good(good.end) {
+        good.end += 1;
+    }
+    good
 }

@@ -1,36 +1,28 @@
 //! The rows of all operators of a region, stripe by stripe.
 
-use super::network::{RowKernel, RowRule, Rows, TileNetwork};
+use super::kernel::{RowKernel, Rows, TilePadding};
+use super::network::{RowRule, TileNetwork};
 
 /// Consecutive operators that run stripe by stripe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TileRegion {
+pub(in crate::export) struct TileRegion {
     /// Positions in the subgraph's list of operators, in execution order.
-    pub(super) operators: Vec<usize>,
-    pub(super) axis: usize,
-    pub(super) cut: Cut,
+    pub(in crate::export) operators: Vec<usize>,
+    pub(in crate::export) axis: usize,
+    pub(in crate::export) cut: Cut,
 }
 
 /// How a region is cut into stripes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cut {
-    pub(super) stripes: i64,
+pub(in crate::export) struct Cut {
+    pub(in crate::export) stripes: i64,
     /// True if rows that two stripes need are kept by the first one, false if the second one computes them again.
-    pub(super) is_carried: bool,
+    pub(in crate::export) is_carried: bool,
     /// True if padding is explicit (`PAD`), false if windows keep their padding and wrong rows are cut off.
     pub(super) is_padded: bool,
     /// True if exits are written piece by piece into one tensor (`DYNAMIC_UPDATE_SLICE`), false if their pieces are
     /// concatenated.
     pub(super) is_updated: bool,
-}
-
-/// Padding of a tile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TilePadding {
-    /// The options of the operator.
-    Kept,
-    /// `VALID`, after explicit padding of these rows before and after, and of the columns.
-    Valid([i64; 2]),
 }
 
 /// An operator in one stripe.
@@ -49,7 +41,7 @@ const NOTHING: Rows = 0..0;
 
 /// The tiles of a region by stripe and operator; none if a window cannot be aligned.
 pub(super) fn tiles(
-    network: &TileNetwork<'_>,
+    network: &TileNetwork,
     region: &TileRegion,
     is_exit: &[bool],
 ) -> Option<Vec<Vec<StripeTile>>> {
@@ -67,8 +59,10 @@ pub(super) fn tiles(
             let end = if is_exit[at] { rule.rows * stripe / cut.stripes } else { 0 };
             let own = if end > done[at] { done[at]..end } else { NOTHING };
             let wanted = hull(&needed[at], &own);
-            let computed =
-                if cut.is_carried { wanted.start.max(done[at])..wanted.end } else { wanted.clone() };
+            let outputs = &network.operators[region.operators[at]].outputs;
+            let is_carried =
+                cut.is_carried && !outputs.iter().any(|&output| network.tensors[output].is_inner);
+            let computed = if is_carried { wanted.start.max(done[at])..wanted.end } else { wanted.clone() };
             let computed = if computed.is_empty() { NOTHING } else { computed };
             done[at] = done[at].max(wanted.end);
             let mut tile = StripeTile {
@@ -96,10 +90,10 @@ pub(super) fn tiles(
 }
 
 /// By operator of a region: the operators of the region that write rows that it reads.
-fn producers(network: &TileNetwork<'_>, region: &TileRegion) -> Vec<Vec<usize>> {
+fn producers(network: &TileNetwork, region: &TileRegion) -> Vec<Vec<usize>> {
     let own = |&id: &usize| {
-        let inputs = network.subgraph.operators[id].inputs.iter().flatten();
-        let writers = inputs.filter_map(|input| network.producer[input.index()]);
+        let inputs = network.operators[id].inputs.iter().flatten();
+        let writers = inputs.filter_map(|&input| network.producer[input]);
         writers.filter_map(|writer| region.operators.iter().position(|&other| other == writer)).collect()
     };
     region.operators.iter().map(own).collect()
@@ -116,14 +110,10 @@ fn hull(one: &Rows, other: &Rows) -> Rows {
 
 /// The rows of the inputs for these rows of the outputs, and the padding of the tile.
 fn reads(rule: &RowRule, computed: &Rows, cut: &Cut) -> Option<(Rows, TilePadding)> {
-    let RowKernel::Window(window) = &rule.kernel else { return Some((computed.clone(), TilePadding::Kept)) };
-    let exact = window.reads(computed);
-    if window.computed(&exact.rows).as_ref() == Some(computed) {
-        return Some((exact.rows, TilePadding::Kept));
+    match &rule.kernel {
+        RowKernel::Same => Some((computed.clone(), TilePadding::Kept)),
+        RowKernel::Window(window) => window.tile(computed, cut.is_padded),
+        RowKernel::Transposed(window) => window.tile(computed),
+        RowKernel::Scaled(scale) => Some((scale.supply(computed), TilePadding::Kept)),
     }
-    let is_unpadded = exact.pads == [0, 0] && window.across == [0, 0];
-    if is_unpadded || (cut.is_padded && window.may_pad) {
-        return Some((exact.rows, TilePadding::Valid(exact.pads)));
-    }
-    Some((window.supply(computed)?, TilePadding::Kept))
 }

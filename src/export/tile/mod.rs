@@ -1,0 +1,20 @@
+//! Tilings of models for runtimes that run whole operators only: slices, padding and concatenations are operators, and
+//! their copies take memory.
+//!
+//! A format describes its model as a [`TileNetwork`], and writes a [`Draft`], the operators of a tiling.
+
+mod draft;
+mod judge;
+mod kernel;
+mod network;
+mod search;
+mod stripes;
+
+#[cfg(feature = "tflite")]
+pub(super) use draft::DraftId;
+pub(super) use draft::{Draft, DraftKind, DraftOperator, RowsOf};
+pub(super) use judge::{Judge, TilingWriter};
+pub(super) use kernel::{RowKernel, RowScale, RowTransposed, RowWindow, TilePadding, WindowPadding};
+pub(super) use network::{RowRule, TileNetwork, TileOperator, TileRules, TileTensor, other_axis};
+pub(super) use search::{FoundTiling, TileSearch};
+pub(super) use stripes::TileRegion;
