@@ -15,7 +15,7 @@ mod header {
 
     /// Files of `src/capi` and the headings of their functions, in the order in which a reader needs them.
     /// Functions of a file without a heading belong to the file before.
-    const FILES: [(&str, &str); 25] = [
+    const FILES: [(&str, &str); 27] = [
         ("status", ""),
         ("records", ""),
         ("library", "The library"),
@@ -25,12 +25,14 @@ mod header {
         ("sharing", "Graphs: permissions and constraints; sharing of plans"),
         ("access", "Graphs: access maps for tiling"),
         ("graph_arrays", "Graphs as arrays; reading a graph; data of the caller"),
+        ("storage", "Graphs: memory of tensors, and contents of inputs"),
         ("problem", "Problems: buffers without a graph"),
         ("import", "Imports"),
         ("callbacks", ""),
         ("options", "Options of a planner"),
         ("plan", "Plans for one arena"),
         ("results", "Plans for one arena: results"),
+        ("replan", "Changed copies of graphs; plans from earlier plans"),
         ("plan_input", "Plans from other sources: offsets of a cache, PLAN.json"),
         ("infeasible", "Why a plan does not fit"),
         ("choice", "Choice of buffers to keep on chip"),

@@ -263,6 +263,16 @@
 #define PLIMSOLL_INPUT_OVERWRITABLE 2
 
 /**
+ * Offsets of a previous plan: where the search starts.
+ */
+#define PLIMSOLL_KEEP_HINT 0
+
+/**
+ * Offsets of a previous plan: unchanged tensors keep them.
+ */
+#define PLIMSOLL_KEEP_DEMAND 1
+
+/**
  * Flag of an operator (a bit): it may run at compile time once all of its inputs are constants.
  */
 #define PLIMSOLL_OPERATOR_FOLDABLE 1
@@ -1965,6 +1975,58 @@ int32_t plimsoll_graph_operator_data(const struct plimsoll_graph *graph,
                                      uint64_t *data);
 
 /* --------------------------------------------------------------------------------------------
+ * Graphs: memory of tensors, and contents of inputs
+ * -------------------------------------------------------------------------------------------- */
+
+/**
+ * Sets the memory that holds a tensor: "arena", the default; "outside", a buffer of the caller, which takes
+ * no bytes of the plan and shares none; or the name of a pool of `plimsoll_place_graph`, in which the tensor
+ * then is for as long as it is live. Outside, a tensor can have neither a fixed offset nor a relative
+ * placement.
+ *
+ * In a graph that is not built, `plimsoll_graph_build` validates the storage; in a built graph, which no
+ * other thread may use, this call does.
+ */
+int32_t plimsoll_graph_set_storage(struct plimsoll_graph *graph,
+                                   uint32_t tensor,
+                                   const char *memory);
+
+/**
+ * Copies out the memory that holds a tensor of a built graph: "arena", "outside" or the name of a pool.
+ * `size` as for `plimsoll_graph_tensor_name`.
+ */
+int32_t plimsoll_graph_tensor_storage(const struct plimsoll_graph *graph,
+                                      uint32_t tensor,
+                                      char *memory,
+                                      size_t capacity,
+                                      size_t *size);
+
+/**
+ * Sets what a run may do with the contents of a graph input, `PLIMSOLL_INPUT_...`; no effect on other
+ * tensors. For a graph that no other thread uses, built or not.
+ */
+int32_t plimsoll_graph_set_input_contents(struct plimsoll_graph *graph,
+                                          uint32_t tensor,
+                                          int32_t contents);
+
+/**
+ * Sets what a run may do with the contents of a graph input, by name, or of all others for NULL:
+ * `PLIMSOLL_INPUT_...`. An unknown name is an error of the import.
+ */
+int32_t plimsoll_import_options_set_input_contents(struct plimsoll_import_options *options,
+                                                   const char *name,
+                                                   int32_t contents);
+
+/**
+ * Sets the memory that holds a tensor, by name, as `plimsoll_graph_set_storage` does; the names "@inputs"
+ * and "@outputs" stand for all graph inputs and outputs without a storage of their own. NULL for `memory`
+ * restores the storage of the file. An unknown name is an error of the import.
+ */
+int32_t plimsoll_import_options_set_storage(struct plimsoll_import_options *options,
+                                            const char *name,
+                                            const char *memory);
+
+/* --------------------------------------------------------------------------------------------
  * Problems: buffers without a graph
  * -------------------------------------------------------------------------------------------- */
 
@@ -2504,6 +2566,73 @@ int32_t plimsoll_plan_nestings(const struct plimsoll_plan *plan,
                                size_t record_size,
                                size_t capacity,
                                size_t *count);
+
+/* --------------------------------------------------------------------------------------------
+ * Changed copies of graphs; plans from earlier plans
+ * -------------------------------------------------------------------------------------------- */
+
+/**
+ * Creates a copy of a graph that can be changed: tensors and operators keep their indices, numbers of the
+ * caller included. Build it before you plan it. Free it with `plimsoll_graph_free`.
+ */
+int32_t plimsoll_graph_edit(const struct plimsoll_graph *graph,
+                            struct plimsoll_graph **copy);
+
+/**
+ * Replaces the size of a tensor of a graph that is not built. The tensor has no shape afterwards.
+ * `plimsoll_graph_build` refuses permissions and access maps that do not fit the new size.
+ */
+int32_t plimsoll_graph_set_tensor_bytes(struct plimsoll_graph *graph,
+                                        uint32_t tensor,
+                                        uint64_t bytes);
+
+/**
+ * Replaces the kind of a tensor of a graph that is not built: `PLIMSOLL_TENSOR_...`.
+ */
+int32_t plimsoll_graph_set_tensor_kind(struct plimsoll_graph *graph, uint32_t tensor, int32_t kind);
+
+/**
+ * Marks a tensor of a graph that is not built as no graph output.
+ */
+int32_t plimsoll_graph_remove_output(struct plimsoll_graph *graph, uint32_t tensor);
+
+/**
+ * Lets all operators of a graph that is not built read tensor `to` instead of tensor `from`.
+ */
+int32_t plimsoll_graph_replace_reads(struct plimsoll_graph *graph, uint32_t from, uint32_t to);
+
+/**
+ * Removes an operator of a graph that is not built. The indices of later operators are one less
+ * afterwards. Its outputs stay, without a producer.
+ */
+int32_t plimsoll_graph_remove_operator(struct plimsoll_graph *graph, uint32_t operator_);
+
+/**
+ * Removes all permissions to share memory of an operator of a graph that is not built.
+ */
+int32_t plimsoll_graph_clear_permits(struct plimsoll_graph *graph, uint32_t operator_);
+
+/**
+ * Plans a built graph from the plan of an earlier version of it; tensors and operators are matched by
+ * name. With PLIMSOLL_KEEP_HINT, the earlier order and offsets are where the search starts, and a smaller
+ * arena replaces them. With PLIMSOLL_KEEP_DEMAND, tensors of unchanged name and size keep their offsets;
+ * PLIMSOLL_ERROR_INVALID names the first one that cannot. `options` may be NULL. Free the plan with
+ * `plimsoll_plan_free`.
+ */
+int32_t plimsoll_graph_replan(const struct plimsoll_graph *graph,
+                              const struct plimsoll_plan *previous,
+                              const struct plimsoll_options *options,
+                              int32_t keep,
+                              struct plimsoll_plan **plan);
+
+/**
+ * Sets a suggested offset for each of `count` buffers of a problem, such as that in an earlier plan;
+ * PLIMSOLL_NONE for a buffer without one. Plans keep the hints if no smaller arena is found. For a problem
+ * that no other thread uses.
+ */
+int32_t plimsoll_problem_set_hints(struct plimsoll_problem *problem,
+                                   const uint64_t *offsets,
+                                   size_t count);
 
 /* --------------------------------------------------------------------------------------------
  * Plans from other sources: offsets of a cache, PLAN.json

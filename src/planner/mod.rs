@@ -101,6 +101,7 @@ impl fmt::Debug for Planner {
             .field("strategy", &self.strategy.name())
             .field("is_chosen", &self.is_chosen)
             .field("limits", &self.limits)
+            .field("previous", &self.previous)
             .finish()
     }
 }

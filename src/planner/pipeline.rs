@@ -162,10 +162,9 @@ impl<'a> Pipeline<'a> {
                 self.is_first &= !planner.is_search();
                 if self.mode == Mode::AllOrders { self.bound_by_working_sets() } else { Ok(()) }
             }
-            // The previous order may break a constraint that the other orders keep.
-            Ok(_) => Ok(()),
             Err(Error::Cancelled) => Err(Error::Cancelled),
-            Err(_) => Ok(()),
+            // The previous order may break a constraint that the other orders keep.
+            _ => Ok(()),
         }
     }
 

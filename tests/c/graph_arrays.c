@@ -30,7 +30,7 @@ static plimsoll_graph *network(void) {
     uint32_t first = 77;
     uint64_t data = 1;
     check(plimsoll_graph_new("arrays", &graph), "new");
-    wrong.flags = 8;
+    wrong.flags = 64;
     expect(plimsoll_graph_add_tensors(graph, &wrong, sizeof wrong, names, 1, &first) == PLIMSOLL_ERROR_ARGUMENT, "unknown flags are refused");
     wrong.flags = 0;
     wrong.kind = 9;

@@ -13,6 +13,12 @@ static uint64_t arena(const plimsoll_plan *plan) {
     return bytes;
 }
 
+static uint64_t offset(const plimsoll_plan *plan, uint32_t tensor) {
+    uint64_t bytes = 0;
+    CHECK(plimsoll_plan_offset(plan, tensor, &bytes));
+    return bytes;
+}
+
 int main(void) {
     plimsoll_graph *graph = NULL, *copy = NULL;
     plimsoll_plan *plan = NULL, *next = NULL;
@@ -56,13 +62,23 @@ int main(void) {
     CHECK(plimsoll_graph_mark_output(copy, b));
     EXPECT(added == 2);
     CHECK(plimsoll_graph_build(copy));
-    CHECK(plimsoll_graph_replan(copy, plan, NULL, PLIMSOLL_KEEP_DEMAND, &next));
-    EXPECT(arena(next) == 128);
-    CHECK(plimsoll_plan_verify(next));
-    plimsoll_plan_free(next);
+    /* `a` and `y` have the same bytes and are now live at once. */
+    EXPECT(plimsoll_graph_replan(copy, plan, NULL, PLIMSOLL_KEEP_DEMAND, &next) == PLIMSOLL_ERROR_INVALID);
     CHECK(plimsoll_graph_replan(copy, plan, NULL, PLIMSOLL_KEEP_HINT, &next));
     EXPECT(arena(next) == 128);
     EXPECT(plimsoll_graph_replan(copy, plan, NULL, 2, &next) == PLIMSOLL_ERROR_ARGUMENT);
+    plimsoll_plan_free(next);
+    plimsoll_graph_free(copy);
+
+    /* A copy with a smaller tensor: all others keep their offsets. */
+    CHECK(plimsoll_graph_edit(graph, &copy));
+    CHECK(plimsoll_graph_set_tensor_bytes(copy, b, 32));
+    CHECK(plimsoll_graph_build(copy));
+    CHECK(plimsoll_graph_replan(copy, plan, NULL, PLIMSOLL_KEEP_DEMAND, &next));
+    EXPECT(arena(next) == 128);
+    EXPECT(offset(next, x) == offset(plan, x) && offset(next, a) == offset(plan, a));
+    EXPECT(offset(next, y) == offset(plan, y));
+    CHECK(plimsoll_plan_verify(next));
     plimsoll_plan_free(next);
     plimsoll_graph_free(copy);
     plimsoll_graph_free(graph);
