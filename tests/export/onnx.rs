@@ -214,7 +214,7 @@ fn odd_model() -> Vec<u8> {
     );
     let graph = [
         length_delimited(2, "a graph"),
-        input("x", FLOAT, "8"),
+        input("x", FLOAT, "1"),
         node("Expand", &["x", "shape"], &["large1"]),
         value_info("large1", FLOAT, "800"),
         node_with("Expand", &["x", "shape"], &["large2"], std::slice::from_ref(&unknown)),
