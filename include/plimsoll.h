@@ -263,6 +263,16 @@
 #define PLIMSOLL_INPUT_OVERWRITABLE 2
 
 /**
+ * Offsets of a previous plan: where the search starts.
+ */
+#define PLIMSOLL_KEEP_HINT 0
+
+/**
+ * Offsets of a previous plan: unchanged tensors keep them.
+ */
+#define PLIMSOLL_KEEP_DEMAND 1
+
+/**
  * Flag of an operator (a bit): it may run at compile time once all of its inputs are constants.
  */
 #define PLIMSOLL_OPERATOR_FOLDABLE 1
