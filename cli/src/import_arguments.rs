@@ -51,7 +51,7 @@ pub struct ImportArguments {
     /// preserved: the contents stay in their bytes to the end; overwritable: as reusable, and the
     /// last reader may write its output over the input. May be repeated.
     #[arg(long = "inputs", value_name = "[NAME=]CONTENTS", value_parser = input_contents)]
-    pub inputs: Vec<(Option<String>, InputContents)>,
+    pub input_contents: Vec<(Option<String>, InputContents)>,
     /// Memory of a tensor: arena, outside (a buffer of the caller, which takes no bytes) or the name
     /// of a pool of --memory, e.g. frame=outside. The names @inputs and @outputs stand for all
     /// graph inputs and outputs. May be repeated.
@@ -112,10 +112,10 @@ impl ImportArguments {
             ("--value", first_duplicate(self.values.iter().map(|(name, _)| name))),
             ("--state: input", first_duplicate(self.states.iter().map(|(input, _)| input))),
             ("--state: output", first_duplicate(self.states.iter().map(|(_, output)| output))),
-            ("--inputs", first_duplicate(self.inputs.iter().filter_map(|(name, _)| name.as_ref()))),
+            ("--inputs", first_duplicate(self.input_contents.iter().filter_map(|(name, _)| name.as_ref()))),
             ("--storage", first_duplicate(self.storages.iter().map(|(name, _)| name))),
         ];
-        if self.inputs.iter().filter(|(name, _)| name.is_none()).count() > 1 {
+        if self.input_contents.iter().filter(|(name, _)| name.is_none()).count() > 1 {
             return Err("--inputs: given twice for all inputs; give it once".to_owned());
         }
         match duplicates.into_iter().find_map(|(option, name)| Some((option, name?))) {
@@ -137,14 +137,14 @@ impl ImportArguments {
         options.layout = self.layout;
         options.input_contents = self.contents_of_inputs();
         let named = |(name, contents): &(Option<String>, InputContents)| Some((name.clone()?, *contents));
-        options.contents_of = self.inputs.iter().filter_map(named).collect();
+        options.contents_of = self.input_contents.iter().filter_map(named).collect();
         options.storage = self.storages.iter().cloned().collect();
         options
     }
 
     /// What a run may do with the contents of inputs without an own value.
     pub fn contents_of_inputs(&self) -> InputContents {
-        let all = self.inputs.iter().find(|(name, _)| name.is_none());
+        let all = self.input_contents.iter().find(|(name, _)| name.is_none());
         all.map_or(InputContents::Reusable, |&(_, contents)| contents)
     }
 

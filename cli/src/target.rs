@@ -123,7 +123,7 @@ impl TargetModel<'_> {
 
 /// Refuses import options that contradict what TensorFlow Lite Micro does.
 pub fn check_tflm_reading(reading: &ImportArguments) -> Result<(), Failure> {
-    let contents: Vec<InputContents> = reading.inputs.iter().map(|(_, contents)| *contents).collect();
+    let contents: Vec<InputContents> = reading.input_contents.iter().map(|(_, contents)| *contents).collect();
     check_tflm_options(&[
         (reading.align != TFLM_ALIGNMENT, "--align", "TensorFlow Lite Micro aligns to 16 bytes"),
         (
