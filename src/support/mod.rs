@@ -12,6 +12,5 @@ pub(crate) mod offset_union_find;
 pub(crate) mod random;
 pub(crate) mod rows;
 pub(crate) mod sorting;
-#[cfg(any(feature = "json", feature = "report"))]
 pub(crate) mod text;
 pub(crate) mod text_list;

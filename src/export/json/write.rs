@@ -190,6 +190,7 @@ impl<'v> PlanText<'v> {
     }
 
     /// The document without the entries of tensors.
+    #[cfg(feature = "onnx")]
     pub(crate) fn document(&self) -> &PlanDocument {
         &self.document
     }

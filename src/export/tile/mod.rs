@@ -5,6 +5,10 @@
 
 mod draft;
 mod judge;
+#[cfg_attr(
+    not(all(feature = "json", feature = "onnx")),
+    expect(dead_code, reason = "models of TensorFlow Lite have neither explicit padding nor scaled rows")
+)]
 mod kernel;
 mod network;
 mod search;
@@ -14,7 +18,9 @@ mod stripes;
 pub(super) use draft::DraftId;
 pub(super) use draft::{Draft, DraftKind, DraftOperator, RowsOf};
 pub(super) use judge::{Judge, TilingWriter};
-pub(super) use kernel::{RowKernel, RowScale, RowTransposed, RowWindow, TilePadding, WindowPadding};
+pub(super) use kernel::{RowKernel, RowWindow, TilePadding, WindowPadding};
+#[cfg(all(feature = "json", feature = "onnx"))]
+pub(super) use kernel::{RowScale, RowTransposed};
 pub(super) use network::{RowRule, TileNetwork, TileOperator, TileRules, TileTensor, other_axis};
 pub(super) use search::{FoundTiling, TileSearch};
 pub(super) use stripes::TileRegion;
