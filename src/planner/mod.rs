@@ -161,12 +161,12 @@ impl Planner {
         self
     }
 
-    #[cfg(feature = "tflite")]
+    #[cfg(any(feature = "tflite", all(feature = "json", feature = "onnx")))]
     pub(crate) fn sharing_level(&self) -> SharingLevel {
         self.sharing
     }
 
-    #[cfg(feature = "tflite")]
+    #[cfg(any(feature = "tflite", all(feature = "json", feature = "onnx")))]
     pub(crate) fn chosen_effort(&self) -> Effort {
         self.effort
     }

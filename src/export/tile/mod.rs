@@ -14,13 +14,13 @@ mod network;
 mod search;
 mod stripes;
 
-#[cfg(feature = "tflite")]
-pub(super) use draft::DraftId;
-pub(super) use draft::{Draft, DraftKind, DraftOperator, RowsOf};
+pub(super) use draft::{Draft, DraftId, DraftKind, DraftOperator, RowsOf};
 pub(super) use judge::{Judge, TilingWriter};
 pub(super) use kernel::{RowKernel, RowWindow, TilePadding, WindowPadding};
 #[cfg(all(feature = "json", feature = "onnx"))]
 pub(super) use kernel::{RowScale, RowTransposed};
-pub(super) use network::{RowRule, TileNetwork, TileOperator, TileRules, TileTensor, other_axis};
+#[cfg(feature = "tflite")]
+pub(super) use network::other_axis;
+pub(super) use network::{RowRule, TileNetwork, TileOperator, TileRules, TileTensor};
 pub(super) use search::{FoundTiling, TileSearch};
 pub(super) use stripes::TileRegion;
