@@ -31,6 +31,8 @@ pub(crate) mod json;
 mod json_access;
 #[cfg(feature = "json")]
 mod json_permit;
+#[cfg(feature = "json")]
+mod json_tensor_role;
 #[cfg(feature = "onnx")]
 mod layout;
 mod memory;
@@ -331,6 +333,8 @@ pub use input_shape::{InputDimension, InputShape};
 pub(crate) use json_access::AccessEntry;
 #[cfg(feature = "json")]
 pub(crate) use json_permit::{PermitEntry, PlacementEntry};
+#[cfg(feature = "json")]
+pub(crate) use json_tensor_role::TensorRole;
 
 #[cfg(feature = "csv")]
 pub use buffers_csv::from_bytes as csv_from_bytes;

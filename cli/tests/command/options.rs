@@ -685,6 +685,6 @@ fn help_matches_the_snapshots() {
 
 #[test]
 fn the_version_names_the_command() {
-    let (status, text, _) = plimsoll(&["--version"]);
+    let (status, text, _) = plimsoll(&["-V"]);
     assert_eq!((status, text), (0, format!("plimsoll {}\n", env!("CARGO_PKG_VERSION"))));
 }
