@@ -32,7 +32,7 @@ mod json_access;
 #[cfg(feature = "json")]
 mod json_permit;
 #[cfg(feature = "json")]
-mod json_tensor_role;
+pub(crate) mod json_tensor_role;
 #[cfg(feature = "onnx")]
 mod layout;
 mod memory;
