@@ -10,8 +10,9 @@ use super::json::{Object, object, objects};
 use super::json_access::AccessEntry;
 use super::json_permit::{PermitEntry, PlacementEntry};
 use super::{ImportError, ImportOptions, ImportedGraph, onnx, tflite};
-use crate::export::json::TensorRole;
-use crate::graph::{AccessMap, BodyLink, ElementType, GraphBuilder, Permit, Storage, TensorKind, TensorSpec};
+use crate::graph::{
+    AccessMap, BodyLink, ElementType, GraphBuilder, Permit, Storage, TensorKind, TensorRole, TensorSpec,
+};
 use crate::support::ids::{OperatorId, TensorId};
 
 const FORMAT: &str = "graph JSON";

@@ -43,7 +43,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     // These see what a user sees: items of the crate's root, and public modules.
     ("export", &["ROOT", "import", "support", "tiling", "verify"]),
     ("report", &["ROOT", "effects", "support", "tiling"]),
-    ("files", &[]),
+    ("files", &["export"]),
     ("fuzzing", &["ROOT", "export", "import", "verify"]),
     ("capi", &["ROOT", "allocate", "export", "files", "import", "report", "tiling", "verify"]),
     ("lib", &[]),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{ImportRecord, TilingEntry};
 use crate::import::json;
-use crate::{AliasKind, SharedObject, Status, TensorKind, Variables};
+use crate::{AliasKind, SharedObject, Status, TensorRole, Variables};
 
 /// The contents of a PLAN.json as unchecked claims; [`verify`](crate::verify) checks the plan that they
 /// give. All sizes and offsets are in bytes.
@@ -312,40 +312,6 @@ pub struct ScratchEntry {
     /// Number of the shared object that contains it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<u32>,
-}
-
-/// The role of a tensor: its kind, and whether it is an output.
-///
-/// Example: the [module](crate::export::json).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum TensorRole {
-    /// Written by the caller; may also be an output.
-    Input,
-    /// Written by an operator and returned to the caller.
-    Output,
-    /// A constant such as a weight; a correct plan does not place it in the arena.
-    Constant,
-    /// State that outlives a run; may also be an output.
-    Variable,
-    /// Written by an operator for other operators.
-    #[default]
-    Intermediate,
-}
-
-impl TensorRole {
-    /// The role of a tensor of this kind.
-    #[must_use]
-    pub fn of(kind: TensorKind, is_output: bool) -> Self {
-        match kind {
-            TensorKind::Input => Self::Input,
-            TensorKind::Constant => Self::Constant,
-            TensorKind::Variable => Self::Variable,
-            TensorKind::Intermediate if is_output => Self::Output,
-            TensorKind::Intermediate => Self::Intermediate,
-        }
-    }
 }
 
 pub(super) fn arena() -> String {

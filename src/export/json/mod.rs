@@ -28,9 +28,10 @@ mod record;
 mod tiling;
 mod write;
 
+pub use crate::TensorRole;
 pub use document::{
     AliasEntry, AliasesEntry, BodyEntry, BoundEntry, LinkedEntry, NestingEntry, ObjectList, OccupantEntry,
-    OutsideEntry, PlanDocument, ScratchEntry, TensorEntry, TensorRole,
+    OutsideEntry, PlanDocument, ScratchEntry, TensorEntry,
 };
 pub use error::DocumentError;
 pub use graph::{graph_to_json, write_graph};
