@@ -233,7 +233,7 @@ pub enum ImportError {
         reason: String,
     },
     /// The options name a tensor for its memory or its contents that the graph does not have.
-    #[error("invalid memory of `{}`: {}", short(.name), cut(.reason))]
+    #[error("cannot set the memory or the contents of `{}`: {}", short(.name), cut(.reason))]
     Memory {
         /// The name.
         name: String,
