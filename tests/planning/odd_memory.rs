@@ -117,7 +117,7 @@ fn odd_graphs_have_right_plans() {
         plans += 1;
         inputs += graph.tensors().iter().filter(|tensor| tensor.is_preserved()).count();
         planner = Planner::new().alignment(1).share(SharingLevel::All).order(ScheduleMode::Optimal);
-        // Brute force knows no variables, and takes long for many tensors.
+        // Brute force supports no variables, and is slow for many tensors.
         let has_variable = graph.tensors().iter().any(|tensor| tensor.kind() == TensorKind::Variable);
         if has_variable || graph.operators().len() > 4 || graph.tensors().len() > 7 {
             continue;
