@@ -103,7 +103,7 @@ pub use error::{Error, Result};
 pub use graph::{
     AccessMap, BodyLink, Content, ElementType, Graph, GraphBuilder, InputContents, Loading, Occupant,
     Operator, OperatorBuilder, Outside, Permit, Pool, Pools, RelativePlacement, RowMap, RowsRead, Side,
-    Storage, Tensor, TensorKind, TensorSpec, TileAxis, UnknownElementType, Variables, Windowed,
+    Storage, Tensor, TensorKind, TensorRole, TensorSpec, TileAxis, UnknownElementType, Variables, Windowed,
 };
 pub use liveness::{Liveness, Peak};
 pub use plan::{

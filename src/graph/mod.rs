@@ -14,6 +14,7 @@ mod operator;
 mod permit;
 mod placement_constraints;
 mod pools;
+mod role;
 mod states;
 mod storage;
 mod tensor;
@@ -32,6 +33,7 @@ pub use operator::Operator;
 pub use permit::{Permit, Side};
 pub use placement_constraints::RelativePlacement;
 pub use pools::{Content, Loading, Pool, Pools};
+pub use role::TensorRole;
 pub use storage::{InputContents, Storage};
 #[cfg(feature = "tflite")]
 pub(crate) use tensor::Shape;

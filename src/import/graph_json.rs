@@ -9,8 +9,10 @@ use super::folding::{Effects, Holds, OperatorAdder};
 use super::json::{Object, object, objects};
 use super::json_access::AccessEntry;
 use super::json_permit::{PermitEntry, PlacementEntry};
-use super::{ImportError, ImportOptions, ImportedGraph, TensorRole, onnx, tflite};
-use crate::graph::{AccessMap, BodyLink, ElementType, GraphBuilder, Permit, Storage, TensorKind, TensorSpec};
+use super::{ImportError, ImportOptions, ImportedGraph, onnx, tflite};
+use crate::graph::{
+    AccessMap, BodyLink, ElementType, GraphBuilder, Permit, Storage, TensorKind, TensorRole, TensorSpec,
+};
 use crate::support::ids::{OperatorId, TensorId};
 
 const FORMAT: &str = "graph JSON";

@@ -31,8 +31,6 @@ pub(crate) mod json;
 mod json_access;
 #[cfg(feature = "json")]
 mod json_permit;
-#[cfg(feature = "json")]
-pub(crate) mod json_tensor_role;
 #[cfg(feature = "onnx")]
 mod layout;
 mod memory;
@@ -235,7 +233,7 @@ pub enum ImportError {
         reason: String,
     },
     /// The options name a tensor for its memory or its contents that the graph does not have.
-    #[error("invalid memory of `{}`: {}", short(.name), cut(.reason))]
+    #[error("cannot set the memory or the contents of `{}`: {}", short(.name), cut(.reason))]
     Memory {
         /// The name.
         name: String,
@@ -333,8 +331,6 @@ pub use input_shape::{InputDimension, InputShape};
 pub(crate) use json_access::AccessEntry;
 #[cfg(feature = "json")]
 pub(crate) use json_permit::{PermitEntry, PlacementEntry};
-#[cfg(feature = "json")]
-pub(crate) use json_tensor_role::TensorRole;
 
 #[cfg(feature = "csv")]
 pub use buffers_csv::from_bytes as csv_from_bytes;

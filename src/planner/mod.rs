@@ -262,8 +262,8 @@ impl Planner {
     /// # Errors
     /// [`Error::Order`] if the order cannot be run; errors of [`Liveness::new`] about sizes,
     /// alignments and fixed offsets; [`Error::Storage`] if a tensor must be in a pool; errors of the
-    /// strategy; [`Error::WrongPlan`] if the strategy returned a wrong plan; [`Error::Cancelled`] if the call was cancelled before a plan was
-    /// verified.
+    /// strategy; [`Error::WrongPlan`] if the strategy returned a wrong plan; [`Error::Cancelled`] if the call was
+    /// cancelled before a plan was verified.
     pub fn plan_in_order(&self, graph: &Graph, order: &[OperatorId]) -> Result<Plan> {
         graph.check_one_arena()?;
         if graph.has_bodies() {

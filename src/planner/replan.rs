@@ -164,8 +164,9 @@ impl Planner {
     /// ```
     ///
     /// # Errors
-    /// As [`plan`](Self::plan); [`Error::NotKept`] if unchanged tensors cannot all keep their offsets, as too many
-    /// of them are live at once.
+    /// As [`plan`](Self::plan); [`Error::NotKept`] if unchanged tensors cannot all keep their offsets in the earlier
+    /// order or in program order: two of them are now live at once, or an alignment, a reserved range or a fixed tensor
+    /// is in the way.
     pub fn replan(&self, graph: &Graph, previous: &PreviousPlan, keep: Keep) -> Result<Plan> {
         let planner = Self { previous: Some(Arc::new(previous.clone())), ..self.clone() };
         match keep {
@@ -186,7 +187,14 @@ impl Planner {
         let is_program = self.schedule_mode == ScheduleMode::Program;
         let order = if is_program { graph.program_order() } else { previous.order() };
         let held = self.held(graph, previous, &kept);
-        let planned = held.and_then(|held| Ok((self.plan_in_order(&held, order)?, held)));
+        let in_order = |held: &Graph| match self.plan_in_order(held, order) {
+            // The graph may depend on constraints that only another order satisfies.
+            Err(error) if !is_program && !matches!(error, Error::Cancelled) => {
+                self.plan_in_order(held, graph.program_order()).map_err(|_| error)
+            }
+            planned => planned,
+        };
+        let planned = held.and_then(|held| Ok((in_order(&held)?, held)));
         let (mut best, held) = match planned {
             Ok(planned) => planned,
             Err(error @ Error::Cancelled) => return Err(error),
@@ -257,7 +265,8 @@ impl Planner {
         checked(self, graph, plan)
     }
 
-    /// The error for the first tensor, by id, that cannot keep its offset together with those before it.
+    /// The error for the first tensor, by id, that cannot keep its offset together with those before it. A graph that
+    /// has no plan even if no tensor keeps its offset gets its own error.
     fn first_not_kept(
         &self,
         graph: &Graph,
@@ -267,13 +276,20 @@ impl Planner {
     ) -> Error {
         let limits = self.limits.clone().nodes(0).without_progress();
         let quick = Self { previous: None, ..self.with_limits(limits) }.effort(Effort::Quick);
-        // Tensors before `low` can keep their offsets, those before `high` cannot.
-        let (mut low, mut high) = (0, kept.len());
-        while low < high {
+        let keep_first = |count: usize| {
+            let held = quick.held(graph, previous, &kept[..count])?;
+            quick.plan_in_order(&held, order).map(|_| ())
+        };
+        if let Err(error) = keep_first(0) {
+            return error;
+        }
+        // The first `low` tensors can keep their offsets, the first `high` cannot.
+        let (mut low, mut high) = (0, kept.len() + 1);
+        while high - low > 1 {
             let middle = low + (high - low) / 2;
-            let held = quick.held(graph, previous, &kept[..=middle]);
-            match held.and_then(|held| quick.plan_in_order(&held, order)) {
-                Ok(_) => low = middle + 1,
+            match keep_first(middle) {
+                Ok(()) => low = middle,
+                Err(Error::Cancelled) => return Error::Cancelled,
                 Err(error) => (high, reason) = (middle, error),
             }
         }

@@ -5,6 +5,8 @@ mod limits;
 #[cfg(all(feature = "onnx", feature = "tflite"))]
 mod memory;
 #[cfg(all(feature = "onnx", feature = "tflite"))]
+mod odd_memory;
+#[cfg(all(feature = "onnx", feature = "tflite"))]
 mod orders;
 mod placement;
 mod plan;

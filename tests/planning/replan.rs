@@ -174,6 +174,56 @@ fn the_first_tensor_that_cannot_keep_its_offset_is_named() {
     assert_eq!(planner.replan(&changed, &previous, Keep::Hint).unwrap().arena_bytes, 48);
 }
 
+/// A graph that has no plan at all gets its own error, not that of a tensor that cannot keep its offset.
+#[test]
+fn a_graph_without_a_plan_gets_its_own_error() {
+    let mut net = Graph::builder("net");
+    let (x, y) = (net.input("x", TensorSpec::bytes(16)), net.tensor("y", TensorSpec::bytes(16)));
+    net.operator("conv").reads([x]).writes([y]);
+    net.output(y);
+    let graph = net.build().unwrap();
+    let planner = Planner::new().alignment(4);
+    let plan = planner.plan(&graph).unwrap();
+    let mut copy = graph.edit();
+    copy.set_spec(y, TensorSpec::bytes(16).at(6));
+    let changed = copy.build().unwrap();
+    let previous = PreviousPlan::new(&graph, &plan, &changed);
+    let error = planner.replan(&changed, &previous, Keep::Demand).unwrap_err();
+    assert!(matches!(error, Error::FixedMisaligned { .. }), "{error}");
+    // Without the wrong offset, the planner's alignment is what an old offset contradicts.
+    let coarse = Planner::new().alignment(64);
+    let previous = PreviousPlan::new(&graph, &plan, &graph);
+    match coarse.replan(&graph, &previous, Keep::Demand) {
+        Err(Error::NotKept { tensor, offset, .. }) => assert_eq!((tensor.id, offset), (y, 16)),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The earlier order may be impossible for the kept tensors, while program order is possible.
+#[test]
+fn demands_are_met_in_program_order_too() {
+    let mut net = Graph::builder("net");
+    let x = net.input("x", TensorSpec::bytes(8));
+    let [a, b] = ["a", "b"].map(|name| net.tensor(name, TensorSpec::bytes(8)));
+    net.operator("first").reads([x]).writes([a]);
+    net.operator("second").reads([x]).writes([b]);
+    let graph = net.build().unwrap();
+    let planner = Planner::new();
+    let [first, second] = [a, b].map(|id| graph.tensor(id).producer().unwrap());
+    let plan = planner.plan_in_order(&graph, &[second, first]).unwrap();
+    assert_eq!(plan.offset(a), plan.offset(b));
+    // `b` becomes an output, which is in the way of `a` if it is written first.
+    let mut copy = graph.edit();
+    copy.output(b);
+    let changed = copy.build().unwrap();
+    let previous = PreviousPlan::new(&graph, &plan, &changed);
+    let next = planner.replan(&changed, &previous, Keep::Demand).unwrap();
+    assert_eq!(
+        (next.order, next.tensors),
+        (vec![first, second], planner.plan_in_order(&changed, &[first, second]).unwrap().tensors)
+    );
+}
+
 #[test]
 fn problems_start_from_hints() {
     let buffers = vec![Buffer::new(8, 0..2), Buffer::new(8, 1..3), Buffer::new(8, 2..4)];

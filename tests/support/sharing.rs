@@ -172,15 +172,18 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
         let same = memory[offset..offset + truth.len()] == *truth;
         if same { Ok(()) } else { Err(format!("{when}: `{}` is gone", graph.tensor(id).name())) }
     };
-    for id in graph.tensor_ids().filter(|&id| graph.tensor(id).kind() == TensorKind::Input) {
+    let has_contents =
+        |id: &TensorId| graph.tensor(*id).kind() == TensorKind::Input || is_variable(graph, *id);
+    for id in graph.tensor_ids().filter(has_contents) {
         truth[id.index()] = own(id);
         let Some(offset) = place(id) else {
-            assert!(is_outside(graph, id), "an input has no offset");
+            assert!(is_outside(graph, id) || is_variable(graph, id), "an input has no offset");
             continue;
         };
         memory[offset..offset + truth[id.index()].len()].copy_from_slice(&truth[id.index()]);
     }
-    let preserved: Vec<TensorId> = graph.tensor_ids().filter(|&id| is_preserved(graph, id)).collect();
+    let is_lasting = |&id: &TensorId| is_preserved(graph, id) || is_variable(graph, id);
+    let lasting: Vec<TensorId> = graph.tensor_ids().filter(is_lasting).collect();
     for &id in &plan.order {
         let operator = graph.operator(id);
         for &input in operator.inputs() {
@@ -196,7 +199,7 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
         }
         for &output in operator.outputs() {
             let Some(offset) = place(output) else {
-                assert!(is_outside(graph, output), "an output has no offset");
+                assert!(is_outside(graph, output) || is_variable(graph, output), "an output has no offset");
                 truth[output.index()] = own(output);
                 continue;
             };
@@ -223,14 +226,15 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
             }
             // An operator may overwrite its inputs only with a permission for the pair.
             for &input in operator.inputs() {
-                let Some(start) = place(input) else { continue };
+                let Some(start) = place(input).filter(|_| input != output) else { continue };
                 let meets = (0..expected.len()).any(|byte| {
                     copied[byte] && (start..start + bytes(input) as usize).contains(&(offset + byte))
                 });
                 let kept = graph.tensor(input).is_output()
                     || truth[input.index()].iter().flatten().any(|&(source, _)| {
                         let source = &graph.tensors()[source];
-                        source.kind() == TensorKind::Input && !source.is_overwritable()
+                        source.kind() == TensorKind::Variable
+                            || (source.kind() == TensorKind::Input && !source.is_overwritable())
                     });
                 if meets && (kept || !permitted(graph, id, input, output, start, offset)) {
                     return Err(format!("{} writes over its input", operator.name()));
@@ -246,7 +250,7 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
                 return Err(format!("{} works in its input", operator.name()));
             }
         }
-        for &id in operator.outputs().iter().chain(&preserved) {
+        for &id in operator.outputs().iter().chain(&lasting) {
             check(&memory, &truth[id.index()], id, operator.name())?;
         }
     }
@@ -259,6 +263,11 @@ pub fn simulate(graph: &Graph, plan: &Plan) -> Result<usize, String> {
 /// True if the tensor is in a buffer of the caller.
 fn is_outside(graph: &Graph, id: TensorId) -> bool {
     *graph.tensor(id).storage() == Storage::Outside
+}
+
+/// True if the tensor is state that one run leaves for the next.
+fn is_variable(graph: &Graph, id: TensorId) -> bool {
+    graph.tensor(id).kind() == TensorKind::Variable
 }
 
 /// True if the tensor is an input whose bytes must not change.

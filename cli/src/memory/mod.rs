@@ -129,7 +129,10 @@ pub fn check_no_fixed_offsets(graph: &Graph) -> Result<(), Failure> {
         return Ok(());
     };
     let name = tensor.name();
-    Err(format!("tensor `{name}` has a fixed offset, but in no named memory; plan without --memory").into())
+    Err(format!(
+        "tensor `{name}` has a fixed offset, but plans for several memories have none; plan without --memory"
+    )
+    .into())
 }
 
 #[cfg(test)]

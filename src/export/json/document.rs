@@ -7,8 +7,8 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{ImportRecord, TilingEntry};
-use crate::import::{TensorRole, json};
-use crate::{AliasKind, SharedObject, Status, Variables};
+use crate::import::json;
+use crate::{AliasKind, SharedObject, Status, TensorRole, Variables};
 
 /// The contents of a PLAN.json as unchecked claims; [`verify`](crate::verify) checks the plan that they
 /// give. All sizes and offsets are in bytes.

@@ -28,7 +28,7 @@ mod record;
 mod tiling;
 mod write;
 
-pub use crate::import::json_tensor_role::TensorRole;
+pub use crate::TensorRole;
 pub use document::{
     AliasEntry, AliasesEntry, BodyEntry, BoundEntry, LinkedEntry, NestingEntry, ObjectList, OccupantEntry,
     OutsideEntry, PlanDocument, ScratchEntry, TensorEntry,

@@ -58,8 +58,8 @@ impl Planner {
     ///
     /// # Errors
     /// As [`plan`](Self::plan); [`Error::DoesNotFit`] if a pool cannot hold the tensors that must
-    /// be there; [`Error::Storage`] if a tensor must be in a pool that does not exist; [`Error::Pools`] if tensors that share memory must be in different pools, or if a
-    /// tensor has a fixed offset, because that names no pool.
+    /// be there; [`Error::Storage`] if a tensor must be in a pool that does not exist; [`Error::Pools`] if tensors
+    /// that share memory must be in different pools, or if a tensor has a fixed offset.
     pub fn place(&self, graph: &Graph, pools: &Pools) -> Result<PoolPlan> {
         if graph.has_bodies() {
             return bodies::place(self, graph, |planner, flat| planner.place(flat, pools));

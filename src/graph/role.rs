@@ -1,14 +1,16 @@
-//! The role of a tensor in graph JSON and PLAN.json.
+//! The roles of tensors in files.
 
-use serde::{Deserialize, Serialize};
-
-use crate::graph::TensorKind;
+use super::TensorKind;
 
 /// The role of a tensor: its kind, and whether it is an output.
 ///
-/// Example: the [module](crate::export::json).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// ```
+/// use plimsoll::{TensorKind, TensorRole};
+///
+/// assert_eq!(TensorRole::of(TensorKind::Intermediate, true), TensorRole::Output);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum TensorRole {
     /// Written by the caller; may also be an output.
