@@ -24,6 +24,11 @@ fn named(name: &str) -> Vec<u8> {
 /// Two convolutions of 3 by 3 with a large tensor between them; the second one has stride 2, an odd number of rows and
 /// automatic padding.
 fn convolutions(rows: &str, version: i64) -> Vec<u8> {
+    convolutions_with(rows, version, &[])
+}
+
+/// The convolutions, and more parts of the graph.
+fn convolutions_with(rows: &str, version: i64, more: &[Vec<u8>]) -> Vec<u8> {
     let explicit = [named("expand"), ints("pads", &[1, 1, 1, 1]), ints("kernel_shape", &[3, 3])];
     let automatic = [named("reduce"), text("auto_pad", "SAME_UPPER"), ints("strides", &[2, 2])];
     let half = if rows == "33" { "17" } else { "half" };
@@ -38,7 +43,7 @@ fn convolutions(rows: &str, version: i64) -> Vec<u8> {
         value_info("large", 1, &format!("1, 24, {rows}, 16")),
     ];
     let opset = length_delimited(8, number(2, version));
-    [number(1, 8), length_delimited(7, parts.concat()), opset].concat()
+    [number(1, 8), length_delimited(7, [parts.concat(), more.concat()].concat()), opset].concat()
 }
 
 fn tiled_with(
@@ -137,6 +142,89 @@ fn tensors_that_options_name_stay() {
     let (_, found) = tiled_with(&model, &planner(), &goal, &options);
     let graph = found.map(|found| found.graph);
     assert!(graph.is_none_or(|graph| graph.tensors().iter().any(|tensor| tensor.name() == "large")));
+}
+
+/// The names of the tensors that tiling adds.
+fn new_names(tiled: &TiledOnnx) -> Vec<String> {
+    let names = tiled.graph.tensors().iter().map(|tensor| tensor.name().to_owned());
+    names.filter(|name| name.contains("/rows_") || name.starts_with("tiling/")).collect()
+}
+
+/// Names of initializers that no node reads, of declared types without a tensor, and of tensors in a branch that never
+/// runs are taken.
+#[test]
+fn names_anywhere_in_the_file_are_taken() {
+    let taken = new_names(&tiled(&convolutions("33", 13), 500_000).unwrap());
+    assert!(taken.len() > 20);
+    let all = |part: &dyn Fn(&str) -> Vec<u8>| taken.iter().flat_map(|name| part(name)).collect::<Vec<u8>>();
+    let shape = "1, 2, 17, 8";
+    let never = [all(&|name| node("Neg", &["y"], &[name])), output(&taken[0], FLOAT, shape)];
+    let always = [node("Abs", &["y"], &["abs"]), output("abs", FLOAT, shape)];
+    let branches = [body("then_branch", &always), body("else_branch", &never)];
+    let condition = length_delimited(5, [tensor("yes", 9, &[]), length_delimited(9, [1])].concat());
+    let chosen = [condition, node_with("If", &["yes"], &["z"], &branches), output("z", FLOAT, shape)];
+    let cases = [
+        all(&|name| initializer(name, FLOAT, &[1])),
+        all(&|name| sparse_initializer(name, FLOAT, 1, &[4])),
+        all(&|name| value_info(name, FLOAT, "3")),
+        chosen.concat(),
+    ];
+    for (case, added) in cases.into_iter().enumerate() {
+        let found = tiled(&convolutions_with("33", 13, &[added]), 500_000).unwrap();
+        let new = new_names(&found);
+        assert!(new.len() >= taken.len());
+        let twice: Vec<&String> = new.iter().filter(|name| taken.contains(name)).collect();
+        assert!(twice.is_empty(), "case {case}: {twice:?}");
+    }
+}
+
+/// Without axes, `Squeeze` would remove the rows of a tile of one row.
+#[test]
+fn squeeze_without_axes_runs_as_a_whole() {
+    let model = |attributes: &[Vec<u8>]| {
+        let parts = [
+            node_with("Exp", &["x"], &["large"], &[]),
+            node_with("Squeeze", &["large"], &["flat"], attributes),
+            node_with("Tanh", &["flat"], &["positive"], &[]),
+            node_with("ReduceMax", &["positive"], &["y"], &[ints("axes", &[1])]),
+            input("x", 1, "33, 640, 1"),
+            output("y", 1, "33, 1"),
+        ];
+        [number(1, 8), length_delimited(7, parts.concat()), length_delimited(8, number(2, 11))].concat()
+    };
+    let whole = |bytes: &[u8]| {
+        tiled(bytes, 0)
+            .is_none_or(|found| types(&found).iter().filter(|name| **name == "Squeeze").count() == 1)
+    };
+    assert!(whole(&model(&[])));
+    assert!(!whole(&model(&[ints("axes", &[2])])));
+}
+
+/// ONNX Runtime computes the padding without the dilation, whatever shape the file declares.
+#[test]
+fn pooling_with_automatic_padding_and_dilation_runs_as_a_whole() {
+    let model = |dilation: i64| {
+        let pooling = [
+            ints("kernel_shape", &[4, 4]),
+            ints("strides", &[4, 4]),
+            text("auto_pad", "SAME_UPPER"),
+            ints("dilations", &[1, dilation]),
+        ];
+        let parts = [
+            node_with("Exp", &["x"], &["large"], &[]),
+            node_with("MaxPool", &["large"], &["pooled"], &pooling),
+            node_with("ReduceMax", &["pooled"], &["y"], &[ints("axes", &[2, 3])]),
+            value_info("pooled", FLOAT, "1, 2, 16, 4"),
+            input("x", FLOAT, "1, 2, 64, 16"),
+            output("y", FLOAT, "1, 2, 1, 1"),
+        ];
+        [number(1, 8), length_delimited(7, parts.concat()), length_delimited(8, number(2, 13))].concat()
+    };
+    let pools = |found: Option<TiledOnnx>| {
+        found.map_or(1, |found| types(&found).iter().filter(|name| **name == "MaxPool").count())
+    };
+    assert!(pools(tiled(&model(1), 500_000)) > 1);
+    assert_eq!(pools(tiled(&model(2), 500_000)), 1);
 }
 
 /// Changed bytes give an error, or a model that is verified.

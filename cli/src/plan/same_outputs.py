@@ -34,6 +34,20 @@ def random_inputs(details, seed, runs):
     return [[one(shape, kind) for shape, kind in details] for _ in range(runs)]
 
 
+def common_details(first, second):
+    """Shapes and types of the inputs of both models. A dimension without a size in one of them has that of the other, or 1; none
+    if the inputs differ."""
+    if len(first) != len(second):
+        return None
+    found = []
+    for (shape, kind), (other, other_kind) in zip(first, second):
+        pairs = list(zip(shape, other))
+        if kind != other_kind or len(shape) != len(other) or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+            return None
+        found.append((tuple(next((dim for dim in pair if dim is not None), 1) for pair in pairs), kind))
+    return found
+
+
 class Micro:
     name = "TensorFlow Lite Micro"
 
@@ -79,7 +93,8 @@ class OnnxRuntime:
         import onnxruntime
         self.running = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         kind = lambda text: self.KINDS.get(text, text.removeprefix("tensor(").removesuffix(")"))
-        shape = lambda dims: tuple(dim if isinstance(dim, int) else 1 for dim in dims)
+        # A dimension with a name has no size: none, or that of the other model.
+        shape = lambda dims: tuple(dim if isinstance(dim, int) else None for dim in dims)
         self.details = [(shape(one.shape), kind(one.type)) for one in self.running.get_inputs()]
 
     def run(self, values):
@@ -88,16 +103,20 @@ class OnnxRuntime:
 
 def difference(one, other):
     """The largest difference of two outputs, and its part of the largest number of the second one; infinite if shapes or
-    types differ."""
+    types differ, or if only one of them has a number."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return float("inf"), float("inf")
     if one.tobytes() == other.tobytes() or one.size == 0:
         return 0.0, 0.0
-    largest = float(np.max(np.abs(one.astype("float64") - other.astype("float64"))))
-    if one.dtype.kind != "f":
-        return largest, float("inf")
+    is_integer = one.dtype.kind != "f"
+    one, other = one.astype("float64"), other.astype("float64")
+    is_same = (one == other) | (np.isnan(one) & np.isnan(other))
+    with np.errstate(invalid="ignore"):
+        largest = float(np.max(np.abs(np.where(is_same, 0, one - other))))
+    if is_integer or not np.isfinite(largest):
+        return largest if is_integer else float("inf"), float("inf")
     # Equal numbers with other bits, such as two zeros, are a difference as well.
-    return largest, max(largest / max(float(np.max(np.abs(other.astype("float64")))), 1e-30), 1e-30)
+    return largest, max(largest / max(float(np.max(np.abs(other[np.isfinite(other)]), initial=0)), 1e-30), 1e-30)
 
 
 def main():
@@ -121,15 +140,26 @@ def main():
             print(f"{kind.name}: does not run the second model: {str(error)[:200] or type(error).__name__}")
             compared, differ = compared + 1, True
             continue
-        compared += 1
-        if first.details != second.details:
+        details = common_details(first.details, second.details)
+        if details is None:
             print(f"{kind.name}: other inputs")
-            differ = True
+            compared, differ = compared + 1, True
             continue
-        found = []
-        for values in random_inputs(first.details, options.seed, options.runs):
-            pairs = zip(first.run(values), second.run(values), strict=True)
-            found += [difference(other, one) for one, other in pairs]
+        inputs = random_inputs(details, options.seed, options.runs)
+        try:
+            expected = [first.run(values) for values in inputs]
+        except Exception as error:  # numbers that the model refuses, such as indices
+            print(f"{kind.name}: skipped: the first model fails on random inputs: {str(error)[:200]}")
+            continue
+        try:
+            outputs = [second.run(values) for values in inputs]
+        except Exception as error:
+            print(f"{kind.name}: the second model fails on random inputs: {str(error)[:200]}")
+            compared, differ = compared + 1, True
+            continue
+        compared += 1
+        pairs = [pair for run in zip(outputs, expected) for pair in zip(*run, strict=True)]
+        found = [difference(one, other) for one, other in pairs]
         largest, part = (max(one[place] for one in found) for place in range(2))
         differ |= not part <= options.tolerance
         amount = f"{largest:.3g}" + (f", {part:.2g} of the largest output" if np.isfinite(part) else "")

@@ -1,6 +1,6 @@
 //! Writing of a tiled model: other nodes, and declared types for their results. All other fields stay as they are.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use prost::Message;
 use prost::encoding::{self, WireType};
@@ -8,11 +8,12 @@ use prost::encoding::{self, WireType};
 use super::super::OnnxError;
 use super::super::wire::{WireField, fields};
 use super::messages::{Attribute, NewNode, NewValueInfo};
+use super::names::UniqueNames;
 use super::network::{TileSource, TransposedWindow};
 use super::node::{TileNode, wrong};
 use super::window::{SpatialWindow, windows};
 use crate::export::tile::{Draft, DraftId, DraftKind, DraftOperator, RowsOf, TilePadding};
-use crate::{Graph, Operator, OperatorId, TensorId, TensorKind};
+use crate::{OperatorId, TensorId, TensorKind};
 
 /// Field numbers of `ModelProto` and `GraphProto`.
 const GRAPH: u32 = 7;
@@ -32,9 +33,12 @@ pub(super) struct TiledNodes {
     pub(super) names: Vec<String>,
 }
 
-/// Makes the nodes of a draft.
-pub(super) fn nodes(source: &TileSource<'_>, draft: &Draft) -> Result<TiledNodes, OnnxError> {
-    let mut taken = UniqueNames::new(source);
+/// Makes the nodes of a draft. New names are none of those that are `taken`.
+pub(super) fn nodes(
+    source: &TileSource<'_>,
+    draft: &Draft,
+    mut taken: UniqueNames,
+) -> Result<TiledNodes, OnnxError> {
     let names = draft.tensors.iter().map(|rows| {
         let (start, end) = (rows.rows.start, rows.rows.end);
         let tensor = source.graph.tensor(TensorId::new(rows.tensor)).name();
@@ -57,37 +61,6 @@ pub(super) fn nodes(source: &TileSource<'_>, draft: &Draft) -> Result<TiledNodes
         keyed(NODE, &node.encode_to_vec())
     });
     Ok(TiledNodes { nodes: before.into_iter().chain(constants).chain(nodes).collect(), names })
-}
-
-/// Names that a model does not have yet.
-struct UniqueNames(HashSet<String>);
-
-impl UniqueNames {
-    fn new(source: &TileSource<'_>) -> Self {
-        let mut names: HashSet<String> =
-            source.nodes.iter().map(|node| node.name.to_owned()).filter(|name| !name.is_empty()).collect();
-        let mut graphs = vec![source.graph];
-        let mut seen = HashSet::new();
-        while let Some(graph) = graphs.pop() {
-            names.extend(graph.tensors().iter().map(|tensor| tensor.name().to_owned()));
-            let bodies = graph.operators().iter().flat_map(Operator::bodies);
-            let new =
-                bodies.map(|body| &**body).filter(|body| seen.insert(std::ptr::from_ref::<Graph>(body)));
-            graphs.extend(new.collect::<Vec<&Graph>>());
-        }
-        Self(names)
-    }
-
-    /// The name, with a number if it is taken.
-    fn add(&mut self, name: &str) -> String {
-        let mut unique = name.to_owned();
-        let mut number = 2_u64;
-        while !self.0.insert(unique.clone()) {
-            unique = format!("{name}.{number}");
-            number += 1;
-        }
-        unique
-    }
 }
 
 struct NodeWriter<'a> {

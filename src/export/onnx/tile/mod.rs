@@ -6,6 +6,7 @@
 mod check;
 mod file;
 mod messages;
+mod names;
 mod network;
 mod node;
 mod window;
@@ -20,6 +21,7 @@ use crate::export::tile::{Draft, FoundTiling, Judge, TileNetwork, TileRegion, Ti
 use crate::import::{self, ImportError, ImportOptions};
 use crate::tiling::{TilingGoal, parts_of};
 use crate::{Effort, Graph, OperatorId, Plan, Planner, ScheduleMode};
+use names::UniqueNames;
 use network::TileSource;
 use node::TileNode;
 
@@ -134,7 +136,8 @@ pub fn tile(
     let budget = (parts_of(network.cost, most), effort);
     let search = |order: &Vec<usize>| TileSearch::new(&network, order, false, budget);
     let searches: Vec<TileSearch<'_>> = orders.iter().map(search).collect();
-    let writer = OnnxTiler { name, bytes: &bytes, source: &source, network: &network };
+    let taken = UniqueNames::of_graph(&bytes, model.graph())?;
+    let writer = OnnxTiler { name, bytes: &bytes, source: &source, network: &network, taken };
     let mut judge = Judge::new(writer, &searches, planner, untiled.arena_bytes);
     match goal.capacity {
         Some(capacity) => judge.fit(capacity, (network.cost, most))?,
@@ -174,6 +177,8 @@ struct OnnxTiler<'a> {
     bytes: &'a [u8],
     source: &'a TileSource<'a>,
     network: &'a TileNetwork,
+    /// The names of the model.
+    taken: UniqueNames,
 }
 
 /// A tiled model before its plan is added.
@@ -207,7 +212,7 @@ impl TilingWriter for OnnxTiler<'_> {
         planner: &Planner,
     ) -> Result<Option<DraftedOnnx>, OnnxError> {
         let Some(draft) = search.draft(&found.regions) else { return Ok(None) };
-        let nodes = file::nodes(self.source, &draft)?;
+        let nodes = file::nodes(self.source, &draft, self.taken.clone())?;
         let bytes = file::model(self.bytes, self.source, (&draft, &nodes))?;
         let (graph, options) = imported(self.name, &bytes, self.source.options)?;
         let plan = planner.plan(&graph)?;

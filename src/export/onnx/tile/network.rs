@@ -277,6 +277,11 @@ fn has_same_rows(node: &TileNode<'_>) -> bool {
     if node.op_type == "BatchNormalization" && node.int("spatial", 1) == 0 {
         return false;
     }
+    // Without axes, a tile of one row would lose its axis.
+    let has_axes = node.inputs.len() > 1 || node.attribute("axes").is_some();
+    if node.op_type == "Squeeze" && !has_axes {
+        return false;
+    }
     match node.domain {
         "" => matches!(
             node.op_type,

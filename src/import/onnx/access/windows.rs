@@ -117,6 +117,10 @@ pub(super) fn pool(facts: &NodeFacts<'_>) -> Option<Stated> {
     let (input, output) = (spatial(facts.input(0)?)?, spatial(facts.output()?)?);
     let mut windows = windows(facts, &kernel?, input, output)?;
     if facts.text("auto_pad", "NOTSET")?.starts_with("SAME") {
+        // Some runtimes leave the dilation out when they compute the padding.
+        if windows.iter().any(|window| window.dilation > 1) {
+            return None;
+        }
         // Strides above the kernel may leave rows over. Some runtimes leave out half of them before the first window
         // (ONNX Runtime's AveragePool), others none.
         for (axis, window) in windows.iter_mut().enumerate() {
