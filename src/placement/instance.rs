@@ -269,6 +269,11 @@ impl Instance {
         self.accesses.len() + self.steps as usize > MEDIUM
     }
 
+    /// Work of an access in a search for paths, relative to that with three pools.
+    pub(crate) fn work_of_an_access(&self) -> usize {
+        work_of_an_access(self.pools.len())
+    }
+
     /// By item: the saving per byte and step on chip, relative to the cost in the backing store.
     pub(crate) fn priority(&self, store_costs: &[u64]) -> Vec<f64> {
         let priority = |item: usize| {
@@ -280,5 +285,20 @@ impl Instance {
             saved / (data.size.max(1) as f64 * f64::from(span))
         };
         (0..self.items.len()).map(priority).collect()
+    }
+}
+
+/// The cheapest path of an item takes time cubic in the number of pools.
+fn work_of_an_access(pools: usize) -> usize {
+    pools.pow(3).div_ceil(27)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::work_of_an_access;
+
+    #[test]
+    fn many_pools_raise_the_work_of_an_access() {
+        assert_eq!([2, 3, 4, 8].map(work_of_an_access), [1, 1, 3, 19]);
     }
 }

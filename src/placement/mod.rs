@@ -88,7 +88,8 @@ const MAX_EVICTION_CANDIDATES: usize = 16;
 /// Maximum and minimum number of rounds of the dual ascent.
 const MAX_ROUNDS: u32 = 3000;
 const MIN_ROUNDS: usize = 5;
-/// Accesses and steps examined in all rounds together, about 60 ns each; large instances get less.
+/// Accesses, by their work, and steps examined in all rounds together, about 60 ns each; large instances get
+/// less.
 const ROUND_WORK: usize = 25_000_000;
 const LARGE_ROUND_WORK: usize = 10_000_000;
 /// Divisor of the work of the dual ascent, the local search and the offset search in a comparison of orders.
@@ -354,7 +355,7 @@ impl<'a> PlacementSearch<'a> {
         let mut relaxation = LagrangianRelaxation::new(instance, &self.store_costs);
         let mut dual =
             DualSolution { prices: vec![0.0; instance.store() * instance.steps as usize], bound: 0.0 };
-        let size = instance.accesses.len() + instance.steps as usize;
+        let size = instance.accesses.len() * instance.work_of_an_access() + instance.steps as usize;
         let is_large = self.instance.is_large();
         let work = if is_large { LARGE_ROUND_WORK } else { ROUND_WORK };
         let rounds = (work / self.work_divisor as usize / size).clamp(MIN_ROUNDS, MAX_ROUNDS as usize) as u32;
@@ -386,7 +387,8 @@ impl<'a> PlacementSearch<'a> {
             if self.is_proven() {
                 break;
             }
-            let times = (LOCAL_SEARCH_WORK / instance.items.len()).min(1000) / self.work_divisor as usize;
+            let divisor = self.work_divisor as usize * instance.work_of_an_access();
+            let times = (LOCAL_SEARCH_WORK / instance.items.len()).min(1000) / divisor;
             self.state.local_search(times, &free, &priority, &mut random, budget)?;
             self.update_incumbent();
         }

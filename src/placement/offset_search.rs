@@ -250,7 +250,7 @@ impl<'s, 'a> OffsetSearch<'s, 'a> {
         let (mut moves, mut idle) = (0, 0);
         let max_work = if self.instance.is_large() { LARGE_WORK } else { MAX_WORK };
         self.max_work = self.work() + max_work / u64::from(work_divisor);
-        let max_moves = MAX_MOVES / work_divisor as usize;
+        let max_moves = MAX_MOVES / (work_divisor as usize * self.instance.work_of_an_access());
         while moves < max_moves && idle < MAX_IDLE_ROUNDS && self.work() < self.max_work {
             let mut targets: Vec<usize> =
                 (0..self.instance.items.len()).filter(|&item| self.is_improvable(item)).collect();

@@ -10,7 +10,7 @@ use crate::support::limits::{Budget, Stop};
 use crate::support::random::Random;
 use crate::support::sorting::sort_by_keys;
 
-/// Item insertions in one descent.
+/// Item insertions in one descent, by the work of an access.
 const DESCENT_WORK: usize = 1_000_000;
 
 impl PlacementState<'_> {
@@ -48,7 +48,8 @@ impl PlacementState<'_> {
         budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         // With very many items, the first rounds gain most.
-        let rounds = (DESCENT_WORK / order.len().max(1)).max(2);
+        let round = order.len().max(1) * self.instance.work_of_an_access();
+        let rounds = (DESCENT_WORK / round).max(2);
         for _ in 0..rounds {
             let before = self.assignment.cost;
             for &item in order {

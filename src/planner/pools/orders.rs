@@ -51,7 +51,7 @@ pub(super) fn cheaper_drafts(
         return Ok(in_program_order.into_iter().collect());
     }
     let moves = OrderMoves::new(drafts.graph);
-    let size = instance.accesses.len() * work_of_an_access(instance.pools.len()) + instance.steps as usize;
+    let size = instance.accesses.len() * instance.work_of_an_access() + instance.steps as usize;
     let (left, grouped, incumbent) = (WORK / size, Vec::new(), None);
     let mut search = OrderImprovement { drafts, budget, moves, size, left, start, grouped, incumbent };
     let _ = search.run();
@@ -67,12 +67,6 @@ pub(super) fn cheaper_drafts(
         cheaper.extend(in_program_order);
     }
     Ok(cheaper)
-}
-
-/// Work of an access in each neighbour, relative to that with three pools: a cheapest path takes time
-/// cubic in the number of pools.
-fn work_of_an_access(pools: usize) -> usize {
-    pools.pow(3).div_ceil(27)
 }
 
 /// Reason to stop: the estimate reaches the unavoidable cost, or the work limit is met.
@@ -307,15 +301,5 @@ impl OrderMoves {
             return None;
         }
         Some([&order[..first], &head, &tail, &order[last + 1..]].concat())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::work_of_an_access;
-
-    #[test]
-    fn many_pools_leave_fewer_neighbours() {
-        assert_eq!([2, 3, 4, 8].map(work_of_an_access), [1, 1, 3, 19]);
     }
 }
