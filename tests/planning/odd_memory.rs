@@ -21,10 +21,10 @@ fn any(graph: &Graph, draw: &mut Draw) -> TensorId {
 /// A random graph with rare tensors and constraints; `None` if these contradict each other.
 fn drawn_odd(seed: u64, operators: u64, most: u64) -> Option<Graph> {
     let draw = &mut Draw(seed ^ 0x0dd);
-    let base = if seed % 2 == 0 {
+    let base = if seed.is_multiple_of(2) {
         drawn(seed, operators, most)
     } else {
-        drawn_wide(seed, operators, (most, SharingLevel::All), seed % 3 == 0)
+        drawn_wide(seed, operators, (most, SharingLevel::All), seed.is_multiple_of(3))
     };
     let mut net = base.edit();
     let ids: Vec<TensorId> = base.tensor_ids().collect();

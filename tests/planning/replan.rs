@@ -217,9 +217,9 @@ fn demands_are_met_in_program_order_too() {
     copy.output(b);
     let changed = copy.build().unwrap();
     let previous = PreviousPlan::new(&graph, &plan, &changed);
-    let next = planner.replan(&changed, &previous, Keep::Demand).unwrap();
+    let again = planner.replan(&changed, &previous, Keep::Demand).unwrap();
     assert_eq!(
-        (next.order, next.tensors),
+        (again.order, again.tensors),
         (vec![first, second], planner.plan_in_order(&changed, &[first, second]).unwrap().tensors)
     );
 }
