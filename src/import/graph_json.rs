@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::folding::{Effects, Holds, OperatorAdder};
 use super::json::{Object, object, objects};
 use super::json_access::AccessEntry;
-use super::json_permit::{PermitEntry, PlacementEntry};
+use super::json_permit::{LinkEntry, PermitEntry, PlacementEntry};
 use super::{ImportError, ImportOptions, ImportedGraph, onnx, tflite};
 use crate::graph::{
     AccessMap, BodyLink, ElementType, GraphBuilder, Permit, Storage, TensorKind, TensorRole, TensorSpec,
@@ -59,14 +59,7 @@ struct JsonOperator {
     bodies: Vec<JsonGraph>,
     /// Tensors of bodies that hold the values of inputs and outputs.
     #[serde(default, deserialize_with = "objects")]
-    links: Vec<JsonLink>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-struct JsonLink {
-    tensor: usize,
-    body: usize,
-    inner: usize,
+    links: Vec<LinkEntry>,
 }
 
 impl JsonOperator {

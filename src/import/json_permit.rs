@@ -1,9 +1,9 @@
-//! Sharing permissions and relative placements in graph JSON.
+//! Sharing permissions, relative placements and links of bodies in graph JSON.
 
 use serde::{Deserialize, Serialize};
 
 use super::json::is_default;
-use crate::graph::{Permit, RelativePlacement, Side};
+use crate::graph::{BodyLink, Permit, RelativePlacement, Side};
 use crate::support::ids::TensorId;
 
 /// A sharing permission between an input and an output.
@@ -69,5 +69,19 @@ pub(crate) struct PlacementEntry {
 impl From<&RelativePlacement> for PlacementEntry {
     fn from(placement: &RelativePlacement) -> Self {
         Self { tensor: placement.tensor.index(), of: placement.of.index(), at: placement.at }
+    }
+}
+
+/// A tensor of a body that holds the value of an input or output of the operator.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct LinkEntry {
+    pub(super) tensor: usize,
+    pub(super) body: usize,
+    pub(super) inner: usize,
+}
+
+impl From<&BodyLink> for LinkEntry {
+    fn from(link: &BodyLink) -> Self {
+        Self { tensor: link.tensor.index(), body: link.body, inner: link.inner.index() }
     }
 }

@@ -330,7 +330,7 @@ pub use input_shape::{InputDimension, InputShape};
 #[cfg(feature = "json")]
 pub(crate) use json_access::AccessEntry;
 #[cfg(feature = "json")]
-pub(crate) use json_permit::{PermitEntry, PlacementEntry};
+pub(crate) use json_permit::{LinkEntry, PermitEntry, PlacementEntry};
 
 #[cfg(feature = "csv")]
 pub use buffers_csv::from_bytes as csv_from_bytes;

@@ -428,6 +428,10 @@ fn links_go_through_plans() {
         all
     };
     let graph = import(&document(json!({})));
+    // The graph that is written has the same links.
+    let written: Value = serde_json::from_str(&graph_to_json(&graph)).unwrap();
+    assert_eq!(written["ops"][0]["links"], document(json!({}))["ops"][0]["links"]);
+    assert_eq!(graph_hash(&import(&written)), graph_hash(&graph));
     let plan = Planner::new().alignment(1).plan(&graph).unwrap();
     assert_eq!((plan.arena_bytes, plan.bound(), plan.bodies[0].linked.len()), (116, 116, 1));
     let options = ImportOptions::default();

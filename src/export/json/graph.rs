@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::TensorRole;
 use crate::import::json::is_default;
-use crate::import::{AccessEntry, PermitEntry, PlacementEntry};
+use crate::import::{AccessEntry, LinkEntry, PermitEntry, PlacementEntry};
 use crate::support::text::text_of;
 use crate::{Graph, Operator, Storage, Tensor, TensorId, TensorKind};
 
@@ -112,6 +112,8 @@ struct OperatorEntry<'g> {
     access: Option<AccessEntry>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     bodies: Vec<GraphEntry<'g>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    links: Vec<LinkEntry>,
 }
 
 #[derive(Serialize)]
@@ -180,6 +182,7 @@ impl<'g> OperatorEntry<'g> {
             permits: operator.permits().iter().map(PermitEntry::from).collect(),
             access: operator.access().map(AccessEntry::from),
             bodies: operator.bodies().iter().map(|body| GraphEntry::of(body)).collect(),
+            links: operator.links().iter().map(LinkEntry::from).collect(),
         }
     }
 }
