@@ -7,7 +7,7 @@ use crate::support::ids::{OperatorId, TensorId};
 impl Graph {
     /// A builder with everything in this graph, to change a copy of it. Tensors and operators keep their ids.
     ///
-    /// Folded operators are operators again; if there are any, the copy is folded anew when it is built.
+    /// Folded operators are operators again; if there are any, the copy is folded again when it is built.
     ///
     /// ```
     /// use plimsoll::{Graph, TensorSpec};

@@ -65,7 +65,7 @@ impl fmt::Display for Storage {
     }
 }
 
-/// What a run may do with the contents of a graph input.
+/// The permitted use of the contents of a graph input.
 ///
 /// ```
 /// use plimsoll::{Graph, InputContents, Planner, SharingLevel, TensorSpec};
@@ -111,7 +111,7 @@ impl Tensor {
         self.spec.storage().unwrap_or(ARENA)
     }
 
-    /// What a run may do with the contents of a graph input; no meaning for other tensors.
+    /// The permitted use of the contents of a graph input; no meaning for other tensors.
     #[must_use]
     pub fn input_contents(&self) -> InputContents {
         self.contents

@@ -2,7 +2,7 @@
 
 use super::dims::{broadcast, product};
 
-/// What is known about the shape of an output, from the shape of the first input alone.
+/// The known part of the shape of an output, from the shape of the first input alone.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ComputedShape {
     /// The output has the elements of the input: reshapes and transpositions.

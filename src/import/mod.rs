@@ -68,9 +68,9 @@ pub struct ImportOptions {
     pub fold: Fold,
     /// The type in which every floating-point element is counted, as if the network were quantized.
     pub floats_as: Option<ElementType>,
-    /// What a run may do with the contents of graph inputs.
+    /// The permitted use of the contents of graph inputs.
     pub input_contents: InputContents,
-    /// What a run may do with the contents of single graph inputs, by name, instead of `input_contents`.
+    /// The permitted use of the contents of single graph inputs, by name, instead of `input_contents`.
     pub contents_of: BTreeMap<String, InputContents>,
     /// The memory of tensors, by name. The names `@inputs` and `@outputs` stand for all graph inputs and outputs that
     /// have no entry of their own and request no storage in the file.

@@ -21,7 +21,7 @@ use crate::support::ids::{OperatorId, TensorId};
 use crate::support::offset_union_find::OffsetUnionFind;
 use crate::verify::provable_plan_bound;
 
-/// What a plan does with the offsets of a previous plan.
+/// The use of the offsets of a previous plan.
 ///
 /// Example: [`Planner::replan`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

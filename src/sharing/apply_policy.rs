@@ -26,7 +26,7 @@ struct AliasUnits {
     companions: Rows<Alias>,
 }
 
-/// What distinguishes the aliases of one output: the other tensor and the offset.
+/// The two parts of the key of an alias of one output: the other tensor and the offset.
 fn place(alias: &Alias) -> [u64; 2] {
     let other = if alias.kind == AliasKind::Concat { alias.tensor } else { alias.of };
     [other.index() as u64, alias.at]

@@ -40,7 +40,7 @@ pub struct ImportRecord {
     /// True if graph inputs are preserved to the end of the run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub preserve_inputs: bool,
-    /// What a run may do with the contents of single graph inputs, by name.
+    /// The permitted use of the contents of single graph inputs, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "json::unique")]
     pub contents_of: BTreeMap<String, InputContents>,
     /// The memory of tensors, by name: `arena`, `outside` or the name of a pool.

@@ -297,7 +297,7 @@ impl<'a, 'g> SubgraphInference<'a, 'g> {
     }
 }
 
-/// What is known of the outputs of an operator whose shapes may be computed at run time.
+/// The known shapes of the outputs of an operator whose shapes may be computed at run time.
 fn computed_shape(op_type: &str) -> Option<ComputedShape> {
     Some(match op_type {
         "EXPAND_DIMS" | "RESHAPE" | "SQUEEZE" | "TRANSPOSE" => ComputedShape::SameElements,
@@ -317,7 +317,7 @@ struct ProducerContext<'a> {
     has_changed_inputs: bool,
     /// True if inputs have upper bounds as shapes.
     is_upper: bool,
-    /// What is known of an output whose shape is computed, with the shape of the first input; for given shapes.
+    /// The known shape of an output whose shape is computed, with the shape of the first input; for given shapes.
     computed: Option<(ComputedShape, Vec<u64>)>,
 }
 
