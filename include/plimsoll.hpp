@@ -176,14 +176,14 @@ constexpr std::uint32_t is_preserved = PLIMSOLL_TENSOR_IS_PRESERVED;
 constexpr std::uint32_t is_outside = PLIMSOLL_TENSOR_IS_OUTSIDE;
 constexpr std::uint32_t is_foldable = PLIMSOLL_OPERATOR_FOLDABLE;
 
-// What a run may do with the contents of a graph input.
+// The permitted use of the contents of a graph input.
 enum class InputContents : std::int32_t {
     reusable = PLIMSOLL_INPUT_REUSABLE,
     preserved = PLIMSOLL_INPUT_PRESERVED,
     overwritable = PLIMSOLL_INPUT_OVERWRITABLE,
 };
 
-// What a plan does with the offsets of a previous plan.
+// The use of the offsets of a previous plan.
 enum class Keep : std::int32_t {
     hint = PLIMSOLL_KEEP_HINT,
     demand = PLIMSOLL_KEEP_DEMAND,

@@ -142,7 +142,7 @@ impl ImportArguments {
         options
     }
 
-    /// What a run may do with the contents of inputs without an own value.
+    /// The permitted use of the contents of inputs without a value of their own.
     pub fn contents_of_inputs(&self) -> InputContents {
         let all = self.input_contents.iter().find(|(name, _)| name.is_none());
         all.map_or(InputContents::Reusable, |&(_, contents)| contents)

@@ -67,13 +67,12 @@ impl TilingArguments {
         self.max_extra_macs.unwrap_or(u64::MAX)
     }
 
-    /// The least extra cost with which the arena fits.
-    pub fn goal_of_capacity(&self, capacity: u64) -> TilingGoal {
-        TilingGoal::fit(capacity).max_extra_ppm(self.max_extra())
-    }
-
-    /// The smallest arena within the budget, without extra cost if none is given.
-    pub fn goal_of_memory(&self) -> TilingGoal {
-        TilingGoal::least_memory().max_extra_ppm(self.max_extra_macs.unwrap_or(0))
+    /// The least extra cost with which the arena fits a capacity; without one, the smallest arena within the budget, and
+    /// without extra cost if no budget is given.
+    pub fn goal(&self, capacity: Option<u64>) -> TilingGoal {
+        match capacity {
+            Some(capacity) => TilingGoal::fit(capacity).max_extra_ppm(self.max_extra()),
+            None => TilingGoal::least_memory().max_extra_ppm(self.max_extra_macs.unwrap_or(0)),
+        }
     }
 }

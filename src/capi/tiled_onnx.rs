@@ -6,17 +6,16 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use super::boundary::{
-    Failure, array, copy_out, create, free, give, guard, mutable, needs_feature, reference, write_to,
+    array, copy_out, create, free, give, guard, mutable, needs_feature, reference, write_to,
 };
 use super::export::write_bytes;
 use super::import::{options_or_default as reading_or_default, plimsoll_import_options};
 use super::onnx::UNNAMED;
 use super::options::plimsoll_options;
-use super::plan::{PlanSource, options_or_default, plimsoll_plan};
-use super::status::PLIMSOLL_NONE;
+use super::plan::{options_or_default, plimsoll_plan};
+use super::tiled_plan::{graph_to_tile, tiling_goal};
 #[cfg(all(feature = "json", feature = "onnx"))]
 use crate::export::onnx::{self, TiledOnnx};
-use crate::tiling::TilingGoal;
 
 /// An ONNX model with a verified plan in it, in which regions of operators run stripe by stripe. Immutable; any
 /// number of threads may use it at the same time.
@@ -50,17 +49,11 @@ pub unsafe extern "C" fn plimsoll_plan_tile_onnx(
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled, "tiled") }?;
-        let PlanSource::Graph(graph) = &plan.source else {
-            return Err(Failure::argument("a plan of a problem has no operators to tile"));
-        };
+        let graph = graph_to_tile(plan)?;
         let model = unsafe { array(model, model_size, "model") }?;
         let reading = unsafe { reading_or_default(reading) }?;
         let options = unsafe { options_or_default(options) }?;
-        let goal = match capacity {
-            PLIMSOLL_NONE => TilingGoal::least_memory(),
-            bytes => TilingGoal::fit(bytes),
-        };
-        let goal = goal.max_extra_ppm(max_extra_ppm);
+        let goal = tiling_goal(capacity, max_extra_ppm);
         *out = std::ptr::null_mut();
         needs_feature!("onnx" "json", {
             options.log(&format!("tiling the model `{}`", graph.name()));

@@ -4,7 +4,9 @@ use std::ffi::c_char;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::boundary::{Failure, copy_list, copy_text, create, free, give, guard, mutable, reference};
+use super::boundary::{
+    Failure, copy_list, copy_text, create, free, give, guard, mutable, number_or_none, reference,
+};
 use super::export::{exported, write_text};
 use super::graph::plimsoll_graph;
 use super::options::plimsoll_options;
@@ -66,6 +68,20 @@ impl TiledPlanOf {
     }
 }
 
+/// The graph of a plan; an error for a plan of a problem.
+pub(super) fn graph_to_tile(plan: &plimsoll_plan) -> Result<&Arc<Graph>, Failure> {
+    match &plan.source {
+        PlanSource::Graph(graph) => Ok(graph),
+        PlanSource::Problem(_) => Err(Failure::argument("a plan of a problem has no operators to tile")),
+    }
+}
+
+/// The goal of a capacity, PLIMSOLL_NONE for none, and a limit of extra cost.
+pub(super) fn tiling_goal(capacity: u64, max_extra_ppm: u64) -> TilingGoal {
+    let goal = number_or_none(capacity).map_or_else(TilingGoal::least_memory, TilingGoal::fit);
+    goal.max_extra_ppm(max_extra_ppm)
+}
+
 /// Tiles the graph of a plan, if that takes less memory than the plan: regions of operators run stripe by
 /// stripe, so that their large tensors never exist as a whole. The operators' access maps
 /// (`plimsoll_graph_set_access`) state what is possible. `options` should be those of the plan; NULL
@@ -89,16 +105,11 @@ pub unsafe extern "C" fn plimsoll_plan_tile(
     guard(|| {
         let plan = unsafe { reference(plan, "plan") }?;
         let out = unsafe { mutable(tiled, "tiled") }?;
-        let PlanSource::Graph(graph) = &plan.source else {
-            return Err(Failure::argument("a plan of a problem has no operators to tile"));
-        };
+        let graph = graph_to_tile(plan)?;
         let options = unsafe { options_or_default(options) }?;
-        let goal = match capacity {
-            PLIMSOLL_NONE => TilingGoal::least_memory(),
-            bytes => TilingGoal::fit(bytes),
-        };
+        let goal = tiling_goal(capacity, max_extra_ppm);
         options.log(&format!("tiling `{}`", graph.name()));
-        let found = options.planner()?.tile(graph, &plan.plan, &goal.max_extra_ppm(max_extra_ppm))?;
+        let found = options.planner()?.tile(graph, &plan.plan, &goal)?;
         let Some(found) = found else {
             *out = std::ptr::null_mut();
             return Ok(());

@@ -16,6 +16,10 @@ pub mod onnx;
 #[cfg(feature = "tflite")]
 pub mod tflite;
 #[cfg(any(feature = "tflite", all(feature = "json", feature = "onnx")))]
+#[cfg_attr(
+    not(all(feature = "json", feature = "onnx", feature = "tflite")),
+    allow(dead_code, reason = "each format uses a part of it")
+)]
 mod tile;
 
 #[cfg(feature = "json")]

@@ -55,10 +55,7 @@ impl PreviousPlan {
     /// O((operators + tensors + edges) log operators).
     #[must_use]
     pub fn new(earlier: &Graph, plan: &Plan, graph: &Graph) -> Self {
-        let mut named: HashMap<&str, VecDeque<TensorId>> = HashMap::new();
-        for (id, tensor) in earlier.iter_tensors() {
-            named.entry(tensor.name()).or_default().push_back(id);
-        }
+        let mut named = by_name(earlier.iter_tensors().map(|(id, tensor)| (tensor.name(), id)));
         let mut new_ids: HashMap<TensorId, TensorId> = HashMap::new();
         let tensors = graph.iter_tensors().map(|(id, tensor)| {
             let old = named.get_mut(tensor.name())?.pop_front()?;
@@ -73,10 +70,7 @@ impl PreviousPlan {
             Some(RelativePlacement { tensor, of, at: alias.at })
         };
         let aliases = plan.aliases.iter().filter_map(alias).collect();
-        let mut named: HashMap<&str, VecDeque<OperatorId>> = HashMap::new();
-        for (id, operator) in earlier.iter_operators() {
-            named.entry(operator.name()).or_default().push_back(id);
-        }
+        let mut named = by_name(earlier.iter_operators().map(|(id, operator)| (operator.name(), id)));
         let matched = |operator: &crate::graph::Operator| named.get_mut(operator.name())?.pop_front();
         let old: Vec<Option<OperatorId>> = graph.operators().iter().map(matched).collect();
         let scratch = old.iter().map(|old| Some(plan.placement(Occupant::Scratch((*old)?))?.offset));
@@ -101,6 +95,15 @@ impl PreviousPlan {
             Occupant::Scratch(id) => self.scratch.get(id.index()).copied().flatten(),
         }
     }
+}
+
+/// The ids of each name, in their order.
+fn by_name<'g, Id>(named: impl Iterator<Item = (&'g str, Id)>) -> HashMap<&'g str, VecDeque<Id>> {
+    let mut ids: HashMap<&str, VecDeque<Id>> = HashMap::new();
+    for (name, id) in named {
+        ids.entry(name).or_default().push_back(id);
+    }
+    ids
 }
 
 /// A valid order that follows the earlier positions of operators as far as dependencies allow. An operator without a
@@ -246,11 +249,15 @@ impl Planner {
         graph.held_at(fixed, &tied[graph.relative_placements().len()..])
     }
 
+    /// A planner with the same settings that searches nothing and starts from no plan.
+    fn without_search(&self) -> Self {
+        let limits = self.limits.clone().nodes(0).without_progress();
+        Self { previous: None, ..self.with_limits(limits) }.effort(Effort::Quick)
+    }
+
     /// Replaces the bounds of a plan with fixed offsets by those of plans without.
     fn with_free_bounds(&self, graph: &Graph, mut plan: Plan) -> Result<Plan> {
-        let quick =
-            Self { previous: None, ..self.with_limits(self.limits.clone().nodes(0).without_progress()) };
-        let quick = quick.effort(Effort::Quick);
+        let quick = self.without_search();
         plan.lower_bound = quick.plan_in_order(graph, &plan.order)?.lower_bound;
         plan.bound_over_orders = if self.schedule_mode == ScheduleMode::Program {
             None
@@ -274,8 +281,7 @@ impl Planner {
         kept: &[(TensorId, u64)],
         mut reason: Error,
     ) -> Error {
-        let limits = self.limits.clone().nodes(0).without_progress();
-        let quick = Self { previous: None, ..self.with_limits(limits) }.effort(Effort::Quick);
+        let quick = self.without_search();
         let keep_first = |count: usize| {
             let held = quick.held(graph, previous, &kept[..count])?;
             quick.plan_in_order(&held, order).map(|_| ())

@@ -60,15 +60,14 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
                 (comparison.program_order_arena(), comparison.shared_arena());
             if formats.contains(&Format::Onnx) {
                 let tiled = tiled_onnx::tile(arguments, &planner, (&graph, &plan), &options)?;
-                tiling_line = tiled.line;
-                tiled_model = tiled.model;
-                match tiled.planned {
-                    Some((graph, plan, new_options)) => {
-                        (program_order_arena, shared_arena, options) = (None, None, new_options);
-                        Planned::Graph(Box::new((graph, plan)))
-                    }
-                    None => Planned::Graph(Box::new((graph, plan))),
+                (tiling_line, tiled_model) = (tiled.line, tiled.model);
+                if tiled.planned.is_some() {
+                    // They belong to the model without tiling.
+                    (program_order_arena, shared_arena) = (None, None);
                 }
+                let (graph, plan, new_options) = tiled.planned.unwrap_or((graph, plan, options));
+                options = new_options;
+                Planned::Graph(Box::new((graph, plan)))
             } else {
                 let tiled = tile::tile(&planner, &graph, &plan, arguments)?;
                 tiling_line = tiled.note.map(str::to_owned);

@@ -10,7 +10,7 @@ use plimsoll::{Effort, PlanView, Planner, ScheduleMode, Variables};
 
 use super::check;
 use super::planned::write_output;
-use super::selected_outputs;
+use super::{selected_outputs, tile};
 use crate::arguments::PlanArguments;
 use crate::inputs::{error_at, is_tflite};
 use crate::outcome::{Failure, Outcome};
@@ -79,10 +79,7 @@ fn tile(
     if !arguments.tiling.is_on() || fits {
         return Ok(None);
     }
-    let goal = match arguments.capacity {
-        Some(capacity) => arguments.tiling.goal_of_capacity(capacity),
-        None => arguments.tiling.goal_of_memory(),
-    };
+    let goal = arguments.tiling.goal(arguments.capacity);
     model.tile(planner, untiled, (&goal, arguments.tiling.tflite_measure()))
 }
 
@@ -119,11 +116,10 @@ fn tiling_lines(tiled: Option<&TiledTflite>, untiled: &TflitePlan, length: usize
 
 /// Summary line on a region.
 fn region_line(region: &TfliteRegion) -> String {
-    let (first, last) = (region.operators.first(), region.operators.last());
-    let halo = if region.is_carried { "carried" } else { "recomputed" };
-    let [first, last] = [first, last].map(|operator| operator.copied().unwrap_or(0));
-    let (stripes, axis) = (region.stripes, region.axis);
-    format!("region         operators {first} to {last} in {stripes} stripes of axis {axis}, halo {halo}\n")
+    let [first, last] =
+        [region.operators.first(), region.operators.last()].map(|operator| operator.copied().unwrap_or(0));
+    let operators = format!("operators {first} to {last}");
+    tile::region_line(&operators, region.stripes, region.axis, region.is_carried)
 }
 
 /// Size of the arena in program order.

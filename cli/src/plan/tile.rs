@@ -63,10 +63,20 @@ pub fn place(
     Ok((tiled, note))
 }
 
+/// Lines of the summary that say why there is no tiled plan.
+pub const NOT_NEEDED: &str = "tiling         not needed: the plan fits the capacity without";
+pub const NOT_SMALLER: &str =
+    "tiling         none: no tiling found within the limits makes the arena smaller";
 pub const NO_ACCESS: &str = "tiling         none: no operator of the network has an access map";
 
 pub fn has_access(graph: &Graph) -> bool {
     graph.operators().iter().any(|operator| operator.access().is_some())
+}
+
+/// Summary line on a region of a written model.
+pub fn region_line(operators: &str, stripes: u64, axis: usize, is_carried: bool) -> String {
+    let halo = if is_carried { "carried" } else { "recomputed" };
+    format!("region         {operators} in {stripes} stripes of axis {axis}, halo {halo}\n")
 }
 
 /// Tiles a graph if `--tile` is given and the arena becomes smaller, or fits the capacity.
@@ -80,21 +90,16 @@ pub fn tile(
     if !arguments.tiling.is_on() {
         return Ok(Tiled { plan: None, note: None });
     }
-    let tiling = &arguments.tiling;
-    let best = match arguments.capacity {
-        Some(capacity) if untiled.arena_bytes <= capacity => {
-            return note("tiling         not needed: the plan fits the capacity without");
-        }
-        Some(capacity) => planner.tile(graph, untiled, &tiling.goal_of_capacity(capacity))?,
-        None => planner.tile(graph, untiled, &tiling.goal_of_memory())?,
-    };
-    match best {
+    if arguments.capacity.is_some_and(|capacity| untiled.arena_bytes <= capacity) {
+        return note(NOT_NEEDED);
+    }
+    match planner.tile(graph, untiled, &arguments.tiling.goal(arguments.capacity))? {
         Some(tiled) => Ok(Tiled { plan: Some(tiled), note: None }),
         None if !has_access(graph) => note(NO_ACCESS),
         None if is_onnx(&arguments.input) && arguments.reading.layout == Layout::AsStored => note(
             "tiling         none: no tiling found within the limits makes the arena smaller; rows of images are \
              contiguous with --layout channels-innermost",
         ),
-        None => note("tiling         none: no tiling found within the limits makes the arena smaller"),
+        None => note(NOT_SMALLER),
     }
 }

@@ -5,7 +5,7 @@ use plimsoll::import::{ImportOptions, contents};
 use plimsoll::report::text;
 use plimsoll::{Graph, Plan, Planner};
 
-use super::tile::{NO_ACCESS, has_access};
+use super::tile::{NO_ACCESS, NOT_NEEDED, NOT_SMALLER, has_access};
 use crate::arguments::PlanArguments;
 use crate::inputs::{error_at, model_name};
 use crate::outcome::Failure;
@@ -32,13 +32,10 @@ pub fn tile(
         return Ok(TiledModel::default());
     }
     let note = |line: &str| Ok(TiledModel { line: Some(line.to_owned()), ..TiledModel::default() });
-    let goal = match arguments.capacity {
-        Some(capacity) if untiled.arena_bytes <= capacity => {
-            return note("tiling         not needed: the plan fits the capacity without");
-        }
-        Some(capacity) => arguments.tiling.goal_of_capacity(capacity),
-        None => arguments.tiling.goal_of_memory(),
-    };
+    if arguments.capacity.is_some_and(|capacity| untiled.arena_bytes <= capacity) {
+        return note(NOT_NEEDED);
+    }
+    let goal = arguments.tiling.goal(arguments.capacity);
     let (input, bytes) = (&arguments.input, contents(&arguments.input)?);
     let tiled = onnx::tile(&model_name(input), &bytes, planner, (graph, untiled), &goal, options)
         .map_err(|error| error_at(input, &error))?;
@@ -49,7 +46,7 @@ pub fn tile(
             Ok(TiledModel { model: Some(bytes), planned: Some((graph, plan, options)), line: Some(line) })
         }
         None if !has_access(graph) => note(NO_ACCESS),
-        None => note("tiling         none: no tiling found within the limits makes the arena smaller"),
+        None => note(NOT_SMALLER),
     }
 }
 
@@ -73,7 +70,10 @@ fn lines(tiled: &TiledOnnx, (graph, untiled): (&Graph, &Plan), length: usize) ->
 fn region_line(graph: &Graph, region: &OnnxRegion) -> String {
     let name = |id: Option<&plimsoll::OperatorId>| id.map_or("", |&id| graph.operator(id).name());
     let [first, last] = [region.operators.first(), region.operators.last()].map(name);
-    let halo = if region.is_carried { "carried" } else { "recomputed" };
-    let (stripes, axis) = (region.stripes, region.axis);
-    format!("region         `{first}` to `{last}` in {stripes} stripes of axis {axis}, halo {halo}\n")
+    super::tile::region_line(
+        &format!("`{first}` to `{last}`"),
+        region.stripes,
+        region.axis,
+        region.is_carried,
+    )
 }

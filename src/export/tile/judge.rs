@@ -38,6 +38,9 @@ const MAX_PLANS: usize = 6;
 /// Budgets of extra cost that are tried, in parts per million.
 const LEVELS: [u64; 10] = [0, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 300_000, 500_000, 1_000_000];
 
+/// Budget of a goal without one.
+pub(in crate::export) const MAX_LEVEL: u64 = 2_000_000;
+
 /// Plans tilings with little effort, and the best one in full.
 pub(in crate::export) struct Judge<'s, W: TilingWriter> {
     writer: W,

@@ -5,17 +5,13 @@
 
 mod draft;
 mod judge;
-#[cfg_attr(
-    not(all(feature = "json", feature = "onnx")),
-    expect(dead_code, reason = "models of TensorFlow Lite have neither explicit padding nor scaled rows")
-)]
 mod kernel;
 mod network;
 mod search;
 mod stripes;
 
 pub(super) use draft::{Draft, DraftId, DraftKind, DraftOperator, RowsOf};
-pub(super) use judge::{Judge, TilingWriter};
+pub(super) use judge::{Judge, MAX_LEVEL, TilingWriter};
 pub(super) use kernel::{RowKernel, RowWindow, TilePadding, WindowPadding};
 #[cfg(all(feature = "json", feature = "onnx"))]
 pub(super) use kernel::{RowScale, RowTransposed};

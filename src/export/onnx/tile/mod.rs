@@ -17,7 +17,9 @@ use prost::Message;
 
 use super::wire::{WireModel, fields};
 use super::{OnnxError, inlined, write};
-use crate::export::tile::{Draft, FoundTiling, Judge, TileNetwork, TileRegion, TileSearch, TilingWriter};
+use crate::export::tile::{
+    Draft, FoundTiling, Judge, MAX_LEVEL, TileNetwork, TileRegion, TileSearch, TilingWriter,
+};
 use crate::import::{self, ImportError, ImportOptions};
 use crate::tiling::{TilingGoal, parts_of};
 use crate::{Effort, Graph, OperatorId, Plan, Planner, ScheduleMode};
@@ -67,9 +69,6 @@ pub struct OnnxRegion {
 
 /// The first version of the standard operators that the writer supports.
 const FIRST_VERSION: i64 = 7;
-
-/// Budget of a goal without one.
-const MAX_LEVEL: u64 = 2_000_000;
 
 /// Field number of `ModelProto`.
 const OPSET_IMPORT: u32 = 8;

@@ -11,7 +11,7 @@ use super::runtime_network::RuntimeNetwork;
 use super::scratch::{Scratch, sums};
 use super::{CONTROL_DEPENDENCIES, TfliteError, TflitePlan, has_metadata, plan};
 use crate::export::tile::{
-    Draft, DraftKind, FoundTiling, Judge, TileNetwork, TileRegion, TileSearch, TilingWriter,
+    Draft, DraftKind, FoundTiling, Judge, MAX_LEVEL, TileNetwork, TileRegion, TileSearch, TilingWriter,
 };
 use crate::import::{Fold, ImportOptions, tflite};
 use crate::tiling::{TilingGoal, parts_of};
@@ -74,9 +74,6 @@ impl TfliteMeasure {
         }
     }
 }
-
-/// Budget of a goal without one.
-const MAX_LEVEL: u64 = 2_000_000;
 
 /// Plans a model in which regions of operators run stripe by stripe, so that their large tensors never exist as a whole.
 /// `untiled` is the plan of the model without tiling ([`plan`](super::plan())). None if no tiling within the goal's cost
