@@ -268,7 +268,7 @@ impl<'a> Shapes<'a> {
         budget: &mut Budget<'_>,
     ) -> Packed {
         let mut best = Packed::stopped(initial, self.frames, Stop::Finished);
-        // Phase 1: greedy placement in four orders, then local search over orders. Phase 2: with few
+        // Phase 1: greedy placement in five orders, then local search over orders. Phase 2: with few
         // shapes, an exhaustive search with a node limit of its own.
         let before = budget.nodes();
         if let Err(stop) = self.improve(&mut best, sufficient, effort.work, budget) {
@@ -371,19 +371,24 @@ impl<'a> Shapes<'a> {
         Ok(())
     }
 
-    /// Orders by known offset, size, area and start.
-    fn orders(&self, initial: &[u64]) -> [Vec<u32>; 4] {
+    /// Orders by known offset, size, area and start, and the latest first among shapes of similar size: where each large
+    /// shape grows over the dead bytes of an earlier one, the latest one is the lowest.
+    fn orders(&self, initial: &[u64]) -> [Vec<u32>; 5] {
         let frame = |shape: u32| self.frame(shape);
-        let by = |key: &dyn Fn(u32) -> u64| {
+        let by_two = |key: &dyn Fn(u32) -> [u64; 2]| {
             let mut order: Vec<u32> = (0..self.count() as u32).collect();
-            sort_by_keys(&mut order, |&shape| [key(shape), 0]);
+            sort_by_keys(&mut order, |&shape| key(shape));
             order
         };
+        let by = |key: &dyn Fn(u32) -> u64| by_two(&|shape| [key(shape), 0]);
         [
             by(&|shape| initial[shape as usize]),
             by(&|shape| !frame(shape).size()),
             by(&|shape| !frame(shape).size().saturating_mul(frame(shape).live().steps().into())),
             by(&|shape| frame(shape).live().start.into()),
+            by_two(&|shape| {
+                [frame(shape).size().leading_zeros().into(), !u64::from(frame(shape).live().start)]
+            }),
         ]
     }
 }

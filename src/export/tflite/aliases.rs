@@ -1,88 +1,177 @@
 //! Aliases: tensors that may have the same address, as the sources of the kernels allow.
 //!
-//! - `RESHAPE` calls `memcpy` only if its input and its output have different addresses.
-//! - `EXPAND_DIMS` copies element by element, so copying a tensor onto itself is defined and has no effect.
-//! - `DYNAMIC_UPDATE_SLICE` copies its operand only if the operand and the output have different addresses,
-//!   and then writes the update into the output. An operand that no later operator reads may be updated in
-//!   place.
+//! | operator | kernel | alias |
+//! | --- | --- | --- |
+//! | `RESHAPE` | calls `memcpy` only if its input and its output have different addresses | output on input |
+//! | `EXPAND_DIMS`, `SLICE`, `SPLIT`, `SPLIT_V` | copies element by element, in ascending order | output on the same elements of the input |
+//! | `SQUEEZE` | calls `memcpy` for the whole tensor | output on input |
+//! | `CONCATENATION` | calls `memcpy` for each input, once for each index of the axes before its own | input on its part of the output |
+//! | `DYNAMIC_UPDATE_SLICE` | copies its operand only if operand and output have different addresses, then writes the update | output on an operand that no later operator reads |
 //!
-//! `SQUEEZE` and `CONCATENATION` call `memcpy` unconditionally. C does not define `memcpy` for equal
-//! addresses, so these operators get no alias. All kernels above are reference kernels; the optimised
-//! libraries do not replace them.
+//! C does not define `memcpy` for equal addresses, although common libraries bear it. So the aliases of `SQUEEZE`
+//! and `CONCATENATION` need [`SharingLevel::All`]; the other kernels are defined for equal addresses. All kernels above are
+//! reference kernels; CMSIS-NN and ESP-NN do not replace them.
 //!
-//! Only tensors of the first subgraph are aliased: operators that run bodies copy data to and from the
-//! tensors of the bodies.
+//! Parts of tensors are contiguous along the outermost axis only: all axes before it have length 1. A part starts at a
+//! multiple of 16 bytes, as every tensor does. Only tensors of the first subgraph are aliased: operators that run
+//! bodies copy data to and from the tensors of the bodies.
 
-use super::runtime_network::{Memory, RuntimeOperator, RuntimeSubgraph};
+use super::runtime_network::{ALIGNMENT, Memory, RuntimeOperator, RuntimeSubgraph, RuntimeTensor};
+use crate::{SharingLevel, TensorId};
 
-/// Relation of an output to the input at the same address.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Relation of the two tensors of an alias.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The output holds the bytes of the input.
+    /// The output holds bytes of the input.
     View,
     /// The operator replaces some bytes of the input.
     Update,
+    /// The input holds bytes of the output.
+    Piece,
 }
 
-/// An input and an output that may have the same address, as tensor positions in the subgraph.
-#[derive(Clone, Copy)]
+/// An input and an output that may share bytes, as tensor positions in the subgraph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InferredAlias {
     pub(super) kind: Kind,
     pub(super) input: usize,
     pub(super) output: usize,
+    /// Distance in bytes of the part from the start of the tensor that contains it.
+    pub(super) at: u64,
 }
 
-/// The alias that the kernel of an operator allows, if any.
-pub(super) fn alias(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Option<InferredAlias> {
-    let kind = match operator.read.op_type.as_str() {
-        "RESHAPE" | "EXPAND_DIMS" => Kind::View,
-        "DYNAMIC_UPDATE_SLICE" => Kind::Update,
-        _ => return None,
+impl InferredAlias {
+    /// Returns whether the offsets of the two tensors make them share bytes as the alias says.
+    pub(super) fn holds(&self, offsets: &[Option<u64>]) -> bool {
+        let (Some(input), Some(output)) = (offsets[self.input], offsets[self.output]) else { return false };
+        match self.kind {
+            Kind::View | Kind::Update => input.checked_add(self.at) == Some(output),
+            Kind::Piece => output.checked_add(self.at) == Some(input),
+        }
+    }
+}
+
+/// The aliases that the kernel of an operator bears at a level of sharing. O(operands).
+pub(super) fn aliases(
+    subgraph: &RuntimeSubgraph,
+    operator: &RuntimeOperator,
+    level: SharingLevel,
+) -> Vec<InferredAlias> {
+    let mut found = match operator.read.op_type.as_str() {
+        _ if level == SharingLevel::None => Vec::new(),
+        "RESHAPE" | "EXPAND_DIMS" => same(subgraph, operator, Kind::View),
+        "DYNAMIC_UPDATE_SLICE" => same(subgraph, operator, Kind::Update),
+        "SLICE" => slice(subgraph, operator).into_iter().collect(),
+        "SPLIT" => split(subgraph, operator, 1),
+        "SPLIT_V" => split(subgraph, operator, 0),
+        "SQUEEZE" if level == SharingLevel::All => same(subgraph, operator, Kind::View),
+        "CONCATENATION" if level == SharingLevel::All => concatenation(subgraph, operator),
+        _ => Vec::new(),
     };
-    let (input, rest) = operator.inputs.split_first()?;
-    let (input, output) = ((*input)?, *operator.read.outputs.first()?);
-    let (from, to) = (&subgraph.tensors[input.index()], &subgraph.tensors[output.index()]);
+    found.retain(|alias| {
+        let (from, to) = (&subgraph.tensors[alias.input], &subgraph.tensors[alias.output]);
+        let is_placed = |tensor: &RuntimeTensor| tensor.memory == Memory::Head && tensor.bytes > 0;
+        alias.input != alias.output
+            && alias.at.is_multiple_of(ALIGNMENT)
+            && is_placed(from)
+            && is_placed(to)
+            && from.element_type == to.element_type
+    });
+    found
+}
+
+/// The output at the address of the first input.
+fn same(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator, kind: Kind) -> Vec<InferredAlias> {
+    let ends = operator.inputs.split_first().zip(operator.read.outputs.first());
+    let Some(((&Some(input), rest), &output)) = ends else { return Vec::new() };
     // The kernel reads the update while it writes the output, so the two must not be the same tensor.
     let is_apart = kind == Kind::View || !rest.contains(&Some(input));
-    let is_fit = input != output
-        && is_apart
-        && from.memory == Memory::Head
-        && to.memory == Memory::Head
-        && from.bytes == to.bytes
-        && from.bytes > 0
-        && from.element_type == to.element_type;
-    is_fit.then_some(InferredAlias { kind, input: input.index(), output: output.index() })
+    let (input, output) = (input.index(), output.index());
+    let fits = is_apart && subgraph.tensors[input].bytes == subgraph.tensors[output].bytes;
+    fits.then_some(InferredAlias { kind, input, output, at: 0 }).into_iter().collect()
 }
 
-/// For each tensor of the first subgraph, the tensor that owns its bytes at these offsets; a tensor that
-/// is no alias owns itself. An alias of an alias has the owner of the latter. O(tensors + operands).
-pub(super) fn owners(subgraph: &RuntimeSubgraph, offsets: &[Option<u64>]) -> Vec<usize> {
-    let mut owners: Vec<usize> = (0..subgraph.tensors.len()).collect();
-    // For each owner, the last operator that reads one of its aliases.
-    let mut needed = last_readers(subgraph);
-    for (number, operator) in subgraph.operators.iter().enumerate() {
-        let Some(InferredAlias { kind, input, output }) = alias(subgraph, operator) else { continue };
-        let (owner, is_free) = (owners[input], owners[output] == output);
-        let is_at_one_address = offsets[input].is_some() && offsets[input] == offsets[output];
-        let bears = kind == Kind::View || needed[owner] <= number;
-        if is_at_one_address && is_free && bears {
-            owners[output] = owner;
-            needed[owner] = needed[owner].max(needed[output]);
-        }
+/// The output on the elements of the input that it holds, if they are contiguous.
+fn slice(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Option<InferredAlias> {
+    let input = (*operator.inputs.first()?)?.index();
+    let output = operator.read.outputs.first()?.index();
+    let (whole, part) = (&subgraph.tensors[input], &subgraph.tensors[output]);
+    let (from, to) = (whole.shape.as_ref()?, part.shape.as_ref()?);
+    let begin = operator.slice_begin.as_ref().filter(|begin| begin.len() == from.len())?;
+    let ends = begin.iter().zip(to).map(|(&start, &length)| start.checked_add(length));
+    let is_within =
+        from.len() == to.len() && ends.zip(from).all(|(end, &dim)| end.is_some_and(|end| end <= dim));
+    let outermost = to.iter().position(|&dim| dim != 1).unwrap_or(to.len());
+    let inner = outermost.saturating_add(1).min(to.len())..to.len();
+    if !is_within || !inner.into_iter().all(|axis| to[axis] == from[axis]) {
+        return None;
     }
-    owners
+    let first = begin
+        .iter()
+        .zip(from)
+        .try_fold(0u64, |first, (&start, &dim)| first.checked_mul(dim)?.checked_add(start));
+    let at = first?.checked_mul(width(whole)?)?;
+    Some(InferredAlias { kind: Kind::View, input, output, at })
 }
 
-/// For each tensor, the position of the last operator that reads it; `usize::MAX` for graph outputs.
-fn last_readers(subgraph: &RuntimeSubgraph) -> Vec<usize> {
-    let mut last = vec![0; subgraph.tensors.len()];
-    for (number, operator) in subgraph.operators.iter().enumerate() {
-        for input in &operator.read.inputs {
-            last[input.index()] = number;
+/// Each output on its part of the input at position `split`.
+fn split(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator, split: usize) -> Vec<InferredAlias> {
+    let Some(&Some(input)) = operator.inputs.get(split) else { return Vec::new() };
+    let starts = starts(subgraph, input, &operator.read.outputs).unwrap_or_default();
+    let view = |(output, at): (&TensorId, u64)| InferredAlias {
+        kind: Kind::View,
+        input: input.index(),
+        output: output.index(),
+        at,
+    };
+    operator.read.outputs.iter().zip(starts).map(view).collect()
+}
+
+/// Each input on its part of the output; of an input that occurs several times, the first part.
+fn concatenation(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Vec<InferredAlias> {
+    let &[output] = operator.read.outputs.as_slice() else { return Vec::new() };
+    let inputs: Option<Vec<TensorId>> = operator.inputs.iter().copied().collect();
+    let Some(inputs) = inputs else { return Vec::new() };
+    let starts = starts(subgraph, output, &inputs).unwrap_or_default();
+    let piece = |(input, at): (&TensorId, u64)| InferredAlias {
+        kind: Kind::Piece,
+        input: input.index(),
+        output: output.index(),
+        at,
+    };
+    let mut pieces: Vec<InferredAlias> = inputs.iter().zip(starts).map(piece).collect();
+    pieces.sort_by_key(|piece| (piece.input, piece.at));
+    pieces.dedup_by_key(|piece| piece.input);
+    pieces
+}
+
+/// The first byte of each part of a tensor, if the parts follow one another along its outermost axis.
+fn starts(subgraph: &RuntimeSubgraph, whole: TensorId, parts: &[TensorId]) -> Option<Vec<u64>> {
+    let tensor = &subgraph.tensors[whole.index()];
+    let shape = tensor.shape.as_ref()?;
+    let mut axis = None;
+    let mut starts = Vec::with_capacity(parts.len());
+    let (mut rows, mut elements) = (0u64, 0u64);
+    for part in parts {
+        let part = &subgraph.tensors[part.index()];
+        let own = part.shape.as_ref().filter(|own| own.len() == shape.len())?;
+        let mut different = (0..shape.len()).filter(|&axis| own[axis] != shape[axis]);
+        let here = different.next();
+        if different.next().is_some() || (axis.is_some() && here.is_some() && axis != here) {
+            return None;
         }
+        axis = axis.or(here);
+        starts.push(elements.checked_mul(width(tensor)?)?);
+        rows = rows.checked_add(here.map_or(0, |axis| own[axis]))?;
+        elements = elements.checked_add(part.elements()?)?;
     }
-    for output in &subgraph.outputs {
-        last[output.index()] = usize::MAX;
-    }
-    last
+    let is_outermost = axis.is_none_or(|axis| shape[..axis].iter().all(|&dim| dim == 1));
+    let is_whole = tensor.elements() == Some(elements) && axis.is_none_or(|axis| rows == shape[axis]);
+    (is_outermost && is_whole).then_some(starts)
+}
+
+/// Bytes of an element.
+fn width(tensor: &RuntimeTensor) -> Option<u64> {
+    let bits = tensor.element_type?.bits()?;
+    bits.is_multiple_of(8).then_some(bits / 8)
 }

@@ -1,10 +1,12 @@
 //! Conversion of a subgraph to a graph of the planner, by the rules of the runtime.
 
-use super::aliases::{InferredAlias, Kind, alias};
+use super::aliases::{InferredAlias, Kind, aliases};
 use super::runtime_network::{Memory, RuntimeSubgraph};
 use crate::import::folding::{Effects, Holds, OperatorAdder};
 use crate::import::tflite::operator_types;
-use crate::{ElementType, Graph, GraphBuilder, OperatorId, Result, TensorId, TensorKind, TensorSpec};
+use crate::{
+    ElementType, Graph, GraphBuilder, OperatorId, Result, SharingLevel, TensorId, TensorKind, TensorSpec,
+};
 
 /// Name and type of the operator that [`graph_to_plan`] adds.
 const START: (&str, &str) = ("inputs are set", "START");
@@ -13,15 +15,15 @@ const START: (&str, &str) = ("inputs are set", "START");
 /// each operator has `workspaces[operator]` bytes of scratch. Ids are positions in the subgraph.
 ///
 /// A tensor in the head that operators read but never write is live from the start, like an input.
-/// An unreferenced tensor becomes a constant, which gets no memory. `has_aliases` permits the aliases of
-/// [`aliases`](super::aliases).
+/// An unreferenced tensor becomes a constant, which gets no memory. `level` permits the aliases of
+/// [`aliases`](super::aliases()).
 pub(super) fn graph_of(
     name: &str,
     subgraph: &RuntimeSubgraph,
     workspaces: &[u64],
-    has_aliases: bool,
+    level: SharingLevel,
 ) -> Result<Graph> {
-    build(name, subgraph, workspaces, has_aliases, &[])
+    build(name, subgraph, workspaces, level, &[])
 }
 
 /// As [`graph_of`], with an operator before all others if the subgraph has inputs that no operator reads. The runtime
@@ -31,7 +33,7 @@ pub(super) fn graph_to_plan(
     name: &str,
     subgraph: &RuntimeSubgraph,
     workspaces: &[u64],
-    has_aliases: bool,
+    level: SharingLevel,
 ) -> Result<Graph> {
     let mut is_used = vec![false; subgraph.tensors.len()];
     for id in subgraph.operators.iter().flat_map(|operator| &operator.read.inputs).chain(&subgraph.outputs) {
@@ -40,7 +42,7 @@ pub(super) fn graph_to_plan(
     let is_unread =
         |id: &TensorId| subgraph.tensors[id.index()].memory == Memory::Head && !is_used[id.index()];
     let unread: Vec<TensorId> = subgraph.inputs.iter().copied().filter(is_unread).collect();
-    build(name, subgraph, workspaces, has_aliases, &unread)
+    build(name, subgraph, workspaces, level, &unread)
 }
 
 /// Builds the graph; `unread` are the inputs that the added operator reads.
@@ -48,7 +50,7 @@ fn build(
     name: &str,
     subgraph: &RuntimeSubgraph,
     workspaces: &[u64],
-    has_aliases: bool,
+    level: SharingLevel,
     unread: &[TensorId],
 ) -> Result<Graph> {
     let mut builder = GraphBuilder::new(name);
@@ -90,12 +92,12 @@ fn build(
         if !read.inputs.iter().any(is_result) {
             added = added.after(start);
         }
-        if let Some(InferredAlias { kind, input, output }) = alias(subgraph, operator).filter(|_| has_aliases)
-        {
+        for InferredAlias { kind, input, output, at } in aliases(subgraph, operator, level) {
             let (input, output) = (TensorId::new(input), TensorId::new(output));
-            match kind {
-                Kind::View => added.view(input, output, 0),
+            added = match kind {
+                Kind::View => added.view(input, output, at),
                 Kind::Update => added.in_place(input, output),
+                Kind::Piece => added.concat_slice(input, output, at),
             };
         }
     }
@@ -103,7 +105,7 @@ fn build(
         builder.operator(START.0).op_type(START.1).reads(unread.iter().copied());
     }
     // The application sets the inputs before each run, so operators may overwrite them.
-    if has_aliases {
+    if level > SharingLevel::None {
         for input in subgraph.inputs.iter().filter(|id| subgraph.tensors[id.index()].memory == Memory::Head) {
             builder.overwritable(*input);
         }

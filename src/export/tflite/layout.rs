@@ -4,7 +4,7 @@ use super::TfliteError;
 use super::calls::Calls;
 use super::graph::{graph_of, graph_to_plan};
 use super::runtime_network::{ALIGNMENT, Memory, RuntimeNetwork, RuntimeSubgraph};
-use crate::{Graph, OperatorId, Plan, Planner, TensorKind};
+use crate::{Graph, OperatorId, Plan, Planner, SharingLevel, TensorKind};
 
 /// The plan that is written to a file: an operator order for each subgraph, and an offset in the arena's
 /// head for each tensor.
@@ -63,7 +63,8 @@ pub(super) fn plan(
             subgraph.operators.iter().map(|operator| body_bytes(&operator.calls, calls, &blocks)).collect();
         let workspaces: Vec<u64> =
             scratch[index].iter().zip(bodies).map(|(own, body)| own.saturating_add(body)).collect();
-        let graph = graph_to_plan(name, subgraph, &workspaces, index == 0)?;
+        let level = if index == 0 { planner.sharing_level() } else { SharingLevel::None };
+        let graph = graph_to_plan(name, subgraph, &workspaces, level)?;
         let plan = planner.plan(&graph)?;
         refuse_reserved(&plan)?;
         if blocks[index].is_none() {
@@ -145,7 +146,7 @@ fn block_of(subgraph: &RuntimeSubgraph, plan: &Plan) -> RuntimeBlock {
 /// A block in which no two tensors share a byte. The runtime counts the tensors of a subgraph with several
 /// callers as live from the first call to the last, so their live ranges overlap.
 fn stacked(subgraph: &RuntimeSubgraph, scratch: &[u64]) -> Result<RuntimeBlock, TfliteError> {
-    let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()], false)?;
+    let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()], SharingLevel::None)?;
     let mut bytes = 0u64;
     let mut offsets = Vec::with_capacity(subgraph.tensors.len());
     for tensor in graph.tensors() {
@@ -215,7 +216,7 @@ pub(super) fn check_orders(network: &RuntimeNetwork, orders: &[Vec<usize>]) -> R
         return Err(TfliteError::Wrong(reason));
     }
     for (subgraph, order) in network.subgraphs.iter().zip(orders) {
-        let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()], false)?;
+        let graph = graph_of("", subgraph, &vec![0; subgraph.operators.len()], SharingLevel::None)?;
         let count = subgraph.operators.len();
         if let Some(unknown) = order.iter().find(|&&operator| operator >= count) {
             let reason = format!("an order names operator {unknown}, but there are {count}");

@@ -48,6 +48,7 @@ mod greedy;
 mod kernels;
 mod layout;
 mod metadata;
+mod occupied;
 mod own;
 mod rewrite;
 mod runtime;

@@ -2,9 +2,9 @@
 //! scratch where the runtime will place it.
 
 use super::TfliteError;
-use super::aliases;
 use super::calls::Calls;
 use super::greedy::{self, HeadRequest, MAX_PAIRS};
+use super::occupied::{Occupied, occupied};
 use super::runtime_network::{Memory, RuntimeNetwork};
 use crate::verify::verify_offsets;
 use crate::{Buffer, Problem};
@@ -124,7 +124,8 @@ pub(super) fn head_bytes(
     for index in (0..network.subgraphs.len()).filter(|&index| calls.is_root[index]) {
         let mut walk = Walk::new(network, scratch);
         walk.run(index, 0)?;
-        head = head.max(root_bytes(&walk, offsets)?);
+        let has_aliases = index == 0 && !calls.is_repeated[0];
+        head = head.max(root_bytes(&walk, offsets, has_aliases)?);
     }
     for (subgraph, offsets) in network.subgraphs.iter().zip(offsets) {
         // Unreferenced tensors have offsets too.
@@ -154,22 +155,26 @@ fn check_places(network: &RuntimeNetwork, offsets: &[Vec<Option<u64>>]) -> Resul
     Ok(())
 }
 
-fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>]) -> Result<u64, TfliteError> {
+/// `has_aliases` says whether the first subgraph runs once, so that its tensors may be aliases.
+fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>], has_aliases: bool) -> Result<u64, TfliteError> {
     let (mut buffers, mut names, mut places) = (Vec::new(), Vec::new(), Vec::new());
     let mut waiting = Vec::new();
     for (index, subgraph) in walk.network.subgraphs.iter().enumerate() {
-        let steps = steps_of(walk, index, &offsets[index]);
+        let steps = &walk.tensors[index];
         for (number, tensor) in subgraph.tensors.iter().enumerate() {
-            let steps = steps[number];
-            if let (Memory::Head, Some((first, last))) = (tensor.memory, steps.ends()) {
-                let Some(place) = offsets[index][number] else {
-                    waiting.push(request(tensor.bytes, first, last));
-                    continue;
-                };
-                buffers.push(Buffer::new(tensor.bytes, first..last + 1));
-                names.push(tensor.name.clone());
-                places.push(place);
+            if let (Memory::Head, None, Some((first, last))) =
+                (tensor.memory, offsets[index][number], steps[number].ends())
+            {
+                waiting.push(request(tensor.bytes, first, last));
             }
+        }
+        let has_aliases = has_aliases && index == 0;
+        for Occupied { tensor, bytes, steps: (first, last) } in
+            occupied(subgraph, steps, &offsets[index], has_aliases)
+        {
+            buffers.push(Buffer::new(bytes.end - bytes.start, first..last + 1));
+            names.push(subgraph.tensors[tensor].name.clone());
+            places.push(bytes.start);
         }
     }
     let ends = buffers.iter().zip(&places).map(|(buffer, place)| place + buffer.size());
@@ -181,21 +186,6 @@ fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>]) -> Result<u64, Tfli
     };
     verify_offsets(&problem, &places, planned).map_err(wrong)?;
     Ok(planned.max(fit_others(walk, waiting, &buffers, &places)))
-}
-
-/// Live range of each tensor's bytes. In the first subgraph, a tensor and its aliases form one buffer: the
-/// owner gets the union of their live ranges, the aliases get an empty range.
-fn steps_of(walk: &Walk<'_>, index: usize, offsets: &[Option<u64>]) -> Vec<Steps> {
-    let mut steps = walk.tensors[index].clone();
-    if index == 0 {
-        let owners = aliases::owners(&walk.network.subgraphs[0], offsets);
-        for (tensor, &owner) in owners.iter().enumerate().filter(|(tensor, owner)| tensor != *owner) {
-            if let Some((first, last)) = std::mem::replace(&mut steps[tensor], Steps::NONE).ends() {
-                steps[owner].extend(first, last);
-            }
-        }
-    }
-    steps
 }
 
 /// Places scratch, and the tensors that the plan leaves to the runtime (`waiting`), as the runtime does: the

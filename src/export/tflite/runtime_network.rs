@@ -5,7 +5,7 @@ use crate::import::ImportError;
 use crate::import::folding::VariableName;
 use crate::import::tflite::operators::{self, Read, Window};
 use crate::import::tflite::schema::{Buffer, List, Model, SubGraph, Tensor};
-use crate::import::tflite::{inferred, text};
+use crate::import::tflite::{inferred, stored_integers, text};
 use crate::{ElementType, TensorId};
 
 /// Offsets and sizes in the arena are multiples of this number.
@@ -41,6 +41,8 @@ pub(super) struct RuntimeOperator {
     pub(super) calls: Vec<usize>,
     /// Strides, dilation and padding of a convolution; `None` for other operators.
     pub(super) window: Option<Window>,
+    /// The start of a `SLICE` along each axis, if it is a constant; `None` for other operators.
+    pub(super) slice_begin: Option<Vec<u64>>,
     /// The variable behind the handle that the operator makes; `None` for other operators.
     pub(super) variable: Option<VariableName>,
 }
@@ -77,7 +79,7 @@ impl RuntimeNetwork {
             let ids = |list, place| operators::tensor_ids(list, tensors.len(), place);
             let inputs = ids(subgraph.inputs(), "the list of graph inputs")?;
             let outputs = ids(subgraph.outputs(), "the list of graph outputs")?;
-            let operators = operators_of(bytes, model, (index, subgraph), count)?;
+            let operators = operators_of(bytes, model, (index, subgraph), &tensors, count)?;
             raise_to_inferred(&mut tensors, (bytes, model), subgraph)?;
             let handles = operators.iter().filter(|operator| operator.read.op_type == "VAR_HANDLE");
             for id in handles.flat_map(|operator| &operator.read.outputs) {
@@ -136,6 +138,7 @@ fn operators_of(
     bytes: &[u8],
     model: Model<'_>,
     (index, subgraph): (usize, SubGraph<'_>),
+    tensors: &[RuntimeTensor],
     subgraphs: usize,
 ) -> Result<Vec<RuntimeOperator>, TfliteError> {
     let read = operators::read(model, subgraph)?;
@@ -150,9 +153,25 @@ fn operators_of(
         }
         let window = operators::window(bytes, &read.op_type, operator);
         let variable = operators::variable(bytes, &read.op_type, operator);
-        Ok(RuntimeOperator { read, inputs, calls, window, variable })
+        let slice_begin = slice_begin((bytes, model), subgraph, tensors, &read);
+        Ok(RuntimeOperator { read, inputs, calls, window, slice_begin, variable })
     });
     operators.collect()
+}
+
+/// The start of a `SLICE` along each axis; none if it is computed at run time or negative.
+fn slice_begin(
+    (bytes, model): (&[u8], Model<'_>),
+    subgraph: SubGraph<'_>,
+    tensors: &[RuntimeTensor],
+    read: &Read,
+) -> Option<Vec<u64>> {
+    let begin = read.inputs.get(1).filter(|_| read.op_type == "SLICE")?;
+    if tensors[begin.index()].memory != Memory::File {
+        return None;
+    }
+    let numbers = stored_integers(bytes, model, subgraph.tensors()?.get(begin.index()))?;
+    numbers.into_iter().map(|number| u64::try_from(number).ok()).collect()
 }
 
 /// Enlarges tensors without a shape to their inferred size. The runtime reads a missing shape as a scalar,

@@ -107,11 +107,27 @@ impl Draft {
         let parts: Vec<Vec<Option<RowPart>>> = parts.map(|count| vec![None; count]).collect();
         let pieces = parts.iter().map(|outputs| vec![Vec::new(); outputs.len()]).collect();
         let done = vec![0; parts.len()];
+        let first = self.operators.len();
         let mut maker = RegionDraft { draft: self, network, region, is_exit, of_tensor, parts, pieces, done };
         for stripe in 0..stripes.len() {
             maker.stripe(&stripes[stripe], stripes.get(stripe + 1))?;
         }
-        maker.join_exits()
+        maker.join_exits()?;
+        if network.rules.shares_rows {
+            self.slice_entries_first(first);
+        }
+        Some(())
+    }
+
+    /// Moves slices of tensors of the model in front of the operators from `first` on. As views, they take no memory,
+    /// and the rows of the tensor can die one by one after them.
+    fn slice_entries_first(&mut self, first: usize) {
+        let is_of_entry = |operator: &DraftOperator| {
+            let is_entry = operator.inputs.first().copied().flatten().is_some_and(|id| id < self.first_new);
+            is_entry && matches!(operator.kind, DraftKind::Slice { .. })
+        };
+        // The sort is stable.
+        self.operators[first..].sort_by_key(|operator| !is_of_entry(operator));
     }
 
     /// Adds a tensor with rows of a tensor of the model.

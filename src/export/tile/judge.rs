@@ -38,6 +38,15 @@ const MAX_PLANS: usize = 6;
 /// Budgets of extra cost that are tried, in parts per million.
 const LEVELS: [u64; 10] = [0, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 300_000, 500_000, 1_000_000];
 
+/// Number of tilings that [`Judge::refine`] plans.
+fn most_refined(effort: Effort) -> usize {
+    match effort {
+        Effort::Quick => 4,
+        Effort::Default => 16,
+        Effort::Thorough => 64,
+    }
+}
+
 /// Budget of a goal without one.
 pub(in crate::export) const MAX_LEVEL: u64 = 2_000_000;
 
@@ -130,6 +139,47 @@ impl<'s, W: TilingWriter> Judge<'s, W> {
             }
         }
         self.heads((cost, most), capacity)
+    }
+
+    /// Cuts the regions of the best tiling into more stripes while its memory becomes smaller, within `max_extra`: all
+    /// regions, then one after the other. The search counts live bytes. Where rows of an exit lie over dead rows of an
+    /// entry, stripes of fewer rows also need less distance between the two, and distances of consecutive regions add up.
+    pub(in crate::export) fn refine(&mut self, max_extra: u64, effort: Effort) -> Result<(), W::Error> {
+        let most = self.tried.len() + most_refined(effort);
+        if let Some((_, number, found)) = &self.best {
+            let (number, found) = (*number, found.clone());
+            // The first and the last finer cut of each region.
+            for is_last in [false, true] {
+                let mut finer = found.clone();
+                for region in &mut finer.regions {
+                    let mut cuts = self.searches[number].finer(region).into_iter();
+                    let cut = if is_last { cuts.next_back() } else { cuts.next() };
+                    *region = cut.unwrap_or_else(|| region.clone());
+                }
+                self.offer_within(number, finer, max_extra)?;
+            }
+        }
+        let (mut region, mut since_better) = (0, 0);
+        while let Some((_, number, found)) = &self.best {
+            let (number, found, before) = (*number, found.clone(), self.least);
+            if since_better == found.regions.len() || self.tried.len() >= most {
+                break;
+            }
+            region = (region + 1) % found.regions.len();
+            for cut in self.searches[number].finer(&found.regions[region]) {
+                let mut finer = found.clone();
+                finer.regions[region] = cut;
+                self.offer_within(number, finer, max_extra)?;
+            }
+            since_better = if self.least < before { 0 } else { since_better + 1 };
+        }
+        Ok(())
+    }
+
+    /// Plans a tiling if its extra cost is at most `max_extra`.
+    fn offer_within(&mut self, number: usize, found: FoundTiling, max_extra: u64) -> Result<(), W::Error> {
+        let draft = self.searches[number].draft(&found.regions);
+        if draft.is_some_and(|draft| draft.extra <= max_extra) { self.offer(number, found) } else { Ok(()) }
     }
 
     /// The best tiling, planned in full.

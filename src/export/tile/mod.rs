@@ -6,6 +6,7 @@
 mod draft;
 mod judge;
 mod kernel;
+mod live;
 mod network;
 mod search;
 mod stripes;

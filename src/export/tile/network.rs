@@ -71,6 +71,8 @@ pub(in crate::export) struct TileRules {
     pub(in crate::export) cuts: &'static [[bool; 3]],
     /// The most operators of a region.
     pub(in crate::export) max_length: usize,
+    /// True if slices of rows are views and pieces lie in their concatenation, where rows are contiguous and aligned.
+    pub(in crate::export) shares_rows: bool,
 }
 
 impl TileNetwork {
@@ -101,6 +103,14 @@ impl TileNetwork {
         axes.sort_unstable();
         axes.dedup();
         axes
+    }
+
+    /// Returns whether row `row` along `axis` starts at a multiple of the alignment, if all axes before it have length 1.
+    pub(super) fn is_aligned_row(&self, tensor: usize, axis: usize, row: u64) -> bool {
+        let tensor = &self.tensors[tensor];
+        let inner = tensor.shape.as_deref().unwrap_or_default().iter().skip(axis + 1);
+        let bits = inner.fold(tensor.bits.saturating_mul(row), |bits, &dim| bits.saturating_mul(dim));
+        bits.is_multiple_of(8 * self.rules.alignment)
     }
 
     /// Bytes of a part of a tensor in the arena: `rows` rows along `axis`, and `columns` more columns along the other

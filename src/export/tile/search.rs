@@ -10,7 +10,8 @@
 //! **What is pruned.** Segments without an operator that exceeds the least possible capacity, and segments through which
 //! more bytes are live than without tiling.
 
-use super::draft::{Draft, DraftId, DraftKind, DraftOperator};
+use super::draft::{Draft, DraftKind, DraftOperator};
+use super::live::peak;
 use super::network::{TileNetwork, TileOperator};
 use super::stripes::{Cut, TileRegion};
 use crate::Effort;
@@ -187,7 +188,8 @@ impl<'n> TileSearch<'n> {
                     // More stripes compute more rows again.
                     break;
                 }
-                let bytes = through.saturating_add(self.peak(&draft, end));
+                let dies = |tensor: usize| !self.lives_until(tensor, end);
+                let bytes = through.saturating_add(peak(self.network, &draft, dies));
                 if bytes < most {
                     let tail = self.tail(&draft, &region);
                     variants.push(Variant { region, bytes, extra: draft.extra, tail });
@@ -233,82 +235,6 @@ impl<'n> TileSearch<'n> {
         through.map(|(_, tensor)| tensor.bytes).fold(0, u64::saturating_add)
     }
 
-    /// The most live bytes of a drafted segment, without the tensors that are live through it.
-    fn peak(&self, draft: &Draft, end: usize) -> u64 {
-        let count = draft.operators.len();
-        let mut change = vec![0i64; count + 2];
-        let mut add = |bytes: u64, first: usize, last: usize| {
-            let bytes = i64::try_from(bytes).unwrap_or(i64::MAX / 4);
-            change[first] += bytes;
-            change[last + 1] -= bytes;
-        };
-        let mut first = vec![0; draft.tensors.len()];
-        let mut last = vec![0; draft.tensors.len()];
-        let mut bytes: Vec<u64> = draft.tensors.iter().map(|rows| draft_bytes(self.network, rows)).collect();
-        let mut is_written_to = vec![false; draft.tensors.len()];
-        let mut entries: Vec<(usize, usize)> = Vec::new();
-        for (step, operator) in draft.operators.iter().enumerate() {
-            for &input in operator.inputs.iter().flatten() {
-                match input.checked_sub(draft.first_new) {
-                    Some(new) => last[new] = step,
-                    None => match entries.iter_mut().find(|(id, _)| *id == input) {
-                        Some(entry) => entry.1 = step,
-                        None => entries.push((input, step)),
-                    },
-                }
-            }
-            let is_update = matches!(operator.kind, DraftKind::Update { .. });
-            if is_update && let Some(new) = operator.inputs[0].and_then(|id| id.checked_sub(draft.first_new))
-            {
-                is_written_to[new] = true;
-            }
-            for &output in &operator.outputs {
-                match output.checked_sub(draft.first_new) {
-                    Some(new) => {
-                        (first[new], last[new]) = (step, step);
-                        if is_update {
-                            bytes[new] = 0;
-                        }
-                    }
-                    None if is_update => {}
-                    None => add(self.network.tensors[output].bytes, step, count),
-                }
-            }
-        }
-        for (input, step) in entries {
-            let is_inner = self.lives[input].is_some_and(|(_, last)| last <= end);
-            if is_inner {
-                add(self.network.tensors[input].bytes, 0, step);
-            }
-        }
-        for new in 0..draft.tensors.len() {
-            // The tensor of an exit that is written piece by piece stays.
-            let stays = is_written_to[new] && bytes[new] > 0;
-            add(bytes[new], first[new], if stays { count } else { last[new] });
-        }
-        let mut live = 0;
-        let mut peak = 0;
-        for (step, change) in change.into_iter().take(count).enumerate() {
-            live += change;
-            let operator = &draft.operators[step];
-            let part = |id: DraftId| id.checked_sub(draft.first_new);
-            let dying = |id: DraftId| part(id).filter(|&new| last[new] == step).map(|new| bytes[new]);
-            let output = operator.outputs.first().and_then(|&id| part(id)).map_or(0, |new| bytes[new]);
-            let overwritten = self.overwritten_part(operator, dying).min(output);
-            let scratch = self.tile_scratch(&operator.kind);
-            peak = peak.max(live.unsigned_abs().saturating_sub(overwritten) + scratch);
-        }
-        peak
-    }
-
-    /// Bytes of a part that dies at a tile and whose memory the tile's output may take. `dying` returns the bytes of a
-    /// part that dies there.
-    fn overwritten_part(&self, operator: &DraftOperator, dying: impl Fn(DraftId) -> Option<u64>) -> u64 {
-        let DraftKind::Tile { operator: id, .. } = operator.kind else { return 0 };
-        let inputs = self.network.operators[id].overwrites.iter().filter_map(|&at| operator.inputs[at]);
-        inputs.filter_map(dying).max().unwrap_or(0)
-    }
-
     /// Bytes of the tail that a region adds.
     fn tail(&self, draft: &Draft, region: &TileRegion) -> u64 {
         let each = |operator: &DraftOperator| match operator.kind {
@@ -320,15 +246,6 @@ impl<'n> TileSearch<'n> {
         let tiled = draft.operators.iter().map(each).fold(0, u64::saturating_add);
         let whole = region.operators.iter().map(|&id| self.network.operators[id].records);
         tiled.saturating_sub(whole.fold(0, u64::saturating_add))
-    }
-
-    /// Scratch of a tile: that of the operator by its share of rows.
-    fn tile_scratch(&self, kind: &DraftKind) -> u64 {
-        let DraftKind::Tile { operator, rows, .. } = kind else { return 0 };
-        let TileOperator { scratch: whole, rules, .. } = &self.network.operators[*operator];
-        let all = rules.first().map_or(1, |rule| rule.rows.max(1));
-        let share = u128::from(*whole) * u128::from((rows.end - rows.start).unsigned_abs());
-        u64::try_from(share / u128::from(all.unsigned_abs())).unwrap_or(*whole)
     }
 
     /// Bytes of steps and segments, ascending, below `below`.
@@ -429,6 +346,24 @@ impl<'n> TileSearch<'n> {
         FoundTiling { regions, arena: bytes.saturating_add(tail) }
     }
 
+    /// A region in about twice as many stripes, and in as many as possible; with its padding, and with explicit padding:
+    /// windows that keep theirs compute wrong rows at both ends of each stripe.
+    pub(super) fn finer(&self, region: &TileRegion) -> Vec<TileRegion> {
+        let rules = region.operators.iter().filter_map(|&id| self.network.rule(id, region.axis));
+        let rows = rules.map(|rule| rule.rows).max().unwrap_or(0);
+        let more = STRIPES.into_iter().filter(|&stripes| stripes > region.cut.stripes && stripes <= rows);
+        let twice = more.clone().find(|&stripes| stripes >= 2 * region.cut.stripes);
+        let mut counts: Vec<i64> = twice.into_iter().chain(more.max()).collect();
+        counts.dedup();
+        let mut cuts = Vec::new();
+        for stripes in counts {
+            let kept = Cut { stripes, ..region.cut };
+            cuts.push(kept);
+            cuts.extend((!kept.is_padded).then_some(Cut { is_padded: true, ..kept }));
+        }
+        cuts.into_iter().map(|cut| TileRegion { cut, ..region.clone() }).collect()
+    }
+
     /// The operators of a model with these regions.
     pub(in crate::export) fn draft(&self, regions: &[TileRegion]) -> Option<Draft> {
         let mut draft = Draft::new(self.network);
@@ -447,11 +382,6 @@ impl<'n> TileSearch<'n> {
         }
         Some(draft)
     }
-}
-
-fn draft_bytes(network: &TileNetwork, rows: &super::draft::RowsOf) -> u64 {
-    let columns = rows.columns[0] + rows.columns[1];
-    network.part_bytes(rows.tensor, rows.axis, rows.rows.end - rows.rows.start, columns)
 }
 
 /// Adds a label that no other one beats.

@@ -26,6 +26,6 @@ mod tensors;
 #[cfg(feature = "tflite")]
 pub use read::from_bytes;
 #[cfg(feature = "tflite")]
-pub(crate) use read::{inferred, model, read_file};
+pub(crate) use read::{inferred, model, read_file, stored_integers};
 #[cfg(feature = "tflite")]
 pub(crate) use schema::{malformed, text};

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use super::build::ModelBuilder;
-use super::schema::{self, Model, SubGraph};
+use super::rules::fact::TensorFact;
+use super::schema::{self, Model, SubGraph, Tensor};
 use super::{malformed, operators, shapes};
 use crate::import::{ImportError, ImportOptions, ImportedGraph};
 
@@ -65,6 +66,13 @@ pub(crate) fn inferred<'a>(
     let given = BTreeMap::new();
     let facts = shapes::infer(model, tables(bytes), subgraph, operators, &given).facts;
     facts.into_iter().map(|fact| fact.dims).collect()
+}
+
+/// The elements of an integer tensor whose contents are in the file; none if it has no contents or too many.
+pub(crate) fn stored_integers(bytes: &[u8], model: Model<'_>, tensor: Tensor<'_>) -> Option<Vec<i64>> {
+    let fact = TensorFact::new(tensor, model.buffers(), tables(bytes));
+    // The values are exact up to 32 bits; indices are smaller.
+    fact.values().map(|numbers| numbers.iter().map(|&number| number as i64).collect())
 }
 
 /// The part of a file that contains the tables.

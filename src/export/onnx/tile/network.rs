@@ -60,6 +60,7 @@ impl TileSource<'_> {
             max_pieces: usize::MAX,
             cuts: &[[false, true, false], [true, true, false]],
             max_length: 64,
+            shares_rows: false,
         };
         TileNetwork::new(tensors, operators.collect(), [inputs, outputs], rules)
     }

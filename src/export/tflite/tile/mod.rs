@@ -15,7 +15,7 @@ use crate::export::tile::{
 };
 use crate::import::{Fold, ImportOptions, tflite};
 use crate::tiling::{TilingGoal, parts_of};
-use crate::{Planner, SharingLevel};
+use crate::{Planner, ScheduleMode, SharingLevel, Status};
 
 /// A planned model in which regions of operators run stripe by stripe.
 ///
@@ -130,12 +130,13 @@ pub fn tile(
     }
     let requests = scratch.requests(&network)?;
     let own_scratch = sums(&requests.each);
-    let tiles = network::network(&graph, subgraph, &own_scratch[0], (bytes, first));
+    let level = planner.sharing_level();
+    let tiles = network::network(&graph, subgraph, &own_scratch[0], (bytes, first), level);
     let mut orders = vec![(0..subgraph.operators.len()).collect::<Vec<usize>>()];
     if orders[0] != untiled.layout.orders[0] {
         orders.push(untiled.layout.orders[0].clone());
     }
-    let updates = planner.sharing_level() >= SharingLevel::InPlace;
+    let updates = level >= SharingLevel::InPlace;
     let most = goal.max_extra_ppm.min(MAX_LEVEL);
     let budget = parts_of(tiles.cost, most);
     let search =
@@ -148,6 +149,9 @@ pub fn tile(
         (Some(capacity), _) => judge.fit(capacity, (tiles.cost, most))?,
         (None, TfliteMeasure::Arena) => judge.arenas(budget)?,
         (None, TfliteMeasure::Head) => judge.heads((tiles.cost, most), 0)?,
+    }
+    if tiles.rules.shares_rows {
+        judge.refine(budget, planner.chosen_effort())?;
     }
     judge.finish(planner)
 }
@@ -172,7 +176,7 @@ impl TilingWriter for TiledWriter<'_> {
     }
 
     fn counts_all_bytes(&self) -> bool {
-        true
+        !self.tiles.rules.shares_rows
     }
 
     fn tiled(
@@ -184,7 +188,7 @@ impl TilingWriter for TiledWriter<'_> {
         let Some(draft) = search.draft(&found.regions) else { return Ok(None) };
         let written = self.written(&draft)?;
         let scratch = self.scratch.moved(&origins(&draft));
-        let tiled = plan(self.name, &written, planner.clone(), &scratch)?;
+        let tiled = self.planned(&written, planner, &scratch)?;
         let subgraph = &self.network.subgraphs[0];
         let types: Vec<&str> =
             subgraph.operators.iter().map(|operator| operator.read.op_type.as_str()).collect();
@@ -206,6 +210,23 @@ impl TilingWriter for TiledWriter<'_> {
 }
 
 impl TiledWriter<'_> {
+    /// Plans a written model. Where rows of exits lie over dead rows of entries, stripes must run one after the other, but
+    /// an order of fewest live bytes may mix them. So the order of the draft is planned as well.
+    fn planned(
+        &self,
+        written: &[u8],
+        planner: &Planner,
+        scratch: &Scratch,
+    ) -> Result<TflitePlan, TfliteError> {
+        let found = plan(self.name, written, planner.clone(), scratch)?;
+        if !self.tiles.rules.shares_rows || found.plan.status == Status::Optimal {
+            return Ok(found);
+        }
+        let drafted = plan(self.name, written, planner.clone().order(ScheduleMode::Program), scratch)?;
+        let is_better = self.measure.bytes(&drafted) < self.measure.bytes(&found);
+        Ok(if is_better { drafted } else { found })
+    }
+
     fn written(&self, draft: &Draft) -> Result<Vec<u8>, TfliteError> {
         let model = tflite::model(self.bytes)?;
         let tensors = &self.network.subgraphs[0].tensors;

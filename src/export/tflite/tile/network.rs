@@ -8,7 +8,7 @@ use crate::export::tile::{
 };
 use crate::import::tflite::operators;
 use crate::import::tflite::schema::{At, Operator, SubGraph};
-use crate::{AccessMap, ElementType, Graph, OperatorId, RowMap, TensorId, TileAxis};
+use crate::{AccessMap, ElementType, Graph, OperatorId, RowMap, SharingLevel, TensorId, TileAxis};
 
 /// The most rows of an operator that is split.
 const MAX_ROWS: u64 = 1 << 16;
@@ -29,15 +29,18 @@ const RULES: TileRules = TileRules {
         [true, false, true],
     ],
     max_length: 40,
+    shares_rows: false,
 };
 
 /// The first subgraph of a model. `graph` is this subgraph with the access maps of its operators; its ids are positions
-/// in the subgraph. `bytes` are the tables of the file.
+/// in the subgraph. `bytes` are the tables of the file. Slices and pieces share memory if `level` permits the aliases of
+/// all kernels.
 pub(super) fn network(
     graph: &Graph,
     subgraph: &RuntimeSubgraph,
     scratch: &[u64],
     (bytes, table): (&[u8], SubGraph<'_>),
+    level: SharingLevel,
 ) -> TileNetwork {
     let tables: Vec<Operator> = table.operators().into_iter().flatten().collect();
     let operators = subgraph.operators.iter().enumerate().map(|(number, operator)| {
@@ -72,7 +75,8 @@ pub(super) fn network(
     };
     let tensors = subgraph.tensors.iter().map(tensor).collect();
     let ends = [numbers(&subgraph.inputs), numbers(&subgraph.outputs)];
-    TileNetwork::new(tensors, operators.collect(), ends, RULES)
+    let rules = TileRules { shares_rows: level == SharingLevel::All, ..RULES };
+    TileNetwork::new(tensors, operators.collect(), ends, rules)
 }
 
 fn numbers(ids: &[TensorId]) -> Vec<usize> {
