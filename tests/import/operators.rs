@@ -185,15 +185,18 @@ fn lacks_shapes(graph: &Graph) -> bool {
 
 /// Number of rows without inferred shapes, by operator: the output size depends on data, runtimes
 /// differ, the operator reads strings, or it is unknown.
-const REFUSED: [(&str, usize); 7] = [
+const REFUSED: [(&str, usize); 10] = [
     // The window is larger than the input.
     ("Conv", 1),
     ("DFT", 2),
+    ("Equal", 2),
     ("ImageDecoder", 9),
     ("LpPool", 2),
     // The values are 16-bit floating-point numbers.
     ("Range", 2),
+    ("RegexFullMatch", 3),
     ("StringConcat", 3),
+    ("StringNormalizer", 1),
     ("StringSplit", 6),
 ];
 
