@@ -158,8 +158,8 @@ fn every_element_type_has_its_size() {
             assert_eq!(
                 text,
                 "1 tensor has no static size: `y` [5] of strings; \
-                 strings have no size before the run; cut the operators on strings off the model, for example by \
-                 `onnx.utils.extract_model`"
+                 strings have no size before the run; plan a reference for each by its shape and the type of a \
+                 reference: --input-shape y=3x4:uint64, or cut the operators on strings off the model"
             );
             continue;
         }

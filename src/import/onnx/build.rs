@@ -16,7 +16,7 @@ use super::subgraphs;
 use super::tensor::{OnnxSparseTensor, types};
 use super::unshaped::{MAX_DETAILS, UnshapedTensors};
 use crate::error::short;
-use crate::graph::{Graph, GraphBuilder, TensorKind};
+use crate::graph::{ElementType, Graph, GraphBuilder, TensorKind, TensorSpec};
 use crate::import::{ImportError, ImportOptions, ImportedGraph, layout, listing, states, upper_bounds};
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -73,7 +73,7 @@ fn collect(
     let is_constant = constants(graph, &descriptions);
     let known = |number| inferred.elements(number);
     let mut access = NodeAccess::new(graph, &descriptions.names, known, &sets);
-    let unshaped = add_tensors(builder, graph, &mut descriptions, inferred);
+    let unshaped = add_tensors(builder, graph, &mut descriptions, inferred, options);
     let (names, bound) = descriptions.into_names();
 
     builder.reserve_operators(graph.node.len());
@@ -182,6 +182,7 @@ fn add_tensors(
     graph: &OnnxGraph,
     descriptions: &mut Descriptions,
     mut inferred: InferredShapes<'_>,
+    options: &ImportOptions,
 ) -> UnshapedTensors {
     // Names are numbered by first mention, and inputs are mentioned first.
     let inputs = graph.input.iter().filter_map(|input| descriptions.names.get(&input.name)).max();
@@ -201,6 +202,10 @@ fn add_tensors(
             // The error states that the tensor holds strings.
             declared = Some(Description::tensor(types::STRING, dims.iter().copied().map(Dim::Known)));
         }
+        if let Some(spec) = references(descriptions.names.name(number), declared.as_ref(), options) {
+            unshaped.add(builder, (descriptions.names.name(number), kind), (Some(spec), None), declared);
+            continue;
+        }
         let as_declared = || declared.as_ref()?.spec(kind);
         let found = match (kind, shape) {
             (TensorKind::Intermediate, InferredShape::Shape { data_type, dims, is_upper_bound }) => {
@@ -214,6 +219,14 @@ fn add_tensors(
         unshaped.add(builder, (descriptions.names.name(number), kind), found, declared);
     }
     unshaped
+}
+
+/// The size of a tensor of strings, if the user gives the type of a reference to a string.
+fn references(name: &str, declared: Option<&Description>, options: &ImportOptions) -> Option<TensorSpec> {
+    let reference = options.input_shapes.get(name)?.element_type?;
+    let declared = declared.filter(|declared| declared.element_type() == Some(ElementType::String))?;
+    reference.bits()?;
+    Some(TensorSpec::shaped(reference, &declared.shape()?))
 }
 
 /// The note about operators whose bodies are not planned; none if all are folded.

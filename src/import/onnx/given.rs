@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::description::{Description, Dim, number_of, symbol};
 use super::graph::OnnxGraph;
+use super::tensor::types;
 use crate::error::short;
 use crate::import::{ImportError, ImportOptions, InputDimension, no_such_input};
 
@@ -36,7 +37,8 @@ pub(super) fn check(
                 "it is not a tensor; add the type of its elements, as in 1000:float32".to_owned(),
             ));
         };
-        if shape.element_type.is_some() {
+        // Of a string, the type of its reference is planned.
+        if shape.element_type.is_some() && tensor.elem_type != types::STRING {
             return Err(wrong("an input has the element type of the file; omit it".to_owned()));
         }
         let Some(declared) = &tensor.shape else { continue };
@@ -74,7 +76,11 @@ pub(super) fn results(
     let described = given.map(|(name, shape)| {
         let wrong = |reason| ImportError::InputShape { name: name.clone(), reason };
         let dims = shape.sizes(&options.dims).map_err(wrong)?;
-        let data_type = shape.element_type.map_or_else(|| declared(name), number_of);
+        let in_file = declared(name);
+        let data_type = match shape.element_type {
+            Some(element_type) if in_file != types::STRING => number_of(element_type),
+            _ => in_file,
+        };
         Ok((name.clone(), Description::tensor(data_type, dims.into_iter().map(Dim::Known))))
     });
     described.collect()

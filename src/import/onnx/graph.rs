@@ -273,6 +273,8 @@ pub(super) struct OnnxAttribute {
     pub(super) name: Box<str>,
     pub(super) i: i64,
     pub(super) f: f32,
+    /// The number of strings of a list, which are not read.
+    pub(super) strings: u32,
     pub(super) values: Option<Box<AttributeValues>>,
 }
 
@@ -332,6 +334,10 @@ impl Message for OnnxAttribute {
             }
             2 => encoding::float::merge(wire_type, &mut self.f, buf, context),
             3 => encoding::int64::merge(wire_type, &mut self.i, buf, context),
+            9 => {
+                self.strings = self.strings.saturating_add(1);
+                encoding::skip_field(wire_type, tag, buf, context)
+            }
             4..=8 | 11 | 21 | 22 => {
                 self.values.get_or_insert_default().merge_field(tag, wire_type, buf, context)
             }

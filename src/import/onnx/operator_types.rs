@@ -5,14 +5,14 @@
 
 #[cfg(feature = "onnx")]
 use super::rules::{
-    attention, bodies, bounds, convolution, creation, elementwise, layout, normalization, pieces, products,
-    recurrent, reduction, resize, selection, signal,
+    attention, blocked, bodies, bounds, convolution, creation, elementwise, layout, learned, normalization,
+    pieces, products, recurrent, reduction, resize, selection, sequences, signal, states,
 };
 #[cfg(feature = "onnx")]
 use super::rules::{
     bounds::Bound::{self, Axes, Broadcast, Elements, Monotone, MonotoneInFirst, Same, Unknown},
     call::NodeCall,
-    value::{Outputs, types},
+    value::{Outputs, Value, types},
 };
 use crate::import::folding::Effects::{Impure, MakesConstants, OfBodies};
 use crate::import::operator_table::{OperatorTable, OperatorTypes, name_count};
@@ -25,6 +25,12 @@ pub(super) const NEWEST: i64 = 28;
 
 /// The domain of the operators of ONNX Runtime.
 pub(super) const MICROSOFT: &str = "com.microsoft";
+
+/// The domain of the operators of classical machine learning.
+pub(super) const LEARNED: &str = "ai.onnx.ml";
+
+/// The domain of the operators of ONNX Runtime on channels in blocks.
+pub(super) const BLOCKED: &str = "com.microsoft.nchwc";
 
 /// A row of the table.
 pub(crate) type OnnxOperatorTypes = OperatorTypes<OnnxColumns>;
@@ -78,6 +84,14 @@ const fn standard(
 
 const fn runtime(names: &'static [&'static str], shape: Option<OnnxShapeRule>) -> OnnxOperatorTypes {
     OperatorTypes::new(MICROSOFT, names, OnnxColumns { since: 1, shape })
+}
+
+const fn learned(names: &'static [&'static str], shape: Option<OnnxShapeRule>) -> OnnxOperatorTypes {
+    OperatorTypes::new(LEARNED, names, OnnxColumns { since: 1, shape })
+}
+
+const fn blocked(names: &'static [&'static str], shape: Option<OnnxShapeRule>) -> OnnxOperatorTypes {
+    OperatorTypes::new(BLOCKED, names, OnnxColumns { since: 1, shape })
 }
 
 static TABLE: OperatorTable<OnnxColumns, { name_count(ROWS) }> = OperatorTable::new(ROWS);
@@ -170,7 +184,14 @@ static ROWS: &[OnnxOperatorTypes] = &[
     standard(9, &["ConstantOfShape"], shape!(creation::constant_of_shape, Unknown)).effects(MakesConstants),
     standard(1, &["Shape"], shape!(creation::shape, Elements)).effects(MakesConstants),
     standard(1, &["Size"], shape!(creation::count, Elements)),
-    standard(11, &["SequenceLength"], shape!(|_| creation::scalar(types::INT64), Elements)),
+    standard(11, &["SequenceConstruct"], shape!(sequences::construct, Monotone)),
+    standard(11, &["SequenceEmpty"], shape!(|_| Ok(vec![Value::sequence(Vec::new())?]), Monotone)),
+    standard(11, &["SequenceInsert"], shape!(sequences::insert, Monotone)),
+    standard(11, &["SequenceErase"], shape!(sequences::erase, Monotone)),
+    standard(11, &["SequenceAt"], shape!(sequences::at, Monotone)),
+    standard(11, &["SequenceLength"], shape!(sequences::length, Elements)),
+    standard(11, &["SplitToSequence"], shape!(sequences::split, Monotone)),
+    standard(11, &["ConcatFromSequence"], shape!(sequences::concat, Monotone)),
     // An optional value has the memory of its tensor. If it is empty, nothing reads it.
     standard(15, &["Optional", "OptionalGetElement"], shape!(elementwise::identity, Same)),
     standard(15, &["OptionalHasElement"], shape!(|_| creation::scalar(types::BOOL), Elements)),
@@ -202,39 +223,103 @@ static ROWS: &[OnnxOperatorTypes] = &[
     standard(17, &["STFT"], shape!(signal::stft, Unknown)),
     standard(17, &["BlackmanWindow", "HammingWindow", "HannWindow"], shape!(signal::window, Unknown)),
     standard(17, &["MelWeightMatrix"], shape!(signal::mel_weights, Unknown)),
-    runtime(&["BiasAdd", "BiasSoftmax", "GroupNorm", "Inverse", "QLinearLeakyRelu", "RotaryEmbedding"],
+    // Operators of the first versions of the standard.
+    standard(1, &["Affine", "ParametricSoftplus", "Scale", "ScaledTanh"], shape!(elementwise::same, Same)),
+    standard(27, &["CausalConvWithState"], shape!(states::causal_conv, Unknown)),
+    standard(27, &["LinearAttention"], shape!(states::linear_attention, Unknown)),
+    standard(28, &["SwiGLU"], shape!(elementwise::same, Unknown)),
+    standard(20, &["RegexFullMatch"], shape!(|call| elementwise::like(call, types::BOOL), Same)),
+    standard(20, &["StringConcat"], shape!(learned::joined_text, Broadcast)),
+    standard(10, &["StringNormalizer"], shape!(learned::normalized_text, Monotone)),
+    standard(9, &["TfIdfVectorizer"], shape!(learned::ngrams, Monotone)),
+    runtime(&["BiasAdd", "BiasSoftmax", "ComplexMul", "ComplexMulConj", "GemmaRotaryEmbedding", "GroupNorm", "Inverse",
+        "LongformerAttention", "MoE", "QLinearLeakyRelu", "QMoE", "QOrderedGelu", "RotaryEmbedding", "ScaledSiLU"],
         shape!(elementwise::same, Unknown)),
-    runtime(&["BiasGelu", "FastGelu", "QLinearSigmoid", "QLinearSoftmax", "QuickGelu"],
+    runtime(&["BiasGelu", "FastGelu", "QLinearSigmoid", "QLinearSoftmax", "QuickGelu", "Trilu"],
         shape!(elementwise::same, Same)),
+    runtime(&["BiasSplitGelu"], shape!(elementwise::halved, Unknown)),
+    runtime(&["SwiGLU"], shape!(elementwise::swiglu, Unknown)),
+    runtime(&["CausalConvWithState"], shape!(states::causal_conv, Unknown)),
+    runtime(&["LinearAttention"], shape!(states::linear_attention, Unknown)),
+    runtime(&["SkipGroupNorm"], shape!(normalization::skip_group, Unknown)),
+    runtime(&["NhwcConv", "NhwcFusedConv"],
+        shape!(|call| convolution::conv(call, 1, call.input(0)?.data_type), Unknown)),
+    runtime(&["NhwcMaxPool"], shape!(convolution::pool, Unknown)),
+    runtime(&["GridSample"], shape!(resize::grid_sample, Unknown)),
+    runtime(&["CropAndResize"], shape!(pieces::crop_and_resize, Unknown)),
+    runtime(&["CDist"], shape!(products::distances, Monotone)),
+    runtime(&["GatherND"], shape!(pieces::gather_nd, Unknown)),
+    runtime(&["GatherBlockQuantized"], shape!(pieces::gather_blocks, Unknown)),
+    runtime(&["TorchEmbedding"], shape!(pieces::embedding, Unknown)),
+    runtime(&["IsAllFinite"], shape!(|_| creation::scalar(types::BOOL), Elements)),
+    runtime(&["Pad"], shape!(|call| pieces::pad(&call.at_version(18)), Unknown)),
+    runtime(&["Range"], shape!(creation::range, Unknown)),
+    runtime(&["Unique"], shape!(selection::unique, Monotone)),
+    runtime(&["QLinearReduceMean"], shape!(reduction::qlinear_mean, Unknown)),
+    runtime(&["QLinearWhere"], shape!(elementwise::qlinear_choose, Monotone)),
+    runtime(&["MatMulInteger16"], shape!(|call| products::matmul(call, [0, 1], types::INT32), Unknown)),
+    runtime(&["MatMulFpQ4"], shape!(products::matmul_packed, Unknown)),
+    runtime(&["GemmFastGelu"],
+        shape!(|call| products::matmul(call, [0, 1], call.input(0)?.data_type), Unknown)),
     runtime(&["Gelu"], shape!(elementwise::same, Same)).permits(InPlace),
     runtime(&["FusedConv"], shape!(|call| convolution::conv(call, 1, call.input(0)?.data_type), Unknown)),
     runtime(&["QLinearConv"], shape!(|call| convolution::conv(call, 3, call.input(7)?.data_type), MonotoneInFirst)),
     runtime(&["QLinearAveragePool"], shape!(convolution::pool, Unknown)),
     runtime(&["QLinearGlobalAveragePool"], shape!(convolution::global_pool, Unknown)),
     runtime(&["DynamicQuantizeLSTM"], shape!(|call| recurrent::recurrent(call, 1), Unknown)),
-    runtime(&["FusedMatMul", "TransposeMatMul"], shape!(products::fused_matmul, Unknown)),
+    runtime(&["FusedMatMul", "FusedMatMulActivation", "TransposeMatMul"], shape!(products::fused_matmul, Unknown)),
     runtime(&["FusedGemm"], shape!(products::gemm, Unknown)),
     runtime(&["MatMulIntegerToFloat"],
         shape!(|call| products::matmul(call, [0, 1], call.input(2)?.data_type), Unknown)),
     runtime(&["DynamicQuantizeMatMul"],
         shape!(|call| products::matmul(call, [0, 1], call.input(0)?.data_type), Unknown)),
-    runtime(&["MatMulNBits"], shape!(products::matmul_n_bits, Unknown)),
+    runtime(&["MatMulBnb4", "MatMulNBits"], shape!(products::matmul_n_bits, Unknown)),
     runtime(&["QGemm"], shape!(products::qgemm, Unknown)),
     runtime(&["QLinearConcat"], shape!(pieces::qlinear_concat, Unknown)),
     runtime(&["SkipLayerNormalization", "SkipSimplifiedLayerNormalization"],
         shape!(normalization::skip, Unknown)).permits(InPlaceByRow),
-    runtime(&["EmbedLayerNormalization"], shape!(normalization::embed, Unknown)),
+    runtime(&["EmbedLayerNormalization"], shape!(|call| normalization::embed(call, 2), Unknown)),
+    runtime(&["QEmbedLayerNormalization"], shape!(|call| normalization::embed(call, 8), Unknown)),
     runtime(&["QuantizeLinear"], shape!(elementwise::quantize, Same)),
     runtime(&["DequantizeLinear"], shape!(elementwise::dequantize, Same)),
     runtime(&["QLinearAdd", "QLinearMul"], shape!(elementwise::qlinear_binary, Monotone)),
     runtime(&["Attention"], shape!(attention::packed, Unknown)),
+    runtime(&["QAttention"], shape!(attention::quantized, Unknown)),
+    runtime(&["DecoderMaskedMultiHeadAttention"], shape!(attention::one_step, Unknown)),
+    runtime(&["DecoderMaskedSelfAttention"], shape!(attention::packed, Unknown)),
+    runtime(&["SparseAttention"], shape!(attention::sparse, Unknown)),
+    runtime(&["RelativePositionBias"], shape!(attention::position_bias, Unknown)),
+    runtime(&["GatedRelativePositionBias"], shape!(attention::gated_position_bias, Unknown)),
     runtime(&["MultiHeadAttention"], shape!(attention::multi_head, Unknown)),
     runtime(&["GroupQueryAttention"], shape!(attention::group_query, Unknown)),
     standard(1, &["If"], shape!(bodies::branch)).effects(OfBodies),
     standard(1, &["Loop"], shape!(bodies::repeat)).effects(OfBodies),
     standard(9, &["Scan"], shape!(bodies::scan)).effects(OfBodies),
     standard(1, &["SequenceMap"], None).effects(OfBodies),
-    runtime(&["BiasDropout", "BitmaskBiasDropout", "BitmaskDropout", "Sampling"], None).effects(Impure),
+    runtime(&["BiasDropout"], shape!(elementwise::bias_dropout, Unknown)).effects(Impure),
+    blocked(&["Conv"], shape!(convolution::conv_of_any_channels, Axes(blocked::of_spatial))),
+    blocked(&["AveragePool", "MaxPool"], shape!(convolution::pool, Axes(blocked::kept))),
+    blocked(&["GlobalAveragePool", "GlobalMaxPool"], shape!(convolution::global_pool, Axes(blocked::kept))),
+    blocked(&["ReorderInput"], shape!(blocked::reorder_input, Monotone)),
+    blocked(&["ReorderOutput"], shape!(blocked::reorder_output, Axes(blocked::of_spatial))),
+    blocked(&["Upsample"], shape!(blocked::upsample, Axes(blocked::kept))),
+    learned(&["Binarizer", "Imputer"], shape!(elementwise::same, Same)),
+    learned(&["Normalizer", "Scaler"], shape!(|call| elementwise::like(call, types::FLOAT), Same)),
+    learned(&["ArrayFeatureExtractor"], shape!(learned::extracted, Monotone)),
+    learned(&["CategoryMapper"], shape!(learned::category_mapper, Same)),
+    learned(&["FeatureVectorizer"], shape!(learned::features, Monotone)),
+    learned(&["LabelEncoder"], shape!(learned::label_encoder, Same)),
+    learned(&["LinearClassifier"], shape!(learned::linear_classifier, Monotone)),
+    learned(&["LinearRegressor"], shape!(|call| learned::regression(call, "targets", types::FLOAT), Monotone)),
+    learned(&["OneHotEncoder"], shape!(learned::one_hot, Monotone)),
+    learned(&["SVMClassifier"], shape!(learned::vector_classifier, Monotone)),
+    learned(&["SVMRegressor"], shape!(|call| learned::regression(call, "", types::FLOAT), Monotone)),
+    learned(&["TreeEnsemble"],
+        shape!(|call| learned::regression(call, "n_targets", call.input(0)?.data_type), Monotone)),
+    learned(&["TreeEnsembleClassifier"], shape!(learned::tree_classifier, Monotone)),
+    learned(&["TreeEnsembleRegressor"],
+        shape!(|call| learned::regression(call, "n_targets", types::FLOAT), Monotone)),
+    runtime(&["BitmaskBiasDropout", "BitmaskDropout", "Sampling"], None).effects(Impure),
 ];
 
 #[cfg(all(test, feature = "onnx"))]
@@ -256,7 +341,7 @@ mod tests {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/onnx.md");
         let text = std::fs::read_to_string(path).unwrap();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for domain in ["", MICROSOFT] {
+        for domain in ["", MICROSOFT, BLOCKED, LEARNED] {
             let list = listed(domain);
             assert!(list.windows(2).all(|pair| pair[0] != pair[1]), "{list:?}");
             let list = list.join(", ");

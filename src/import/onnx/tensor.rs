@@ -8,6 +8,7 @@ use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 
 use super::messages::skip_encoding;
+use super::rules::value::Value;
 use types::{BOOL, DOUBLE, FLOAT, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64};
 
 /// Limit of elements that are kept; a larger tensor counts as weights.
@@ -80,6 +81,8 @@ pub(crate) enum Elements {
     Integers(Rc<[i64]>),
     /// Floating-point numbers, rounded to the element type.
     Floats(Rc<[f64]>),
+    /// The tensors of a sequence.
+    Tensors(Rc<[Value]>),
 }
 
 impl Elements {
@@ -87,6 +90,7 @@ impl Elements {
         match self {
             Elements::Integers(numbers) => numbers.len(),
             Elements::Floats(numbers) => numbers.len(),
+            Elements::Tensors(tensors) => tensors.len(),
         }
     }
 

@@ -111,7 +111,7 @@ fn declared_text(description: Option<&Description>) -> String {
 /// One remedy for each kind of cause among the tensors.
 fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
     let mut names = BTreeSet::new();
-    let (mut lacks_input, mut holds_text, mut no_tensor) = (false, false, None);
+    let (mut lacks_input, mut text, mut no_tensor) = (false, None, None);
     let (mut first_cause, mut lacks_rule) = (None, false);
     for (name, tensor) in tensors {
         let Some(UnshapedDetail { declared, reason }) = tensor.detail.as_deref() else { continue };
@@ -131,7 +131,9 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
                 }));
                 let is_sized =
                     description.and_then(Description::element_type).and_then(ElementType::bits).is_some();
-                holds_text |= description.and_then(Description::element_type) == Some(ElementType::String);
+                if description.and_then(Description::element_type) == Some(ElementType::String) {
+                    text.get_or_insert(*name);
+                }
                 // A complete shape that does not count is one for other inputs.
                 let has_names = dims.iter().any(|dim| matches!(dim, Dim::Named(_)));
                 if is_sized && !has_names || dims.iter().any(|dim| matches!(dim, Dim::Unknown)) {
@@ -165,12 +167,12 @@ fn remedy(tensors: &[(&str, &Unshaped)]) -> String {
              --input-shape {option}"
         ));
     }
-    if holds_text {
-        remedies.push(
-            "strings have no size before the run; cut the operators on strings off the model, for example by \
-             `onnx.utils.extract_model`"
-                .to_owned(),
-        );
+    if let Some(name) = text {
+        let option = for_shell(&format!("{}=3x4:uint64", short(name)));
+        remedies.push(format!(
+            "strings have no size before the run; plan a reference for each by its shape and the type of a \
+             reference: --input-shape {option}, or cut the operators on strings off the model"
+        ));
     }
     remedies.join("; ")
 }

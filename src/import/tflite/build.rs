@@ -9,7 +9,7 @@ use super::schema::{Model, SubGraph};
 use super::shapes::{self, BodyInput, GivenShapes, MAX_WORK, SubgraphShapes, TensorFact};
 use super::tensors::{self, DescribedTensor, TensorUse};
 use super::{given, malformed, operator_types, text};
-use crate::graph::{Graph, GraphBuilder, TensorKind, TensorSpec};
+use crate::graph::{Graph, GraphBuilder, Permit, TensorKind, TensorSpec};
 use crate::import::folding::{Effects, Holds, OperatorAdder};
 use crate::import::permits::{self, PermitRule};
 use crate::import::{
@@ -98,6 +98,7 @@ impl<'a> ModelBuilder<'a> {
         self.notes.extend(note_of_others(&self.subgraphs, &self.is_reached));
         let notes = std::mem::take(&mut self.notes);
         let mut imported = self.finish(builder, notes, &part)?;
+        permit_states(&mut imported.graph, &part, self.options)?;
         states::keep(&mut imported.graph, self.options)?;
         imported.notes.extend(upper_bounds::note(&imported.graph));
         Ok(imported)
@@ -286,6 +287,35 @@ impl<'a> ModelBuilder<'a> {
         permits::add(&mut imported.graph, self.options.multi_pass, rule, begin)?;
         Ok(imported)
     }
+}
+
+/// Permits operators with bodies to write a new state over the old one. The runtimes copy the inputs of IF and WHILE to its
+/// bodies first, and results of bodies to its outputs last. WHILE, in between, copies each input to the output of the same
+/// number, so only that output may have the address of the input.
+fn permit_states(
+    graph: &mut Graph,
+    part: &ParsedSubgraph<'_>,
+    options: &ImportOptions,
+) -> Result<(), ImportError> {
+    for (past, present) in &options.states {
+        let named =
+            |ids: &[TensorId], name: &str| ids.iter().copied().find(|&id| graph.tensor(id).name() == name);
+        let (Some(old), Some(new)) = (named(&part.inputs, past), named(&part.outputs, present)) else {
+            continue;
+        };
+        let Some(writer) = graph.tensor(new).producer() else { continue };
+        let operator = &part.operators[writer.index()];
+        let position = |ids: &[TensorId], id: TensorId| ids.iter().position(|&one| one == id);
+        let is_read = match &*operator.op_type {
+            "IF" => operator.inputs.contains(&old),
+            "WHILE" => position(&operator.inputs, old) == position(&operator.outputs, new),
+            _ => false,
+        };
+        if is_read && old != new {
+            graph.permit(writer, [Permit::InPlace { input: old, output: new }])?;
+        }
+    }
+    Ok(())
 }
 
 /// Marks the inputs of a body. They are copies, so operators may overwrite them, except in the body of a loop: its

@@ -74,6 +74,54 @@ fn a_loop_keeps_its_state_through_an_iteration() {
     assert_eq!(arena(&graph), 16 + 16 + 516);
 }
 
+fn import_states(model: &Model, states: &[(&str, &str)]) -> Result<Graph, String> {
+    let mut options = ImportOptions::default();
+    options.states = states.iter().map(|&(past, present)| (past.to_owned(), present.to_owned())).collect();
+    let imported = tflite_from_bytes("m", &model.bytes(), &options).map_err(|error| error.to_string())?;
+    Ok(imported.graph)
+}
+
+/// The runtimes copy inputs to the bodies first, and results of bodies last, so that a new state may take the place of
+/// the old one.
+#[test]
+fn operators_with_bodies_may_replace_a_state() {
+    let branches = model_of(IF, IF_OPTIONS, 2, &[1, 2]);
+    let repeated = model_of(WHILE, WHILE_OPTIONS, 1, &[2, 1]);
+    for (model, without, with) in [(branches, 549, 533), (repeated, 548, 532)] {
+        assert_eq!(arena(&import(&model)), without);
+        let graph = import_states(&model, &[("x", "y")]).unwrap();
+        let plan = Planner::new().alignment(1).plan(&graph).unwrap();
+        assert_eq!(plan.arena_bytes, with);
+        let offset = |name: &str| {
+            let id = graph.tensor_ids().find(|&id| graph.tensor(id).name() == name);
+            plan.offset(id.unwrap())
+        };
+        assert_eq!(offset("x"), offset("y"));
+        plimsoll::verify::verify(&graph, &plan).unwrap();
+    }
+}
+
+/// WHILE copies each input to the output of the same number before the first iteration, so another output may not have the
+/// place of an input.
+#[test]
+fn a_loop_does_not_replace_a_state_of_another_number() {
+    let mut model = model_of(WHILE, WHILE_OPTIONS, 1, &[2, 1]);
+    let main = &mut model.subgraphs[0];
+    main.tensors.extend([tensor("a", INT8, &[16]), tensor("b", INT8, &[16])]);
+    (main.inputs, main.outputs) = (vec![0, 2], vec![1, 3]);
+    main.operators[0].inputs = vec![0, 2];
+    main.operators[0].outputs = vec![1, 3];
+    for part in &mut model.subgraphs[1..] {
+        part.tensors.push(tensor("more", INT8, &[16]));
+        part.inputs.push(3);
+        part.outputs.push(3);
+    }
+    let plan = |states: &[(&str, &str)]| Planner::new().plan(&import_states(&model, states).unwrap());
+    assert!(plan(&[("x", "y"), ("a", "b")]).is_ok());
+    let text = plan(&[("x", "b")]).unwrap_err().to_string();
+    assert!(text.contains("`x`") && text.contains("`b`"), "{text}");
+}
+
 #[test]
 fn variables_of_bodies_outlive_them() {
     let mut model = model_of(CALL_ONCE, CALL_ONCE_OPTIONS, 1, &[1]);

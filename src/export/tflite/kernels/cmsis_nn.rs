@@ -151,7 +151,7 @@ fn depthwise_s8(extension: Extension, convolution: &Convolution, is_packed: bool
     if extension == Mve && !is_packed && input.c == 1 && output.c > 1 {
         // The library runs it as a convolution. The kernel does not set the stride of this convolution, so the
         // largest size over all strides counts.
-        let is_point = window == 1 && (padding.h, padding.w) == (0, 0);
+        let is_point = window == 1 && (padding.h, padding.w) == (0, 0) && (dilation.h, dilation.w) == (1, 1);
         let patch = if is_point { 0 } else { columns_s8(Mve, window) };
         return patch + window * output.c;
     }

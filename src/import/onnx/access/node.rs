@@ -52,7 +52,7 @@ impl<'c> NodeFacts<'c> {
     pub fn integers(&self, position: usize) -> Option<&'c [i64]> {
         match self.elements(position)? {
             Elements::Integers(numbers) => Some(numbers),
-            Elements::Floats(_) => None,
+            Elements::Floats(_) | Elements::Tensors(_) => None,
         }
     }
 
@@ -60,7 +60,7 @@ impl<'c> NodeFacts<'c> {
     pub fn floats(&self, position: usize) -> Option<&'c [f64]> {
         match self.elements(position)? {
             Elements::Floats(numbers) => Some(numbers),
-            Elements::Integers(_) => None,
+            Elements::Integers(_) | Elements::Tensors(_) => None,
         }
     }
 

@@ -57,6 +57,7 @@ pub(crate) fn unary(op_type: &str, data_type: i32, data: &Elements) -> Option<El
             };
             all_floats(numbers.iter().map(|&number| rounded(data_type, apply(number))))
         }
+        Elements::Tensors(_) => None,
     }
 }
 
@@ -164,6 +165,7 @@ pub(crate) fn cast(data: &Elements, data_type: i32) -> Option<Elements> {
                 (whole.abs() <= MAX_EXACT).then(|| in_range(data_type, whole as i64))?
             })),
         },
+        Elements::Tensors(_) => None,
     }
 }
 

@@ -49,6 +49,10 @@ pub(crate) fn mark_outputs(call: &NodeCall, bound: Bound, outputs: Vec<Value>) -
         format!("the size of its input `{name}` depends on data, and no upper bound of its output follows")
     })?;
     let mark = |value: Value| {
+        // The rules of sequences mark their tensors.
+        if value.is_sequence() {
+            return value;
+        }
         let marked = value.upper();
         value.at_most_along(upper | marked)
     };

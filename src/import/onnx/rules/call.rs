@@ -2,7 +2,7 @@
 
 use super::value::{Elements, Inferred, Value};
 use crate::error::short;
-use crate::import::dims::{axes, ensure};
+use crate::import::dims::axes;
 use crate::import::onnx::graph::{OnnxAttribute, OnnxGraph, OnnxNode};
 
 /// An input of a node.
@@ -24,6 +24,11 @@ pub(crate) struct NodeCall<'c, 'm: 'c> {
 }
 
 impl<'c, 'm> NodeCall<'c, 'm> {
+    /// The same node, with the rule of this version of the operator.
+    pub fn at_version(&self, version: i64) -> Self {
+        Self { node: self.node, version, inputs: self.inputs }
+    }
+
     /// A required input.
     pub fn input(&self, number: usize) -> Inferred<&'c Value> {
         self.optional(number)?.ok_or_else(|| format!("it lacks input {number}"))
@@ -99,12 +104,6 @@ impl<'c, 'm> NodeCall<'c, 'm> {
         numbers.map_or_else(|| Ok((0..rank).collect()), |numbers| axes(numbers, rank))
     }
 
-    /// Refuses channels in the last axis.
-    pub fn check_channels_first(&self) -> Inferred<()> {
-        ensure!(!self.flag("channels_last", false), "channels in the last axis are not supported");
-        Ok(())
-    }
-
     /// The integer of an input with one element.
     pub fn number(&self, number: usize) -> Inferred<i64> {
         match self.numbers(number)? {
@@ -134,6 +133,16 @@ impl<'c, 'm> NodeCall<'c, 'm> {
 
     pub fn ints(&self, name: &str) -> Option<&'c [i64]> {
         self.attribute(name).map(|attribute| attribute.ints.as_slice())
+    }
+
+    /// The number of entries of a list of integers or strings.
+    pub fn count(&self, name: &str) -> usize {
+        self.attribute(name).map_or(0, |attribute| attribute.ints.len().max(attribute.strings as usize))
+    }
+
+    /// Returns whether the operator has an attribute that is a list of strings.
+    pub fn has_strings(&self, name: &str) -> bool {
+        self.attribute(name).is_some_and(|attribute| attribute.strings > 0)
     }
 
     pub fn required_ints(&self, name: &str) -> Inferred<&'c [i64]> {

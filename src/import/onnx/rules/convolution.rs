@@ -1,5 +1,7 @@
 //! Convolutions and pooling: a window that slides along spatial axes.
 
+use std::borrow::Cow;
+
 use super::call::NodeCall;
 use super::value::{Inferred, Outputs, Value, types};
 use crate::import::dims::{AxisWindow, Padding, ensure, narrowed, product, size, sizes, times};
@@ -45,6 +47,30 @@ fn per_axis(call: &NodeCall, name: &str, default: u64, axes: usize) -> Inferred<
     }
 }
 
+/// Returns whether the operator has its channels in the last axis.
+fn has_channels_last(call: &NodeCall) -> bool {
+    call.flag("channels_last", false) || call.node.op_type().starts_with("Nhwc")
+}
+
+/// The input of an operator whose channels may be in the last axis, with channels in the second axis.
+fn channels_first<'c>(call: &NodeCall<'c, '_>) -> Inferred<Cow<'c, Value>> {
+    let input = call.input(0)?;
+    if !has_channels_last(call) || input.rank() < 2 {
+        return Ok(Cow::Borrowed(input));
+    }
+    let mut dims = input.dims.clone();
+    dims[1..].rotate_right(1);
+    Ok(Cow::Owned(Value::new(input.data_type, dims)?))
+}
+
+/// The shape of an output with channels in the second axis, in the axes of the operator.
+fn placed(call: &NodeCall, mut dims: Vec<u64>) -> Vec<u64> {
+    if has_channels_last(call) {
+        dims[1..].rotate_left(1);
+    }
+    dims
+}
+
 /// Batch, channels, and spatial axes of a tensor; of weights, the first two axes and the kernel.
 fn parts(input: &Value) -> Inferred<([u64; 2], &[u64])> {
     match input.dims.as_slice() {
@@ -55,16 +81,29 @@ fn parts(input: &Value) -> Inferred<([u64; 2], &[u64])> {
 
 /// A convolution of the first input by the weights in input `weights`.
 pub(crate) fn conv(call: &NodeCall, weights: usize, data_type: i32) -> Outputs {
-    call.check_channels_first()?;
-    let (input, weights) = (call.input(0)?, call.input(weights)?);
-    let ([batch, channels], spatial) = parts(input)?;
-    let ([outputs, group_channels], kernel) = parts(weights)?;
+    let (input, weights) = (channels_first(call)?, call.input(weights)?);
+    let ([batch, channels], spatial) = parts(&input)?;
+    let ([outputs, group_channels], _) = parts(weights)?;
     let groups = size(call.int("group", 1))?;
     ensure!(
         group_channels.checked_mul(groups) == Some(channels),
         "its weights of shape {:?} with {groups} groups do not match {channels} channels",
         weights.dims
     );
+    convolved(call, [batch, outputs], spatial, weights, data_type)
+}
+
+/// A convolution by the weights in input 1, of a tensor whose channels may be padded.
+pub(crate) fn conv_of_any_channels(call: &NodeCall) -> Outputs {
+    let (input, weights) = (call.input(0)?, call.input(1)?);
+    let ([batch, _], spatial) = parts(input)?;
+    let ([outputs, _], _) = parts(weights)?;
+    convolved(call, [batch, outputs], spatial, weights, input.data_type)
+}
+
+/// The output of a convolution by weights, with a given batch and number of channels.
+fn convolved(call: &NodeCall, front: [u64; 2], spatial: &[u64], weights: &Value, data_type: i32) -> Outputs {
+    let (_, kernel) = parts(weights)?;
     let given = call.ints("kernel_shape").unwrap_or_default();
     ensure!(
         given.is_empty() || sizes(given)? == kernel,
@@ -72,7 +111,7 @@ pub(crate) fn conv(call: &NodeCall, weights: usize, data_type: i32) -> Outputs {
         weights.dims
     );
     let positions = positions(&windows(call, kernel)?, spatial, false)?;
-    Value::single(data_type, [vec![batch, outputs], positions].concat())
+    Value::single(data_type, placed(call, [front.to_vec(), positions].concat()))
 }
 
 pub(crate) fn conv_transpose(call: &NodeCall) -> Outputs {
@@ -118,9 +157,8 @@ pub(crate) fn conv_transpose(call: &NodeCall) -> Outputs {
 
 /// Pooling: the output and, for `MaxPool`, the indices of the maxima.
 pub(crate) fn pool(call: &NodeCall) -> Outputs {
-    call.check_channels_first()?;
-    let input = call.input(0)?;
-    let ([batch, channels], spatial) = parts(input)?;
+    let input = channels_first(call)?;
+    let ([batch, channels], spatial) = parts(&input)?;
     let windows = windows(call, &sizes(call.required_ints("kernel_shape")?)?)?;
     let differs = |window: &AxisWindow| matches!(window.padding, Padding::Same) && window.dilation > 1;
     ensure!(!windows.iter().any(differs), "runtimes differ for `auto_pad` with dilations");
@@ -129,16 +167,15 @@ pub(crate) fn pool(call: &NodeCall) -> Outputs {
         call.node.op_type() != "LpPool" || steps == positions(&windows, spatial, false)?,
         "runtimes differ for `LpPool` with `ceil_mode`"
     );
-    let output = Value::new(input.data_type, [vec![batch, channels], steps].concat())?;
+    let output = Value::new(input.data_type, placed(call, [vec![batch, channels], steps].concat()))?;
     let indices = output.like(types::INT64);
     Ok(vec![output, indices])
 }
 
 pub(crate) fn global_pool(call: &NodeCall) -> Outputs {
-    call.check_channels_first()?;
-    let input = call.input(0)?;
-    let (front, spatial) = parts(input)?;
-    Value::single(input.data_type, [front.to_vec(), vec![1; spatial.len()]].concat())
+    let input = channels_first(call)?;
+    let (front, spatial) = parts(&input)?;
+    Value::single(input.data_type, placed(call, [front.to_vec(), vec![1; spatial.len()]].concat()))
 }
 
 /// `MaxUnpool`: the shape that an input gives, or the smallest one that pools to the shape of the input.

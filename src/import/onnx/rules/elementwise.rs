@@ -143,6 +143,34 @@ pub(crate) fn dynamic_quantize(call: &NodeCall) -> Outputs {
     Ok(vec![output, Value::new(types::FLOAT, [])?, Value::new(types::UINT8, [])?])
 }
 
+/// `QLinearWhere`: a condition and two tensors, each followed by its scale and zero point.
+pub(crate) fn qlinear_choose(call: &NodeCall) -> Outputs {
+    let (condition, yes, no) = (call.input(0)?, call.input(1)?, call.input(4)?);
+    Value::single(yes.data_type, broadcast_of(&[condition, yes, no])?)
+}
+
+/// `BiasSplitGelu` and `SwiGLU` of ONNX Runtime with both halves in one tensor: the last axis becomes half as long.
+pub(crate) fn halved(call: &NodeCall) -> Outputs {
+    let input = call.input(0)?;
+    let mut dims = input.dims.clone();
+    let Some(last) = dims.last_mut().filter(|last| last.is_multiple_of(2)) else {
+        return Err(format!("the last axis of its input of shape {:?} has no two halves", input.dims));
+    };
+    *last /= 2;
+    Value::single(input.data_type, dims)
+}
+
+/// `SwiGLU` of ONNX Runtime: two inputs, or one that consists of both.
+pub(crate) fn swiglu(call: &NodeCall) -> Outputs {
+    if call.has(1) { same(call) } else { halved(call) }
+}
+
+/// `BiasDropout`: the output, and the mask.
+pub(crate) fn bias_dropout(call: &NodeCall) -> Outputs {
+    let input = call.input(0)?;
+    Ok(vec![input.like(input.data_type), input.like(types::BOOL)])
+}
+
 /// `QLinearAdd` and `QLinearMul`: two tensors, each followed by its scale and zero point.
 pub(crate) fn qlinear_binary(call: &NodeCall) -> Outputs {
     let (left, right) = (call.input(0)?, call.input(3)?);

@@ -7,6 +7,7 @@
 
 mod arithmetic;
 pub(super) mod attention;
+pub(super) mod blocked;
 pub(super) mod bodies;
 pub(super) mod bounds;
 pub(super) mod call;
@@ -14,6 +15,7 @@ pub(super) mod convolution;
 pub(super) mod creation;
 pub(super) mod elementwise;
 pub(super) mod layout;
+pub(super) mod learned;
 pub(super) mod normalization;
 pub(super) mod pieces;
 pub(super) mod products;
@@ -21,5 +23,7 @@ pub(super) mod recurrent;
 pub(super) mod reduction;
 pub(super) mod resize;
 pub(super) mod selection;
+pub(super) mod sequences;
 pub(super) mod signal;
+pub(super) mod states;
 pub(super) mod value;

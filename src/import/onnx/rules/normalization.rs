@@ -43,9 +43,17 @@ pub(crate) fn skip(call: &NodeCall) -> Outputs {
     Ok(vec![output.clone(), statistics.clone(), statistics, output])
 }
 
-/// `EmbedLayerNormalization`: output, length of each mask, and the sum of the embeddings.
-pub(crate) fn embed(call: &NodeCall) -> Outputs {
+/// `SkipGroupNorm`: output, and the sum of input, skip and bias.
+pub(crate) fn skip_group(call: &NodeCall) -> Outputs {
+    let input = call.input(0)?;
+    Ok(vec![input.like(input.data_type); 2])
+}
+
+/// `EmbedLayerNormalization`: output, length of each mask, and the sum of the embeddings. Input `typed` has the element type
+/// of the output: the table of words or, if that is quantized, its scale.
+pub(crate) fn embed(call: &NodeCall, typed: usize) -> Outputs {
     let (words, table) = (call.input(0)?, call.input(2)?);
-    let output = Value::new(table.data_type, [words.dim(0)?, words.dim(1)?, table.dim(1)?])?;
+    let data_type = call.input(typed)?.data_type;
+    let output = Value::new(data_type, [words.dim(0)?, words.dim(1)?, table.dim(1)?])?;
     Ok(vec![output.clone(), Value::new(types::INT32, [words.dim(0)?])?, output])
 }

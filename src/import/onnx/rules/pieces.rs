@@ -1,8 +1,8 @@
 //! Operators that split, slice, gather, concatenate and pad tensors.
 
 use super::call::NodeCall;
-use super::value::{Elements, Inferred, Outputs, Value, check_types, flat_index};
-use crate::import::dims::{axes, axis, concatenated, ensure, narrowed, size, sizes};
+use super::value::{Elements, Inferred, Outputs, Value, check_types, flat_index, types};
+use crate::import::dims::{axes, axis, concatenated, ensure, narrowed, size, sizes, times};
 
 pub(crate) fn concat(call: &NodeCall) -> Outputs {
     joined(call, &call.all()?)
@@ -179,6 +179,33 @@ pub(crate) fn gather(call: &NodeCall) -> Outputs {
         flat_index(&input.dims, front.iter().copied().chain([index]).chain(back.iter().copied()))
     };
     input.rearranged_single(dims, source)
+}
+
+/// `TorchEmbedding`: a row of the first input for each index of the second.
+pub(crate) fn embedding(call: &NodeCall) -> Outputs {
+    let (table, indices) = (call.input(0)?, call.input(1)?);
+    Value::single(table.data_type, [indices.dims.as_slice(), &[table.dim(1)?]].concat())
+}
+
+/// `GatherBlockQuantized`: dequantized slices of a tensor whose elements may be packed in bytes along the last axis.
+pub(crate) fn gather_blocks(call: &NodeCall) -> Outputs {
+    let (input, indices, scales) = (call.input(0)?, call.input(1)?, call.input(2)?);
+    let along = axis(call.int("gather_axis", 0), input.rank())?;
+    let mut dims = input.dims.clone();
+    let bits = size(call.int("bits", 4))?;
+    if let (types::UINT8, Some(last)) = (input.data_type, dims.last_mut()) {
+        ensure!(matches!(bits, 2 | 4 | 8), "its attribute `bits` has the unsupported value {bits}");
+        *last = times(*last, 8 / bits)?;
+    }
+    Value::single(scales.data_type, [&dims[..along], &indices.dims, &dims[along + 1..]].concat())
+}
+
+/// `CropAndResize`: boxes of an image, each resized to the size that an input gives.
+pub(crate) fn crop_and_resize(call: &NodeCall) -> Outputs {
+    let (input, boxes) = (call.input(0)?, call.input(1)?);
+    let target = sizes(call.numbers(3)?)?;
+    ensure!(target.len() == 2, "its size {target:?} does not have two axes");
+    Value::single(input.data_type, [&[boxes.dim(0)?, input.dim(1)?], target.as_slice()].concat())
 }
 
 pub(crate) fn gather_elements(call: &NodeCall) -> Outputs {

@@ -4,22 +4,26 @@ use std::collections::BTreeMap;
 
 use super::call::NodeCall;
 use super::value::{Inferred, Outputs, Value, types};
-use crate::import::dims::{broadcast, ensure, multiplied, size, transposed};
+use crate::import::dims::{broadcast, ensure, multiplied, size, sizes, transposed};
 
 /// The product of two inputs.
 pub(crate) fn matmul(call: &NodeCall, [left, right]: [usize; 2], data_type: i32) -> Outputs {
     Value::single(data_type, multiplied(&call.input(left)?.dims, &call.input(right)?.dims, false)?)
 }
 
-/// `FusedMatMul`: either input may be transposed.
+/// `FusedMatMul`: either input may be transposed, and may have its rows before its batches.
 pub(crate) fn fused_matmul(call: &NodeCall) -> Outputs {
-    let has_batches = call.flag("transBatchA", false) || call.flag("transBatchB", false);
-    ensure!(!has_batches, "transposed batches are not supported");
     let (left, right) = (call.input(0)?, call.input(1)?);
-    let operand = |value: &Value, name| {
-        if call.flag(name, false) { transposed(&value.dims) } else { value.dims.clone() }
+    let operand = |value: &Value, is_transposed, has_batches_inside| {
+        let mut dims = value.dims.clone();
+        if let (true, [batches @ .., _]) = (call.flag(has_batches_inside, false), dims.as_mut_slice()) {
+            batches.rotate_left(1.min(batches.len()));
+        }
+        if call.flag(is_transposed, false) { transposed(&dims) } else { dims }
     };
-    let dims = multiplied(&operand(left, "transA"), &operand(right, "transB"), false)?;
+    let (left_dims, right_dims) =
+        (operand(left, "transA", "transBatchA"), operand(right, "transB", "transBatchB"));
+    let dims = multiplied(&left_dims, &right_dims, false)?;
     Value::single(left.data_type, dims)
 }
 
@@ -31,6 +35,18 @@ pub(crate) fn matmul_n_bits(call: &NodeCall) -> Outputs {
         [batch @ .., last] if *last == depth => Value::single(input.data_type, [batch, &[columns]].concat()),
         dims => Err(format!("its input of shape {dims:?} does not have {depth} columns")),
     }
+}
+
+/// `MatMulFpQ4`: packed weights, whose shape an input gives.
+pub(crate) fn matmul_packed(call: &NodeCall) -> Outputs {
+    let input = call.input(0)?;
+    Value::single(input.data_type, multiplied(&input.dims, &sizes(call.numbers(2)?)?, false)?)
+}
+
+/// `CDist`: the distance of each row of one matrix to each row of another.
+pub(crate) fn distances(call: &NodeCall) -> Outputs {
+    let (left, right) = (call.input(0)?, call.input(1)?);
+    Value::single(left.data_type, [left.dim(0)?, right.dim(0)?])
 }
 
 pub(crate) fn gemm(call: &NodeCall) -> Outputs {

@@ -22,6 +22,13 @@ pub(crate) fn reduce(call: &NodeCall) -> Outputs {
     Ok(vec![Value::with(input.data_type, dims, data)?])
 }
 
+/// `QLinearReduceMean`, whose axes are an attribute.
+pub(crate) fn qlinear_mean(call: &NodeCall) -> Outputs {
+    let input = call.input(0)?;
+    let gone = NodeCall::axes_or_all(call.ints("axes").filter(|axes| !axes.is_empty()), input.rank())?;
+    Value::single(input.data_type, without(&input.dims, &gone, call.flag("keepdims", true)))
+}
+
 /// The upper bound of a reduction along axes that data decides on. A reduced axis of an empty tensor becomes 1.
 /// Without `keepdims`, an axis of the output is one of the input's that at most all reduced axes precede.
 fn bounded(call: &NodeCall, input: &Value, since: i64) -> Option<Inferred<Value>> {

@@ -35,7 +35,7 @@ pub(crate) fn non_zero(call: &NodeCall) -> Outputs {
     let count = match input.data.as_ref() {
         Some(Elements::Integers(numbers)) => numbers.iter().filter(|&&number| number != 0).count() as u64,
         Some(Elements::Floats(numbers)) => numbers.iter().filter(|&&number| number != 0.0).count() as u64,
-        None => product(&input.dims)?,
+        Some(Elements::Tensors(_)) | None => product(&input.dims)?,
     };
     let indices = Value::new(types::INT64, [input.rank() as u64, count])?;
     Ok(vec![if input.data.is_some() { indices } else { indices.at_most_along(1 << 1) }])

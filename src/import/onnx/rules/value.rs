@@ -1,6 +1,6 @@
 //! An inferred tensor: element type, shape, and the values of its elements if they are few and known.
 
-use crate::import::dims::{broadcast, ensure, product};
+use crate::import::dims::{broadcast, ensure, plus, product};
 pub(crate) use crate::import::onnx::tensor::{Elements, types};
 use crate::import::onnx::tensor::{MAX_ELEMENTS, OnnxTensor};
 
@@ -12,6 +12,9 @@ pub(crate) type Outputs = Inferred<Vec<Value>>;
 
 /// Limit of axes, so that [`Value`] has a bit for each.
 const MAX_AXES: usize = 31;
+
+/// Limit of tensors in a sequence.
+pub(crate) const MAX_TENSORS: usize = 256;
 
 /// A tensor of known shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +39,7 @@ impl Elements {
             Elements::Integers(numbers) => {
                 Elements::Integers(indices.map(|index| numbers.get(index?).copied()).collect::<Option<_>>()?)
             }
+            Elements::Tensors(_) => return None,
             Elements::Floats(numbers) => {
                 Elements::Floats(indices.map(|index| numbers.get(index?).copied()).collect::<Option<_>>()?)
             }
@@ -56,6 +60,7 @@ impl Elements {
                 let lists = parts.iter().map(|part| part.floats()).collect::<Option<Vec<_>>>()?;
                 Elements::Floats(lists.concat().into())
             }
+            Elements::Tensors(_) => return None,
         })
     }
 
@@ -94,6 +99,24 @@ impl Value {
     /// A tensor of integers.
     pub fn of_integers(data_type: i32, dims: impl Into<Vec<u64>>, numbers: Vec<i64>) -> Inferred<Self> {
         Self::with(data_type, dims, Some(Elements::Integers(numbers.into())))
+    }
+
+    /// A sequence of tensors of one type: the shape is the number of elements of all.
+    pub fn sequence(tensors: Vec<Self>) -> Inferred<Self> {
+        ensure!(tensors.len() <= MAX_TENSORS, "its sequence has more than {MAX_TENSORS} tensors");
+        let data_type = tensors.first().map_or(types::FLOAT, |first| first.data_type);
+        let is_mixed = tensors.iter().any(|one| one.data_type != data_type);
+        ensure!(!is_mixed, "its sequence has tensors of several element types");
+        let count = tensors.iter().try_fold(0, |all, one| plus(all, product(&one.dims)?))?;
+        let is_upper = tensors.iter().any(Self::is_upper);
+        let value = Self::new(data_type, [count])?;
+        let value = if is_upper { value.at_most() } else { value };
+        Ok(Self { data: Some(Elements::Tensors(tensors.into())), ..value })
+    }
+
+    /// Returns whether the value is a sequence whose tensors are known.
+    pub fn is_sequence(&self) -> bool {
+        matches!(self.data, Some(Elements::Tensors(_)))
     }
 
     /// The value of an initializer or attribute; none if its shape is invalid.

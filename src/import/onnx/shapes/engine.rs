@@ -15,7 +15,7 @@ use crate::import::onnx::descriptions;
 use crate::import::onnx::graph::{OnnxGraph, OnnxNode};
 use crate::import::onnx::inferred::BodyShapes;
 use crate::import::onnx::operator_sets::OperatorSets;
-use crate::import::onnx::operator_types::{self, MICROSOFT, NEWEST, OnnxShapeRule};
+use crate::import::onnx::operator_types::{self, BLOCKED, MICROSOFT, NEWEST, OnnxShapeRule};
 use crate::import::onnx::rules::bounds;
 use crate::import::onnx::rules::call::{CallInput, NodeCall};
 use crate::import::onnx::rules::value::{Elements, Inferred, Outputs, Value};
@@ -32,6 +32,9 @@ const MAX_REASONS: usize = 1 << 18;
 
 /// A tensor that holds a shape has no more elements; elements of such tensors are always kept.
 const SMALL: usize = 32;
+
+/// Memory of a tensor of a sequence, in element values.
+const TENSOR_VALUES: usize = 64;
 
 /// State of inference for one model.
 pub(super) struct ShapeInference<'b, 'm> {
@@ -83,11 +86,14 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
     /// Records the value of a tensor in a scope, without its elements if too many are kept already.
     pub fn define(&mut self, name: &'m str, mut fact: Fact, scope: &mut Scope<'_, 'm>) {
         if let Ok(value) = &mut fact {
-            let count = value.data.as_ref().map_or(0, Elements::len);
-            if count > SMALL {
+            let length = value.data.as_ref().map_or(0, Elements::len);
+            // A tensor of a sequence takes more memory than a number.
+            let count = if value.is_sequence() { length * TENSOR_VALUES } else { length };
+            let is_counted = count > SMALL;
+            if is_counted {
                 self.values += count;
             }
-            if count > SMALL && self.values > MAX_VALUES {
+            if is_counted && self.values > MAX_VALUES {
                 value.data = None;
             }
         }
@@ -240,7 +246,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         let version = self.sets.version(node, domain);
         let version = match (version, domain) {
             (Some(version), _) => version,
-            (None, MICROSOFT) => 1,
+            (None, MICROSOFT | BLOCKED) => 1,
             (None, _) => {
                 let name = if domain.is_empty() { "ai.onnx" } else { domain };
                 return Err(format!("the file imports no operator set of the domain `{name}`"));
@@ -249,7 +255,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
         let row = operator_types::find(domain, node.op_type());
         let columns = row.map(|row| &row.columns);
         let Some((since, shape)) = columns.and_then(|row| Some((row.since, row.shape.as_ref()?))) else {
-            return Err(without_rule(domain, node.op_type()).to_owned());
+            return Err(without_rule(node.op_type()).to_owned());
         };
         ensure!(
             version >= since && (version <= NEWEST || !domain.is_empty()),
@@ -266,14 +272,11 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
 }
 
 /// The reason why an operator has no shape rule.
-fn without_rule(domain: &str, op_type: &str) -> &'static str {
+fn without_rule(op_type: &str) -> &'static str {
     match op_type {
-        _ if !domain.is_empty() => "the operator has no shape rule",
-        "SequenceConstruct" | "SequenceEmpty" | "SequenceErase" | "SequenceInsert" | "SequenceMap"
-        | "SplitToSequence" => {
+        "SequenceMap" | "ZipMap" => {
             "its result is a sequence, which has no shape; give it one with as many elements as all its tensors"
         }
-        "ConcatFromSequence" | "SequenceAt" => "a sequence does not state the shapes of its tensors",
         _ => "the operator has no shape rule",
     }
 }

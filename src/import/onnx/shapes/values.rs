@@ -3,7 +3,7 @@
 use super::declared;
 use super::scope::Fact;
 use crate::import::dims::{ensure, product};
-use crate::import::onnx::description::Description;
+use crate::import::onnx::description::{Description, Dim};
 use crate::import::onnx::descriptions::Descriptions;
 use crate::import::onnx::graph::OnnxNode;
 use crate::import::onnx::rules::value::{Elements, Inferred, Value, types};
@@ -60,6 +60,15 @@ pub(super) fn shaped(
     };
     let dims = given.shape().unwrap_or_default();
     let data_type = match fact {
+        // The given type is that of a reference to a string.
+        Ok(value) if value.data_type == types::STRING => {
+            let given = Description::tensor(0, dims.iter().copied().map(Dim::Known));
+            match value.is_upper() {
+                true if given.at_most(0, &value.dims).is_some() => value.data_type,
+                false if dims == value.dims => return Ok(value.clone()),
+                _ => return Err(wrong(format!("its shape is {:?}", value.dims))),
+            }
+        }
         Ok(value) if !value.is_upper() && given.admits(value.data_type, &value.dims) => {
             return Ok(value.clone());
         }
