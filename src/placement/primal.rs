@@ -81,6 +81,7 @@ impl PlacementState<'_> {
         budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         let instance = self.instance;
+        // Items that are never on chip have nothing to gain from a move.
         let on_chip = !(1 << instance.store());
         let is_open =
             |item: &usize| instance.points_of(*item).any(|point| instance.point_pools[point] & on_chip > 0);
@@ -108,6 +109,7 @@ impl PlacementState<'_> {
             }
             let order = draw_order(&removed, priority, random);
             let inserted = order.iter().take_while(|&&item| self.insert(item, free)).count();
+            // A move of equal cost is kept: it lets the search drift to assignments from which others save.
             if inserted < order.len() || self.assignment.cost > before {
                 for &item in &order[..inserted] {
                     self.remove(item);
@@ -129,9 +131,11 @@ impl PlacementState<'_> {
         let pool = random.below(instance.store());
         let mut removed: Vec<usize> =
             open.iter().copied().filter(|&item| item != target && self.is_at(item, pool, step)).collect();
+        // These items compete with the target for the same bytes, so their removal makes room for it.
         random.shuffle(&mut removed);
         let max_removed = 1 + random.below(8);
         removed.truncate(max_removed);
+        // Other costly items may take the room that the removed ones leave at other steps.
         let extra = random.below(4);
         for _ in 0..extra {
             let other = costly[random.below(costly.len())];

@@ -63,17 +63,8 @@ fn transfers_add_up_to_the_traffic() {
     {
         for network in [CELLS, SQUEEZENET] {
             let json = folder.text("fit.json");
-            let (_, _, errors) = fit(&[
-                &repository_path(network),
-                "--as",
-                "int8",
-                "--memory",
-                memory,
-                "--share",
-                share,
-                "--json",
-                &json,
-            ]);
+            let (path, options) = (repository_path(network), ["--memory", memory, "--share", share]);
+            let (_, _, errors) = fit(&[&[&path, "--as", "int8", "--json", &json][..], &options].concat());
             assert_eq!(errors, "");
             let found = &parsed(&folder, "fit.json")[0];
             let placed = &found["placed"];
@@ -443,28 +434,11 @@ fn many_networks_make_tables_and_a_plot() {
     let names = ["models.csv", "shares.csv", "fit.md", "fit.svg", "fit.json"];
     let [models, shares, markdown, svg, json] = names.map(|name| folder.text(name));
     let examples = repository_path("examples/models");
-    let (status, text, errors) = fit(&[
-        &examples,
-        &csv,
-        "--as",
-        "int8",
-        "--align",
-        "1",
-        "--capacity",
-        "100,128KiB,2MB,2MiB",
-        "--families",
-        &families,
-        "--csv",
-        &models,
-        "--shares",
-        &shares,
-        "--markdown",
-        &markdown,
-        "--svg",
-        &svg,
-        "--json",
-        &json,
-    ]);
+    let options =
+        ["--as", "int8", "--align", "1", "--capacity", "100,128KiB,2MB,2MiB", "--families", &families];
+    let tables =
+        ["--csv", &models, "--shares", &shares, "--markdown", &markdown, "--svg", &svg, "--json", &json];
+    let (status, text, errors) = fit(&[&[&*examples, &csv][..], &options, &tables].concat());
     assert_eq!(status, 0, "{errors}");
     assert!(errors.contains("note: ") && errors.contains("has a fixed offset"), "{errors}");
 
