@@ -110,7 +110,7 @@ fn a_capacity_decides_how_much_tiling_costs() {
 }
 
 #[test]
-fn reports_are_written_and_code_fails_with() {
+fn reports_are_written_and_code_is_refused() {
     let folder = Folder::new();
     let network = folder.with("net.json", GRAPH);
     let outs =
