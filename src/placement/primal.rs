@@ -81,11 +81,13 @@ impl PlacementState<'_> {
         budget: &mut Budget<'_>,
     ) -> Result<(), Stop> {
         let instance = self.instance;
-        // Items that are never on chip have nothing to gain from a move.
-        let on_chip = !(1 << instance.store());
-        let is_open =
-            |item: &usize| instance.points_of(*item).any(|point| instance.point_pools[point] & on_chip > 0);
-        let open: Vec<usize> = (0..instance.items.len()).filter(is_open).collect();
+        let open: Vec<usize> = (0..instance.items.len())
+            .filter(|&item| {
+                instance
+                    .points_of(item)
+                    .any(|point| instance.point_pools[point] & !(1 << instance.store()) > 0)
+            })
+            .collect();
         let mut saved: Vec<u8> = Vec::new();
         let mut costly: Vec<usize> = Vec::new();
         for _ in 0..times {
@@ -97,9 +99,28 @@ impl PlacementState<'_> {
                 return Ok(());
             }
             budget.spend_on(1, 4 * open.len() as u64)?;
-            let removed = self.draw_removed(&open, &costly, random);
+            // An item that could save cost, and the items that occupy a random pool at one of its
+            // accesses.
+            let target = costly[random.below(costly.len())];
+            let data = &instance.items[target];
+            let access = data.first as usize + random.below(data.accesses().len());
+            let step = instance.accesses[access].step;
+            let pool = random.below(instance.store());
+            let mut removed: Vec<usize> =
+                open.iter().copied().filter(|&item| item != target && self.is_at(item, pool, step)).collect();
+            random.shuffle(&mut removed);
+            let max_removed = 1 + random.below(8);
+            removed.truncate(max_removed);
+            let extra = random.below(4);
+            for _ in 0..extra {
+                let other = costly[random.below(costly.len())];
+                if other != target && !removed.contains(&other) {
+                    removed.push(other);
+                }
+            }
             let before = self.assignment.cost;
             saved.clear();
+            removed.push(target);
             // The limit is polled before the removal, so that a stop never leaves items without a path.
             let points: usize = removed.iter().map(|&item| instance.points_of(item).len()).sum();
             budget.work(64 * points)?;
@@ -107,54 +128,43 @@ impl PlacementState<'_> {
                 saved.extend_from_slice(&self.assignment.paths[instance.points_of(item)]);
                 self.remove(item);
             }
-            let order = draw_order(&removed, priority, random);
-            let inserted = order.iter().take_while(|&&item| self.insert(item, free)).count();
-            // A move of equal cost is kept: it lets the search drift to assignments from which others save.
-            if inserted < order.len() || self.assignment.cost > before {
-                for &item in &order[..inserted] {
+            // Half of the moves insert the target first, which gives it the memory of the others; the
+            // other half insert by priority with noise.
+            let mut order_back = removed.clone();
+            if random.below(2) == 0 {
+                random.shuffle(&mut order_back);
+                order_back.retain(|&item| item != target);
+                order_back.insert(0, target);
+            } else {
+                let noise: Vec<f64> =
+                    order_back.iter().map(|&item| priority[item] * (0.5 + random.unit())).collect();
+                let mut places: Vec<usize> = (0..order_back.len()).collect();
+                sort_by_keys(&mut places, |&index| [!noise[index].to_bits(), 0]);
+                order_back = places.into_iter().map(|index| removed[index]).collect();
+            }
+            let mut all = true;
+            let mut there = 0;
+            for &item in &order_back {
+                all = self.insert(item, free);
+                if !all {
+                    break;
+                }
+                there += 1;
+            }
+            if !all || self.assignment.cost > before {
+                for &item in &order_back[..there] {
                     self.remove(item);
                 }
-                self.restore_all(&removed, &saved);
+                let mut from = 0;
+                for &item in &removed {
+                    let count = instance.points_of(item).len();
+                    let path = saved[from..from + count].to_vec();
+                    self.restore(item, &path);
+                    from += count;
+                }
             }
         }
         Ok(())
-    }
-
-    /// The items that a move removes: a costly one, which comes last, up to eight that occupy a random pool at the step
-    /// of one of its accesses, and up to three other costly ones.
-    fn draw_removed(&self, open: &[usize], costly: &[usize], random: &mut Random) -> Vec<usize> {
-        let instance = self.instance;
-        let target = costly[random.below(costly.len())];
-        let data = &instance.items[target];
-        let access = data.first as usize + random.below(data.accesses().len());
-        let step = instance.accesses[access].step;
-        let pool = random.below(instance.store());
-        let mut removed: Vec<usize> =
-            open.iter().copied().filter(|&item| item != target && self.is_at(item, pool, step)).collect();
-        // These items compete with the target for the same bytes, so their removal makes room for it.
-        random.shuffle(&mut removed);
-        let max_removed = 1 + random.below(8);
-        removed.truncate(max_removed);
-        // Other costly items may take the room that the removed ones leave at other steps.
-        let extra = random.below(4);
-        for _ in 0..extra {
-            let other = costly[random.below(costly.len())];
-            if other != target && !removed.contains(&other) {
-                removed.push(other);
-            }
-        }
-        removed.push(target);
-        removed
-    }
-
-    /// Restores removed items with the paths that they had, item by item.
-    fn restore_all(&mut self, removed: &[usize], paths: &[u8]) {
-        let mut rest = paths;
-        for &item in removed {
-            let (path, others) = rest.split_at(self.instance.points_of(item).len());
-            self.restore(item, path);
-            rest = others;
-        }
     }
 
     /// Adopts the paths of another assignment. After a cancellation the remaining items keep their paths.
@@ -174,21 +184,4 @@ pub(crate) fn by_priority(priority: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..priority.len()).collect();
     sort_by_keys(&mut order, |&item| [!priority[item].to_bits(), 0]);
     order
-}
-
-/// The order in which a move inserts its removed items again, of which the last one is the target. Half of the moves
-/// insert the target first, which gives it the memory of the others; the other half insert by priority with noise.
-fn draw_order(removed: &[usize], priority: &[f64], random: &mut Random) -> Vec<usize> {
-    if random.below(2) == 0 {
-        let target = removed[removed.len() - 1];
-        let mut order = removed.to_vec();
-        random.shuffle(&mut order);
-        order.retain(|&item| item != target);
-        order.insert(0, target);
-        return order;
-    }
-    let noise: Vec<f64> = removed.iter().map(|&item| priority[item] * (0.5 + random.unit())).collect();
-    let mut positions: Vec<usize> = (0..removed.len()).collect();
-    sort_by_keys(&mut positions, |&position| [!noise[position].to_bits(), 0]);
-    positions.into_iter().map(|position| removed[position]).collect()
 }
