@@ -56,17 +56,17 @@ fn values(name: &str, old: &str, new: &str) -> String {
 
 /// The first step at which the orders differ.
 fn order(old: &PlanDocument, new: &PlanDocument) -> String {
-    let (Some(one), Some(other)) = (&old.order, &new.order) else {
+    let (Some(old), Some(new)) = (&old.order, &new.order) else {
         return "order: none".to_owned();
     };
-    if one == other {
-        return format!("order: {} operators, unchanged", one.len());
+    if old == new {
+        return format!("order: {} operators, unchanged", old.len());
     }
-    if one.len() != other.len() {
-        return format!("order: {} -> {} operators", one.len(), other.len());
+    if old.len() != new.len() {
+        return format!("order: {} -> {} operators", old.len(), new.len());
     }
-    let step = one.iter().zip(other).take_while(|(one, other)| one == other).count();
-    format!("order: differs from step {step} of {}", one.len())
+    let step = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+    format!("order: differs from step {step} of {}", old.len())
 }
 
 /// Tensors by name; names in a plan are unique.

@@ -8,7 +8,7 @@ pub type Failure = Box<dyn std::error::Error>;
 pub enum Outcome {
     /// Exit status 0.
     Positive,
-    /// Exit status 1: the input does not fit, or the plan is invalid.
+    /// Exit status 1: the input does not fit, the plan is invalid, outputs differ, or the new plan needs more memory.
     Negative,
 }
 

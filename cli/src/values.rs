@@ -30,20 +30,24 @@ pub fn size(text: &str) -> Result<u64, String> {
     parse_size::parse_size(text).map_err(|error| format!("{error}; use e.g. 2MiB, 512KiB, 1MB or 1048576"))
 }
 
+/// A number with decimals. Unlike `f64::from_str`, it refuses `inf`, `nan` and `infinity`.
+fn decimal(text: &str) -> Option<f64> {
+    let text = text.trim_end();
+    let is_number = text.ends_with(|last: char| last.is_ascii_digit() || last == '.');
+    text.parse().ok().filter(|_| is_number)
+}
+
 /// A part of a whole, in parts per million.
 #[allow(clippy::cast_sign_loss)] // negative parts are refused
 pub fn part_per_million(text: &str) -> Result<u64, String> {
     let form = "use e.g. 5% or 0.05";
     let (number, unit) = text.strip_suffix('%').map_or((text, 1e6), |number| (number, 1e4));
-    let number = number.trim_end();
-    // `f64::from_str` accepts `inf` and `nan`, which are no parts.
-    let is_number = number.ends_with(|last: char| last.is_ascii_digit() || last == '.');
-    let part: f64 = number.parse().ok().filter(|_| is_number).ok_or(format!("not a part; {form}"))?;
+    let part = decimal(number).ok_or_else(|| format!("not a part; {form}"))?;
     if part < 0.0 {
         return Err(format!("a part cannot be negative; {form}"));
     }
     if unit > 1e4 && part > 1.0 {
-        return Err(format!("a part above 1 needs a percent sign; use e.g. {number}%"));
+        return Err(format!("a part above 1 needs a percent sign; use e.g. {}%", number.trim_end()));
     }
     // The conversion saturates.
     Ok((part * unit).round() as u64)
@@ -56,12 +60,7 @@ pub fn time(text: &str) -> Result<Duration, String> {
     let wrong = || "not a time; use e.g. 5, 5s, 500ms or 2m".to_owned();
     let unit = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
     let (number, unit) = unit.unwrap_or((text, 1.0));
-    // `f64::from_str` accepts `inf`, `nan` and `infinity`; a time limit must not.
-    let number = number.trim_end();
-    if !number.ends_with(|last: char| last.is_ascii_digit() || last == '.') {
-        return Err(wrong());
-    }
-    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let number = decimal(number).ok_or_else(wrong)?;
     if number < 0.0 {
         return Err("a time cannot be negative; use 0 or more".to_owned());
     }
@@ -89,28 +88,28 @@ pub fn alignment(text: &str) -> Result<u64, String> {
     if bytes.is_power_of_two() { Ok(bytes) } else { Err("not a power of two; use e.g. 16 or 64".to_owned()) }
 }
 
-pub fn input_shape(text: &str) -> Result<(String, InputShape), String> {
-    // A name may contain an equals sign, a shape cannot.
-    match text.rsplit_once('=') {
-        Some((name, shape)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), shape.parse()?)),
-        _ => Err("expected NAME=SHAPE, e.g. x=1x3x320x320".to_owned()),
+/// Splits an option `NAME=VALUE`. A name may contain an equals sign, a value cannot.
+fn name_and_value<'t>(text: &'t str, form: &str) -> Result<(String, &'t str), String> {
+    match text.rsplit_once('=').map(|(name, value)| (name.trim(), value.trim())) {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.to_owned(), value)),
+        _ => Err(format!("expected {form}")),
     }
+}
+
+pub fn input_shape(text: &str) -> Result<(String, InputShape), String> {
+    let (name, shape) = name_and_value(text, "NAME=SHAPE, e.g. x=1x3x320x320")?;
+    Ok((name, shape.parse()?))
 }
 
 pub fn tensor_value(text: &str) -> Result<(String, Vec<i64>), String> {
-    let Some((name, numbers)) = text.rsplit_once('=').filter(|(name, _)| !name.trim().is_empty()) else {
-        return Err("expected NAME=NUMBERS, e.g. sr=16000 or shape=1,80".to_owned());
-    };
+    let (name, numbers) = name_and_value(text, "NAME=NUMBERS, e.g. sr=16000 or shape=1,80")?;
     let number = |text: &str| text.trim().parse().map_err(|_| format!("`{text}` is not a whole number"));
-    Ok((name.trim().to_owned(), numbers.split(',').map(number).collect::<Result<_, _>>()?))
+    Ok((name, numbers.split(',').map(number).collect::<Result<_, _>>()?))
 }
 
 pub fn state(text: &str) -> Result<(String, String), String> {
-    let names = text.split_once('=').map(|(input, output)| (input.trim(), output.trim()));
-    match names.filter(|(input, output)| !input.is_empty() && !output.is_empty()) {
-        Some((input, output)) => Ok((input.to_owned(), output.to_owned())),
-        None => Err("expected INPUT=OUTPUT, e.g. past=present".to_owned()),
-    }
+    let (input, output) = name_and_value(text, "INPUT=OUTPUT, e.g. past=present")?;
+    Ok((input, output.to_owned()))
 }
 
 /// Contents of all inputs, or of one with its name.
@@ -134,19 +133,11 @@ pub fn input_contents(text: &str) -> Result<(Option<String>, InputContents), Str
 }
 
 pub fn storage(text: &str) -> Result<(String, Storage), String> {
-    match text.rsplit_once('=').map(|(name, memory)| (name.trim(), memory.trim())) {
-        Some((name, memory)) if !name.is_empty() && !memory.is_empty() => {
-            Ok((name.to_owned(), Storage::from_name(memory)))
-        }
-        _ => Err("expected NAME=MEMORY, e.g. frame=outside".to_owned()),
-    }
+    let (name, memory) = name_and_value(text, "NAME=MEMORY, e.g. frame=outside")?;
+    Ok((name, Storage::from_name(memory)))
 }
 
 pub fn dimension(text: &str) -> Result<(String, u64), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, e.g. batch=1")?;
-    let value = value.trim().parse().map_err(|_| format!("`{value}` is not a whole number"))?;
-    match name.trim() {
-        "" => Err("expected NAME=VALUE, e.g. batch=1".to_owned()),
-        name => Ok((name.to_owned(), value)),
-    }
+    let (name, value) = name_and_value(text, "NAME=VALUE, e.g. batch=1")?;
+    Ok((name, value.parse().map_err(|_| format!("`{value}` is not a whole number"))?))
 }

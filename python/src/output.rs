@@ -80,11 +80,6 @@ pub struct Model<'a> {
     pub options: &'a PlanOptions,
 }
 
-/// The colours of a memory map.
-pub fn colour(view: &PlanView<'_>) -> Colour {
-    if view.tiling.is_some() { Colour::Stripe } else { Colour::Kind }
-}
-
 /// Calls the package's function of the same name.
 pub fn to_numpy<'py>(plan: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     plan.py().import("pyplimsoll")?.call_method1("to_numpy", (plan,))
@@ -93,7 +88,7 @@ pub fn to_numpy<'py>(plan: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
 /// Summary and memory map as HTML.
 pub fn notebook_html(view: &PlanView<'_>) -> String {
     let summary = summary(view, None).replace('&', "&amp;").replace('<', "&lt;");
-    format!("<pre>{summary}</pre>{}", svg::write(view, colour(view)))
+    format!("<pre>{summary}</pre>{}", svg::write(view, Colour::of(view)))
 }
 
 /// Writes all files or none; returns notes.
@@ -126,7 +121,7 @@ fn written(
     let text = match format {
         Format::Json => json::write(view, &target.import),
         Format::Csv => csv::write(view),
-        Format::Svg => svg::write(view, colour(view)),
+        Format::Svg => svg::write(view, Colour::of(view)),
         Format::Html => html::write(view),
         Format::Trace => trace::write(view),
         Format::Graph => match view.tiling.map(|tiling| tiling.untiled).or(view.graph) {

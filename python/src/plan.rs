@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use plimsoll::export::json;
 use plimsoll::import::ImportOptions;
-use plimsoll::report::{html, svg, text};
+use plimsoll::report::{Colour, html, svg, text};
 use plimsoll::{CancelToken, Graph, Keep, PlanView, PreviousPlan, TiledPlan};
 use pyo3::prelude::*;
 
@@ -190,7 +190,7 @@ impl Plan {
     /// A memory map as SVG.
     fn to_svg(&self) -> String {
         let view = self.view();
-        svg::write(&view, output::colour(&view))
+        svg::write(&view, Colour::of(&view))
     }
 
     /// A report as one HTML page.

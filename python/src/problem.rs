@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use plimsoll::export::json;
 use plimsoll::import::{self, ImportOptions, Imported};
-use plimsoll::report::{html, svg, text};
+use plimsoll::report::{Colour, html, svg, text};
 use plimsoll::{Buffer, CancelToken, PlanView};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -185,7 +185,7 @@ impl Solution {
     /// A memory map as SVG.
     fn to_svg(&self) -> String {
         let view = self.view();
-        svg::write(&view, output::colour(&view))
+        svg::write(&view, Colour::of(&view))
     }
 
     /// A report as one HTML page.

@@ -48,6 +48,8 @@ pub use naive::Naive;
 pub(crate) use reserved::allocate_around;
 pub(crate) use rigid_groups::{Packed, PackingEffort, Piece, Reach, Shapes};
 
+use std::fmt;
+
 use crate::error::{Error, Result};
 use crate::problem::{Objects, Problem};
 use crate::support::effort::Effort;
@@ -98,6 +100,12 @@ pub trait Strategy: Send + Sync {
     /// # Errors
     /// [`Error::Refused`] if the strategy does not handle this problem.
     fn allocate(&self, problem: &Problem, limits: &Limits) -> Result<Allocation>;
+}
+
+impl fmt::Debug for dyn Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 impl<S: Strategy + ?Sized> Strategy for Box<S> {

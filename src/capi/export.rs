@@ -184,17 +184,11 @@ pub(super) fn exported(view: &PlanView<'_>, alignment: Option<u64>, format: i32)
         }),
         PLIMSOLL_EXPORT_CSV => needs_feature!("csv", Ok(crate::export::csv::write(view))),
         PLIMSOLL_EXPORT_SVG => {
-            needs_feature!("report", Ok(crate::report::svg::write(view, default_colour(view))))
+            needs_feature!("report", Ok(crate::report::svg::write(view, crate::report::Colour::of(view))))
         }
         PLIMSOLL_EXPORT_TEXT => needs_feature!("report", Ok(crate::report::text::summary(view, None))),
         PLIMSOLL_EXPORT_HTML => needs_feature!("report", Ok(crate::report::html::write(view))),
         PLIMSOLL_EXPORT_TRACE => needs_feature!("report", Ok(crate::report::trace::write(view))),
         _ => Err(unknown(format, "export format", "EXPORT")),
     }
-}
-
-#[cfg(feature = "report")]
-fn default_colour(view: &PlanView<'_>) -> crate::report::Colour {
-    use crate::report::Colour;
-    if view.tiling.is_some() { Colour::Stripe } else { Colour::Kind }
 }

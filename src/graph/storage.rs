@@ -176,14 +176,8 @@ impl Graph {
     /// [`Error::UnknownTensor`]; [`Error::Cycle`] and [`Error::Constraint`] if relative placements cannot be
     /// satisfied any more. The graph is unchanged then.
     pub fn set_input_contents(&mut self, id: TensorId, contents: InputContents) -> Result<()> {
-        let tensor = self.known_tensor(id)?;
-        if tensor.kind != TensorKind::Input {
-            return Ok(());
-        }
-        let before = std::mem::replace(&mut tensor.contents, contents);
-        // Operators that read an overwritable input run before an output takes its place.
-        let placements = self.constraints.list.clone();
-        self.replace_placements(placements).inspect_err(|_| self.tensors[id.index()].contents = before)
+        let is_input = self.known_tensor(id)?.kind == TensorKind::Input;
+        self.set_contents(is_input.then_some(id), contents)
     }
 
     /// Sets what a run may do with the contents of all graph inputs, except in bodies.
@@ -191,20 +185,24 @@ impl Graph {
     /// # Errors
     /// As [`set_input_contents`](Self::set_input_contents).
     pub fn set_contents_of_inputs(&mut self, contents: InputContents) -> Result<()> {
-        let before = self.clone();
         let inputs = self.tensor_ids().filter(|id| self.tensor(*id).kind == TensorKind::Input);
-        for id in inputs.collect::<Vec<_>>() {
-            self.tensors[id.index()].contents = contents;
-        }
-        let placements = self.constraints.list.clone();
-        self.replace_placements(placements).inspect_err(|_| *self = before)
+        self.set_contents(inputs.collect::<Vec<_>>(), contents)
     }
 
-    /// Permits operators to overwrite every graph input after its last read: [`InputContents::Overwritable`].
-    pub fn overwrite_inputs(&mut self) {
-        for tensor in self.tensors.iter_mut().filter(|tensor| tensor.kind == TensorKind::Input) {
-            tensor.contents = InputContents::Overwritable;
-        }
+    fn set_contents(
+        &mut self,
+        inputs: impl IntoIterator<Item = TensorId>,
+        contents: InputContents,
+    ) -> Result<()> {
+        let set = |id: TensorId| (id, std::mem::replace(&mut self.tensors[id.index()].contents, contents));
+        let before: Vec<(TensorId, InputContents)> = inputs.into_iter().map(set).collect();
+        // Operators that read an overwritable input run before an output takes its place.
+        let placements = self.constraints.list.clone();
+        self.replace_placements(placements).inspect_err(|_| {
+            for (id, contents) in before {
+                self.tensors[id.index()].contents = contents;
+            }
+        })
     }
 
     fn known_tensor(&mut self, id: TensorId) -> Result<&mut Tensor> {

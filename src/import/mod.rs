@@ -41,6 +41,29 @@ mod states;
 pub(crate) mod tflite;
 mod upper_bounds;
 
+use conversion::conversion;
+pub use file::contents;
+use input_shape::no_such_input;
+pub use input_shape::{InputDimension, InputShape};
+#[cfg(feature = "json")]
+pub(crate) use json_access::AccessEntry;
+#[cfg(feature = "json")]
+pub(crate) use json_permit::{LinkEntry, PermitEntry, PlacementEntry};
+
+#[cfg(feature = "csv")]
+pub use buffers_csv::from_bytes as csv_from_bytes;
+#[cfg(feature = "json")]
+pub use graph_json::from_bytes as graph_json_from_bytes;
+#[cfg(all(feature = "json", feature = "onnx"))]
+pub(crate) use onnx::standard_version as onnx_standard_version;
+#[cfg(feature = "onnx")]
+pub use onnx::{
+    external_files as onnx_external_files, external_files_of as onnx_external_files_of,
+    from_bytes as onnx_from_bytes, inlined as onnx_inlined,
+};
+#[cfg(feature = "tflite")]
+pub use tflite::from_bytes as tflite_from_bytes;
+
 /// Options of an import.
 ///
 /// ```
@@ -322,27 +345,6 @@ pub fn read(path: &Path, options: &ImportOptions) -> Result<Imported, ImportErro
 
 /// Extensions of files that a build with all features can read.
 const KNOWN: [&str; 4] = ["onnx", "tflite", "csv", "json"];
-
-use conversion::conversion;
-pub use file::contents;
-use input_shape::no_such_input;
-pub use input_shape::{InputDimension, InputShape};
-#[cfg(feature = "json")]
-pub(crate) use json_access::AccessEntry;
-#[cfg(feature = "json")]
-pub(crate) use json_permit::{LinkEntry, PermitEntry, PlacementEntry};
-
-#[cfg(feature = "csv")]
-pub use buffers_csv::from_bytes as csv_from_bytes;
-#[cfg(feature = "json")]
-pub use graph_json::from_bytes as graph_json_from_bytes;
-#[cfg(feature = "onnx")]
-pub use onnx::{
-    external_files as onnx_external_files, external_files_of as onnx_external_files_of,
-    from_bytes as onnx_from_bytes, inlined as onnx_inlined,
-};
-#[cfg(feature = "tflite")]
-pub use tflite::from_bytes as tflite_from_bytes;
 
 /// Limit of names that a message lists.
 pub(crate) const MOST_LISTED: usize = 10;

@@ -15,7 +15,6 @@ mod tile;
 
 pub use replan::{Keep, PreviousPlan};
 
-use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{self, AtomicU64};
@@ -49,7 +48,7 @@ use crate::verify::{
 /// ```
 ///
 /// A planner is `Send`, `Sync` and cheap to clone; one planner can plan many graphs on many threads.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Planner {
     alignment: u64,
     variables: Variables,
@@ -84,25 +83,6 @@ impl Default for Planner {
             limits: Limits::new(),
             previous: None,
         }
-    }
-}
-
-impl fmt::Debug for Planner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Planner")
-            .field("alignment", &self.alignment)
-            .field("variables", &self.variables)
-            .field("capacity", &self.capacity)
-            .field("reserved", &self.reserved)
-            .field("ordering", &self.schedule_mode)
-            .field("sharing", &self.sharing)
-            .field("effort", &self.effort)
-            .field("links", &self.links)
-            .field("strategy", &self.strategy.name())
-            .field("is_chosen", &self.is_chosen)
-            .field("limits", &self.limits)
-            .field("previous", &self.previous)
-            .finish()
     }
 }
 

@@ -17,6 +17,8 @@ pub use profile::{LivePoint, live_bytes};
 use rectangles::{BufferKind, Rectangle};
 use scene::Scene;
 
+use crate::PlanView;
+
 /// Meaning of the colours of a memory map.
 ///
 /// Example: [`summary`](crate::report::text::summary).
@@ -32,4 +34,12 @@ pub enum Colour {
     /// Stripe of a tiled plan: stripes in turn, carried rows, rows of entries, and whole tensors. As
     /// [`Kind`](Self::Kind) for plans without a tiling.
     Stripe,
+}
+
+impl Colour {
+    /// The default for a plan: stripes of a tiled plan, kinds of any other.
+    #[must_use]
+    pub fn of(view: &PlanView<'_>) -> Self {
+        if view.tiling.is_some() { Self::Stripe } else { Self::Kind }
+    }
 }

@@ -3,7 +3,7 @@
 use super::Result;
 use super::execution_state::ExecutionState;
 use super::network::Network;
-use super::savings::SavingTable;
+use super::savings::{Saving, SavingTable};
 use crate::support::limits::Limits;
 use crate::support::rows::Rows;
 use crate::support::sorting::unique;
@@ -80,29 +80,13 @@ impl<'a> SubproblemBuilder<'a> {
         }
         part.paddings.base = self.padding_of_spanning_tensors(&touched, from, to);
         limits.check_cancelled()?;
-        let local =
-            |row: &[u32]| -> Vec<u32> { row.iter().map(|&tensor| self.numbers[tensor as usize]).collect() };
-        let rows = |rows: &Rows| {
-            let row = |operator| local(rows.row(operator)).into_iter().filter(|&number| number < u32::MAX);
-            Rows::new((from..to).map(row))
-        };
+        let rows = |rows: &Rows| Rows::new((from..to).map(|operator| self.numbered(rows.row(operator))));
         part.reads = rows(&network.reads);
         limits.check_cancelled()?;
         part.writes = rows(&network.writes);
         part.readers = part.reads.transposed(part.sizes.len());
         limits.check_cancelled()?;
-        let savings = |operator| {
-            let mut savings = network.savings.of(operator);
-            for saving in &mut savings {
-                // Tensors that are live throughout the range have no number. They do not die in it, so
-                // nothing is saved by overwriting them.
-                saving.overwritten = local(&saving.overwritten);
-                saving.overwritten.retain(|&number| number < u32::MAX);
-            }
-            savings.retain(|saving| !saving.overwritten.is_empty());
-            savings
-        };
-        part.savings = SavingTable::new((from..to).map(savings));
+        part.savings = SavingTable::new((from..to).map(|operator| self.savings_within(operator)));
         limits.check_cancelled()?;
         let inner = |operator: u32| {
             let row = network.before.row(operator).iter().filter(|&&other| other >= from);
@@ -116,6 +100,23 @@ impl<'a> SubproblemBuilder<'a> {
             self.numbers[tensor as usize] = u32::MAX;
         }
         Ok(part)
+    }
+
+    /// The numbers in the subproblem of those tensors that have one.
+    fn numbered(&self, tensors: &[u32]) -> Vec<u32> {
+        let numbers = tensors.iter().map(|&tensor| self.numbers[tensor as usize]);
+        numbers.filter(|&number| number < u32::MAX).collect()
+    }
+
+    /// The savings of an operator that overwrite tensors with a number. Tensors that are live throughout the range
+    /// have none: they do not die in it, so overwriting them saves nothing.
+    fn savings_within(&self, operator: u32) -> Vec<Saving> {
+        let mut savings = self.network.savings.of(operator);
+        for saving in &mut savings {
+            saving.overwritten = self.numbered(&saving.overwritten);
+        }
+        savings.retain(|saving| !saving.overwritten.is_empty());
+        savings
     }
 
     /// Returns whether a tensor is live before a range, and whether it is live after it.

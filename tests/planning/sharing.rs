@@ -8,8 +8,8 @@ use crate::support::sharing::{
 use crate::support::zoo::{BASELINE_IS_WRONG, baselines, import_int8, models, name};
 use plimsoll::verify::verify;
 use plimsoll::{
-    Alias, AliasKind, Error, Graph, GraphBuilder, Limits, OperatorId, Plan, Planner, ScheduleMode,
-    SharingLevel, Status, TensorId, TensorSpec, Variables,
+    Alias, AliasKind, Error, Graph, GraphBuilder, InputContents, Limits, OperatorId, Plan, Planner,
+    ScheduleMode, SharingLevel, Status, TensorId, TensorSpec, Variables,
 };
 
 const LEVELS: [SharingLevel; 3] = [SharingLevel::Views, SharingLevel::InPlace, SharingLevel::All];
@@ -346,7 +346,7 @@ fn the_zoo_shares_as_well_as_the_reference() {
     for path in models(&zoo) {
         let name = name(&path);
         let mut graph = import_int8(&path);
-        graph.overwrite_inputs();
+        graph.set_contents_of_inputs(InputContents::Overwritable).unwrap();
         let planner = Planner::new().alignment(1).variables(Variables::Outside);
         let plan = planner.share(SharingLevel::All).plan(&graph).unwrap();
         let best = baselines[&name]["inplace_best"];

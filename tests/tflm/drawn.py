@@ -39,8 +39,8 @@ class Drawn:
         known = list(self.inputs)
         for _ in range(self.draw.randint(2, 9)):
             known.append(self.draw.choice([
-                self.reshape, self.reshape, self.expand, self.squeeze, self.join, self.update, self.update, self.add, self.add,
-                self.mean, self.widen])(known))
+                self.reshape, self.reshape, self.expand, self.squeeze, self.join, self.join, self.slice, self.slice, self.split,
+                self.update, self.update, self.add, self.add, self.mean, self.widen])(known))
         read = {tensor for operator in self.graph.made.operators for tensor in operator.inputs}
         outputs = [tensor for tensor in known if tensor not in read and tensor not in self.inputs] or known[-1:]
         # Some results are outputs and read as well.
@@ -97,6 +97,32 @@ class Drawn:
         shape[axis] += sum(self.shapes[other][axis] for other in others)
         joined = self.graph.add("CONCATENATION", [first, *others], [self.tensor(shape)], "ConcatenationOptions", axis=axis)
         return self.view(joined, [int(np.prod(shape)) // WIDTH, WIDTH])
+
+    def slice(self, known):
+        """Rows, or columns, of a tensor of 16 or of 4 columns, so that some starts are not aligned."""
+        tensor = self.plain(known)
+        if self.draw.random() < 0.3:
+            tensor = self.view(tensor, [int(np.prod(self.shapes[tensor])) // 4, 4])
+        rows, columns = self.shapes[tensor]
+        start = self.draw.randrange(rows)
+        begin, size = [start, 0], [self.draw.randint(1, rows - start), columns]
+        if columns == WIDTH and self.draw.random() < 0.2:
+            begin, size = [0, 4], [rows, 4]
+        elif columns != WIDTH and size[0] % 4:
+            begin, size = [0, 0], [rows, columns]
+        ends = [self.graph.constant(numbers, "int32") for numbers in (begin, size)]
+        part = self.graph.add("SLICE", [tensor, *ends], [self.tensor(size)], "SliceOptions")
+        return part if size[1] == WIDTH else self.view(part, [int(np.prod(size)) // WIDTH, WIDTH]) if np.prod(size) >= WIDTH else self.widen(known)
+
+    def split(self, known):
+        tensor = self.plain(known)
+        rows = self.shapes[tensor][0]
+        count = next(count for count in (3, 2, 1) if rows % count == 0)
+        axis = self.graph.constant(np.array(0), "int32")
+        parts = [self.tensor([rows // count, WIDTH]) for _ in range(count)]
+        self.graph.add("SPLIT", [axis, tensor], parts, "SplitOptions", numSplits=count)
+        known.extend(parts)
+        return parts[-1]
 
     def update(self, known):
         cache = self.plain(known)

@@ -7,6 +7,7 @@ use svg::node::element::{Group, Line, Polyline, Rectangle, Text, Title};
 use super::levels::{LEVELS, Row, UNTILED, levels_of};
 use super::shares::size_text;
 
+// Sizes and positions in pixels: the picture, the width of a panel, the left edges of both, and their vertical extent.
 const WIDTH: f64 = 1120.0;
 const PANEL: f64 = 450.0;
 const LEFT: [f64; 2] = [56.0, 610.0];
@@ -19,6 +20,9 @@ const COLOURS: [&str; LEVELS.len()] = [
     "#8a8a8a", "#e69f00", "#56b4e9", "#009e73", "#1c2833", "#cc79a7", "#d55e00", "#a6cee3", "#6baed6",
     "#3182bd", "#08519c", "#08306b",
 ];
+
+/// The level `auto`, whose curve often covers others.
+const DASHED: usize = 4;
 
 /// Height of a row of the legend.
 const LEGEND_ROW: f64 = 22.0;
@@ -130,7 +134,7 @@ fn curve(axis: &Axis, left: f64, rows: &[Row], level: usize, with_weights: bool)
     let points: Vec<String> = points.into_iter().map(|(x, y)| format!("{x},{y}")).collect();
     // If curves coincide, those below are visible at the edges and between dashes.
     let width = (4.6 - 0.5 * level as f64).max(1.6);
-    let dashes = if level == 4 { "7 4" } else { "none" };
+    let dashes = if level == DASHED { "7 4" } else { "none" };
     Polyline::new()
         .set("stroke-dasharray", dashes)
         .set("points", points.join(" "))

@@ -45,8 +45,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
     let bar = arguments.searching.spinner();
     let limits = arguments.searching.limits(&bar);
     let planner = arguments.planner(&limits)?;
-    let (mut program_order_arena, mut shared_arena, mut tiling_line) = (None, None, None);
-    let mut tiled_model = None;
+    let (mut tiling_line, mut tiled_model) = (None, None);
     let input = &arguments.input;
     let read = read_with_scratch(input, &options).map_err(|error| import_error(input, error))?;
     let result = match read.imported {
@@ -55,16 +54,9 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
             for note in notes {
                 report_note(&note);
             }
-            let comparison = Comparison { arguments, limits: &limits, graph: &graph, plan: &plan };
-            (program_order_arena, shared_arena) =
-                (comparison.program_order_arena(), comparison.shared_arena());
             if formats.contains(&Format::Onnx) {
                 let tiled = tiled_onnx::tile(arguments, &planner, (&graph, &plan), &options)?;
                 (tiling_line, tiled_model) = (tiled.line, tiled.model);
-                if tiled.planned.is_some() {
-                    // They belong to the model without tiling.
-                    (program_order_arena, shared_arena) = (None, None);
-                }
                 let (graph, plan, new_options) = tiled.planned.unwrap_or((graph, plan, options));
                 options = new_options;
                 Planned::Graph(Box::new((graph, plan)))
@@ -91,6 +83,15 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
         }
         _ => return Err(error_at(input, &UNSUPPORTED_INPUT)),
     };
+    // A tiled plan has nothing to compare: other orders and sharing would be those of the model without tiling.
+    let comparison = match &result {
+        Planned::Graph(pair) if tiled_model.is_none() => {
+            Some(Comparison { arguments, limits: &limits, graph: &pair.0, plan: &pair.1 })
+        }
+        _ => None,
+    };
+    let program_order_arena = comparison.as_ref().and_then(Comparison::program_order_arena);
+    let shared_arena = comparison.as_ref().and_then(Comparison::shared_arena);
     bar.finish_and_clear();
     let seconds = start.elapsed().as_secs_f64();
     let (status, arena_bytes) = result.status_and_size();
@@ -98,9 +99,7 @@ pub fn run(arguments: &PlanArguments, explicit: &[String]) -> Result<Outcome, Fa
         selected_outputs::selected_outputs(arguments, &formats, (!status.fits()).then_some(arena_bytes));
     let mut batch = OutputBatch::new(outputs.iter().map(|(path, _)| *path))?;
     let mut view = result.view();
-    if view.tiling.is_none() {
-        (view.program_order_arena, view.shared_arena) = (program_order_arena, shared_arena);
-    }
+    (view.program_order_arena, view.shared_arena) = (program_order_arena, shared_arena);
     for (index, &output) in outputs.iter().enumerate().filter(|(_, output)| output.1 != Format::Onnx) {
         batch.write(index, |out| write_output(&view, output, arguments, &options, out))?;
     }

@@ -53,11 +53,6 @@ impl Planned {
     }
 }
 
-/// The colours of a memory map if none are chosen.
-fn default_colour(view: &PlanView<'_>) -> Colour {
-    if view.tiling.is_some() { Colour::Stripe } else { Colour::Kind }
-}
-
 fn core_of_plan(planner: &Planner, graph: &Graph, plan: &Plan) -> Result<String, Failure> {
     let core = planner.explain_plan(graph, plan)?;
     Ok(core.map_or_else(String::new, |core| text::core_of_graph(&plan.flattened(graph), &core)))
@@ -79,7 +74,7 @@ pub fn write_output(
             None => unreachable!("`run` refuses graphs of buffer lists"),
         },
         Format::Csv => csv::write(view),
-        Format::Svg => svg::write(view, arguments.colour.unwrap_or(default_colour(view))),
+        Format::Svg => svg::write(view, arguments.colour.unwrap_or(Colour::of(view))),
         Format::Html => return html::write_to(view, out),
         Format::Header | Format::Source => {
             let code = CCode::new(view, arguments.symbol_prefix.as_ref());

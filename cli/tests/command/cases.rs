@@ -9,7 +9,7 @@ use plimsoll::export::json::PlanDocument;
 use plimsoll::import::{ImportOptions, Imported, read};
 use plimsoll::{Planner, SharingLevel};
 
-use crate::command::plimsoll;
+use crate::command::{Run, plimsoll};
 use crate::folder::Folder;
 
 /// The path of a case, or `None` with a message if the data folder is missing.
@@ -98,10 +98,9 @@ fn inputs_are_reusable_or_preserved_and_can_be_outside() {
     let all = planned(&[file, "--align", "1", "--storage", "@inputs=outside"]);
     assert_optimal(&all, 2052);
     assert!(all.contains("outside        1 tensor in buffers of the caller, 1.00 KiB (1024 bytes)"), "{all}");
-    let (status, _, errors) = plimsoll(&["plan", file, "--inputs", "kept"]);
-    assert!(status == 2 && errors.contains("`kept` is called `reusable` now"), "{errors}");
-    let (status, _, errors) = plimsoll(&["plan", file, "--inputs", "nothing=preserved"]);
-    assert!(status == 2 && errors.contains("the graph has no input of this name; inputs are"), "{errors}");
+    plimsoll(&["plan", file, "--inputs", "kept"]).fails_with("`kept` is called `reusable` now");
+    plimsoll(&["plan", file, "--inputs", "nothing=preserved"])
+        .fails_with("the graph has no input of this name; inputs are");
 }
 
 #[test]
@@ -124,9 +123,7 @@ fn a_refused_placement_gives_its_reason() {
         ("place_at_not_overwritable.json", "`past` is a graph input that may not be overwritten"),
     ] {
         let Some(file) = case(name) else { return };
-        let (status, _, errors) = plimsoll(&["plan", &file, "--share", "all"]);
-        assert_eq!(status, 2, "{errors}");
-        assert!(errors.contains(reason), "{errors}");
+        plimsoll(&["plan", &file, "--share", "all"]).fails_with(reason);
     }
 }
 
@@ -159,9 +156,7 @@ fn a_product_with_a_zero_does_not_overflow() {
 #[test]
 fn an_array_is_not_a_graph() {
     let Some(file) = case("array.json") else { return };
-    let (status, _, errors) = plimsoll(&["plan", &file]);
-    assert_eq!(status, 2);
-    assert!(errors.contains("expected an object"), "{errors}");
+    plimsoll(&["plan", &file]).fails_with("expected an object");
 }
 
 #[test]
@@ -219,8 +214,7 @@ fn memory_of_bodies_counts() {
         let Some(file) = case(name) else { return };
         let json = folder.text("plan.json");
         assert_optimal(&planned(&[&file, "--align", "1", "--out", &json]), bytes);
-        let (status, text, _) = plimsoll(&["fit", &file, "--align", "1", "--memory", "l2=2KiB"]);
-        assert_eq!(status, 1, "{text}");
+        let text = plimsoll(&["fit", &file, "--align", "1", "--memory", "l2=2KiB"]).exits(1);
         assert!(text.contains("do not fit on chip"), "{text}");
         // The branches capture 48 KiB of weights.
         if name == "if_bodies.onnx" {
@@ -233,8 +227,7 @@ fn memory_of_bodies_counts() {
         assert_eq!(plimsoll(&compare).0, 0);
         let figures: serde_json::Value = serde_json::from_str(&fs::read_to_string(figures).unwrap()).unwrap();
         assert_eq!(figures[0]["height"], compared);
-        let (status, text, _) = plimsoll(&["verify", &file, &json]);
-        assert_eq!(status, 0, "{text}");
+        plimsoll(&["verify", &file, &json]).exits(0);
         let written = fs::read_to_string(&json).unwrap();
         assert_eq!(written.matches("\"body\":").count(), bodies);
         // The plan understates the live range of a tensor in a body.
@@ -249,8 +242,7 @@ fn memory_of_bodies_counts() {
     assert!(separate.contains("8961 bytes"), "{separate}");
     let out = folder.text("planned.onnx");
     planned(&[&file, "--align", "1", "--out", &out]);
-    let (status, text, _) = plimsoll(&["verify", &out]);
-    assert!(status == 0 && text.contains("8449 bytes"), "{text}");
+    plimsoll(&["verify", &out]).exits_with(0, "8449 bytes");
     let placed = folder.text("placed.json");
     planned(&[&file, "--align", "1", "--memory", "l2=16KiB", "--out", &placed]);
     assert_eq!(plimsoll(&["verify", &file, &placed]).0, 0);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::command::{model, plimsoll};
+use crate::command::{Run, model, plimsoll};
 use crate::folder::Folder;
 
 const ONNX: &str = "squeezenet1_1.onnx";
@@ -35,8 +35,7 @@ fn a_source_and_its_header_compile() {
         let mut arguments = vec!["plan", &input, "--symbol-prefix", "my_net"];
         arguments.extend(["--out", &source, "--out", &alone, "--out", &header]);
         arguments.extend(more);
-        let (status, _, errors) = plimsoll(&arguments);
-        assert_eq!((status, errors.as_str()), (0, ""), "{arguments:?}");
+        plimsoll(&arguments).succeeds();
         let [header, source, alone] = ["net.h", "net.c", "alone.h"].map(|name| folder.read(name));
         assert!(
             source.contains("#include \"net.h\"") && source.contains("unsigned char my_net_"),
@@ -50,8 +49,7 @@ fn a_source_and_its_header_compile() {
     // Code together with a model for TensorFlow Lite Micro.
     let planned = folder.text("planned.tflite");
     let (input, outs) = (model(TFLITE), ["--out", &planned, "--out", &header, "--out", &source]);
-    let (status, _, errors) = plimsoll(&[&["plan", &input][..], &outs].concat());
-    assert_eq!((status, errors.as_str()), (0, ""));
+    plimsoll(&[&["plan", &input][..], &outs].concat()).succeeds();
     assert!(folder.read("net.c").contains("plimsoll_"), "names have the default prefix");
     assert_compiles(&source);
 }
@@ -95,15 +93,13 @@ fn a_planned_model_is_valid_and_a_changed_one_is_not() {
     assert_eq!(status, 0, "{errors}");
     assert!(text.contains("(982144 bytes)\n"), "{text}");
     assert!(errors.contains("weights are in other files (`weights.bin`)") && errors.contains("planned.onnx"));
-    let (status, text, errors) = plimsoll(&["verify", &planned]);
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let text = plimsoll(&["verify", &planned]).succeeds();
     assert!(
         text.starts_with("valid: 66 buffers in an arena of ") && text.contains("floats as int8"),
         "{text}"
     );
     // A planned model can be planned again.
-    let (status, _, errors) = plimsoll(&["plan", &planned, "--order", "file"]);
-    assert_eq!((status, errors.as_str()), (0, ""));
+    plimsoll(&["plan", &planned, "--order", "file"]).succeeds();
 
     let bytes = fs::read(&planned).unwrap();
     let changed = |from: &str, to: &str| {
@@ -115,12 +111,10 @@ fn a_planned_model_is_valid_and_a_changed_one_is_not() {
     };
     let (status, text, _) = changed("\"status\": \"optimal\"", "\"status\": \"unknown\"");
     assert!(status == 1 && text.starts_with("invalid: "), "{text}");
-    let (status, text, _) = changed("plimsoll.lower_bound_bytes", "plimsoll.lower_bound_bites");
-    assert!(status == 1 && text.contains("`plimsoll.lower_bound_bytes` is missing"), "{text}");
-    let (status, _, errors) = changed("plimsoll-onnx/1", "plimsoll-onnx/7");
-    assert!(status == 2 && errors.contains("`plimsoll-onnx/7`; this version reads"), "{errors}");
-    let (status, _, errors) = changed("plimsoll.plan", "plimsoll.plum");
-    assert!(status == 2 && errors.contains("it is not planned"), "{errors}");
+    changed("plimsoll.lower_bound_bytes", "plimsoll.lower_bound_bites")
+        .exits_with(1, "`plimsoll.lower_bound_bytes` is missing");
+    changed("plimsoll-onnx/1", "plimsoll-onnx/7").fails_with("`plimsoll-onnx/7`; this version reads");
+    changed("plimsoll.plan", "plimsoll.plum").fails_with("it is not planned");
 }
 
 #[test]

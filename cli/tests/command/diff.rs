@@ -1,6 +1,6 @@
 //! `plimsoll diff` and `plimsoll completions`.
 
-use crate::command::{model, plimsoll};
+use crate::command::{Run, model, plimsoll};
 use crate::folder::Folder;
 
 const OLD: &str = "id,lower,upper,size\na,0,2,64\nb,1,3,32\nc,2,4,64\n";
@@ -13,19 +13,12 @@ fn planned(folder: &Folder, name: &str, buffers: &str) -> String {
     plan
 }
 
-/// The output of a command with the expected exit status.
-fn printed(arguments: &[&str], status: i32) -> String {
-    let (code, output, error) = plimsoll(arguments);
-    assert_eq!(code, status, "{error}");
-    output
-}
-
 #[test]
 fn two_plans_are_compared() {
     let folder = Folder::new();
     let (old, new) = (planned(&folder, "old", OLD), planned(&folder, "new", NEW));
     assert_eq!(
-        printed(&["diff", &old, &new], 1),
+        plimsoll(&["diff", &old, &new]).exits(1),
         "arena: 96 -> 112 bytes (+16, +16.7 %)\n\
          bound: 96 -> 112 bytes (+16, +16.7 %)\n\
          status: optimal, unchanged\n\
@@ -35,11 +28,11 @@ fn two_plans_are_compared() {
          tensors resized: 1\n  `b`, 32 -> 48 bytes\n\
          the new arena exceeds the old plan (96 bytes) by 16 bytes\n"
     );
-    assert!(printed(&["diff", &old, &new, "--max-arena", "1KiB"], 0).starts_with("arena: 96 -> 112"));
-    let above = printed(&["diff", &old, &new, "--max-arena", "100"], 1);
+    assert!(plimsoll(&["diff", &old, &new, "--max-arena", "1KiB"]).exits(0).starts_with("arena: 96 -> 112"));
+    let above = plimsoll(&["diff", &old, &new, "--max-arena", "100"]).exits(1);
     assert!(above.ends_with("exceeds --max-arena (100 bytes) by 12 bytes\n"), "{above}");
-    assert!(printed(&["diff", &new, &old], 0).contains("(-16, -14.3 %)"));
-    let same = printed(&["diff", &old, &old], 0);
+    assert!(plimsoll(&["diff", &new, &old]).exits(0).contains("(-16, -14.3 %)"));
+    let same = plimsoll(&["diff", &old, &old]).exits(0);
     assert!(same.contains("arena: 96 bytes, unchanged") && !same.contains("tensors"), "{same}");
 }
 
@@ -48,9 +41,9 @@ fn orders_are_compared() {
     let folder = Folder::new();
     let network = model("nas_cell_irregular_int8.tflite");
     let (file, best) = (folder.text("file.json"), folder.text("best.json"));
-    printed(&["plan", &network, "--order", "file", "-o", &file], 0);
-    printed(&["plan", &network, "-o", &best], 0);
-    let text = printed(&["diff", &file, &best], 0);
+    plimsoll(&["plan", &network, "--order", "file", "-o", &file]).exits(0);
+    plimsoll(&["plan", &network, "-o", &best]).exits(0);
+    let text = plimsoll(&["diff", &file, &best]).exits(0);
     assert!(text.contains("order: differs from step ") && text.contains("tensors moved: "), "{text}");
 }
 
@@ -58,13 +51,12 @@ fn orders_are_compared() {
 fn wrong_plans_are_named() {
     let folder = Folder::new();
     let (old, wrong) = (planned(&folder, "old", OLD), folder.with("wrong.json", "{}"));
-    let (code, _, error) = plimsoll(&["diff", &old, &wrong]);
-    assert!(code == 2 && error.contains("wrong.json: "), "{error}");
+    plimsoll(&["diff", &old, &wrong]).fails_with("wrong.json: ");
 }
 
 #[test]
 fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        assert!(printed(&["completions", shell], 0).contains("compare"), "{shell}");
+        assert!(plimsoll(&["completions", shell]).exits(0).contains("compare"), "{shell}");
     }
 }

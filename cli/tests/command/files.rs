@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use assert_cmd::cargo::cargo_bin;
 
-use crate::command::{model, plimsoll};
+use crate::command::{Run, model, plimsoll};
 use crate::folder::Folder;
 use crate::onnx_models;
 
@@ -77,8 +77,8 @@ fn files_that_may_not_be_written_are_not_replaced() {
     let csv = folder.with("in.csv", CSV);
     let old = folder.with("old.json", "old");
     set_mode(&old, 0o444);
-    let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &folder.text("a.csv"), "--out", &old]);
-    assert!(status == 2 && errors.contains("old.json: cannot write the file: Permission denied"), "{errors}");
+    plimsoll(&["plan", &csv, "--out", &folder.text("a.csv"), "--out", &old])
+        .fails_with("old.json: cannot write the file: Permission denied");
     assert_eq!(folder.read("old.json"), "old");
     assert_eq!(folder.names(), ["in.csv", "old.json"]);
 }
@@ -94,14 +94,13 @@ fn links_are_followed_even_to_files_that_do_not_exist() {
     assert!(fs::symlink_metadata(folder.path("twice.json")).unwrap().is_symlink());
     assert!(folder.read("sub/new.json").contains("plimsoll-plan/1"));
     symlink("circle.json", folder.path("circle.json")).unwrap();
-    let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &folder.text("circle.json")]);
-    assert!(status == 2 && errors.contains("circle.json: cannot write the file: "), "{errors}");
+    plimsoll(&["plan", &csv, "--out", &folder.text("circle.json")])
+        .fails_with("circle.json: cannot write the file: ");
     fs::create_dir(folder.path("folder.json")).unwrap();
     for (name, reason) in
         [("folder.json", "is a directory"), ("new.json/", "is a directory"), ("none/x.json", "its folder ")]
     {
-        let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &folder.text(name)]);
-        assert!(status == 2 && errors.contains(reason), "{name}: {errors}");
+        plimsoll(&["plan", &csv, "--out", &folder.text(name)]).fails_with(reason);
     }
 }
 
@@ -160,11 +159,7 @@ fn no_output_is_an_input() {
         vec!["compare", &csv, "--strategies", "naive", "--json", &csv],
         vec!["compare", &csv, "--strategies", "naive", "--json", &hard],
     ] {
-        let (status, _, errors) = plimsoll(&arguments);
-        assert!(
-            status == 2 && errors.contains("the output is also an input and would be overwritten"),
-            "{errors}"
-        );
+        plimsoll(&arguments).fails_with("the output is also an input and would be overwritten");
     }
     assert_eq!((folder.read("in.csv"), folder.names()), (CSV.to_owned(), before));
     assert_eq!(folder.read("w.json"), "weights");
@@ -181,8 +176,7 @@ fn two_outputs_are_two_files() {
         [["a.json", "a.json"], ["a.json", "./a.json"], ["old.json", "hard.json"], ["new.json", "soft.json"]]
     {
         let (one, other) = (folder.text(one), folder.text(other));
-        let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &one, "--out", &other]);
-        assert!(status == 2 && errors.contains("two outputs name this file"), "{errors}");
+        plimsoll(&["plan", &csv, "--out", &one, "--out", &other]).fails_with("two outputs name this file");
     }
     assert_eq!(folder.read("old.json"), "old");
     assert_eq!(folder.names(), ["hard.json", "in.csv", "old.json", "soft.json"]);
@@ -208,11 +202,8 @@ fn pipes_and_devices_are_written_to() {
     if Path::new("/dev/full").exists() {
         symlink("/dev/full", folder.path("full.json")).unwrap();
         let (full, csv_out) = (folder.text("full.json"), folder.text("none.csv"));
-        let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &csv_out, "--out", &full]);
-        assert!(
-            status == 2 && errors.contains("full.json: cannot write the file: No space left"),
-            "{errors}"
-        );
+        plimsoll(&["plan", &csv, "--out", &csv_out, "--out", &full])
+            .fails_with("full.json: cannot write the file: No space left");
         assert!(!folder.path("none.csv").exists());
     }
     let left = folder.names().into_iter().filter(|name| name.contains(".plimsoll-")).count();

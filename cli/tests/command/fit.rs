@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::command::{plimsoll, repository_path};
+use crate::command::{Run, plimsoll, repository_path};
 use crate::folder::Folder;
 use crate::onnx_models::{FLOAT, attribute, initializer, input, model, node, node_with, output, value_info};
 
@@ -31,9 +31,8 @@ fn total(figures: &Value) -> u64 {
 
 #[test]
 fn a_report_has_all_lines() {
-    let (status, text, errors) =
-        fit(&[&repository_path(SQUEEZENET), "--as", "int8", "--align", "1", "--memory", "l2=2MiB"]);
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let text = fit(&[&repository_path(SQUEEZENET), "--as", "int8", "--align", "1", "--memory", "l2=2MiB"])
+        .succeeds();
     for line in [
         "model        squeezenet1_1",
         "memories     l2 2.00 MiB, ddr",
@@ -64,17 +63,8 @@ fn transfers_add_up_to_the_traffic() {
     {
         for network in [CELLS, SQUEEZENET] {
             let json = folder.text("fit.json");
-            let (_, _, errors) = fit(&[
-                &repository_path(network),
-                "--as",
-                "int8",
-                "--memory",
-                memory,
-                "--share",
-                share,
-                "--json",
-                &json,
-            ]);
+            let (path, options) = (repository_path(network), ["--memory", memory, "--share", share]);
+            let (_, _, errors) = fit(&[&[&path, "--as", "int8", "--json", &json][..], &options].concat());
             assert_eq!(errors, "");
             let found = &parsed(&folder, "fit.json")[0];
             let placed = &found["placed"];
@@ -110,8 +100,7 @@ fn the_exit_status_states_whether_the_network_fits() {
     assert_eq!(run(&["--memory", "l2=16KiB"]).0, 1);
     let weights = number(&json("l2=1MiB")["weights"]);
     assert!(weights > 10_000);
-    let (status, text, _) = run(&["--memory", &format!("l2={}", 86016 + weights), "--weights"]);
-    assert_eq!(status, 0, "{text}");
+    let text = run(&["--memory", &format!("l2={}", 86016 + weights), "--weights"]).exits(0);
     assert!(text.contains("with weights fit on chip") && !text.contains("\navoidable"), "{text}");
 
     let nothing = json("l2=0");
@@ -322,13 +311,11 @@ fn networks_without_a_remedy_need_more_memory() {
         &[("one", "MatMul", &[0], &[1]), ("two", "MatMul", &[1], &[2]), ("three", "MatMul", &[2], &[3])],
     );
     let file = folder.with("net.json", net.to_string());
-    let (status, text, _) = fit(&[&file, "--align", "1", "--memory", "l2=150"]);
-    assert_eq!(status, 1);
+    let text = fit(&[&file, "--align", "1", "--memory", "l2=150"]).exits(1);
     assert!(text.contains("remedies     none found except more memory\n"), "{text}");
     assert!(text.contains("more memory  200 bytes are enough; arena proven minimal for any order"), "{text}");
     // With several memories on chip, the report names the relevant one and its size.
-    let (status, text, _) = fit(&[&file, "--align", "1", "--memory", "b0=50", "--memory", "b1=150"]);
-    assert_eq!(status, 1);
+    let text = fit(&[&file, "--align", "1", "--memory", "b0=50", "--memory", "b1=150"]).exits(1);
     for line in [
         "missing      50 bytes: 200 B are needed, b1 has 150 B\n",
         "remedies     none found except more memory (all in b1, 150 B)\n",
@@ -401,19 +388,12 @@ fn usage_errors_name_the_argument() {
         (&["--memory", "l2=1", "--dim", "n=1"], "--dim n: no input has a symbolic dimension"),
     ];
     for (more, culprit) in cases {
-        let (status, _, errors) = fit(&[&[cells.as_str()], more].concat());
-        assert_eq!(status, 2, "{more:?}: {errors}");
-        assert!(errors.contains(culprit), "{more:?}: no `{culprit}` in\n{errors}");
+        fit(&[&[cells.as_str()], more].concat()).fails_with(culprit);
     }
     assert!(!folder.path("out.svg").exists());
     let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\n");
-    let (status, _, errors) = fit(&[&csv, "--memory", "l2=1"]);
-    assert!(status == 2 && errors.contains("a buffer list has no traffic"), "{errors}");
-    let (status, _, errors) = fit(&[&csv, "--csv", &csv]);
-    assert!(
-        status == 2 && errors.contains("the output is also an input and would be overwritten"),
-        "{errors}"
-    );
+    fit(&[&csv, "--memory", "l2=1"]).fails_with("a buffer list has no traffic");
+    fit(&[&csv, "--csv", &csv]).fails_with("the output is also an input and would be overwritten");
 }
 
 #[test]
@@ -424,8 +404,7 @@ fn networks_that_cannot_run_do_not_fit() {
         "inputs = \"sram\"\n[[pool]]\nname = \"sram\"\ncapacity = \"1KiB\"\n[[pool]]\nname = \"flash\"\n",
     );
     let json = folder.text("fit.json");
-    let (status, text, errors) = fit(&[&repository_path(CELLS), "--memory", &machine, "--json", &json]);
-    assert_eq!((status, errors.as_str()), (1, ""));
+    let text = fit(&[&repository_path(CELLS), "--memory", &machine, "--json", &json]).exits_quietly(1);
     assert!(text.contains("impossible ") && text.contains("must be in `sram`"), "{text}");
     assert_eq!(parsed(&folder, "fit.json")[0]["placed"], Value::Null);
 }
@@ -455,28 +434,11 @@ fn many_networks_make_tables_and_a_plot() {
     let names = ["models.csv", "shares.csv", "fit.md", "fit.svg", "fit.json"];
     let [models, shares, markdown, svg, json] = names.map(|name| folder.text(name));
     let examples = repository_path("examples/models");
-    let (status, text, errors) = fit(&[
-        &examples,
-        &csv,
-        "--as",
-        "int8",
-        "--align",
-        "1",
-        "--capacity",
-        "100,128KiB,2MB,2MiB",
-        "--families",
-        &families,
-        "--csv",
-        &models,
-        "--shares",
-        &shares,
-        "--markdown",
-        &markdown,
-        "--svg",
-        &svg,
-        "--json",
-        &json,
-    ]);
+    let options =
+        ["--as", "int8", "--align", "1", "--capacity", "100,128KiB,2MB,2MiB", "--families", &families];
+    let tables =
+        ["--csv", &models, "--shares", &shares, "--markdown", &markdown, "--svg", &svg, "--json", &json];
+    let (status, text, errors) = fit(&[&[&*examples, &csv][..], &options, &tables].concat());
     assert_eq!(status, 0, "{errors}");
     assert!(errors.contains("note: ") && errors.contains("has a fixed offset"), "{errors}");
 
@@ -530,8 +492,7 @@ fn levels_with_tiling_are_added_to_tables_and_plot() {
     let [csv, json, markdown, svg] = outs.each_ref().map(String::as_str);
     let outputs = ["--csv", csv, "--json", json, "--markdown", markdown, "--svg", svg];
     let options = ["--align", "1", "--capacity", "50,150", "--tile"];
-    let (status, text, errors) = fit(&[&[file.as_str()], &options[..], &outputs].concat());
-    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    let text = fit(&[&[file.as_str()], &options[..], &outputs].concat()).succeeds();
     let found = parsed(&folder, "a.json")[0].clone();
     let arena = |level: &str| number(&found["arenas"][level]);
     assert_eq!(arena("+ sharing"), 110);
@@ -543,8 +504,7 @@ fn levels_with_tiling_are_added_to_tables_and_plot() {
     assert_eq!(line.matches("1 (100 %)").count(), 2, "{table}");
     let picture = folder.read("a.svg");
     assert_eq!(picture.matches("<polyline").count(), 24);
-    let (status, _, errors) = fit(&[&file, "--tile", "--memory", "l2=1KiB"]);
-    assert!(status == 2 && errors.contains("cannot be used with"), "{errors}");
+    fit(&[&file, "--tile", "--memory", "l2=1KiB"]).fails_with("cannot be used with");
 }
 
 #[test]
@@ -552,9 +512,9 @@ fn several_networks_in_one_memory_system_are_a_table() {
     let folder = Folder::new();
     let (csv, markdown) = (folder.text("fit.csv"), folder.text("fit.md"));
     let examples = repository_path("examples/models");
-    let (status, text, errors) =
-        fit(&[&examples, "--as", "int8", "--memory", "l2=256KiB", "--csv", &csv, "--markdown", &markdown]);
-    assert_eq!((status, errors.as_str()), (1, ""));
+    let text =
+        fit(&[&examples, "--as", "int8", "--memory", "l2=256KiB", "--csv", &csv, "--markdown", &markdown])
+            .exits_quietly(1);
     assert!(text.contains("| nas_cell_irregular_int8 | all "), "{text}");
     assert!(text.contains("| squeezenet1_1           | no "), "{text}");
     assert_eq!(text, folder.read("fit.md"));
@@ -595,16 +555,13 @@ fn the_largest_input_is_found_where_the_file_has_a_fixed_one() {
     let network = folder.with("net.onnx", model(&parts));
     let common = [&network, "--as", "int8", "--align", "1", "--memory", "l2=1MiB", "--largest-input", "S"];
     let given = ["--input-shape", "image=1x3xSxS"];
-    let (status, text, errors) = fit(&[&common[..], &given].concat());
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let text = fit(&[&common[..], &given].concat()).succeeds();
     // Features have 16 bytes per pixel, and two pixels less than the image along each axis. Images of
     // size 1 and 2 are smaller than the window.
     let line = "largest      258: activations fit, arena 1.00 MiB (1048576 bytes)";
     assert!(text.contains(line), "{text}");
-    let (status, _, errors) = fit(&common);
-    assert!(status == 2 && errors.contains("--input-shape x=1x3xSxS"), "{errors}");
-    let (status, _, errors) = fit(&[&common[..], &["--input-shape", "image=1x4xSxS"]].concat());
-    assert!(status == 2 && errors.contains("do not match 4 channels"), "{errors}");
+    fit(&common).fails_with("--input-shape x=1x3xSxS");
+    fit(&[&common[..], &["--input-shape", "image=1x4xSxS"]].concat()).fails_with("do not match 4 channels");
 }
 
 #[test]
@@ -618,8 +575,7 @@ fn the_largest_input_is_found() {
     let json = folder.text("largest.json");
     let both = ["--largest-input", "height,width"];
     // Features before and after the activation have 16 bytes per pixel.
-    let (status, text, errors) = run(&[&both[..], &["--json", &json]].concat());
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let text = run(&[&both[..], &["--json", &json]].concat()).succeeds();
     for line in [
         "dimension    height, width",
         "largest      256: activations fit, arena 1.00 MiB (1048576 bytes)",
@@ -643,8 +599,7 @@ fn the_largest_input_is_found() {
     assert_eq!(status, 2);
     assert!(errors.contains("binding `height` leaves other dimensions unknown"), "{errors}");
     assert!(errors.contains("--dim width=1"), "{errors}");
-    let (status, _, errors) = run(&["--largest-input", "hight,width"]);
-    assert!(status == 2 && errors.contains("symbolic dimension `hight`; there are"), "{errors}");
+    run(&["--largest-input", "hight,width"]).fails_with("symbolic dimension `hight`; there are");
     let tiny = ["--as", "int8", "--align", "1", "--memory", "l2=15", "--largest-input", "height,width"];
     let (status, text, _) = fit(&[&[network.as_str()], &tiny[..]].concat());
     assert_eq!(
@@ -652,10 +607,8 @@ fn the_largest_input_is_found() {
         (1, true),
         "{text}"
     );
-    let (status, _, errors) =
-        fit(&[&repository_path(CELLS), "--memory", "l2=1MiB", "--largest-input", "batch"]);
-    assert_eq!(status, 2);
-    assert!(errors.contains("needs a symbolic dimension `batch`, but all dimensions are fixed"), "{errors}");
+    fit(&[&repository_path(CELLS), "--memory", "l2=1MiB", "--largest-input", "batch"])
+        .fails_with("needs a symbolic dimension `batch`, but all dimensions are fixed");
 }
 
 /// Odd sizes need more memory than even ones, so a larger size may fit although a smaller one does not.
@@ -675,9 +628,9 @@ fn fitting_sizes_need_not_be_monotone() {
             output("y", FLOAT, "1"),
         ]),
     );
-    let (status, text, errors) =
-        fit(&[&network, "--as", "int8", "--align", "1", "--memory", "l2=2000", "--largest-input", "batch"]);
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let text =
+        fit(&[&network, "--as", "int8", "--align", "1", "--memory", "l2=2000", "--largest-input", "batch"])
+            .succeeds();
     assert!(text.contains("largest      1000: activations fit"), "{text}");
     assert!(text.contains("tried        "), "{text}");
 }
@@ -689,21 +642,18 @@ fn plan_writes_and_verify_accepts_plans_for_several_memories() {
     let cells = repository_path(CELLS);
     let mut arguments = vec!["plan", &cells, "--memory", "l2=64KiB", "--share", "all"];
     arguments.extend(outs.iter().flat_map(|out| ["--out", out.as_str()]));
-    let (status, text, errors) = plimsoll(&arguments);
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let text = plimsoll(&arguments).succeeds();
     assert!(text.contains("l2") && text.contains("ddr"), "{text}");
     let (status, text, errors) = plimsoll(&["verify", &cells, &outs[0]]);
     assert_eq!(status, 0, "{text}{errors}");
     assert!(text.starts_with("valid: ") && text.contains(" in 2 pools"), "{text}");
     assert!(folder.read("p.svg").contains("<svg") && folder.read("p.h").contains("l2"));
     assert!(folder.read("p.csv").lines().count() > 1);
-    let (status, _, errors) = plimsoll(&["plan", &cells, "--memory", "l2=1", "--capacity", "1"]);
-    assert!(status == 2 && errors.contains("--capacity"), "{errors}");
+    plimsoll(&["plan", &cells, "--memory", "l2=1", "--capacity", "1"]).fails_with("--capacity");
     let machine = "inputs = \"sram\"\n[[pool]]\nname = \"sram\"\ncapacity = 9\n[[pool]]\nname = \"flash\"\n";
     let machine = folder.with("small.toml", machine);
     let none = folder.text("none.json");
-    let (status, text, _) = plimsoll(&["plan", &cells, "--memory", &machine, "--out", &none]);
-    assert!(status == 1 && text.contains("does not fit: "), "{text}");
+    plimsoll(&["plan", &cells, "--memory", &machine, "--out", &none]).exits_with(1, "does not fit: ");
     assert!(!folder.path("none.json").exists());
 }
 

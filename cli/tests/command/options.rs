@@ -4,7 +4,7 @@ use crate::onnx_models;
 use std::fs;
 use std::path::Path;
 
-use crate::command::{model, plimsoll};
+use crate::command::{Run, model, plimsoll};
 use crate::folder::Folder;
 
 const ONNX: &str = "squeezenet1_1.onnx";
@@ -75,9 +75,8 @@ fn the_long_version_lists_features() {
 #[test]
 fn the_summary_tells_why_the_search_stopped() {
     for (option, limit, reason) in [("--node-limit", "0", "node limit"), ("--time-limit", "0", "deadline")] {
-        let (status, text, _) = plimsoll(&["plan", &model(TFLITE), option, limit]);
-        assert_eq!(status, 0, "{text}");
-        assert!(text.contains(&format!("gap            125.00 %; the search stopped: {reason}\n")), "{text}");
+        plimsoll(&["plan", &model(TFLITE), option, limit])
+            .exits_with(0, &format!("gap            125.00 %; the search stopped: {reason}\n"));
     }
 }
 
@@ -92,8 +91,7 @@ fn plan_writes_every_format_for_several_memories() {
     let names = ["a.csv", "a.h", "a.html", "a.json", "a.svg", "a.trace.json"];
     let outs = names.map(|name| folder.text(name));
     let arguments: Vec<&str> = outs.iter().flat_map(|out| ["--out", out.as_str()]).collect();
-    let (status, text, errors) = plan(&arguments);
-    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    let text = plan(&arguments).succeeds();
     assert_eq!(folder.names(), names);
     let cost = text.lines().find_map(|line| line.strip_prefix("cost           ")).unwrap();
     let html = folder.read("a.html");
@@ -106,8 +104,7 @@ fn plan_writes_every_format_for_several_memories() {
     assert!(by_kind.contains("\nconstant\n") && !by_kind.contains("\nCONV_2D\n"));
     plan(&["--colour", "operator", "--out", &folder.text("a.svg")]);
     assert!(folder.read("a.svg").contains("\nCONV_2D\n"));
-    let (status, _, errors) = plan(&["--out", &folder.text("b.tflite")]);
-    assert!(status == 2 && errors.contains("TensorFlow Lite Micro has one arena"), "{errors}");
+    plan(&["--out", &folder.text("b.tflite")]).fails_with("TensorFlow Lite Micro has one arena");
     assert_eq!(folder.names(), names);
 }
 
@@ -137,8 +134,7 @@ fn verify_accepts_plans_and_rejects_changes() {
         let plan = folder.text("plan.json");
         let arguments = [vec!["plan", input, "--out", &plan], options].concat();
         assert_eq!(plimsoll(&arguments).0, 0);
-        let (status, text, _) = plimsoll(&["verify", input, &plan]);
-        assert_eq!(status, 0, "{text}");
+        let text = plimsoll(&["verify", input, &plan]).exits(0);
         assert!(text.starts_with("valid: "), "{text}");
 
         let written = fs::read_to_string(&plan).unwrap();
@@ -149,9 +145,8 @@ fn verify_accepts_plans_and_rejects_changes() {
             written.replace(&format!("\"arena_bytes\": {arena}"), &format!("\"arena_bytes\": {smaller}")),
         )
         .unwrap();
-        let (status, text, _) = plimsoll(&["verify", input, &plan]);
-        assert_eq!(status, 1);
-        assert!(text.contains(&format!("ends after the arena of {smaller} bytes")), "{text}");
+        plimsoll(&["verify", input, &plan])
+            .exits_with(1, &format!("ends after the arena of {smaller} bytes"));
     }
 }
 
@@ -160,13 +155,10 @@ fn a_plan_for_another_model_is_invalid_and_a_broken_one_is_an_error() {
     let folder = Folder::new();
     let plan = folder.text("plan.json");
     assert_eq!(plimsoll(&["plan", &model(ONNX), "--out", &plan]).0, 0);
-    let (status, text, _) = plimsoll(&["verify", &model(TFLITE), &plan]);
-    assert_eq!(status, 1, "{text}");
+    let text = plimsoll(&["verify", &model(TFLITE), &plan]).exits(1);
     assert!(text.starts_with("invalid: "), "{text}");
     let broken = folder.with("broken.json", "{\"format\":\"plimsoll-plan/1\",");
-    let (status, _, errors) = plimsoll(&["verify", &model(ONNX), &broken]);
-    assert_eq!(status, 2);
-    assert!(errors.contains("broken.json: not a plan: "), "{errors}");
+    plimsoll(&["verify", &model(ONNX), &broken]).fails_with("broken.json: not a plan: ");
 }
 
 /// `verify` recognises plans for several memories by their format.
@@ -185,8 +177,7 @@ fn verify_recognises_plans_for_several_memories() {
     let document = PoolPlanDocument::of_graph(&imported.graph, &plan, &options);
     let folder = Folder::new();
     let file = folder.with("pools.json", document.to_json());
-    let (status, text, errors) = plimsoll(&["verify", &model(TFLITE), &file]);
-    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    let text = plimsoll(&["verify", &model(TFLITE), &file]).succeeds();
     let expected = format!(
         "{} residency intervals in 2 pools, {} transfers",
         plan.residencies.len(),
@@ -198,8 +189,7 @@ fn verify_recognises_plans_for_several_memories() {
     let mut cheaper = document;
     cheaper.cost -= 1;
     let file = folder.with("cheaper.json", cheaper.to_json());
-    let (status, text, _) = plimsoll(&["verify", &model(TFLITE), &file]);
-    assert_eq!(status, 1, "{text}");
+    let text = plimsoll(&["verify", &model(TFLITE), &file]).exits(1);
     assert!(text.starts_with("invalid: "), "{text}");
     let buffers = folder.with("buffers.csv", CSV);
     let (status, text, _) = plimsoll(&["verify", &buffers, &file]);
@@ -207,8 +197,7 @@ fn verify_recognises_plans_for_several_memories() {
         (status, text.as_str()),
         (1, "invalid: the plan is for a graph, but the input is a buffer list\n")
     );
-    let (status, text, _) = plimsoll(&["verify", &model(ONNX), &file]);
-    assert_eq!(status, 1);
+    let text = plimsoll(&["verify", &model(ONNX), &file]).exits(1);
     assert!(text.starts_with("invalid: "), "{text}");
 }
 
@@ -225,19 +214,13 @@ fn a_plan_with_the_documented_fields_alone_can_be_verified() {
         "scratch":[{"operator":0,"bytes":8,"offset":150}],"from the future":{"a":[1]}}"#;
     let graph = folder.with("m.json", graph);
     let plan_file = folder.with("plan.json", plan);
-    let (status, text, errors) = plimsoll(&["verify", &graph, &plan_file]);
-    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    plimsoll(&["verify", &graph, &plan_file]).succeeds();
     let low = folder.with("low.json", plan.replace("\"offset\":150", "\"offset\":149"));
-    let (status, text, _) = plimsoll(&["verify", &graph, &low]);
-    assert_eq!(status, 1);
-    assert!(
-        text.contains("tensor `y` (50 bytes at 100, live 0..1) overlaps scratch of operator `a`"),
-        "{text}"
-    );
+    plimsoll(&["verify", &graph, &low])
+        .exits_with(1, "tensor `y` (50 bytes at 100, live 0..1) overlaps scratch of operator `a`");
     let overstated = folder
         .with("overstated.json", plan.replace("\"lower_bound_bytes\":158", "\"lower_bound_bytes\":159"));
-    let (status, text, _) = plimsoll(&["verify", &graph, &overstated]);
-    assert_eq!(status, 1, "{text}");
+    plimsoll(&["verify", &graph, &overstated]).exits(1);
 }
 
 #[test]
@@ -311,8 +294,7 @@ fn times_have_units() {
         ("--align", "not a whole number"),
         ("--capacity", "use e.g. 2MiB"),
     ] {
-        let (status, _, errors) = plimsoll(&["plan", &csv, option, "-1"]);
-        assert!(status == 2 && errors.contains(reason), "{errors}");
+        plimsoll(&["plan", &csv, option, "-1"]).fails_with(reason);
     }
 }
 
@@ -394,9 +376,8 @@ fn usage_errors_name_the_argument_and_write_nothing() {
 fn the_input_is_not_written_over_and_links_stay_links() {
     let folder = Folder::new();
     let csv = folder.with("buffers.csv", CSV);
-    let (status, _, errors) = plimsoll(&["plan", &csv, "--out", &csv]);
-    assert_eq!(status, 2);
-    assert!(errors.contains("the output is also an input and would be overwritten"), "{errors}");
+    plimsoll(&["plan", &csv, "--out", &csv])
+        .fails_with("the output is also an input and would be overwritten");
     assert_eq!(fs::read_to_string(&csv).unwrap(), CSV);
     #[cfg(unix)]
     {
@@ -433,8 +414,7 @@ fn names_cannot_forge_lines() {
     assert_eq!(plimsoll(&["plan", &csv, "--out", &plan]).0, 0);
     let same_place = fs::read_to_string(&plan).unwrap().replace("\"offset\":16", "\"offset\":0");
     let wrong = folder.with("wrong.json", &same_place);
-    let (status, text, _) = plimsoll(&["verify", &csv, &wrong]);
-    assert_eq!(status, 1);
+    let text = plimsoll(&["verify", &csv, &wrong]).exits(1);
     assert!(text.lines().all(|line| line.starts_with("invalid: ")), "{text}");
 }
 
@@ -444,20 +424,8 @@ fn compare_lists_strategies_and_writes_json() {
     let csv = folder.with("buffers.csv", CSV);
     let json = folder.text("figures.json");
     let models = model("");
-    let (status, text, errors) = plimsoll(&[
-        "compare",
-        &models,
-        &csv,
-        "--strategies",
-        "naive,auto",
-        "--as",
-        "int8",
-        "--align",
-        "1",
-        "--json",
-        &json,
-    ]);
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let options = ["--strategies", "naive,auto", "--as", "int8", "--align", "1", "--json", &json];
+    let text = plimsoll(&[&["compare", &models, &csv][..], &options].concat()).succeeds();
     assert!(text.contains("| input") && text.contains("| naive    |      3 |            1 |"), "{text}");
     let figures: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
     assert_eq!(figures.as_array().unwrap().len(), 6);
@@ -470,8 +438,7 @@ fn compare_lists_strategies_and_writes_json() {
 fn shared_objects_are_written_and_checked() {
     let folder = Folder::new();
     let plan = folder.text("plan.json");
-    let (status, text, _) = plimsoll(&["plan", &model(ONNX), "--strategy", "knapsack", "--out", &plan]);
-    assert_eq!(status, 0);
+    let text = plimsoll(&["plan", &model(ONNX), "--strategy", "knapsack", "--out", &plan]).exits(0);
     assert!(
         text.contains("objects        3, 6.75 MiB") && text.contains(" in total: proven minimal"),
         "{text}"
@@ -480,13 +447,9 @@ fn shared_objects_are_written_and_checked() {
     assert!(written.contains("\"objects\": {\"lower_bound_bytes\":"), "{written}");
     assert!(written.contains("\"object\":0"), "{written}");
     let elsewhere = folder.with("elsewhere.json", written.replacen("\"object\":0", "\"object\":1", 1));
-    let (status, text, _) = plimsoll(&["verify", &model(ONNX), &elsewhere]);
-    assert_eq!(status, 1);
-    assert!(text.contains("is not inside of object 1"), "{text}");
+    plimsoll(&["verify", &model(ONNX), &elsewhere]).exits_with(1, "is not inside of object 1");
     let none = folder.with("none.json", written.replacen("\"object\":0", "\"object\":99", 1));
-    let (status, text, _) = plimsoll(&["verify", &model(ONNX), &none]);
-    assert_eq!(status, 1);
-    assert!(text.contains("is in object 99, but there are"), "{text}");
+    plimsoll(&["verify", &model(ONNX), &none]).exits_with(1, "is in object 99, but there are");
 }
 
 #[test]
@@ -495,10 +458,8 @@ fn merged_objects_are_written_and_checked() {
     let csv = folder.with("b.csv", "id,lower,upper,size\na,0,1,90\nb,0,3,10\nc,1,4,40\nd,2,4,50\n");
     for input in [csv, model(TFLITE)] {
         let plan = folder.text("plan.json");
-        let (status, text, _) =
-            plimsoll(&["plan", &input, "--align", "1", "--strategy", "merge", "--out", &plan]);
-        assert_eq!(status, 0);
-        assert!(text.contains(" lie inside larger ones"), "{text}");
+        plimsoll(&["plan", &input, "--align", "1", "--strategy", "merge", "--out", &plan])
+            .exits_with(0, " lie inside larger ones");
         let (status, text, _) = plimsoll(&["verify", &input, &plan]);
         assert_eq!((status, text.starts_with("valid: ")), (0, true), "{text}");
         let written: serde_json::Value = serde_json::from_str(&fs::read_to_string(&plan).unwrap()).unwrap();
@@ -561,21 +522,12 @@ fn gaps_and_reserved_ranges_reach_the_plan() {
     // With fixed offsets, the buffers keep their offsets, also inside a gap.
     assert!(fs::read_to_string(&copy).unwrap().contains("state,0,6,600,1,64,2-5"));
     assert_eq!(plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..64"]).0, 0);
-    let (status, _, errors) = plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..65"]);
-    assert_eq!(status, 2);
-    assert!(
-        errors.contains("`state` (600 bytes at 64, live 0..6) is fixed inside of the reserved range 0..65"),
-        "{errors}"
-    );
+    plimsoll(&["plan", &copy, "--align", "1", "--reserve", "0..65"])
+        .fails_with("`state` (600 bytes at 64, live 0..6) is fixed inside of the reserved range 0..65");
 
-    let (status, text, _) = run(&["--capacity", "1049"]);
-    assert_eq!(status, 1);
-    assert!(
-        text.contains(
+    run(&["--capacity", "1049"]).exits_with(1, 
             "infeasible     these 2 need 1.03 KiB (1050 bytes), 1 byte more than the capacity; without any one of them, the others fit"
-        ),
-        "{text}"
-    );
+        );
     for (wrong, message) in [("5", "expected START..END, e.g. 0..4KiB"), ("7..7", "the range is empty")] {
         let (status, _, errors) = plimsoll(&["plan", &csv, "--reserve", wrong]);
         assert_eq!((status, errors.contains(message)), (2, true), "{errors}");
@@ -586,17 +538,8 @@ fn gaps_and_reserved_ranges_reach_the_plan() {
 fn compare_shows_heights_and_counts_fits() {
     let folder = Folder::new();
     let csv = folder.with("b.csv", "id,lower,upper,size,offset\na,0,1,90,0\nc,1,4,40,\nd,2,4,50,\n");
-    let (status, text, _) = plimsoll(&[
-        "compare",
-        &csv,
-        &model(TFLITE),
-        "--strategies",
-        "naive,knapsack,merge",
-        "--capacity",
-        "100,1MiB",
-        "--heights",
-    ]);
-    assert_eq!(status, 0);
+    let options = ["--strategies", "naive,knapsack,merge", "--capacity", "100,1MiB", "--heights"];
+    let text = plimsoll(&[&["compare", &csv, &model(TFLITE)][..], &options].concat()).exits(0);
     assert!(text.contains("| lower bound |   naive | knapsack |  merge |"), "{text}");
     assert!(text.contains("|          98 |     194 |          |     98 |"), "{text}");
     assert!(text.contains("| fit 100 B | fit 1.00 MiB |"), "{text}");
@@ -624,10 +567,8 @@ fn compare_reports_a_broken_file_and_continues() {
         errors.contains("broken.csv: not a valid CSV file") && errors.contains("1 of 2 inputs"),
         "{errors}"
     );
-    let (status, _, errors) = plimsoll(&["compare", &folder.with("empty", "")]);
-    assert!(status == 2 && errors.contains("expected a file ending in"), "{errors}");
-    let (status, _, errors) = plimsoll(&["compare", &model(TFLITE), "--dim", "batch=1"]);
-    assert!(status == 2 && errors.contains("--dim batch: no input has"), "{errors}");
+    plimsoll(&["compare", &folder.with("empty", "")]).fails_with("expected a file ending in");
+    plimsoll(&["compare", &model(TFLITE), "--dim", "batch=1"]).fails_with("--dim batch: no input has");
 }
 
 /// The file declares the shapes of its inputs only.
@@ -637,8 +578,7 @@ fn missing_shapes_are_inferred() {
     let complete = fs::read(model(ONNX)).unwrap();
     fs::write(folder.path("bare.onnx"), onnx_models::without_value_info(&complete)).unwrap();
     let bare = folder.text("bare.onnx");
-    let (status, text, errors) = plimsoll(&["plan", &bare, "--as", "int8", "--align", "1"]);
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let text = plimsoll(&["plan", &bare, "--as", "int8", "--align", "1"]).succeeds();
     assert!(text.contains("arena          1.50 MiB (1577088 bytes)"), "{text}");
 }
 
@@ -648,12 +588,10 @@ fn inputs_may_be_given_other_shapes() {
     let (network, plan) = (model(ONNX), folder.text("plan.json"));
     let common = ["plan", &network, "--as", "int8", "--align", "1"];
     let named = ["--input-shape", "input.1=1x3xSx112", "--dim", "S=112", "--out", &plan];
-    let (status, text, errors) = plimsoll(&[&common[..], &named].concat());
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let text = plimsoll(&[&common[..], &named].concat()).succeeds();
     assert!(text.contains("arena          378.13 KiB (387200 bytes)"), "{text}");
     // The plan records the import options.
-    let (status, text, _) = plimsoll(&["verify", &network, &plan]);
-    assert!(status == 0 && text.contains("S = 112, input.1 of shape 1,3,S,112"), "{text}");
+    plimsoll(&["verify", &network, &plan]).exits_with(0, "S = 112, input.1 of shape 1,3,S,112");
     for (given, reason) in [
         ("image=1x3x8x8", "invalid shape for `image`: the file has no such input; there are `input.1`"),
         ("input.1=1x3x8", "it has 4 dimensions, not 3"),
@@ -661,8 +599,7 @@ fn inputs_may_be_given_other_shapes() {
         ("input.1=1x3xx8", "is not a shape; write it as in 1x3x224x224"),
         ("1x3x8x8", "expected NAME=SHAPE"),
     ] {
-        let (status, _, errors) = plimsoll(&[&common[..], &["--input-shape", given]].concat());
-        assert!(status == 2 && errors.contains(reason), "{errors}");
+        plimsoll(&[&common[..], &["--input-shape", given]].concat()).fails_with(reason);
     }
     let (_, _, errors) = plimsoll(&["plan", &model(TFLITE), "--input-shape", "x=1"]);
     assert!(errors.contains("invalid shape for `x`: it has 4 dimensions, not 1"), "{errors}");

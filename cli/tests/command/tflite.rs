@@ -6,7 +6,7 @@ use std::fs;
 use plimsoll::export::tflite::{Scratch, check};
 use tempfile::TempDir;
 
-use crate::command::plimsoll;
+use crate::command::{Run, plimsoll};
 use crate::tflite_models::{CONV_2D, IF, INT8, Operator, SubGraph, operator, tensor};
 
 fn model() -> String {
@@ -21,8 +21,7 @@ fn path(folder: &TempDir, name: &str) -> String {
 fn a_model_is_planned_and_its_plan_verified() {
     let folder = tempfile::tempdir().unwrap();
     let (out, map) = (path(&folder, "planned.tflite"), path(&folder, "map.svg"));
-    let (status, text, errors) = plimsoll(&["plan", &model(), "--out", &out, "--out", &map]);
-    assert_eq!((status, errors.as_str()), (0, ""));
+    let text = plimsoll(&["plan", &model(), "--out", &out, "--out", &map]).succeeds();
     assert!(text.contains("program order  108.00 KiB (110592 bytes)"), "{text}");
     assert!(
         text.contains(
@@ -42,11 +41,9 @@ fn a_model_is_planned_and_its_plan_verified() {
         .unwrap();
     assert!((86016 + 36208..86016 + 45000).contains(&size), "{last}");
     assert!(fs::read_to_string(&map).unwrap().starts_with("<svg"));
-    let (status, text, _) = plimsoll(&["verify", &out]);
-    assert!(status == 0 && text.contains("in a head of 86016 bytes, scratch included"), "{text}");
+    plimsoll(&["verify", &out]).exits_with(0, "in a head of 86016 bytes, scratch included");
     let again = path(&folder, "again.tflite");
-    let (status, text, _) = plimsoll(&["plan", &out, "--order", "file", "--out", &again]);
-    assert!(status == 0 && text.contains("arena: 86016 bytes"), "{text}");
+    plimsoll(&["plan", &out, "--order", "file", "--out", &again]).exits_with(0, "arena: 86016 bytes");
 
     // A wrong plan: all tensors at one offset.
     let mut bytes = fs::read(&out).unwrap();
@@ -60,10 +57,8 @@ fn a_model_is_planned_and_its_plan_verified() {
     fs::write(&out, bytes).unwrap();
     let (status, text, _) = plimsoll(&["verify", &out]);
     assert!(status == 1 && text.starts_with("invalid: "), "{status}: {text}");
-    let (status, _, errors) = plimsoll(&["verify", &model()]);
-    assert!(status == 2 && errors.contains("it is not planned"), "{errors}");
-    let (status, _, errors) = plimsoll(&["verify", "a.onnx"]);
-    assert!(status == 2 && errors.contains("a.onnx: No such file"), "{errors}");
+    plimsoll(&["verify", &model()]).fails_with("it is not planned");
+    plimsoll(&["verify", "a.onnx"]).fails_with("a.onnx: No such file");
 }
 
 #[test]
@@ -79,8 +74,7 @@ fn models_over_the_capacity_are_written_on_request() {
     );
     assert!(errors.starts_with(&note), "{errors}");
     assert!(!folder.path().join("planned.tflite").exists() && folder.path().join("planned.html").exists());
-    let (status, _, errors) = plimsoll(&[&tight[..], &["--allow-over-capacity"]].concat());
-    assert_eq!((status, errors.as_str()), (1, ""));
+    plimsoll(&[&tight[..], &["--allow-over-capacity"]].concat()).exits_quietly(1);
     assert!(folder.path().join("planned.h").exists());
     assert_eq!(plimsoll(&["verify", &out]).0, 0);
 }
@@ -157,8 +151,7 @@ fn commands_agree_on_the_bytes_of_every_zoo_model() {
 #[test]
 fn tensors_left_to_the_runtime_are_placed_around_the_others() {
     let Some(cases) = data::folder("cases") else { return };
-    let (status, text, _) = plimsoll(&["verify", cases.join("hybrid_offline_plan.tflite").to_str().unwrap()]);
-    assert_eq!(status, 0);
+    let text = plimsoll(&["verify", cases.join("hybrid_offline_plan.tflite").to_str().unwrap()]).exits(0);
     assert_eq!(text, "valid: 7 buffers and 1 left to the runtime in a head of 768 bytes, scratch included\n");
 }
 
@@ -186,9 +179,9 @@ fn optimised_kernels_are_targets() {
     let out = path(&folder, "planned.tflite");
     let heads = ["tflm", "tflm-cmsis-nn", "tflm-cmsis-nn-mve", "tflm-esp-nn"].map(|target| {
         let target = ["--target", target];
-        let (status, text, _) =
-            plimsoll(&[&["plan", &model(), "--out", &out, "--allow-larger-head"][..], &target].concat());
-        assert_eq!(status, 0, "{text}");
+        let text =
+            plimsoll(&[&["plan", &model(), "--out", &out, "--allow-larger-head"][..], &target].concat())
+                .exits(0);
         let head = number(&text, "Micro's arena: ", " bytes");
         let (status, text, _) = plimsoll(&[&["verify", &out][..], &target].concat());
         assert_eq!((status, number(&text, "in a head of ", " bytes")), (0, head), "{text}");
@@ -244,10 +237,8 @@ fn a_head_larger_than_the_runtimes_own_is_written_on_request_only() {
     let note =
         format!("not written: the runtime's own plan needs a smaller head ({own} bytes, this plan {head})");
     assert!(notes.contains(&note) && !fs::exists(&out).unwrap(), "{notes}");
-    let (status, _, notes) = plimsoll(&["plan", &file, "--out", &out, "--allow-larger-head"]);
-    assert_eq!((status, notes.as_str()), (0, ""));
-    let (status, text, _) = plimsoll(&["verify", &out]);
-    assert!(status == 0 && text.contains(&format!("in a head of {head} bytes")), "{text}");
+    plimsoll(&["plan", &file, "--out", &out, "--allow-larger-head"]).succeeds();
+    plimsoll(&["verify", &out]).exits_with(0, &format!("in a head of {head} bytes"));
 }
 
 #[test]
@@ -269,8 +260,7 @@ fn contradicting_options_write_nothing() {
         let plain = model();
         let mut arguments = vec!["plan", plain.as_str(), "--out", out.as_str()];
         arguments.extend(extra);
-        let (status, _, errors) = plimsoll(&arguments);
-        assert!(status == 2 && errors.contains(expected), "{extra:?}: {errors}");
+        plimsoll(&arguments).fails_with(expected);
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     // Options that agree with the runtime are accepted.
@@ -279,18 +269,11 @@ fn contradicting_options_write_nothing() {
     let mut arguments = vec!["plan", plain.as_str(), "--out", out.as_str()];
     arguments.extend(same);
     assert_eq!(plimsoll(&arguments).0, 0);
-    let (status, _, errors) = plimsoll(&["plan", &model(), "--scratch", "x.csv"]);
-    assert!(
-        status == 2
-            && errors.contains("--scratch: no target needs it; add --target tflm or --out FILE.tflite"),
-        "{errors}"
-    );
+    plimsoll(&["plan", &model(), "--scratch", "x.csv"])
+        .fails_with("--scratch: no target needs it; add --target tflm or --out FILE.tflite");
     let onnx = model().replace("nas_cell_irregular_int8.tflite", "squeezenet1_1.onnx");
-    let (status, _, errors) = plimsoll(&["plan", &onnx, "--out", &out]);
-    assert!(
-        status == 2 && errors.contains("not a .tflite file, which --target tflm and --out FILE.tflite need"),
-        "{errors}"
-    );
+    plimsoll(&["plan", &onnx, "--out", &out])
+        .fails_with("not a .tflite file, which --target tflm and --out FILE.tflite need");
 }
 
 #[test]
@@ -301,8 +284,8 @@ fn scratch_comes_from_a_table() {
         fs::write(&table, text).unwrap();
         plimsoll(&["plan", &model(), "--out", &out, "--scratch", &table])
     };
-    let (status, text, _) = planned("subgraph,operator,type,bytes\n0,0,CONV_2D,1000000\n");
-    assert!(status == 0 && text.contains("scratch        "), "{text}");
+    let text =
+        planned("subgraph,operator,type,bytes\n0,0,CONV_2D,1000000\n").exits_with(0, "scratch        ");
     let (_, heads) = text.split_once("Micro's arena: ").unwrap();
     let (head, runtime_head) = heads.split_once(" bytes; ").unwrap();
     assert!(
@@ -316,7 +299,6 @@ fn scratch_comes_from_a_table() {
         ("operator,bytes\n900,1\n", "the model has no such operator"),
         ("operator,type,bytes\n0,MEAN,1\n", "it was measured for MEAN"),
     ] {
-        let (status, _, errors) = planned(text);
-        assert!(status == 2 && errors.contains(expected), "{errors}");
+        planned(text).fails_with(expected);
     }
 }

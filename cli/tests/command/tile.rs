@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::command::{model, plimsoll};
+use crate::command::{Run, model, plimsoll};
 use crate::folder::Folder;
 
 /// A change of a document.
@@ -46,8 +46,7 @@ fn tiling_makes_the_arena_smaller_and_is_verified() {
     let untiled = exact(&plain, "arena");
     for budget in ["0%", "0.05", "30%"] {
         let tiling = ["--tile", "--max-extra-macs", budget, "--out", &out];
-        let (status, text, errors) = run(&["plan", &network], &tiling);
-        assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+        let text = run(&["plan", &network], &tiling).succeeds();
         for line in ["tiling       ", "extra MACs   ", "copied       ", "region 1     "] {
             assert!(text.contains(&format!("\n{line}")), "{line}: {text}");
         }
@@ -87,8 +86,7 @@ fn changed_tilings_are_refused_with_the_rule() {
         let mut wrong = document.clone();
         change(&mut wrong);
         fs::write(&out, wrong.to_string()).unwrap();
-        let (status, text, _) = plimsoll(&["verify", &network, &out]);
-        assert!(status == 1 && text.contains(&format!("invalid: {reason}")), "{reason}: {text}");
+        plimsoll(&["verify", &network, &out]).exits_with(1, &format!("invalid: {reason}"));
     }
 }
 
@@ -103,13 +101,11 @@ fn a_capacity_decides_how_much_tiling_costs() {
         let capacity = capacity.to_string();
         run(&["plan", &network], &[&["--tile", "--capacity", &capacity], more].concat())
     };
-    let (status, text, _) = with(plain, &[]);
-    assert!(status == 0 && text.contains("\ntiling         not needed: "), "{text}");
+    with(plain, &[]).exits_with(0, "\ntiling         not needed: ");
     let (status, text, _) = with(plain - 1, &[]);
     assert!(status == 0 && exact(&text, "arena") < plain && text.contains("fits, "), "{text}");
     // One byte does not fit; the smallest plan is shown.
-    let (status, text, _) = with(1, &["--max-extra-macs", "0"]);
-    assert!(status == 1 && text.contains("no plan of this tiling can"), "{text}");
+    let text = with(1, &["--max-extra-macs", "0"]).exits_with(1, "no plan of this tiling can");
     assert!(exact(&text, "arena") <= free, "{text}");
 }
 
@@ -130,14 +126,11 @@ fn reports_are_written_and_code_is_refused() {
         (&["--out", &folder.text("a.onnx")][..], "not an .onnx file"),
         (&["--target", "tflm"][..], "not a .tflite file"),
     ] {
-        let (status, _, errors) = plimsoll(&[&["plan", &network, "--tile"], more].concat());
-        assert!(status == 2 && errors.contains(reason), "{errors}");
+        plimsoll(&[&["plan", &network, "--tile"], more].concat()).fails_with(reason);
     }
-    let (status, _, errors) = plimsoll(&["plan", &network, "--max-extra-macs", "5%"]);
-    assert!(status == 2 && errors.contains("add --tile"), "{errors}");
+    plimsoll(&["plan", &network, "--max-extra-macs", "5%"]).fails_with("add --tile");
     let csv = folder.with("buffers.csv", "id,lower,upper,size\na,0,4,64\n");
-    let (status, _, errors) = plimsoll(&["plan", &csv, "--tile"]);
-    assert!(status == 2 && errors.contains("--tile needs a network"), "{errors}");
+    plimsoll(&["plan", &csv, "--tile"]).fails_with("--tile needs a network");
     let off = plimsoll(&["plan", &network, "--tile=off"]).1;
     assert!(!off.contains("tiling"), "{off}");
 }
@@ -154,8 +147,7 @@ fn wrong_budgets_are_refused_with_the_form() {
         let (status, _, errors) = plimsoll(&["plan", &model(MODEL), "--tile", "--max-extra-macs", value]);
         assert!(status == 2 && errors.contains(reason) && errors.contains(value), "{value}: {errors}");
     }
-    let (status, _, errors) = plimsoll(&["plan", &model(MODEL), "--tile=maybe"]);
-    assert!(status == 2 && errors.contains("[possible values: auto, head, off]"), "{errors}");
+    plimsoll(&["plan", &model(MODEL), "--tile=maybe"]).fails_with("[possible values: auto, head, off]");
 }
 
 #[test]
@@ -216,10 +208,8 @@ fn written_models_are_compared() {
     let (status, text, _) = run(&python(0, "echo ONNX Runtime: equal bit by bit"));
     assert!(status == 0 && text.ends_with("\ncheck          ONNX Runtime: equal bit by bit\n"), "{text}");
     assert_eq!(run(&python(1, "echo ONNX Runtime: outputs differ by up to 3")).0, 1);
-    let (status, _, errors) = run(&python(2, "echo ONNX Runtime: skipped: no module"));
-    assert!(status == 2 && errors.contains("no module"), "{errors}");
-    let (status, _, errors) = run(&python(3, "echo broken >&2"));
-    assert!(status == 2 && errors.contains("broken"), "{errors}");
+    run(&python(2, "echo ONNX Runtime: skipped: no module")).fails_with("no module");
+    run(&python(3, "echo broken >&2")).fails_with("broken");
 }
 
 #[test]
@@ -228,11 +218,8 @@ fn a_network_that_cannot_be_tiled_is_planned_as_it_is() {
     let graph = r#"{"name": "g", "ops": [{"name": "a", "inputs": [0], "outputs": [1]}],
         "tensors": [{"name": "x", "kind": "input", "bytes": 16}, {"name": "y", "kind": "output", "bytes": 16}]}"#;
     let file = folder.with("graph.json", graph);
-    let (status, text, _) = plimsoll(&["plan", &file, "--tile"]);
-    assert!(
-        status == 0 && text.contains("\ntiling         none: no operator of the network has an access map\n"),
-        "{text}"
-    );
+    plimsoll(&["plan", &file, "--tile"])
+        .exits_with(0, "\ntiling         none: no operator of the network has an access map\n");
 }
 
 #[test]
@@ -247,8 +234,7 @@ fn tiles_live_in_the_fastest_memory() {
     };
     let untiled = cost(&run(&["plan", &network], &memory).1);
     let tiling = ["--tile", "--out", &out, "--out", &svg, "--out", &html];
-    let (status, text, errors) = run(&["plan", &network], &[&memory[..], &tiling].concat());
-    assert_eq!((status, errors.as_str()), (0, ""), "{text}");
+    let text = run(&["plan", &network], &[&memory[..], &tiling].concat()).succeeds();
     assert!(
         cost(&text) < untiled && text.contains(&format!("; cost {untiled} -> {}", cost(&text))),
         "{text}"
@@ -259,8 +245,7 @@ fn tiles_live_in_the_fastest_memory() {
     let mut document: Value = serde_json::from_str(&fs::read_to_string(&out).unwrap()).unwrap();
     document["tiling"]["cost"]["copied_bytes"] = 1.into();
     fs::write(&out, document.to_string()).unwrap();
-    let (status, text, _) = plimsoll(&["verify", &network, &out]);
-    assert!(status == 1 && text.contains("W9"), "{text}");
+    plimsoll(&["verify", &network, &out]).exits_with(1, "W9");
     let roomy = run(&["plan", &network], &["--memory", "sram=1MiB", "--tile"]).1;
     assert!(roomy.contains("tiling         not needed: larger memories would save nothing"), "{roomy}");
     let small = run(&["plan", &network], &["--memory", "sram=1", "--tile"]).1;

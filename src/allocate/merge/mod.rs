@@ -4,8 +4,6 @@ mod hosts;
 mod packing;
 mod search;
 
-use std::fmt;
-
 use super::order::Orders;
 use super::{Allocation, Knapsack, Strategy};
 use crate::error::{Error, Refusal, Result};
@@ -42,6 +40,7 @@ use search::MergeSearch;
 /// assert_eq!(solution.height, 900);
 /// # Ok::<(), plimsoll::Error>(())
 /// ```
+#[derive(Debug)]
 pub struct Merge {
     start: Box<dyn Strategy>,
     seed: u64,
@@ -53,12 +52,6 @@ const DEFAULT_NODES: u64 = 1_000_000;
 impl Default for Merge {
     fn default() -> Self {
         Self { start: Box::new(Knapsack::new()), seed: 0 }
-    }
-}
-
-impl fmt::Debug for Merge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Merge").field("start", &self.start.name()).field("seed", &self.seed).finish()
     }
 }
 

@@ -13,10 +13,13 @@ use crate::{AliasKind, SharedObject, Status, TensorRole, Variables};
 /// The contents of a PLAN.json as unchecked claims; [`verify`](crate::verify) checks the plan that they
 /// give. All sizes and offsets are in bytes.
 ///
+/// `T` are the tensors: their entries, or what serializes as such a list.
+///
 /// Example: the [module](crate::export::json).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "T: From<Vec<TensorEntry>>"))]
 #[non_exhaustive]
-pub struct PlanDocument {
+pub struct PlanDocument<T = Vec<TensorEntry>> {
     /// [`FORMAT`](super::FORMAT).
     pub format: String,
     /// Name of the model.
@@ -32,13 +35,13 @@ pub struct PlanDocument {
     /// Lower bound on the arena for this order.
     pub lower_bound_bytes: u64,
     /// Lower bound on the arena over all orders, if orders were searched.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_over_orders_bytes: Option<u64>,
     /// Arena capacity, if one was given.
     #[serde(default)]
     pub capacity_bytes: Option<u64>,
     /// Reserved ranges of the arena: first byte, and end (exclusive).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved: Vec<[u64; 2]>,
     /// Alignment of tensors without an alignment of their own, and of scratch.
     pub alignment: u64,
@@ -49,36 +52,40 @@ pub struct PlanDocument {
     #[serde(default, deserialize_with = "super::record::object")]
     pub options: ImportRecord,
     /// Fingerprint of the graph or the buffers; not checked if absent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graph_hash: Option<String>,
     /// Operators by index, in the order of execution; absent for a list of buffers.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Vec<usize>>,
     /// Folded operators, by index.
     #[serde(default)]
     pub folded: Vec<usize>,
     /// Certificate of the lower bound; if absent, the bound comes without proof.
-    #[serde(default, deserialize_with = "json::object")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
     pub lower_bound: Option<BoundEntry>,
     /// Shared objects by number, if the strategy made any.
-    #[serde(default, deserialize_with = "json::object")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
     pub objects: Option<ObjectList>,
     /// Tensors in the arena, by index.
-    #[serde(deserialize_with = "json::objects")]
-    pub tensors: Vec<TensorEntry>,
+    #[serde(deserialize_with = "tensors")]
+    pub tensors: T,
     /// Tensors in buffers of the caller, by index; ignored by the reader.
-    #[serde(default, deserialize_with = "json::objects")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
     pub outside: Vec<OutsideEntry>,
     /// Scratch in the arena, by operator.
     #[serde(default, deserialize_with = "json::objects")]
     pub scratch: Vec<ScratchEntry>,
     /// Plans of the bodies of operators, by operator and position.
-    #[serde(default, deserialize_with = "json::objects")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "json::objects")]
     pub bodies: Vec<BodyEntry>,
     /// The tiling. With it, the plan is one of the tiled graph: `order`, `tensors`, `scratch` and `lower_bound` have
     /// the indices of that graph.
-    #[serde(default, deserialize_with = "json::object")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "json::object")]
     pub tiling: Option<TilingEntry>,
+}
+
+fn tensors<'de, D: Deserializer<'de>, T: From<Vec<TensorEntry>>>(deserializer: D) -> Result<T, D::Error> {
+    json::objects(deserializer).map(T::from)
 }
 
 /// The plan of a body of an operator.

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::io;
 
-use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
@@ -71,12 +70,18 @@ impl PlanDocument {
     }
 
     pub(super) fn of_view(view: &PlanView<'_>, plan: &Plan, options: &ImportOptions) -> Self {
-        let tensors = TensorEntries::of(view, plan).iter().collect();
-        Self { tensors, ..Self::without_tensors(view, plan, options) }
+        Self::with_tensors(TensorEntries::of(view, plan).iter().collect(), view, plan, options)
     }
 
-    /// The document of a plan without the entries of its tensors.
-    fn without_tensors(view: &PlanView<'_>, plan: &Plan, options: &ImportOptions) -> Self {
+    /// The text of the document, with a line for each field and each tensor.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        text(self)
+    }
+}
+
+impl<T> PlanDocument<T> {
+    fn with_tensors(tensors: T, view: &PlanView<'_>, plan: &Plan, options: &ImportOptions) -> Self {
         let bound = &plan.lower_bound;
         let certified_bytes = Some(bound.certified).filter(|&certified| certified < bound.bytes);
         let mut lower_bound = BoundEntry { certified_bytes, step: bound.step, ..BoundEntry::default() };
@@ -104,95 +109,22 @@ impl PlanDocument {
             folded: view.graph.map_or_else(Vec::new, folded),
             lower_bound: Some(lower_bound),
             objects: plan.objects.as_ref().map(ObjectList::of),
-            tensors: Vec::new(),
+            tensors,
             outside: view.graph.map_or_else(Vec::new, outside),
             scratch: view.rows.iter().filter(|row| row.is_scratch()).map(ScratchEntry::of).collect(),
             bodies: view.graph.map_or_else(Vec::new, |graph| bodies(graph, &plan.bodies)),
             tiling: view.tiling.as_ref().map(TilingEntry::of),
         }
     }
-
-    /// The text of the document, with a line for each field and each tensor.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        text(self)
-    }
-
-    /// Serializes the document with a list of tensors in place of its own.
-    fn serialize_with<S: Serializer>(
-        &self,
-        tensors: &impl Serialize,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("PlanDocument", 23)?;
-        fields.serialize_field("format", &self.format)?;
-        fields.serialize_field("model", &self.model)?;
-        fields.serialize_field("status", &self.status)?;
-        fields.serialize_field("strategy", &self.strategy)?;
-        fields.serialize_field("arena_bytes", &self.arena_bytes)?;
-        fields.serialize_field("lower_bound_bytes", &self.lower_bound_bytes)?;
-        if let Some(bytes) = self.bound_over_orders_bytes {
-            fields.serialize_field("bound_over_orders_bytes", &bytes)?;
-        }
-        fields.serialize_field("capacity_bytes", &self.capacity_bytes)?;
-        if !self.reserved.is_empty() {
-            fields.serialize_field("reserved", &self.reserved)?;
-        }
-        fields.serialize_field("alignment", &self.alignment)?;
-        fields.serialize_field("variables", &self.variables)?;
-        fields.serialize_field("options", &self.options)?;
-        if let Some(hash) = &self.graph_hash {
-            fields.serialize_field("graph_hash", hash)?;
-        }
-        if let Some(order) = &self.order {
-            fields.serialize_field("order", order)?;
-        }
-        fields.serialize_field("folded", &self.folded)?;
-        if let Some(bound) = &self.lower_bound {
-            fields.serialize_field("lower_bound", bound)?;
-        }
-        if let Some(objects) = &self.objects {
-            fields.serialize_field("objects", objects)?;
-        }
-        fields.serialize_field("tensors", tensors)?;
-        if !self.outside.is_empty() {
-            fields.serialize_field("outside", &self.outside)?;
-        }
-        fields.serialize_field("scratch", &self.scratch)?;
-        if !self.bodies.is_empty() {
-            fields.serialize_field("bodies", &self.bodies)?;
-        }
-        if let Some(tiling) = &self.tiling {
-            fields.serialize_field("tiling", tiling)?;
-        }
-        fields.end()
-    }
-}
-
-impl Serialize for PlanDocument {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.serialize_with(&self.tensors, serializer)
-    }
 }
 
 /// A plan as the text of a PLAN.json. The entries of tensors are made one at a time: all of them would need more
 /// memory than the graph.
-pub(crate) struct PlanText<'v> {
-    /// The document without the entries of tensors.
-    document: PlanDocument,
-    tensors: TensorEntries<'v>,
-}
+pub(crate) type PlanText<'v> = PlanDocument<TensorEntries<'v>>;
 
 impl<'v> PlanText<'v> {
     pub(crate) fn of(view: &'v PlanView<'_>, plan: &'v Plan, options: &ImportOptions) -> Self {
-        let document = PlanDocument::without_tensors(view, plan, options);
-        Self { document, tensors: TensorEntries::of(view, plan) }
-    }
-
-    /// The document without the entries of tensors.
-    #[cfg(feature = "onnx")]
-    pub(crate) fn document(&self) -> &PlanDocument {
-        &self.document
+        Self::with_tensors(TensorEntries::of(view, plan), view, plan, options)
     }
 
     /// Writes the text.
@@ -201,14 +133,8 @@ impl<'v> PlanText<'v> {
     }
 }
 
-impl Serialize for PlanText<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.document.serialize_with(&self.tensors, serializer)
-    }
-}
-
 /// The entries of the tensors in the arena.
-struct TensorEntries<'v> {
+pub(crate) struct TensorEntries<'v> {
     graph: Option<&'v Graph>,
     rows: &'v [ViewRow<'v>],
     names: Vec<Cow<'v, str>>,

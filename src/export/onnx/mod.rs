@@ -155,13 +155,13 @@ fn planned(
     drop((graph, given));
     let view = PlanView::of_plan(&moved, &plan);
     let text = PlanText::of(&view, &plan, options);
-    let entries = figures(text.document());
+    let entries = figures(&text);
     let written = WireModel::read(reordered)?.with_metadata(&entries, (KEY_PLAN, |out| text.write(out)));
     Ok(written.expect("a vector takes every byte"))
 }
 
 /// Metadata entries beside the plan document: the figures that most readers need.
-fn figures(document: &PlanDocument) -> [(&'static str, String); 4] {
+fn figures<T>(document: &PlanDocument<T>) -> [(&'static str, String); 4] {
     [
         (KEY_FORMAT, FORMAT.to_owned()),
         (KEY_ARENA, document.arena_bytes.to_string()),

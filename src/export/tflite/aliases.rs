@@ -41,13 +41,9 @@ pub(super) struct InferredAlias {
 }
 
 impl InferredAlias {
-    /// Returns whether the offsets of the two tensors make them share bytes as the alias says.
-    pub(super) fn holds(&self, offsets: &[Option<u64>]) -> bool {
-        let (Some(input), Some(output)) = (offsets[self.input], offsets[self.output]) else { return false };
-        match self.kind {
-            Kind::View | Kind::Update => input.checked_add(self.at) == Some(output),
-            Kind::Piece => output.checked_add(self.at) == Some(input),
-        }
+    /// Returns whether an output that starts at its input's first byte does so with these offsets.
+    pub(super) fn is_at_its_place(&self, offsets: &[Option<u64>]) -> bool {
+        offsets[self.input].is_some() && offsets[self.input] == offsets[self.output]
     }
 }
 
@@ -71,11 +67,17 @@ pub(super) fn aliases(
     found.retain(|alias| {
         let (from, to) = (&subgraph.tensors[alias.input], &subgraph.tensors[alias.output]);
         let is_placed = |tensor: &RuntimeTensor| tensor.memory == Memory::Head && tensor.bytes > 0;
+        // The runtime rounds the size of a piece up, so it must end at a multiple of 16 or with the whole tensor.
+        let ends_aligned = alias.kind != Kind::Piece || {
+            let bytes = from.elements().zip(width(from)).and_then(|(count, width)| count.checked_mul(width));
+            bytes == Some(from.bytes) || alias.at.checked_add(from.bytes) == Some(to.bytes)
+        };
         alias.input != alias.output
             && alias.at.is_multiple_of(ALIGNMENT)
             && is_placed(from)
             && is_placed(to)
             && from.element_type == to.element_type
+            && ends_aligned
     });
     found
 }

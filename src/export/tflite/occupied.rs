@@ -1,24 +1,25 @@
 //! The memory that the tensors of a subgraph occupy, with [aliases](super::aliases).
 //!
-//! **Claim.** A byte is *occupied* at a step if a tensor with this byte is live there. Two tensors may occupy one byte at
-//! one step only if the byte has the same value in both:
+//! **State.** Each tensor consists of *segments*: bytes of an *origin*, which is a tensor whose bytes an operator computes.
+//! A view has the segments of its part of the input. A concatenation has the segments of its pieces.
 //!
-//! - An output that is a *view* at its place holds bytes of its input, and so of the tensor of which the input is a view.
-//!   All views form a group with that tensor, and overlapping bytes of a group are equal.
-//! - An input that is a *piece* at its place, or the operand of an *update*, and that no later operator reads, ends one
-//!   step earlier: from its last reader on, the output occupies the same bytes. A piece with later readers is a view of
-//!   the output.
+//! **Claim.** Two tensors may occupy one byte at one step only if it is the same byte of one origin in both. All segments
+//! of one origin at the same distance from it form a *group*. The rectangles of bytes and steps that this module returns
+//! cover the bytes of each group once; rectangles of different groups must not overlap, which the caller checks.
 //!
-//! The rectangles of bytes and steps that this module returns cover the occupied bytes of each group once. Rectangles of
-//! different groups must not overlap, which the caller checks.
+//! The operand of an update at its place, which no later operator reads, ends one step earlier: from the update on, the
+//! output occupies the same bytes.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::aliases::{Kind, aliases};
+use super::aliases::{InferredAlias, Kind, aliases};
 use super::runtime::Steps;
 use super::runtime_network::{Memory, RuntimeSubgraph, RuntimeTensor};
 use crate::SharingLevel;
+
+/// The most segments of all tensors. A tensor beyond it has an origin of its own, so fewer of its bytes may be shared.
+const MAX_SEGMENTS: usize = 1 << 20;
 
 /// Bytes that a tensor occupies.
 pub(super) struct Occupied {
@@ -29,8 +30,8 @@ pub(super) struct Occupied {
 }
 
 /// The rectangles of the tensors of a subgraph in the head. `steps` are their live ranges, `offsets` their places.
-/// `has_aliases` requires that the subgraph runs once. O(n log n) for n tensors, plus the pairs of views of one
-/// tensor that overlap.
+/// `has_aliases` requires that the subgraph runs once. O(n log n) for n segments, plus the pairs of segments of one group
+/// that overlap.
 pub(super) fn occupied(
     subgraph: &RuntimeSubgraph,
     steps: &[Steps],
@@ -42,66 +43,35 @@ pub(super) fn occupied(
         Memory::File | Memory::Tail => None,
     };
     let mut ends: Vec<Option<(u32, u32)>> = subgraph.tensors.iter().zip(steps).map(is_in_head).collect();
-    let roots =
-        if has_aliases { roots(subgraph, &mut ends, offsets) } else { (0..subgraph.tensors.len()).collect() };
-    let mut order: Vec<(usize, u32, usize)> = Vec::with_capacity(ends.len());
-    for (tensor, &root) in roots.iter().enumerate() {
-        if let (Some((first, _)), Some(_)) = (ends[tensor], offsets[tensor]) {
-            order.push((root, first, tensor));
+    let mut contents = Contents::new(subgraph);
+    if has_aliases {
+        let last = last_readers(subgraph);
+        for (number, operator) in subgraph.operators.iter().enumerate() {
+            for alias in aliases(subgraph, operator, SharingLevel::All) {
+                match alias.kind {
+                    Kind::View => contents.view(&alias),
+                    Kind::Piece => contents.piece(&alias),
+                    Kind::Update if alias.is_at_its_place(offsets) && last[alias.input] == number => {
+                        let start = ends[alias.output].map_or(0, |(first, _)| first);
+                        ends[alias.input] = ends[alias.input]
+                            .map(|(first, last)| (first, last.min(start.saturating_sub(1))))
+                            .filter(|(first, last)| first <= last);
+                    }
+                    Kind::Update => {}
+                }
+            }
         }
     }
-    order.sort_unstable();
-    let mut found = Vec::with_capacity(order.len());
-    for group in order.chunk_by(|one, other| one.0 == other.0) {
+    let mut placed = contents.placed(&ends, offsets);
+    placed.sort_unstable_by_key(|one| (one.origin, one.distance, one.steps.0, one.tensor));
+    let mut found = Vec::with_capacity(placed.len());
+    for group in placed.chunk_by(|one, other| (one.origin, one.distance) == (other.origin, other.distance)) {
         let mut covered = Covered::default();
-        for &(_, _, tensor) in group {
-            if let (Some(steps), Some(place)) = (ends[tensor], offsets[tensor]) {
-                let bytes = place..place.saturating_add(subgraph.tensors[tensor].bytes);
-                covered.add(tensor, bytes, steps, &mut found);
-            }
+        for one in group {
+            covered.add(one.tensor, one.bytes.clone(), one.steps, &mut found);
         }
     }
     found
-}
-
-/// For each tensor, the tensor that contains all bytes of its group. Shortens the ends of replaced tensors.
-fn roots(subgraph: &RuntimeSubgraph, ends: &mut [Option<(u32, u32)>], offsets: &[Option<u64>]) -> Vec<usize> {
-    let last = last_readers(subgraph);
-    let mut parents: Vec<usize> = (0..subgraph.tensors.len()).collect();
-    for (number, operator) in subgraph.operators.iter().enumerate() {
-        for alias in aliases(subgraph, operator, SharingLevel::All) {
-            if !alias.holds(offsets) {
-                continue;
-            }
-            let is_replaced = last[alias.input] == number;
-            match alias.kind {
-                Kind::View => parents[alias.output] = alias.input,
-                Kind::Piece | Kind::Update if is_replaced => {
-                    let start = ends[alias.output].map_or(0, |(first, _)| first);
-                    ends[alias.input] = ends[alias.input]
-                        .map(|(first, last)| (first, last.min(start.saturating_sub(1))))
-                        .filter(|(first, last)| first <= last);
-                }
-                Kind::Piece if parents[alias.input] == alias.input => parents[alias.input] = alias.output,
-                Kind::Piece | Kind::Update => {}
-            }
-        }
-    }
-    // A parent may be a later tensor, so paths are followed and shortened.
-    for tensor in 0..parents.len() {
-        let mut root = tensor;
-        for _ in 0..parents.len() {
-            if parents[root] == root {
-                break;
-            }
-            root = parents[root];
-        }
-        let mut at = tensor;
-        while parents[at] != root && at != root {
-            at = std::mem::replace(&mut parents[at], root);
-        }
-    }
-    parents
 }
 
 /// For each tensor, the position of the last operator that reads it; `usize::MAX` for graph outputs.
@@ -116,6 +86,96 @@ fn last_readers(subgraph: &RuntimeSubgraph) -> Vec<usize> {
         last[output.index()] = usize::MAX;
     }
     last
+}
+
+/// Consecutive bytes of a tensor that are consecutive bytes of its origin.
+#[derive(Clone, Copy)]
+struct Segment {
+    bytes: u64,
+    origin: usize,
+    /// The first byte in the origin.
+    from: u64,
+}
+
+/// A segment in the head.
+struct PlacedSegment {
+    tensor: usize,
+    origin: usize,
+    /// Place of the origin's first byte, if all of the origin were at this distance; it may be negative.
+    distance: i128,
+    bytes: Range<u64>,
+    steps: (u32, u32),
+}
+
+/// The segments of all tensors.
+struct Contents<'a> {
+    subgraph: &'a RuntimeSubgraph,
+    segments: Vec<Vec<Segment>>,
+    count: usize,
+}
+
+impl<'a> Contents<'a> {
+    fn new(subgraph: &'a RuntimeSubgraph) -> Self {
+        let own = |(origin, tensor): (usize, &RuntimeTensor)| {
+            vec![Segment { bytes: tensor.bytes, origin, from: 0 }]
+        };
+        let segments = subgraph.tensors.iter().enumerate().map(own).collect();
+        Self { subgraph, segments, count: 0 }
+    }
+
+    /// The output has the segments of its part of the input.
+    fn view(&mut self, alias: &InferredAlias) {
+        let bytes = self.subgraph.tensors[alias.output].bytes;
+        if let Some(part) = self.part(alias.input, alias.at..alias.at + bytes) {
+            self.segments[alias.output] = part;
+        }
+    }
+
+    /// A part of the output has the segments of the input.
+    fn piece(&mut self, alias: &InferredAlias) {
+        let (whole, bytes) = (alias.output, self.subgraph.tensors[alias.input].bytes);
+        let (end, all) = (alias.at + bytes, self.subgraph.tensors[whole].bytes);
+        let parts = [(whole, 0..alias.at), (alias.input, 0..bytes), (whole, end..all)];
+        let segments: Option<Vec<_>> =
+            parts.into_iter().map(|(tensor, part)| self.part(tensor, part)).collect();
+        if let Some(segments) = segments {
+            self.segments[whole] = segments.concat();
+        }
+    }
+
+    /// The segments of a part of a tensor; none if there are too many.
+    fn part(&mut self, tensor: usize, part: Range<u64>) -> Option<Vec<Segment>> {
+        self.count += self.segments[tensor].len();
+        if self.count > MAX_SEGMENTS {
+            return None;
+        }
+        let mut start = 0;
+        let mut found = Vec::new();
+        for segment in &self.segments[tensor] {
+            let end = start + segment.bytes;
+            let (first, last) = (start.max(part.start), end.min(part.end));
+            if first < last {
+                let from = segment.from + (first - start);
+                found.push(Segment { bytes: last - first, from, ..*segment });
+            }
+            start = end;
+        }
+        Some(found)
+    }
+
+    fn placed(&self, ends: &[Option<(u32, u32)>], offsets: &[Option<u64>]) -> Vec<PlacedSegment> {
+        let mut placed = Vec::with_capacity(self.segments.len());
+        for (tensor, segments) in self.segments.iter().enumerate() {
+            let (Some(steps), Some(mut place)) = (ends[tensor], offsets[tensor]) else { continue };
+            for &Segment { bytes, origin, from } in segments {
+                let distance = i128::from(place) - i128::from(from);
+                let end = place.saturating_add(bytes);
+                placed.push(PlacedSegment { tensor, origin, distance, bytes: place..end, steps });
+                place = end;
+            }
+        }
+        placed
+    }
 }
 
 /// Disjoint ranges of bytes with the step until which a group occupies them, by start.

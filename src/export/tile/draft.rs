@@ -5,11 +5,11 @@ use super::network::{RowRule, TileNetwork, TileOperator};
 use super::stripes::{StripeTile, TileRegion, tiles};
 
 /// A tensor of the tiled model: a number below the number of tensors of the model is a tensor of the model, others
-/// are [`Draft::tensors`].
+/// are [`TiledDraft::tensors`].
 pub(in crate::export) type DraftId = usize;
 
 /// The operators of a tiled model or of one region.
-pub(in crate::export) struct Draft {
+pub(in crate::export) struct TiledDraft {
     /// Number of tensors of the model.
     pub(in crate::export) first_new: usize,
     pub(in crate::export) tensors: Vec<RowsOf>,
@@ -77,7 +77,7 @@ struct RowPart {
     good: Rows,
 }
 
-impl Draft {
+impl TiledDraft {
     pub(super) fn new(network: &TileNetwork) -> Self {
         let first_new = network.tensors.len();
         Self { first_new, tensors: Vec::new(), operators: Vec::new(), extra: 0 }
@@ -143,7 +143,7 @@ impl Draft {
 
 /// A region while its stripes are drafted.
 struct RegionDraft<'d, 'n> {
-    draft: &'d mut Draft,
+    draft: &'d mut TiledDraft,
     network: &'n TileNetwork,
     region: &'d TileRegion,
     is_exit: &'d [bool],

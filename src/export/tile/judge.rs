@@ -51,7 +51,7 @@ fn most_refined(effort: Effort) -> usize {
 pub(in crate::export) const MAX_LEVEL: u64 = 2_000_000;
 
 /// Plans tilings with little effort, and the best one in full.
-pub(in crate::export) struct Judge<'s, W: TilingWriter> {
+pub(in crate::export) struct DraftJudge<'s, W: TilingWriter> {
     writer: W,
     searches: &'s [TileSearch<'s>],
     planner: Planner,
@@ -62,7 +62,7 @@ pub(in crate::export) struct Judge<'s, W: TilingWriter> {
     tried: Vec<(usize, Vec<TileRegion>)>,
 }
 
-impl<'s, W: TilingWriter> Judge<'s, W> {
+impl<'s, W: TilingWriter> DraftJudge<'s, W> {
     /// `untiled` is the memory without tiling.
     pub(in crate::export) fn new(
         writer: W,

@@ -1,11 +1,11 @@
 //! Live bytes of the operators of a region.
 
-use super::draft::{Draft, DraftId, DraftKind, DraftOperator};
+use super::draft::{DraftId, DraftKind, DraftOperator, TiledDraft};
 use super::network::{TileNetwork, TileOperator};
 
 /// The most live bytes of a drafted region, without the tensors that are live through it. `dies` says of a tensor of the
 /// model whether no operator reads it after the region. O(tensors + operands).
-pub(super) fn peak(network: &TileNetwork, draft: &Draft, dies: impl Fn(usize) -> bool) -> u64 {
+pub(super) fn peak(network: &TileNetwork, draft: &TiledDraft, dies: impl Fn(usize) -> bool) -> u64 {
     let mut lives = DraftLives::new(network, draft);
     if network.rules.shares_rows {
         lives.place_pieces();
@@ -19,7 +19,7 @@ pub(super) fn peak(network: &TileNetwork, draft: &Draft, dies: impl Fn(usize) ->
 /// Live ranges of the tensors of a draft, in steps: one for each operator, both ends included.
 struct DraftLives<'d> {
     network: &'d TileNetwork,
-    draft: &'d Draft,
+    draft: &'d TiledDraft,
     /// By new tensor.
     first: Vec<usize>,
     last: Vec<usize>,
@@ -29,7 +29,7 @@ struct DraftLives<'d> {
 }
 
 impl<'d> DraftLives<'d> {
-    fn new(network: &'d TileNetwork, draft: &'d Draft) -> Self {
+    fn new(network: &'d TileNetwork, draft: &'d TiledDraft) -> Self {
         let count = draft.operators.len();
         let none = vec![0; draft.tensors.len()];
         let bytes = (0..draft.tensors.len()).map(|new| draft_bytes(network, draft, new)).collect();
@@ -122,14 +122,13 @@ impl<'d> DraftLives<'d> {
                 }
                 start += self.draft.tensors[piece].rows.end - self.draft.tensors[piece].rows.start;
             }
-            match self.new_tensor(output) {
-                Some(new) => self.bytes[new] = self.bytes[new].saturating_sub(inside),
-                None => {
-                    // The output was counted as a whole.
-                    let inside = i64::try_from(inside.min(self.network.tensors[output].bytes)).unwrap_or(0);
-                    self.change[step] -= inside;
-                    self.change[count + 1] += inside;
-                }
+            if let Some(new) = self.new_tensor(output) {
+                self.bytes[new] = self.bytes[new].saturating_sub(inside);
+            } else {
+                // The output was counted as a whole.
+                let inside = i64::try_from(inside.min(self.network.tensors[output].bytes)).unwrap_or(0);
+                self.change[step] -= inside;
+                self.change[count + 1] += inside;
             }
         }
     }
@@ -162,7 +161,9 @@ impl<'d> DraftLives<'d> {
             }
             // A view takes no bytes while its tensor is live.
             if !dies(input) {
-                slices.iter().for_each(|&(_, new, _)| self.bytes[new] = 0);
+                for &(_, new, _) in &slices {
+                    self.bytes[new] = 0;
+                }
             } else if are_views {
                 self.release(input, last, &slices);
             } else {
@@ -228,7 +229,7 @@ fn tile_scratch(network: &TileNetwork, kind: &DraftKind) -> u64 {
     u64::try_from(share / u128::from(all.unsigned_abs())).unwrap_or(*whole)
 }
 
-fn draft_bytes(network: &TileNetwork, draft: &Draft, new: usize) -> u64 {
+fn draft_bytes(network: &TileNetwork, draft: &TiledDraft, new: usize) -> u64 {
     let rows = &draft.tensors[new];
     let columns = rows.columns[0] + rows.columns[1];
     network.part_bytes(rows.tensor, rows.axis, rows.rows.end - rows.rows.start, columns)

@@ -1,7 +1,7 @@
 //! Tilings of models for runtimes that run whole operators only: slices, padding and concatenations are operators, and
 //! their copies take memory.
 //!
-//! A format describes its model as a [`TileNetwork`], and writes a [`Draft`], the operators of a tiling.
+//! A format describes its model as a [`TileNetwork`], and writes a [`TiledDraft`], the operators of a tiling.
 
 mod draft;
 mod judge;
@@ -11,8 +11,8 @@ mod network;
 mod search;
 mod stripes;
 
-pub(super) use draft::{Draft, DraftId, DraftKind, DraftOperator, RowsOf};
-pub(super) use judge::{Judge, MAX_LEVEL, TilingWriter};
+pub(super) use draft::{DraftId, DraftKind, DraftOperator, RowsOf, TiledDraft};
+pub(super) use judge::{DraftJudge, MAX_LEVEL, TilingWriter};
 pub(super) use kernel::{RowKernel, RowWindow, TilePadding, WindowPadding};
 #[cfg(all(feature = "json", feature = "onnx"))]
 pub(super) use kernel::{RowScale, RowTransposed};

@@ -10,10 +10,10 @@
 //! **What is pruned.** Segments without an operator that exceeds the least possible capacity, and segments through which
 //! more bytes are live than without tiling.
 
-use super::draft::{Draft, DraftKind, DraftOperator};
+use super::draft::{DraftKind, DraftOperator, TiledDraft};
 use super::live::peak;
 use super::network::{TileNetwork, TileOperator};
-use super::stripes::{Cut, TileRegion};
+use super::stripes::{StripeCut, TileRegion};
 use crate::Effort;
 
 /// Number of drafted operators after half of which a search evaluates short segments only, and after which none.
@@ -59,7 +59,7 @@ pub(in crate::export) struct TileSearch<'n> {
     lives: Vec<Option<StepSpan>>,
     /// Live bytes and scratch at each step, if every operator runs as a whole.
     loads: Vec<u64>,
-    segments: Vec<Segment>,
+    segments: Vec<TileSegment>,
     /// By position: segments that start there.
     by_start: Vec<Vec<usize>>,
 }
@@ -68,13 +68,13 @@ pub(in crate::export) struct TileSearch<'n> {
 /// `p` is `p + 1`, and one after all operators follows, at which graph outputs are live.
 type StepSpan = (usize, usize);
 
-struct Segment {
+struct TileSegment {
     end: usize,
     /// Ways to cut it, by ascending bytes and descending cost.
-    variants: Vec<Variant>,
+    variants: Vec<RegionVariant>,
 }
 
-struct Variant {
+struct RegionVariant {
     region: TileRegion,
     bytes: u64,
     extra: u64,
@@ -145,7 +145,7 @@ impl<'n> TileSearch<'n> {
                 }
                 if !variants.is_empty() {
                     self.by_start[start].push(self.segments.len());
-                    self.segments.push(Segment { end, variants: frontier(variants) });
+                    self.segments.push(TileSegment { end, variants: frontier(variants) });
                 }
             }
         }
@@ -164,7 +164,7 @@ impl<'n> TileSearch<'n> {
         updates: bool,
         [most, max_extra]: [u64; 2],
         work: &mut u64,
-        variants: &mut Vec<Variant>,
+        variants: &mut Vec<RegionVariant>,
     ) {
         let operators = self.order[start..end].to_vec();
         let Some(is_exit) = self.exits(&operators, end, axis) else { return };
@@ -179,9 +179,9 @@ impl<'n> TileSearch<'n> {
                 continue;
             }
             for stripes in STRIPES.into_iter().filter(|&stripes| stripes <= rows) {
-                let cut = Cut { stripes, is_carried, is_padded, is_updated };
+                let cut = StripeCut { stripes, is_carried, is_padded, is_updated };
                 let region = TileRegion { operators: operators.clone(), axis, cut };
-                let mut draft = Draft::new(self.network);
+                let mut draft = TiledDraft::new(self.network);
                 let is_possible = draft.region(self.network, &region, &is_exit).is_some();
                 *work += draft.operators.len() as u64 + self.work_of_draft();
                 if !is_possible || draft.extra > max_extra {
@@ -192,7 +192,7 @@ impl<'n> TileSearch<'n> {
                 let bytes = through.saturating_add(peak(self.network, &draft, dies));
                 if bytes < most {
                     let tail = self.tail(&draft, &region);
-                    variants.push(Variant { region, bytes, extra: draft.extra, tail });
+                    variants.push(RegionVariant { region, bytes, extra: draft.extra, tail });
                 }
             }
         }
@@ -236,7 +236,7 @@ impl<'n> TileSearch<'n> {
     }
 
     /// Bytes of the tail that a region adds.
-    fn tail(&self, draft: &Draft, region: &TileRegion) -> u64 {
+    fn tail(&self, draft: &TiledDraft, region: &TileRegion) -> u64 {
         let each = |operator: &DraftOperator| match operator.kind {
             DraftKind::Whole(operator) | DraftKind::Tile { operator, .. } => {
                 self.network.operators[operator].records
@@ -357,16 +357,16 @@ impl<'n> TileSearch<'n> {
         counts.dedup();
         let mut cuts = Vec::new();
         for stripes in counts {
-            let kept = Cut { stripes, ..region.cut };
+            let kept = StripeCut { stripes, ..region.cut };
             cuts.push(kept);
-            cuts.extend((!kept.is_padded).then_some(Cut { is_padded: true, ..kept }));
+            cuts.extend((!kept.is_padded).then_some(StripeCut { is_padded: true, ..kept }));
         }
         cuts.into_iter().map(|cut| TileRegion { cut, ..region.clone() }).collect()
     }
 
     /// The operators of a model with these regions.
-    pub(in crate::export) fn draft(&self, regions: &[TileRegion]) -> Option<Draft> {
-        let mut draft = Draft::new(self.network);
+    pub(in crate::export) fn draft(&self, regions: &[TileRegion]) -> Option<TiledDraft> {
+        let mut draft = TiledDraft::new(self.network);
         let mut position = 0;
         let mut regions = regions.iter().peekable();
         while position < self.order.len() {
@@ -397,9 +397,9 @@ fn offer(labels: &mut Vec<Label>, label: Label) {
 }
 
 /// The variants that no other one beats in bytes, cost and tail, by ascending bytes.
-fn frontier(mut variants: Vec<Variant>) -> Vec<Variant> {
+fn frontier(mut variants: Vec<RegionVariant>) -> Vec<RegionVariant> {
     variants.sort_by_key(|variant| (variant.bytes, variant.tail, variant.extra));
-    let mut kept: Vec<Variant> = Vec::new();
+    let mut kept: Vec<RegionVariant> = Vec::new();
     for variant in variants {
         if kept.iter().all(|other| variant.extra < other.extra || variant.tail < other.tail) {
             kept.push(variant);

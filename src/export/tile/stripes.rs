@@ -9,12 +9,12 @@ pub(in crate::export) struct TileRegion {
     /// Positions in the subgraph's list of operators, in execution order.
     pub(in crate::export) operators: Vec<usize>,
     pub(in crate::export) axis: usize,
-    pub(in crate::export) cut: Cut,
+    pub(in crate::export) cut: StripeCut,
 }
 
 /// How a region is cut into stripes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::export) struct Cut {
+pub(in crate::export) struct StripeCut {
     pub(in crate::export) stripes: i64,
     /// True if rows that two stripes need are kept by the first one, false if the second one computes them again.
     pub(in crate::export) is_carried: bool,
@@ -109,7 +109,7 @@ fn hull(one: &Rows, other: &Rows) -> Rows {
 }
 
 /// The rows of the inputs for these rows of the outputs, and the padding of the tile.
-fn reads(rule: &RowRule, computed: &Rows, cut: &Cut) -> Option<(Rows, TilePadding)> {
+fn reads(rule: &RowRule, computed: &Rows, cut: &StripeCut) -> Option<(Rows, TilePadding)> {
     match &rule.kernel {
         RowKernel::Same => Some((computed.clone(), TilePadding::Kept)),
         RowKernel::Window(window) => window.tile(computed, cut.is_padded),

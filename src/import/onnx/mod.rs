@@ -55,6 +55,8 @@ mod unshaped;
 pub use external::{external_files, external_files_of};
 #[cfg(feature = "onnx")]
 pub use inline::inlined;
+#[cfg(all(feature = "json", feature = "onnx"))]
+pub use operator_sets::standard_version;
 #[cfg(feature = "onnx")]
 pub use read::from_bytes;
 #[cfg(feature = "onnx")]

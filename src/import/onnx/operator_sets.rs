@@ -29,3 +29,19 @@ impl<'m> OperatorSets<'m> {
         self.version(node, "").unwrap_or(1)
     }
 }
+
+/// The version of the standard operators that a model imports; 0 if it imports none. Other fields are not decoded.
+#[cfg(feature = "json")] // models with plans need both features
+pub fn standard_version(bytes: &[u8]) -> Result<i64, crate::import::ImportError> {
+    use prost::Message;
+
+    #[derive(Message)]
+    struct ImportedSets {
+        #[prost(message, repeated, tag = "8")]
+        opset_import: Vec<OperatorSet>,
+    }
+
+    let model = ImportedSets::decode(bytes).map_err(super::messages::malformed)?;
+    let standard = model.opset_import.iter().rfind(|set| domain(&set.domain).is_empty());
+    Ok(standard.map_or(0, |set| set.version))
+}

@@ -44,17 +44,15 @@ pub(crate) struct OnnxColumns {
     pub(super) shape: Option<OnnxShapeRule>,
 }
 
-/// Shape inference for an operator.
-#[cfg(feature = "onnx")]
+/// Shape inference for an operator, in builds that infer shapes.
 pub(super) enum OnnxShapeRule {
     /// A rule, and the effect of bounded inputs.
+    #[cfg(feature = "onnx")]
     Rule(fn(&NodeCall) -> Outputs, Bound),
     /// The rule of an operator that runs bodies.
+    #[cfg(feature = "onnx")]
     BodyRule(for<'m> fn(&NodeCall<'_, 'm>, &mut bodies::RunBody<'m, '_>) -> Outputs),
 }
-
-#[cfg(not(feature = "onnx"))]
-pub(super) enum OnnxShapeRule {}
 
 /// The shape inference of a row, in builds that infer shapes.
 #[cfg(feature = "onnx")]

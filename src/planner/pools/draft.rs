@@ -15,7 +15,7 @@ use crate::support::ids::{OperatorId, TensorId};
 /// examines all its members.
 const MOST_TOGETHER: usize = 2000;
 
-pub(super) struct Draft {
+pub(super) struct PlacementDraft {
     pub(super) order: Vec<OperatorId>,
     pub(super) layout: AliasLayout,
     pub(super) items: PlacementItems,
@@ -23,7 +23,7 @@ pub(super) struct Draft {
 
 /// A draft with its estimated cost.
 pub(super) struct EstimatedDraft {
-    pub(super) draft: Draft,
+    pub(super) draft: PlacementDraft,
     pub(super) policy: SharingPolicy,
     pub(super) estimate: CostEstimate,
 }
@@ -58,7 +58,7 @@ impl<'a> Drafts<'a> {
     ///
     /// # Errors
     /// As [`Planner::place_in_order`].
-    pub(super) fn draft(&self, order: &[OperatorId], policy: SharingPolicy) -> Result<Draft> {
+    pub(super) fn draft(&self, order: &[OperatorId], policy: SharingPolicy) -> Result<PlacementDraft> {
         let Planner { alignment, variables, sharing, .. } = *self.planner;
         let liveness = Liveness::new(self.graph, order, alignment, variables)?;
         let live = live_ranges(self.graph, &liveness);
@@ -83,7 +83,7 @@ impl<'a> Drafts<'a> {
             limits,
         };
         let items = run.items()?;
-        Ok(Draft { order: order.to_vec(), layout, items })
+        Ok(PlacementDraft { order: order.to_vec(), layout, items })
     }
 
     /// The draft of an order under a sharing policy, with its estimated cost.

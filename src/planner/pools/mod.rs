@@ -17,7 +17,7 @@ use crate::support::ids::{OperatorId, PoolId};
 use crate::support::limits::{Budget, Limits, Stop};
 use crate::support::sorting::{sort_by_keys, with_key};
 use crate::verify::{verify_pools, verify_pools_until};
-use draft::{Draft, Drafts, EstimatedDraft};
+use draft::{Drafts, EstimatedDraft, PlacementDraft};
 use items::{ItemMember, PlacementItems, copied_members};
 
 /// Nodes of the order search if no node limit is given.
@@ -187,7 +187,7 @@ impl Planner {
         &self,
         graph: &Graph,
         pools: &Pools,
-        draft: &Draft,
+        draft: &PlacementDraft,
         search: (u64, PlacementEffort),
         limits: &Limits,
     ) -> Result<PoolPlan> {
@@ -207,7 +207,7 @@ struct Task<'a> {
     planner: &'a Planner,
     graph: &'a Graph,
     pools: &'a Pools,
-    draft: &'a Draft,
+    draft: &'a PlacementDraft,
     /// Cost at which the search ends, and its effort.
     search: (u64, PlacementEffort),
     limits: &'a Limits,

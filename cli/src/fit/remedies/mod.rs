@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use plimsoll::{Graph, Pools};
 use serde::Serialize;
 
-pub use peak::Peak;
+pub use peak::PeakStep;
 pub use text::add_help;
 use trials::Trials;
 
@@ -33,7 +33,7 @@ pub struct Help {
     pub weights: u64,
     /// `needed` above `room`.
     pub missing: u64,
-    pub peak: Option<Peak>,
+    pub peak: Option<PeakStep>,
     /// The most useful remedies first: those with which the network fits, by ascending effort; then the
     /// others, by ascending arena size.
     pub remedies: Vec<Remedy>,
@@ -109,7 +109,7 @@ impl Help {
         let Some(missing) = needed.checked_sub(room.bytes).filter(|&missing| missing > 0) else {
             return Ok(None);
         };
-        let peak = Peak::of(graph, &fit.plan);
+        let peak = PeakStep::of(graph, &fit.plan);
         let trials = Trials::new(graph, &fit.plan, arguments, search, (room.bytes, weights));
         let remedies = trials.remedies(peak.as_ref())?;
         Ok(Some(Self {

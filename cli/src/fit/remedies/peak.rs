@@ -8,7 +8,7 @@ use crate::fit::kind_of;
 
 /// First step at which the most bytes of the arena are in use.
 #[derive(Serialize)]
-pub struct Peak {
+pub struct PeakStep {
     pub step: u32,
     pub operator: String,
     pub op_type: String,
@@ -32,7 +32,7 @@ pub struct LiveBuffer {
     pub occupant: Occupant,
 }
 
-impl Peak {
+impl PeakStep {
     /// The peak of a plan; none for a plan without operators.
     pub fn of(graph: &Graph, plan: &Plan) -> Option<Self> {
         let view = PlanView::of_plan(graph, plan);

@@ -2,7 +2,7 @@
 
 use plimsoll::report::text::{bytes, short_bytes};
 
-use super::peak::{LiveBuffer, Peak};
+use super::peak::{LiveBuffer, PeakStep};
 use super::{Capacity, Help, RemedyKind};
 use crate::fit::{ReportLines, SHOWN};
 use crate::output::one_line;
@@ -47,7 +47,7 @@ pub fn add_help(lines: &mut ReportLines, help: &Help) {
     lines.add("more memory", &format!("{}{}", capacity_text(&help.capacity), help.pool_text()));
 }
 
-fn add_peak(lines: &mut ReportLines, peak: &Peak) {
+fn add_peak(lines: &mut ReportLines, peak: &PeakStep) {
     let (step, name, live) = (peak.step, &peak.operator, bytes(peak.bytes));
     lines.add("peak", &format!("{live} at step {step}, {} `{name}`", peak.op_type));
     let entry = |buffer: &LiveBuffer| {

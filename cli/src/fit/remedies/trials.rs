@@ -11,7 +11,7 @@ use plimsoll::{
     TensorId, TensorKind, TiledPlan,
 };
 
-use super::peak::Peak;
+use super::peak::PeakStep;
 use super::rewrite;
 use super::{Capacity, Remedy, RemedyKind};
 use crate::arguments::{FitArguments, SHARING_LEVELS};
@@ -73,7 +73,7 @@ impl<'a> Trials<'a> {
     }
 
     /// Tries all remedies, the most useful ones first in the result.
-    pub fn remedies(&self, peak: Option<&Peak>) -> Result<Vec<Remedy>, Failure> {
+    pub fn remedies(&self, peak: Option<&PeakStep>) -> Result<Vec<Remedy>, Failure> {
         let mut remedies = self.try_orders_and_sharing()?;
         // Changed networks lose relative placements, so they are no approximation of a graph with some.
         if let Some(peak) = peak.filter(|_| self.graph.relative_placements().is_empty()) {
@@ -201,7 +201,7 @@ impl<'a> Trials<'a> {
 
     /// Tries memory sharing at one operator: those with permissions beyond the current level on tensors
     /// that are live at the peak; the peak's operator first, then the others in the order of the plan.
-    fn try_sharing_at_one(&self, peak: &Peak) -> Result<Vec<Remedy>, Failure> {
+    fn try_sharing_at_one(&self, peak: &PeakStep) -> Result<Vec<Remedy>, Failure> {
         let is_live = |id| peak.live.iter().any(|buffer| buffer.occupant == Occupant::Tensor(id));
         let is_unused = |permit: &&Permit| {
             rewrite::level(permit) > self.arguments.share
@@ -229,7 +229,7 @@ impl<'a> Trials<'a> {
     }
 
     /// Tries the eviction of tensors that are live at the peak but not used there.
-    fn try_evictions(&self, peak: &Peak) -> Result<Vec<Remedy>, Failure> {
+    fn try_evictions(&self, peak: &PeakStep) -> Result<Vec<Remedy>, Failure> {
         let mut remedies = Vec::new();
         let idle = peak.live.iter().filter_map(|buffer| match buffer.occupant {
             Occupant::Tensor(id) if !buffer.used => Some(id),

@@ -13,7 +13,7 @@ use super::super::wire::{WireModel, fields};
 use super::file::REPLACED;
 use super::network::TileSource;
 use super::node::TileNode;
-use crate::export::tile::{Draft, DraftKind};
+use crate::export::tile::{DraftKind, TiledDraft};
 use crate::{Graph, Operator, OperatorId, RowMap, TensorId, TensorKind, TileAxis};
 
 /// The operator that a node of a tiled model runs on rows along an axis.
@@ -24,7 +24,7 @@ pub(super) struct StatedTile {
 }
 
 /// Tiles by the name of their first output.
-pub(super) fn stated_tiles<'n>(draft: &Draft, names: &'n [String]) -> HashMap<&'n str, StatedTile> {
+pub(super) fn stated_tiles<'n>(draft: &TiledDraft, names: &'n [String]) -> HashMap<&'n str, StatedTile> {
     let tile = |(kind, output): (&DraftKind, usize)| {
         let DraftKind::Tile { operator, rows, .. } = kind else { return None };
         let new = output.checked_sub(draft.first_new)?;

@@ -12,7 +12,7 @@ use super::names::UniqueNames;
 use super::network::{TileSource, TransposedWindow};
 use super::node::{TileNode, wrong};
 use super::window::{SpatialWindow, windows};
-use crate::export::tile::{Draft, DraftId, DraftKind, DraftOperator, RowsOf, TilePadding};
+use crate::export::tile::{DraftId, DraftKind, DraftOperator, RowsOf, TilePadding, TiledDraft};
 use crate::{OperatorId, TensorId, TensorKind};
 
 /// Field numbers of `ModelProto` and `GraphProto`.
@@ -36,7 +36,7 @@ pub(super) struct TiledNodes {
 /// Makes the nodes of a draft. New names are none of those that are `taken`.
 pub(super) fn nodes(
     source: &TileSource<'_>,
-    draft: &Draft,
+    draft: &TiledDraft,
     mut taken: UniqueNames,
 ) -> Result<TiledNodes, OnnxError> {
     let names = draft.tensors.iter().map(|rows| {
@@ -65,7 +65,7 @@ pub(super) fn nodes(
 
 struct NodeWriter<'a> {
     source: &'a TileSource<'a>,
-    draft: &'a Draft,
+    draft: &'a TiledDraft,
     names: Vec<String>,
     taken: UniqueNames,
     /// Names of constants by their value.
@@ -245,7 +245,7 @@ fn begin(number: u32, length: usize, out: &mut Vec<u8>) {
 pub(super) fn model(
     bytes: &[u8],
     source: &TileSource<'_>,
-    (draft, tiled): (&Draft, &TiledNodes),
+    (draft, tiled): (&TiledDraft, &TiledNodes),
 ) -> Result<Vec<u8>, OnnxError> {
     let mut written = Vec::with_capacity(bytes.len() + bytes.len() / 8);
     for field in fields(bytes, 0..bytes.len()) {
@@ -266,7 +266,7 @@ fn graph(
     bytes: &[u8],
     parts: impl Iterator<Item = Result<WireField, OnnxError>>,
     source: &TileSource<'_>,
-    (draft, tiled): (&Draft, &TiledNodes),
+    (draft, tiled): (&TiledDraft, &TiledNodes),
 ) -> Result<Vec<u8>, OnnxError> {
     let shapes = DeclaredShapes::new(source, draft);
     let mut graph: Vec<u8> = tiled.nodes.concat();
@@ -308,7 +308,7 @@ struct DeclaredShapes<'a> {
 }
 
 impl<'a> DeclaredShapes<'a> {
-    fn new(source: &'a TileSource<'a>, draft: &Draft) -> Self {
+    fn new(source: &'a TileSource<'a>, draft: &TiledDraft) -> Self {
         let graph = source.graph;
         let mut is_there: Vec<bool> = graph
             .tensors()

@@ -110,12 +110,12 @@ pub(super) struct TensorType {
 #[derive(Message)]
 pub(super) struct Shape {
     #[prost(message, repeated, tag = "1")]
-    pub(super) dim: Vec<Dimension>,
+    pub(super) dim: Vec<NewDimension>,
 }
 
 /// `TensorShapeProto.Dimension`.
 #[derive(Message)]
-pub(super) struct Dimension {
+pub(super) struct NewDimension {
     #[prost(int64, optional, tag = "1")]
     pub(super) dim_value: Option<i64>,
     #[prost(string, tag = "2")]
@@ -124,7 +124,7 @@ pub(super) struct Dimension {
 
 impl NewValueInfo {
     pub(super) fn new(name: String, elem_type: i32, dims: &[u64]) -> Self {
-        let dim = |&dim: &u64| Dimension { dim_value: i64::try_from(dim).ok(), ..Dimension::default() };
+        let dim = |&dim: &u64| NewDimension { dim_value: i64::try_from(dim).ok(), ..NewDimension::default() };
         let shape = Shape { dim: dims.iter().map(dim).collect() };
         let tensor_type = TensorType { elem_type, shape: Some(shape) };
         Self { name, r#type: Some(ValueType { tensor_type: Some(tensor_type) }) }
@@ -138,7 +138,7 @@ impl NewValueInfo {
     /// True if the type has a shape of these numbers.
     pub(super) fn has_shape(&self, dims: &[u64]) -> bool {
         let shape = self.tensor_type().and_then(|tensor| tensor.shape.as_ref());
-        let number = |dim: &Dimension| dim.dim_value.and_then(|value| u64::try_from(value).ok());
+        let number = |dim: &NewDimension| dim.dim_value.and_then(|value| u64::try_from(value).ok());
         shape.is_some_and(|shape| {
             shape.dim.len() == dims.len()
                 && shape.dim.iter().map(number).eq(dims.iter().map(|&dim| Some(dim)))

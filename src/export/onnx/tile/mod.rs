@@ -13,12 +13,10 @@ mod window;
 
 use std::borrow::Cow;
 
-use prost::Message;
-
-use super::wire::{WireModel, fields};
+use super::wire::WireModel;
 use super::{OnnxError, inlined, write};
 use crate::export::tile::{
-    Draft, FoundTiling, Judge, MAX_LEVEL, TileNetwork, TileRegion, TileSearch, TilingWriter,
+    DraftJudge, FoundTiling, MAX_LEVEL, TileNetwork, TileRegion, TileSearch, TiledDraft, TilingWriter,
 };
 use crate::import::{self, ImportError, ImportOptions};
 use crate::tiling::{TilingGoal, parts_of};
@@ -70,9 +68,6 @@ pub struct OnnxRegion {
 /// The first version of the standard operators that the writer supports.
 const FIRST_VERSION: i64 = 7;
 
-/// Field number of `ModelProto`.
-const OPSET_IMPORT: u32 = 8;
-
 /// Plans a model in which regions of operators run stripe by stripe, so that their large tensors never exist as a whole.
 /// `graph` is the model, imported with `options`, and `untiled` its plan by `planner`. None if no tiling within the goal's
 /// cost has a smaller arena, or the model cannot be tiled: it has operators before version 7.
@@ -111,7 +106,7 @@ pub fn tile(
 ) -> Result<Option<TiledOnnx>, OnnxError> {
     let bytes = inlined(name, bytes, graph, options)?;
     let model = WireModel::read(&bytes)?;
-    let version = standard_version(&bytes)?;
+    let version = import::onnx_standard_version(&bytes)?;
     let nodes = TileNode::of_graph(&bytes, model.graph())?;
     if version < FIRST_VERSION || nodes.len() != graph.operators().len() {
         return Ok(None);
@@ -137,37 +132,13 @@ pub fn tile(
     let searches: Vec<TileSearch<'_>> = orders.iter().map(search).collect();
     let taken = UniqueNames::of_graph(&bytes, model.graph())?;
     let writer = OnnxTiler { name, bytes: &bytes, source: &source, network: &network, taken };
-    let mut judge = Judge::new(writer, &searches, planner, untiled.arena_bytes);
+    let mut judge = DraftJudge::new(writer, &searches, planner, untiled.arena_bytes);
     match goal.capacity {
         Some(capacity) => judge.fit(capacity, (network.cost, most))?,
         None => judge.heads((network.cost, most), 0)?,
     }
     let best = judge.finish(planner)?;
     best.map(|best| best.with_plan(name, &bytes, &source)).transpose()
-}
-
-/// Version of the standard operators.
-fn standard_version(bytes: &[u8]) -> Result<i64, OnnxError> {
-    #[derive(Message)]
-    struct OperatorSet {
-        #[prost(string, tag = "1")]
-        domain: String,
-        #[prost(int64, tag = "2")]
-        version: i64,
-    }
-
-    let mut version = 0;
-    for field in fields(bytes, 0..bytes.len()) {
-        let field = field?;
-        if let (OPSET_IMPORT, Some(range)) = (field.number, field.contents) {
-            let set = OperatorSet::decode(&bytes[range])
-                .map_err(|error| node::wrong(&format!("an operator set cannot be read ({error})")))?;
-            if matches!(set.domain.as_str(), "" | "ai.onnx") {
-                version = set.version;
-            }
-        }
-    }
-    Ok(version)
 }
 
 /// Writes and plans tilings of a model.
@@ -183,7 +154,7 @@ struct OnnxTiler<'a> {
 /// A tiled model before its plan is added.
 struct DraftedOnnx {
     tiled: TiledOnnx,
-    draft: Draft,
+    draft: TiledDraft,
     names: Vec<String>,
 }
 

@@ -8,7 +8,7 @@ use super::super::wire::fields;
 
 /// Messages of a graph that contain names.
 #[derive(Clone, Copy)]
-enum Part {
+enum NamedPart {
     Graph,
     Node,
     Attribute,
@@ -26,19 +26,19 @@ impl UniqueNames {
     /// of declared types, and of bodies that never run. Runtimes refuse a model with one of them twice.
     pub(super) fn of_graph(bytes: &[u8], graph: Range<usize>) -> Result<Self, OnnxError> {
         let mut names = HashSet::new();
-        let mut parts = vec![(Part::Graph, graph)];
+        let mut parts = vec![(NamedPart::Graph, graph)];
         while let Some((part, range)) = parts.pop() {
             for field in fields(bytes, range) {
                 let field = field?;
                 let Some(contents) = field.contents else { continue };
                 let inner = match (part, field.number) {
-                    (Part::Graph, 1) => Part::Node,
-                    (Part::Graph, 5) | (Part::SparseTensor, 1) => Part::Tensor,
-                    (Part::Graph, 11..=13) => Part::ValueInfo,
-                    (Part::Graph, 15) => Part::SparseTensor,
-                    (Part::Node, 5) => Part::Attribute,
-                    (Part::Attribute, 6 | 11) => Part::Graph,
-                    (Part::Node, 1..=3) | (Part::Tensor, 8) | (Part::ValueInfo, 1) => {
+                    (NamedPart::Graph, 1) => NamedPart::Node,
+                    (NamedPart::Graph, 5) | (NamedPart::SparseTensor, 1) => NamedPart::Tensor,
+                    (NamedPart::Graph, 11..=13) => NamedPart::ValueInfo,
+                    (NamedPart::Graph, 15) => NamedPart::SparseTensor,
+                    (NamedPart::Node, 5) => NamedPart::Attribute,
+                    (NamedPart::Attribute, 6 | 11) => NamedPart::Graph,
+                    (NamedPart::Node, 1..=3) | (NamedPart::Tensor, 8) | (NamedPart::ValueInfo, 1) => {
                         // A new name is never equal to bytes that are no text.
                         names.extend(std::str::from_utf8(&bytes[contents]).ok().map(str::to_owned));
                         continue;

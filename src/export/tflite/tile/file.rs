@@ -10,7 +10,7 @@ use super::super::TfliteError;
 use super::super::front::{Field, Front, Target};
 use super::super::rewrite::{self, MODEL_SLOTS, SUBGRAPH_SLOTS, copied};
 use crate::ElementType;
-use crate::export::tile::{Draft, DraftId, DraftKind, DraftOperator, RowsOf, TilePadding, other_axis};
+use crate::export::tile::{DraftId, DraftKind, DraftOperator, RowsOf, TilePadding, TiledDraft, other_axis};
 use crate::import::tflite::schema::{At, Model, Operator, SubGraph, Tensor};
 use crate::import::tflite::text;
 
@@ -90,7 +90,7 @@ impl Added {
 pub(super) fn write(
     old: &[u8],
     model: Model<'_>,
-    (draft, names): (&Draft, &[String]),
+    (draft, names): (&TiledDraft, &[String]),
     shapes: &[Option<Vec<u64>>],
     types: &[Option<ElementType>],
 ) -> Result<Vec<u8>, TfliteError> {
@@ -126,7 +126,7 @@ struct ModelWriter<'a> {
     old: &'a [u8],
     model: Model<'a>,
     first: SubGraph<'a>,
-    draft: &'a Draft,
+    draft: &'a TiledDraft,
     shapes: &'a [Option<Vec<u64>>],
     types: &'a [Option<ElementType>],
     names: &'a [String],
@@ -606,7 +606,7 @@ pub(super) fn names(subgraph: SubGraph<'_>) -> Vec<String> {
 }
 
 /// The operator types that the draft adds to those of the model.
-pub(super) fn added_types(draft: &Draft, model_types: &[&str]) -> Vec<&'static str> {
+pub(super) fn added_types(draft: &TiledDraft, model_types: &[&str]) -> Vec<&'static str> {
     let mut added: Vec<Added> =
         draft.operators.iter().filter_map(|operator| Added::of(&operator.kind)).collect();
     added.sort_unstable();

@@ -11,7 +11,8 @@ use super::runtime_network::RuntimeNetwork;
 use super::scratch::{Scratch, sums};
 use super::{CONTROL_DEPENDENCIES, TfliteError, TflitePlan, has_metadata, plan};
 use crate::export::tile::{
-    Draft, DraftKind, FoundTiling, Judge, MAX_LEVEL, TileNetwork, TileRegion, TileSearch, TilingWriter,
+    DraftJudge, DraftKind, FoundTiling, MAX_LEVEL, TileNetwork, TileRegion, TileSearch, TiledDraft,
+    TilingWriter,
 };
 use crate::import::{Fold, ImportOptions, tflite};
 use crate::tiling::{TilingGoal, parts_of};
@@ -144,7 +145,7 @@ pub fn tile(
     let searches: Vec<TileSearch<'_>> = orders.iter().map(search).collect();
     let measure = if goal.capacity.is_some() { TfliteMeasure::Head } else { measure };
     let writer = TiledWriter { name, bytes, scratch, network: &network, tiles: &tiles, first, measure };
-    let mut judge = Judge::new(writer, &searches, planner, measure.bytes(untiled));
+    let mut judge = DraftJudge::new(writer, &searches, planner, measure.bytes(untiled));
     match (goal.capacity, measure) {
         (Some(capacity), _) => judge.fit(capacity, (tiles.cost, most))?,
         (None, TfliteMeasure::Arena) => judge.arenas(budget)?,
@@ -227,7 +228,7 @@ impl TiledWriter<'_> {
         Ok(if is_better { drafted } else { found })
     }
 
-    fn written(&self, draft: &Draft) -> Result<Vec<u8>, TfliteError> {
+    fn written(&self, draft: &TiledDraft) -> Result<Vec<u8>, TfliteError> {
         let model = tflite::model(self.bytes)?;
         let tensors = &self.network.subgraphs[0].tensors;
         let shapes: Vec<Option<Vec<u64>>> = tensors.iter().map(|tensor| tensor.shape.clone()).collect();
@@ -238,7 +239,7 @@ impl TiledWriter<'_> {
 }
 
 /// For each operator of a draft, the operator of the model that it runs.
-fn origins(draft: &Draft) -> Vec<Option<usize>> {
+fn origins(draft: &TiledDraft) -> Vec<Option<usize>> {
     let origin = |kind: &DraftKind| match kind {
         DraftKind::Whole(operator) | DraftKind::Tile { operator, .. } => Some(*operator),
         _ => None,

@@ -19,11 +19,10 @@ pub(crate) fn outputs(
 ) -> Vec<Vec<f64>> {
     let outputs = match op_type {
         "UNPACK" => call.values(0).ok().map(|values| values.iter().map(|&value| vec![value]).collect()),
-        _ => first(op_type, call).map(|values| vec![values]),
+        _ => only_output(op_type, call).map(|values| vec![values]),
     };
     let mut outputs: Vec<Vec<f64>> = outputs.unwrap_or_default();
-    let is_sound = |values: &Vec<f64>| values.len() <= MAX_VALUES;
-    if !outputs.iter_mut().all(|values| is_sound(values) && convert(values, element_type)) {
+    if !outputs.iter_mut().all(|values| values.len() <= MAX_VALUES && convert(values, element_type)) {
         outputs.clear();
     }
     outputs
@@ -31,6 +30,7 @@ pub(crate) fn outputs(
 
 /// Converts elements to the type of their tensor; false if that is not exact.
 fn convert(values: &mut [f64], element_type: Option<ElementType>) -> bool {
+    /// 2^53: up to here, floating-point numbers hold integers exactly.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let max = match element_type {
         Some(ElementType::Int32) => f64::from(i32::MAX),
@@ -50,7 +50,8 @@ fn convert(values: &mut [f64], element_type: Option<ElementType>) -> bool {
     values.iter().all(|value| value.abs() <= max)
 }
 
-fn first(op_type: &str, call: &OperatorCall<'_>) -> Option<Vec<f64>> {
+/// Elements of the only output of an operator, before they are converted to its type.
+fn only_output(op_type: &str, call: &OperatorCall<'_>) -> Option<Vec<f64>> {
     let values = |position: usize| call.values(position).ok();
     match op_type {
         "SHAPE" if !call.is_upper(0) => Some(call.dims(0).ok()?.iter().map(|&dim| dim as f64).collect()),
