@@ -172,6 +172,13 @@ impl Instance {
         self.pools.len() - 1
     }
 
+    /// Frees the memory that was reserved for further items.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.items.shrink_to_fit();
+        self.accesses.shrink_to_fit();
+        self.point_pools.shrink_to_fit();
+    }
+
     /// Adds an item, its accesses and the masks of its points.
     pub(crate) fn add(&mut self, new: &NewItem<'_>) {
         let store = self.store();

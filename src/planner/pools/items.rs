@@ -74,6 +74,8 @@ impl ItemBuilder<'_> {
             let accesses = reads.iter().map(|&step| (step, (bytes, 0))).collect();
             self.add(&mut items, vec![member], accesses)?;
         }
+        items.instance.shrink_to_fit();
+        items.members.shrink_to_fit();
         check_magnitude(&items.instance)?;
         compute_min_costs(&mut items.instance);
         self.limits.check_cancelled()?;
