@@ -7,7 +7,7 @@ use crate::liveness::Liveness;
 use crate::placement::{CostEstimate, estimate};
 use crate::planner::Planner;
 use crate::sharing::{
-    AliasLayout, Alignment, ContentAliases, RigidGroups, SharingPolicy, concerns, live_ranges,
+    Alias, AliasLayout, Alignment, ContentAliases, RigidGroups, SharingPolicy, concerns, live_ranges,
 };
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -17,7 +17,7 @@ const MOST_TOGETHER: usize = 2000;
 
 pub(super) struct Draft {
     pub(super) order: Vec<OperatorId>,
-    pub(super) layout: AliasLayout,
+    pub(super) aliases: Vec<Alias>,
     pub(super) items: PlacementItems,
 }
 
@@ -70,6 +70,7 @@ impl<'a> Drafts<'a> {
         limits.check_cancelled()?;
         let [.., least] = SharingPolicy::variants(sharing);
         if policy != least && groups.members.rows().any(|own| own.len() > MOST_TOGETHER) {
+            drop((groups, layout, live, liveness));
             return self.draft(order, least);
         }
         let run = ItemBuilder {
@@ -83,7 +84,7 @@ impl<'a> Drafts<'a> {
             limits,
         };
         let items = run.items()?;
-        Ok(Draft { order: order.to_vec(), layout, items })
+        Ok(Draft { order: order.to_vec(), aliases: layout.aliases, items })
     }
 
     /// The draft of an order under a sharing policy, with its estimated cost.

@@ -62,6 +62,8 @@ impl ItemBuilder<'_> {
         let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.groups.members.count() as usize];
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
         self.collect(&mut accesses, &mut reads)?;
+        let count = accesses.iter().map(Vec::len).chain(reads.iter().map(Vec::len)).sum();
+        items.instance.reserve(accesses.len(), count);
         for (buffers, accesses) in self.groups.members.rows().zip(accesses) {
             self.limits.check_cancelled()?;
             let members: Vec<ItemMember> = buffers.iter().map(|&id| self.member(id)).collect();
