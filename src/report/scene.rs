@@ -47,8 +47,8 @@ pub(super) struct SceneTransfer {
 impl<'a> Scene<'a> {
     pub(super) fn new(view: &'a PlanView<'a>) -> Self {
         let pieces = |row| move |live| Rectangle::new(view, row, live);
-        let rectangles: Vec<Rectangle> =
-            view.rows.iter().flat_map(|row| row.pieces().map(pieces(row))).collect();
+        let mut rectangles = Vec::with_capacity(view.rows.len());
+        rectangles.extend(view.rows.iter().flat_map(|row| row.pieces().map(pieces(row))));
         let run = view.order().len().max(1) as u32;
         let drawn = rectangles.iter().filter(|rectangle| !rectangle.is_empty());
         let steps = drawn.map(|rectangle| rectangle.place.live.end).fold(run, u32::max);

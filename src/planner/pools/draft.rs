@@ -66,11 +66,13 @@ impl<'a> Drafts<'a> {
         limits.check_cancelled()?;
         let (layout, _) =
             AliasLayout::within(limits, self.graph, &self.contents, &live, self.alignment, (order, policy))?;
-        let groups = RigidGroups::new(&liveness, &layout)?;
+        drop(live);
+        let RigidGroups { position, members, .. } = RigidGroups::new(&liveness, &layout)?;
+        let AliasLayout { aliases, .. } = layout;
         limits.check_cancelled()?;
         let [.., least] = SharingPolicy::variants(sharing);
-        if policy != least && groups.members.rows().any(|own| own.len() > MOST_TOGETHER) {
-            drop((groups, layout, live, liveness));
+        if policy != least && members.rows().any(|own| own.len() > MOST_TOGETHER) {
+            drop((position, members, aliases, liveness));
             return self.draft(order, least);
         }
         let run = ItemBuilder {
@@ -79,12 +81,13 @@ impl<'a> Drafts<'a> {
             pools: self.pools,
             alignment,
             liveness: &liveness,
-            groups: &groups,
-            aliases: &layout.aliases,
+            position: &position,
+            members: &members,
+            aliases: &aliases,
             limits,
         };
         let items = run.items()?;
-        Ok(Draft { order: order.to_vec(), aliases: layout.aliases, items })
+        Ok(Draft { order: order.to_vec(), aliases, items })
     }
 
     /// The draft of an order under a sharing policy, with its estimated cost.

@@ -248,6 +248,11 @@ impl<'a> PageData<'a> {
     /// `before` are the live bytes for comparison, see [`live_before`].
     pub(super) fn new(scene: &Scene<'a>, before: Option<&[u64]>) -> Self {
         let view = scene.view;
+        // First, as series of bytes need the most memory while they are computed.
+        let pools = match &view.plan {
+            ViewedPlan::Arena(plan) => vec![arena(scene, plan, before)],
+            ViewedPlan::Pools(plan) => pools(scene, plan),
+        };
         let all: Vec<&Rectangle> = scene.rectangles.iter().collect();
         let types = TypePalette::new(view.graph, &all);
         let numbers = occupant_numbers(scene);
@@ -284,10 +289,7 @@ impl<'a> PageData<'a> {
             buffers,
             types: types.names,
             colours: PageColours::new(),
-            pools: match &view.plan {
-                ViewedPlan::Arena(plan) => vec![arena(scene, plan, before)],
-                ViewedPlan::Pools(plan) => pools(scene, plan),
-            },
+            pools,
             shares,
             hows,
             order: view.graph.map(|graph| order(graph, view.order())),
