@@ -16,8 +16,8 @@ pub(super) struct CPlaces {
     kind: &'static str,
     /// The names in macros of the occupants with one place. Others, with several residency intervals, have no constants.
     names: TextList,
-    /// By name.
-    named: Vec<CPlace>,
+    /// The places of these occupants.
+    by_name: Vec<CPlace>,
     /// All places, to be checked; empty for an arena, where all places have names.
     all: Vec<CPlace>,
 }
@@ -44,12 +44,12 @@ impl CPlaces {
         let single: Vec<_> = intervals.filter(|intervals| intervals.len() == 1).flatten().collect();
         let names = identifiers(single.iter().map(|(row, name)| (row.index(), &**name)));
         let all = rows.iter().filter(|_| is_pools).map(|(row, _)| CPlace::of(row)).collect();
-        let named = single.into_iter().map(|(row, _)| CPlace::of(row)).collect();
-        Self { kind, names: names.into_iter().collect(), named, all }
+        let by_name = single.into_iter().map(|(row, _)| CPlace::of(row)).collect();
+        Self { kind, names: names.into_iter().collect(), by_name, all }
     }
 
     fn iter(&self) -> impl Iterator<Item = (&str, &CPlace)> {
-        self.names.iter().zip(&self.named)
+        self.names.iter().zip(&self.by_name)
     }
 }
 

@@ -68,7 +68,7 @@ impl ItemBuilder<'_> {
         let mut reads = Vec::new();
         self.collect(&mut accesses, &mut reads)?;
         sort_by_keys(&mut reads, |&(constant, step)| [constant.index() as u64, step.into()]);
-        let count = accesses.iter().map(|accesses| accesses.len()).sum::<usize>() + reads.len();
+        let count = accesses.iter().map(SmallVec::len).sum::<usize>() + reads.len();
         items.instance.reserve(accesses.len(), count);
         for (buffers, accesses) in self.members.rows().zip(accesses) {
             self.limits.check_cancelled()?;
