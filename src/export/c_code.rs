@@ -22,15 +22,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod places;
 mod prefix;
 mod tables;
 mod text;
 mod write;
 
 use super::names::{row_names, tensor_names};
-use crate::{Graph, Occupant, PlanView, PoolId, PoolPlan, Storage, TensorKind, ViewRow, ViewedPlan};
+use crate::{Graph, Occupant, PlanView, PoolPlan, Storage, TensorKind, ViewRow, ViewedPlan};
+use places::CPlaces;
 pub use prefix::{SymbolPrefix, SymbolPrefixError};
-use tables::{CTable, NamedRow};
+use tables::CTable;
 use text::identifiers;
 pub use write::can_include;
 
@@ -44,10 +46,13 @@ pub struct CCode {
     prefix: SymbolPrefix,
     /// Introduction of the plan in the first comment.
     intro: &'static str,
-    constants: String,
+    /// Definitions before and after those of the places.
+    constants: [String; 2],
     memories: Vec<CMemory>,
     tables: Vec<CTable>,
-    checks: Vec<CCheck>,
+    /// Places of tensors, and of scratch.
+    places: [CPlaces; 2],
+    is_pools: bool,
 }
 
 /// An arena or a pool: an array in the source.
@@ -57,45 +62,6 @@ struct CMemory {
     name: String,
     /// True if constants reside in it, which the program must copy there.
     holds_constants: bool,
-}
-
-/// A condition of a correct plan, for the compiler to check.
-#[derive(Clone, Debug)]
-struct CCheck {
-    /// An identifier that the message of the compiler shows.
-    label: String,
-    condition: Condition,
-}
-
-/// A condition without its text: the text of all is several times as large.
-#[derive(Clone, Debug)]
-enum Condition {
-    /// The alignment of the memory with this name is a power of two.
-    PowerOfTwo { memory: String },
-    /// The tensor or scratch with this name in macros lies inside the arena at a multiple of the alignment.
-    InArena { kind: &'static str, name: String, alignment: u64 },
-    /// Bytes from an offset lie inside a pool, at a multiple of the alignment.
-    InPool { pool: PoolId, offset: u64, bytes: u64, alignment: u64 },
-}
-
-impl Condition {
-    /// The condition as an expression; macros begin with `upper`.
-    fn text(&self, upper: &str) -> String {
-        match self {
-            Self::PowerOfTwo { memory } => {
-                let alignment = format!("{upper}_{memory}_ALIGNMENT");
-                format!("{alignment} != 0ULL && ({alignment} & ({alignment} - 1ULL)) == 0ULL")
-            }
-            Self::InArena { kind, name, alignment } => {
-                let [offset, bytes] = ["OFFSET", "BYTES"].map(|of| format!("{upper}_{kind}{of}_{name}"));
-                inside(&offset, &bytes, &format!("{upper}_ARENA_BYTES"), *alignment)
-            }
-            Self::InPool { pool, offset, bytes, alignment } => {
-                let [offset, bytes] = [offset, bytes].map(|number| format!("{number}ULL"));
-                inside(&offset, &bytes, &format!("{upper}_POOL_{pool}_BYTES"), *alignment)
-            }
-        }
-    }
 }
 
 const ARENA_INTRO: &str = "Offsets count from the start of\n * the arena, in bytes; the arena itself must have the alignment below.";
@@ -111,10 +77,11 @@ impl CCode {
             model: view.model.to_owned(),
             prefix: prefix.cloned().unwrap_or_else(|| SymbolPrefix::of_model(view.model)),
             intro: ARENA_INTRO,
-            constants: String::new(),
+            constants: Default::default(),
             memories: Vec::new(),
             tables: Vec::new(),
-            checks: Vec::new(),
+            places: Default::default(),
+            is_pools: matches!(view.plan, ViewedPlan::Pools(_)),
         };
         let named = view.rows.iter().zip(row_names(view));
         let (scratch, tensors): (Vec<_>, Vec<_>) = named.partition(|(row, _)| row.is_scratch());
@@ -129,9 +96,8 @@ impl CCode {
                 code.pools(view, plan);
             }
         }
-        let is_pools = matches!(view.plan, ViewedPlan::Pools(_));
-        code.places("", &tensors, is_pools);
-        code.places("SCRATCH_", &scratch, is_pools);
+        code.places = [("", &tensors), ("SCRATCH_", &scratch)]
+            .map(|(kind, rows)| CPlaces::new(kind, rows, code.is_pools));
         if let Some(graph) = view.graph {
             code.outside(graph);
         }
@@ -139,20 +105,18 @@ impl CCode {
         code
     }
 
+    /// Defines a constant before the places.
     fn define(&mut self, name: &str, value: impl std::fmt::Display) {
-        use std::fmt::Write;
-        writeln!(self.constants, "#define {}_{name} {value}", self.prefix.upper())
-            .expect("a string takes every letter");
+        self.constants[0] += &self.definition(name, value);
     }
 
-    fn check(&mut self, label: String, condition: Condition) {
-        self.checks.push(CCheck { label, condition });
+    fn definition(&self, name: &str, value: impl std::fmt::Display) -> String {
+        format!("#define {}_{name} {value}\n", self.prefix.upper())
     }
 
     fn memory(&mut self, name: String, bytes: u64, alignment: u64, holds_constants: bool) {
         self.define(&format!("{name}_BYTES"), format_args!("{bytes}ULL"));
         self.define(&format!("{name}_ALIGNMENT"), format_args!("{alignment}ULL"));
-        self.check(format!("{name}_ALIGNMENT"), Condition::PowerOfTwo { memory: name.clone() });
         self.memories.push(CMemory { name, holds_constants });
     }
 
@@ -172,34 +136,6 @@ impl CCode {
         self.tables.push(tables::pool_table(&figures));
     }
 
-    /// Defines constants for the offset and size of each tensor or scratch, named after the tensor or
-    /// operator; occupants with several residency intervals have none. Checks every row.
-    fn places(&mut self, kind: &'static str, rows: &[NamedRow<'_>], is_pools: bool) {
-        let intervals = rows.chunk_by(|a, b| a.0.index() == b.0.index());
-        let single: Vec<_> = intervals.filter(|intervals| intervals.len() == 1).flatten().collect();
-        let names = identifiers(single.iter().map(|(row, name)| (row.index(), &**name)));
-        for ((row, _), name) in single.into_iter().zip(names) {
-            let (offset, bytes) = (row.place.offset, row.place.bytes);
-            if is_pools {
-                self.define(&format!("{kind}POOL_OF_{name}"), format_args!("{}U", row.memory));
-            }
-            self.define(&format!("{kind}OFFSET_{name}"), format_args!("{offset}ULL"));
-            self.define(&format!("{kind}BYTES_{name}"), format_args!("{bytes}ULL"));
-            if !is_pools {
-                let label = format!("{kind}{name}");
-                self.check(label, Condition::InArena { kind, name, alignment: row.alignment });
-            }
-        }
-        let kind = if kind.is_empty() { "PLACE_" } else { kind };
-        for (number, (row, _)) in rows.iter().enumerate().filter(|_| is_pools) {
-            let (offset, bytes) = (row.place.offset, row.place.bytes);
-            let condition = Condition::InPool { pool: row.memory, offset, bytes, alignment: row.alignment };
-            self.check(format!("{kind}{number}"), condition);
-        }
-    }
-}
-
-impl CCode {
     /// Defines a constant for the size of each tensor in a buffer of the caller.
     fn outside(&mut self, graph: &Graph) {
         let is_outside = |tensor: &crate::Tensor| *tensor.storage() == Storage::Outside;
@@ -210,14 +146,11 @@ impl CCode {
         let outside: Vec<_> = tensors.filter(|(_, (tensor, _))| is_outside(tensor)).collect();
         let macros = identifiers(outside.iter().map(|(index, (_, name))| (*index, &**name)));
         for ((_, (tensor, _)), name) in outside.iter().zip(macros) {
-            self.define(&format!("OUTSIDE_BYTES_{name}"), format_args!("{}ULL", tensor.bytes()));
+            let definition =
+                self.definition(&format!("OUTSIDE_BYTES_{name}"), format_args!("{}ULL", tensor.bytes()));
+            self.constants[1] += &definition;
         }
     }
-}
-
-/// A condition: the range ends inside the memory and is aligned, without a sum that could overflow.
-fn inside(offset: &str, bytes: &str, all: &str, alignment: u64) -> String {
-    format!("{bytes} <= {all} && {offset} <= {all} - {bytes} && {offset} % {alignment}ULL == 0ULL")
 }
 
 fn is_constant(view: &PlanView<'_>, row: &ViewRow<'_>) -> bool {

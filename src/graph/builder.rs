@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::dependencies::Dependencies;
 use super::placement_constraints::PlacementConstraints;
+use super::shapes::SharedShapes;
 use super::text::CompactText;
 use super::{
     AccessMap, BodyLink, Graph, InputContents, Operator, Permit, RelativePlacement, Side, Storage, Tensor,
@@ -39,6 +40,7 @@ pub struct GraphBuilder {
     /// True if the graph is folded once it is built.
     pub(super) folds: bool,
     too_many: Option<&'static str>,
+    shapes: SharedShapes,
 }
 
 impl GraphBuilder {
@@ -69,11 +71,17 @@ impl GraphBuilder {
     }
 
     /// Adds a tensor of any kind.
-    pub fn add_tensor(&mut self, name: impl Into<String>, kind: TensorKind, spec: TensorSpec) -> TensorId {
+    pub fn add_tensor(
+        &mut self,
+        name: impl Into<String>,
+        kind: TensorKind,
+        mut spec: TensorSpec,
+    ) -> TensorId {
         if self.tensors.len() + 1 >= TensorId::MAX_COUNT {
             self.too_many = Some("tensors");
             return TensorId::new(0);
         }
+        self.shapes.share(&mut spec);
         self.tensors.push(Tensor {
             name: CompactText::from(name.into()),
             kind,

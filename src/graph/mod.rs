@@ -15,6 +15,7 @@ mod permit;
 mod placement_constraints;
 mod pools;
 mod role;
+mod shapes;
 mod states;
 mod storage;
 mod tensor;

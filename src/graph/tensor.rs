@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -63,11 +64,10 @@ pub(crate) type AxisOrder = SmallVec<[u32; 4]>;
 pub struct TensorSpec {
     pub(crate) size: Size,
     requests: Option<Box<PlacementRequests>>,
-    upper_bound: bool,
 }
 
-/// The alignment, offset and memory order that a tensor requests. Stored separately, as few tensors
-/// request any of them.
+/// The alignment, offset and memory order that a tensor requests, and the mark of an upper bound. Stored
+/// separately, as few tensors have any of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct PlacementRequests {
     alignment: Option<u64>,
@@ -75,19 +75,21 @@ struct PlacementRequests {
     /// The axes from outermost to innermost.
     memory_order: Option<AxisOrder>,
     storage: Storage,
+    upper_bound: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
     Bytes(u64),
-    Shaped(ElementType, Shape),
+    /// Tensors of one shape share it: networks have few shapes.
+    Shaped(ElementType, Arc<[u64]>),
 }
 
 impl TensorSpec {
     /// A tensor of `shape` with elements of `element_type`. Sub-byte elements are packed, and the
     /// total size is rounded up to whole bytes.
     pub fn shaped(element_type: ElementType, shape: impl AsRef<[u64]>) -> Self {
-        Self::new(Size::Shaped(element_type, Shape::from_slice(shape.as_ref())))
+        Self::new(Size::Shaped(element_type, Arc::from(shape.as_ref())))
     }
 
     /// A tensor of `bytes` bytes without a shape.
@@ -106,7 +108,7 @@ impl TensorSpec {
     }
 
     fn new(size: Size) -> Self {
-        Self { size, requests: None, upper_bound: false }
+        Self { size, requests: None }
     }
 
     pub(crate) fn alignment(&self) -> Option<u64> {
@@ -194,7 +196,7 @@ impl TensorSpec {
     /// tensor like any other; PLAN.json contains the mark.
     #[must_use]
     pub fn upper_bound(mut self) -> Self {
-        self.upper_bound = true;
+        self.requests.get_or_insert_default().upper_bound = true;
         self
     }
 }
@@ -247,7 +249,7 @@ impl Tensor {
     /// Returns true if the size is an upper bound, because the size at run time depends on data.
     #[must_use]
     pub fn is_upper_bound(&self) -> bool {
-        self.spec.upper_bound
+        self.spec.requests.as_ref().is_some_and(|requests| requests.upper_bound)
     }
 
     /// The shape, if the tensor was described by one.

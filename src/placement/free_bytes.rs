@@ -9,7 +9,7 @@ pub(crate) struct FreeBytes {
     leaves: usize,
     /// By node: the minimum over its steps, without additions to nodes above it.
     min: Vec<i64>,
-    /// By node: the sum added to all of its steps.
+    /// By node with children: the sum added to all of its steps.
     added: Vec<i64>,
 }
 
@@ -18,7 +18,7 @@ impl FreeBytes {
     pub(crate) fn new(steps: u32, bytes: u64) -> Self {
         let leaves = (steps as usize).next_power_of_two();
         let bytes = bytes.min(MAX_BYTES) as i64;
-        Self { leaves, min: vec![bytes; 2 * leaves], added: vec![0; 2 * leaves] }
+        Self { leaves, min: vec![bytes; 2 * leaves], added: vec![0; leaves] }
     }
 
     /// Adds `bytes` to steps `from..end`.
@@ -31,7 +31,9 @@ impl FreeBytes {
     fn add_to(&mut self, node: usize, start: usize, width: usize, range: (usize, usize), bytes: i64) {
         if range.0 <= start && start + width <= range.1 {
             self.min[node] += bytes;
-            self.added[node] += bytes;
+            if let Some(added) = self.added.get_mut(node) {
+                *added += bytes;
+            }
             return;
         }
         let half = width / 2;

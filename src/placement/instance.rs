@@ -172,6 +172,20 @@ impl Instance {
         self.pools.len() - 1
     }
 
+    /// Reserves memory for about as many items and accesses.
+    pub(crate) fn reserve(&mut self, items: usize, accesses: usize) {
+        self.items.reserve_exact(items);
+        self.accesses.reserve_exact(accesses);
+        self.point_pools.reserve_exact(items + 2 * accesses);
+    }
+
+    /// Frees the memory that was reserved for further items.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.items.shrink_to_fit();
+        self.accesses.shrink_to_fit();
+        self.point_pools.shrink_to_fit();
+    }
+
     /// Adds an item, its accesses and the masks of its points.
     pub(crate) fn add(&mut self, new: &NewItem<'_>) {
         let store = self.store();

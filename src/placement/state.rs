@@ -25,6 +25,7 @@ pub(crate) struct PlacementState<'a> {
     pub(crate) point_pools: Vec<u8>,
     pub(crate) resident_pools: Vec<u8>,
     pub(crate) assignment: PathAssignment,
+    /// By pool on chip.
     free_bytes: Vec<FreeBytes>,
     finder: PathFinder,
     /// The candidate path of one item, and the pools with enough free bytes for it.
@@ -36,7 +37,8 @@ pub(crate) struct PlacementState<'a> {
 impl<'a> PlacementState<'a> {
     /// All items in the backing store, except where a point is fixed to another pool.
     pub(crate) fn new(instance: &'a Instance) -> Self {
-        let free_bytes = instance.pools.iter().map(|spec| FreeBytes::new(instance.steps, spec.capacity));
+        let on_chip = &instance.pools[..instance.store()];
+        let free_bytes = on_chip.iter().map(|spec| FreeBytes::new(instance.steps, spec.capacity));
         let mut state = Self {
             instance,
             point_pools: instance.point_pools.clone(),

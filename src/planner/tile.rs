@@ -52,6 +52,9 @@ const MAX_LEVEL_WORK: usize = 5_000;
 const AXIS_CHOICES: [AxisChoice; 3] = [AxisChoice::Agreeing, AxisChoice::First, AxisChoice::Read];
 const MAX_OPERATORS_FOR_ALL_AXES: usize = 300;
 
+/// A graph of more operators is not tiled: each search keeps the cuts of up to 160 segments for each operator.
+const MAX_OPERATORS: usize = 10_000;
+
 /// Number of searches, those with the least expected memory, that go on with levels above the first one.
 const MAX_LATER_SEARCHES: usize = 4;
 
@@ -60,11 +63,15 @@ const LEAST_SAVING: u64 = 256;
 
 impl Planner {
     /// Plans a graph with regions that run stripe by stripe, if that takes less memory than `untiled`, the
-    /// plan of the graph as it is. None if no tiling within the goal's cost does.
+    /// plan of the graph as it is. None if no tiling within the goal's cost does, or if the graph has more than 10 000
+    /// operators.
     ///
     /// # Errors
     /// As [`plan`](Self::plan).
     pub fn tile(&self, graph: &Graph, untiled: &Plan, goal: &TilingGoal) -> Result<Option<TiledPlan>> {
+        if graph.operators().len() > MAX_OPERATORS {
+            return Ok(None);
+        }
         let best = self.search_tilings(graph, untiled, goal, CapacityPaths::Tried)?;
         let Some(capacity) = goal.capacity else { return Ok(best) };
         if best.as_ref().is_some_and(|best| best.plan.arena_bytes <= capacity) {

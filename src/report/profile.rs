@@ -30,7 +30,7 @@ pub(super) fn live_in_first_memory(view: &PlanView<'_>) -> Vec<LivePoint> {
 }
 
 /// The points of these rectangles.
-pub(super) fn points_of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Vec<LivePoint> {
+pub(super) fn points_of<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle<'a>>) -> Vec<LivePoint> {
     points_of_placements(rectangles.into_iter().map(|rectangle| rectangle.place))
 }
 
@@ -66,9 +66,9 @@ mod tests {
     use super::*;
     use crate::report::BufferKind;
 
-    fn rectangle(offset: u64, bytes: u64, live: std::ops::Range<u32>) -> Rectangle {
+    fn rectangle(offset: u64, bytes: u64, live: std::ops::Range<u32>) -> Rectangle<'static> {
         let place = Placement { offset, bytes, live: live.into() };
-        let (name, kind) = (String::new(), BufferKind::Intermediate);
+        let (name, kind) = ("".into(), BufferKind::Intermediate);
         let occupant = crate::Occupant::Tensor(crate::TensorId::new(0));
         Rectangle { name, kind, operator: None, occupant, memory: 0, place, shown_at: Some(offset) }
     }
@@ -103,7 +103,7 @@ mod tests {
                 let start = random.u32(0..12);
                 rectangle(random.u64(0..30), random.u64(0..12), start..start + random.u32(0..8))
             };
-            let rectangles: Vec<Rectangle> = (0..9).map(|_| draw()).collect();
+            let rectangles: Vec<Rectangle<'_>> = (0..9).map(|_| draw()).collect();
             let points = points_of(&rectangles);
             for step in 0..20 {
                 let is_covered = |byte: u64| {

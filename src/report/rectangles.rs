@@ -1,5 +1,7 @@
 //! The rows of a plan as rectangles over time, and names for people.
 
+use std::borrow::Cow;
+
 use crate::{Graph, LiveRange, Occupant, OperatorId, Placement, PlanView, TensorKind, ViewRow, ViewedPlan};
 
 /// The kind of a rectangle; each kind has a colour.
@@ -31,8 +33,8 @@ impl BufferKind {
 }
 
 /// A rectangle: its width is the live range, its height the size in bytes.
-pub(super) struct Rectangle {
-    pub name: String,
+pub(super) struct Rectangle<'a> {
+    pub name: Cow<'a, str>,
     pub kind: BufferKind,
     /// The operator that writes the tensor, or that uses the scratch.
     pub operator: Option<OperatorId>,
@@ -44,9 +46,9 @@ pub(super) struct Rectangle {
     pub shown_at: Option<u64>,
 }
 
-impl Rectangle {
+impl<'a> Rectangle<'a> {
     /// The rectangle of a row's live range, or of a piece of it between gaps.
-    pub(super) fn new(view: &PlanView<'_>, row: &ViewRow<'_>, live: LiveRange) -> Self {
+    pub(super) fn new(view: &PlanView<'_>, row: &'a ViewRow<'_>, live: LiveRange) -> Self {
         let is_in_pools = matches!(view.plan, ViewedPlan::Pools(_));
         let (kind, operator) = match (row.occupant, view.graph) {
             (Occupant::Scratch(id), _) => (BufferKind::Scratch, Some(id)),
@@ -94,9 +96,9 @@ impl Rectangle {
 }
 
 /// The name of a row, or its number.
-pub(super) fn row_name(row: &ViewRow<'_>) -> String {
-    let name = or_number(&row.name, row.index());
-    if row.is_scratch() { format!("scratch of {name}") } else { name }
+pub(super) fn row_name<'a>(row: &'a ViewRow<'_>) -> Cow<'a, str> {
+    let name = name_or_number(&row.name, row.index());
+    if row.is_scratch() { Cow::Owned(format!("scratch of {name}")) } else { name }
 }
 
 /// The name of a tensor, or its number.
@@ -110,12 +112,16 @@ pub(super) fn operator_type(graph: Option<&Graph>, id: OperatorId) -> &str {
 }
 
 /// The name of an operator, or its number; none if there is no such operator.
-pub(super) fn operator_name(graph: Option<&Graph>, id: OperatorId) -> Option<String> {
+pub(super) fn operator_name(graph: Option<&Graph>, id: OperatorId) -> Option<Cow<'_, str>> {
     let operator = graph?.operators().get(id.index())?;
-    Some(or_number(operator.name(), id.index()))
+    Some(name_or_number(operator.name(), id.index()))
 }
 
 /// A name, or the number of an unnamed item.
 pub(super) fn or_number(name: &str, number: usize) -> String {
-    if name.is_empty() { format!("#{number}") } else { name.to_owned() }
+    name_or_number(name, number).into_owned()
+}
+
+fn name_or_number(name: &str, number: usize) -> Cow<'_, str> {
+    if name.is_empty() { Cow::Owned(format!("#{number}")) } else { Cow::Borrowed(name) }
 }

@@ -1,5 +1,6 @@
 //! The contents of a picture of a plan, independent of its format.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::rectangles::{self, BufferKind, Rectangle};
@@ -12,7 +13,7 @@ pub(super) struct Scene<'a> {
     pub view: &'a PlanView<'a>,
     /// A rectangle for each row of the view; several for a buffer with gaps. All numbers of rectangles
     /// below are positions in this list.
-    pub rectangles: Vec<Rectangle>,
+    pub rectangles: Vec<Rectangle<'a>>,
     pub aliases: Vec<SceneAlias>,
     /// Rectangles that cause the lower bound of an arena.
     pub causes: Vec<u32>,
@@ -46,8 +47,8 @@ pub(super) struct SceneTransfer {
 impl<'a> Scene<'a> {
     pub(super) fn new(view: &'a PlanView<'a>) -> Self {
         let pieces = |row| move |live| Rectangle::new(view, row, live);
-        let rectangles: Vec<Rectangle> =
-            view.rows.iter().flat_map(|row| row.pieces().map(pieces(row))).collect();
+        let mut rectangles = Vec::with_capacity(view.rows.len());
+        rectangles.extend(view.rows.iter().flat_map(|row| row.pieces().map(pieces(row))));
         let run = view.order().len().max(1) as u32;
         let drawn = rectangles.iter().filter(|rectangle| !rectangle.is_empty());
         let steps = drawn.map(|rectangle| rectangle.place.live.end).fold(run, u32::max);
@@ -79,12 +80,12 @@ impl<'a> Scene<'a> {
     }
 
     /// The rectangles of a memory, shown or not.
-    pub(super) fn of_memory(&self, memory: usize) -> impl Iterator<Item = &Rectangle> {
+    pub(super) fn of_memory(&self, memory: usize) -> impl Iterator<Item = &Rectangle<'a>> {
         self.rectangles.iter().filter(move |rectangle| rectangle.memory == memory)
     }
 
     /// The name of an operator, or its number; none if there is no such operator.
-    pub(super) fn operator_name(&self, id: OperatorId) -> Option<String> {
+    pub(super) fn operator_name(&self, id: OperatorId) -> Option<Cow<'a, str>> {
         rectangles::operator_name(self.view.graph, id)
     }
 
@@ -98,7 +99,7 @@ impl<'a> Scene<'a> {
         let &id = self.view.order().get(step as usize)?;
         let name = self.operator_name(id)?;
         Some(match self.operator_type(id) {
-            op_type if name.contains(op_type) => name,
+            op_type if name.contains(op_type) => name.into_owned(),
             op_type => format!("{name} ({op_type})"),
         })
     }

@@ -176,7 +176,7 @@ fn slices<'a>(
         args.insert("step".to_owned(), json!(step));
         args.insert("type".to_owned(), json!(operator.op_type()));
         args.insert("writes (bytes)".to_owned(), json!(sum(operator.outputs())));
-        let name = operator_name(graph, id)?;
+        let name = operator_name(graph, id)?.into_owned();
         let (ts, dur) = (TraceTime::of_step(step), Some(TraceTime::of_step(1)));
         Some(TraceEvent { name, cat: "operator", ph: "X", ts, dur, pid, tid: 1, args })
     })

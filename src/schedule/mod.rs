@@ -41,6 +41,7 @@ use reduce::ReducedNetwork;
 use search::search;
 use subproblem::SubproblemBuilder;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use crate::graph::{Graph, Variables};
@@ -162,6 +163,9 @@ const MAX_IN_SEVERAL_BEAMS: u32 = 5_000;
 /// caller asks for the optimum: an expansion takes longer, and few of these searches finish.
 const MAX_AT_FULL_EFFORT: u32 = 2_000;
 
+/// Up to this number of tensors, the network of a graph is kept for all phases.
+const MAX_KEPT: usize = 50_000;
+
 /// Units of work that count as one more node.
 const WORK_OF_A_NODE: u64 = 1024;
 
@@ -179,7 +183,7 @@ pub(crate) struct Scheduler<'a> {
     sharing: SharingLevel,
     /// Limits on building the network; only cancellation applies.
     limits: Limits,
-    /// The network, built on first use.
+    /// The network, if a phase before has built it.
     network: OnceCell<Network>,
 }
 
@@ -199,6 +203,15 @@ impl<'a> Scheduler<'a> {
         self.graph
     }
 
+    /// The network for one phase. That of a large graph is not kept: the phases in between need the memory, and
+    /// building it again takes a small part of their time.
+    fn network_of_phase(&self) -> Result<Cow<'_, Network>> {
+        if self.network.get().is_none() && self.graph.tensors().len() > MAX_KEPT {
+            return Network::new(self, network::unit(self)).map(Cow::Owned);
+        }
+        self.network().map(Cow::Borrowed)
+    }
+
     /// Returns the network, and builds it on the first call. Linear in the graph, except for
     /// tensors with many source ranges.
     ///
@@ -213,9 +226,9 @@ impl<'a> Scheduler<'a> {
         Ok(self.network.get().expect("it was made"))
     }
 
-    /// The network without rounding sizes to alignment, if rounding changes any size.
-    fn plain_network(&self) -> Result<Option<Network>> {
-        if self.network()?.paddings.any { Network::new(self, 1).map(Some) } else { Ok(None) }
+    /// The network without rounding sizes to alignment, if rounding changes any size of `network`.
+    fn plain_network(&self, network: &Network) -> Result<Option<Network>> {
+        if network.paddings.any { Network::new(self, 1).map(Some) } else { Ok(None) }
     }
 
     /// Searches for an order of low peak.
@@ -223,7 +236,7 @@ impl<'a> Scheduler<'a> {
     /// # Errors
     /// [`Stop::Cancelled`] if the call is cancelled before it has found any order.
     pub(crate) fn schedule(&self, mode: ScheduleMode, limits: &Limits) -> Result<Schedule> {
-        let network = self.network()?;
+        let network = &*self.network_of_phase()?;
         let effort = mode.effort();
         let mut budget = Budget::new(limits, 4 * effort.nodes);
         // First on rounded sizes, which the arena of aligned tensors needs.
@@ -231,7 +244,7 @@ impl<'a> Scheduler<'a> {
         let mut stop = parts.improve(effort, &mut budget).err().unwrap_or(Stop::Finished);
         let mut bound = parts.bound();
         if parts.highest().is_some()
-            && let Some(plain) = self.plain_network()?
+            && let Some(plain) = self.plain_network(network)?
         {
             // Bounds on rounded sizes subtract the largest padding, so bounds on the sizes without
             // rounding may be higher. The latter hold at any alignment, so the maximum is valid.
@@ -277,16 +290,17 @@ impl<'a> Scheduler<'a> {
     pub(crate) fn load(&self, order: &[OperatorId]) -> Result<u64> {
         let number = self.graph.positions_in(self.graph.program_order());
         let order: Vec<u32> = order.iter().map(|id| number[id.index()]).collect();
-        let network = self.network()?;
-        peak_within(network, &order, &mut Budget::new(&self.limits_if_large(network), u64::MAX))
+        let network = self.network_of_phase()?;
+        peak_within(&network, &order, &mut Budget::new(&self.limits_if_large(&network), u64::MAX))
     }
 
     /// Computes the largest step of a single operator: a lower bound on the peak of every order that
     /// needs no search. O(operators + edges).
     pub(crate) fn largest_step(&self) -> Result<u64> {
-        let bytes = largest_step(self.network()?);
+        let network = self.network_of_phase()?;
+        let bytes = largest_step(&network);
         // Without rounding, no padding has to be subtracted, so the step may be larger.
-        Ok(self.plain_network()?.map_or(bytes, |plain| bytes.max(largest_step(&plain))))
+        Ok(self.plain_network(&network)?.map_or(bytes, |plain| bytes.max(largest_step(&plain))))
     }
 }
 

@@ -143,12 +143,12 @@ impl Network {
             );
         }
         limits.check_cancelled()?;
-        let savings = |&id: &OperatorId| {
+        network.savings = SavingTable::default();
+        for &id in order {
             limits.check_cancelled()?;
-            Ok(savings(graph, id, sharing, unit, atoms, number_of))
-        };
-        let savings = order.iter().map(savings).collect::<Result<Vec<_>>>()?;
-        network.savings = SavingTable::new(savings.into_iter());
+            network.savings.push(savings(graph, id, sharing, unit, atoms, number_of));
+        }
+        network.savings.shrink_to_fit();
         let dependencies = graph.dependencies().map(|(from, to)| (number[to.index()], number[from.index()]));
         limits.check_cancelled()?;
         network.set_dependencies(dependencies.collect());

@@ -29,18 +29,26 @@ pub(super) struct SavingTable {
 impl SavingTable {
     pub(super) fn new(rows: impl Iterator<Item = Vec<Saving>>) -> Self {
         let mut table = Self::default();
-        for mut row in rows {
-            row.sort_by_key(|saving| (saving.pair.output, saving.pair.input));
-            table.pairs.push(row.iter().map(|saving| saving.pair));
-            table.by_input.extend(positions_by_input(table.pairs.row(table.pairs.count() - 1)));
-            for saving in row {
-                table.overwritten.push(saving.overwritten);
-            }
-        }
-        table.pairs.shrink_to_fit();
-        table.by_input.shrink_to_fit();
-        table.overwritten.shrink_to_fit();
+        rows.for_each(|row| table.push(row));
+        table.shrink_to_fit();
         table
+    }
+
+    /// Adds the savings of the next operator.
+    pub(super) fn push(&mut self, mut row: Vec<Saving>) {
+        row.sort_by_key(|saving| (saving.pair.output, saving.pair.input));
+        self.pairs.push(row.iter().map(|saving| saving.pair));
+        self.by_input.extend(positions_by_input(self.pairs.row(self.pairs.count() - 1)));
+        for saving in row {
+            self.overwritten.push(saving.overwritten);
+        }
+    }
+
+    /// Frees the memory that was reserved for further operators.
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.pairs.shrink_to_fit();
+        self.by_input.shrink_to_fit();
+        self.overwritten.shrink_to_fit();
     }
 
     pub(super) fn empty(operators: usize) -> Self {

@@ -1,6 +1,7 @@
 //! The prefix of all names of a plan's C code.
 
 use std::fmt;
+use std::io::{self, Write};
 
 /// C99 distinguishes macros by 63 letters; the longest common ending of a plan's names takes 18.
 const MAX_PREFIX: usize = 45;
@@ -154,5 +155,16 @@ impl Fnv1a64 {
     pub(super) fn update(&mut self, bytes: &[u8]) {
         let next = |hash: u64, &byte: &u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         self.0 = bytes.iter().fold(self.0, next);
+    }
+}
+
+impl Write for Fnv1a64 {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

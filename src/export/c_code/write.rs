@@ -156,7 +156,7 @@ impl CCode {
         let (upper, model) = (self.prefix.upper(), comment(&self.model));
         writeln!(out, "/* Memory plan of {model}, made by plimsoll. {} */", self.intro)?;
         writeln!(out, "#ifndef {upper}_H\n#define {upper}_H\n\n#include <stdint.h>\n")?;
-        out.write_all(self.constants.as_bytes())?;
+        self.write_constants(out)?;
         writeln!(out, "#define {upper}_PLAN_ID {}", self.id())?;
         out.write_all(self.filled(ASSERT).as_bytes())
     }
@@ -172,9 +172,9 @@ impl CCode {
     /// A hash of the contents: a source must not be compiled with the header of another plan.
     fn id(&self) -> String {
         let mut hash = Fnv1a64::default();
-        for part in [self.prefix.lower(), "\n", &self.constants] {
-            hash.update(part.as_bytes());
-        }
+        hash.update(self.prefix.lower().as_bytes());
+        hash.update(b"\n");
+        self.write_constants(&mut hash).expect("a hash takes every byte");
         for row in self.tables.iter().flat_map(|table| table.rows.iter()) {
             hash.update(row.as_bytes());
             hash.update(b"\n");
@@ -207,15 +207,7 @@ impl CCode {
         format!("{element} {lower}_{}[{upper}_{} + 1]", table.name, table.count)
     }
 
-    fn write_checks(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "\n/* Every place is inside its memory and aligned. */")?;
-        for check in &self.checks {
-            self.assert(&check.label, &check.condition.text(self.prefix.upper()), out)?;
-        }
-        Ok(())
-    }
-
-    fn assert(&self, label: &str, condition: &str, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn assert(&self, label: &str, condition: &str, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}_ASSERT({label}, {condition});", self.prefix.upper())
     }
 

@@ -67,9 +67,11 @@ impl PlanDocument {
         check_model: impl FnOnce() -> Result<(), DocumentError>,
     ) -> Result<Plan, DocumentError> {
         let order = self.order.as_ref().ok_or(DocumentError::NoOrder)?;
+        // Before the plan is made: finding unique names needs as much memory.
+        let names = tensor_names(graph);
         let mut plan = Plan::unplaced(graph);
         plan.order = Counts::of(graph).order(order)?;
-        self.place_tensors(graph, &mut plan)?;
+        self.place_tensors(graph, &names, &mut plan)?;
         self.place_scratch(graph, &mut plan)?;
         check_model()?;
         plan.arena_bytes = self.arena_bytes;
@@ -83,7 +85,6 @@ impl PlanDocument {
         plan.status = self.status;
         plan.strategy.clone_from(&self.strategy);
         plan.objects = self.objects_of(Counts::of(graph))?;
-        let names = tensor_names(graph);
         for entry in &self.tensors {
             let list = entry.aliases.as_ref();
             shares_of(graph, &names, (entry.index, &entry.name), list, &mut plan.aliases)?;
@@ -156,11 +157,15 @@ impl PlanDocument {
         if missing.is_empty() { Ok(ordered) } else { Err(DocumentError::Missing { ids: missing }) }
     }
 
-    fn place_tensors(&self, graph: &Graph, plan: &mut Plan) -> Result<(), DocumentError> {
-        let names = tensor_names(graph);
+    fn place_tensors(
+        &self,
+        graph: &Graph,
+        names: &[Cow<'_, str>],
+        plan: &mut Plan,
+    ) -> Result<(), DocumentError> {
         for entry in &self.tensors {
             entry.check_supported()?;
-            let id = named_tensor(graph, &names, entry.index, &entry.name)?;
+            let id = named_tensor(graph, names, entry.index, &entry.name)?;
             if !entry.gaps.is_empty() {
                 return Err(DocumentError::Gaps { tensor: entry.name.clone() });
             }

@@ -48,6 +48,7 @@ use crate::export::graph_hash;
 use crate::export::json::{PlanDocument, PlanText};
 use crate::import::{self, ImportOptions};
 use crate::{Graph, Plan, PlanView};
+use reorder::TensorNames;
 use wire::WireModel;
 
 /// The format version that this library writes and reads.
@@ -101,9 +102,7 @@ fn written(
     plan: Cow<'_, Plan>,
     options: &ImportOptions,
 ) -> Result<Vec<u8>, OnnxError> {
-    if graph_hash(&import::onnx_from_bytes(name, bytes, options)?.graph) != graph_hash(&graph) {
-        return Err(OnnxError::OtherModel);
-    }
+    let graph = same_graph(name, bytes, graph, options)?;
     let mut bytes = inlined(name, bytes, &graph, options)?;
     if !plan.bodies.is_empty() {
         let contents = WireModel::read(&bytes)?.graph();
@@ -111,7 +110,10 @@ fn written(
     }
     let order = reorder::all_nodes(&graph, &plan.order)?;
     let reordered = WireModel::read(&bytes)?.with_order(&order)?;
-    let written = planned(name, &reordered, (graph, plan, &order), options)?;
+    let names = TensorNames::of(&graph);
+    drop(graph);
+    let written = planned(name, &reordered, (&names, plan, &order), options)?;
+    drop(names);
     drop(reordered);
     check::same_but_planned(&WireModel::read(&bytes)?, &written, &order)?;
     drop((bytes, order));
@@ -123,6 +125,29 @@ fn written(
         return Err(OnnxError::Wrong("the plan in the written file differs from the given plan".to_owned()));
     }
     Ok(written)
+}
+
+/// The given graph if it is the graph of the model. An owned graph is replaced by the imported one, so that only one of
+/// them is in memory at a time.
+fn same_graph<'g>(
+    name: &str,
+    bytes: &[u8],
+    graph: Cow<'g, Graph>,
+    options: &ImportOptions,
+) -> Result<Cow<'g, Graph>, OnnxError> {
+    let hash = graph_hash(&graph);
+    let borrowed = match graph {
+        Cow::Borrowed(graph) => Some(graph),
+        Cow::Owned(graph) => {
+            drop(graph);
+            None
+        }
+    };
+    let imported = import::onnx_from_bytes(name, bytes, options)?.graph;
+    if graph_hash(&imported) != hash {
+        return Err(OnnxError::OtherModel);
+    }
+    Ok(borrowed.map_or_else(|| Cow::Owned(imported), Cow::Borrowed))
 }
 
 /// The model with the calls of its functions inlined, as in its graph.
@@ -146,13 +171,11 @@ fn inlined<'b>(
 fn planned(
     name: &str,
     reordered: &[u8],
-    (graph, plan, order): (Cow<'_, Graph>, Cow<'_, Plan>, &[usize]),
+    (names, plan, order): (&TensorNames, Cow<'_, Plan>, &[usize]),
     options: &ImportOptions,
 ) -> Result<Vec<u8>, OnnxError> {
     let moved = import::onnx_from_bytes(name, reordered, options)?.graph;
-    let given = plan;
-    let plan = reorder::moved(&given, &graph, &moved, order)?;
-    drop((graph, given));
+    let plan = reorder::moved(plan.into_owned(), names, &moved, order)?;
     let view = PlanView::of_plan(&moved, &plan);
     let text = PlanText::of(&view, &plan, options);
     let entries = figures(&text);

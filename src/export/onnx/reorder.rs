@@ -2,8 +2,10 @@
 //! ids of the reordered file.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::OnnxError;
+use crate::support::text_list::TextList;
 use crate::{BodyPlan, Graph, LinkedTensor, Occupant, OperatorId, Plan, PlanNesting, Stop, TensorId};
 
 /// An order of all nodes: those of `order`, and each folded node right before the first node that needs it, or
@@ -54,14 +56,46 @@ impl NodeOrder<'_> {
     }
 }
 
+/// The names of a graph's tensors and its bodies. With them, a plan is moved to the reordered graph after the graph
+/// itself is dropped, as two graphs take much memory.
+pub(super) struct TensorNames {
+    tensors: TextList,
+    /// The operators with bodies, ascending.
+    bodies: Vec<(OperatorId, Vec<Arc<Graph>>)>,
+}
+
+impl TensorNames {
+    pub(super) fn of(graph: &Graph) -> Self {
+        let mut tensors = TextList::with_capacity(graph.tensors().len());
+        graph.tensors().iter().for_each(|tensor| tensors.push(tensor.name()));
+        let with_bodies = graph.iter_operators().filter(|(_, operator)| !operator.bodies().is_empty());
+        Self { tensors, bodies: with_bodies.map(|(id, operator)| (id, operator.bodies().to_vec())).collect() }
+    }
+
+    fn body(&self, operator: OperatorId, number: usize) -> Result<&Graph, OnnxError> {
+        let of_operator = self.bodies.binary_search_by_key(&operator, |(id, _)| *id);
+        let body = of_operator.ok().and_then(|at| self.bodies[at].1.get(number));
+        body.map(|body| &**body).ok_or_else(|| no_body(operator, number))
+    }
+}
+
 /// The plan in the ids of a graph whose operators are reordered: operator `i` of the new graph is operator
 /// `order[i]` of the old one, and tensors keep their names.
-pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> Result<Plan, OnnxError> {
+pub(super) fn moved(
+    mut plan: Plan,
+    old: &TensorNames,
+    new: &Graph,
+    order: &[usize],
+) -> Result<Plan, OnnxError> {
     let ids = IdMap::new(old, new, order)?;
     // The statistics of the search are no part of a plan document.
-    let mut moved = Plan { nodes: 0, stop: Stop::Finished, bodies: Vec::new(), ..plan.clone() };
-    moved.order = plan.order.iter().map(|&id| ids.operator(id)).collect::<Result<_, _>>()?;
-    (moved.tensors, moved.scratch) = (ids.by_tensor(&plan.tensors)?, ids.by_operator(&plan.scratch)?);
+    let bodies = std::mem::take(&mut plan.bodies);
+    let mut moved = Plan { nodes: 0, stop: Stop::Finished, ..plan };
+    for operator in &mut moved.order {
+        *operator = ids.operator(*operator)?;
+    }
+    moved.tensors = ids.by_tensor(&moved.tensors)?;
+    moved.scratch = ids.by_operator(&moved.scratch)?;
     for cause in &mut moved.lower_bound.causes {
         *cause = ids.occupant(*cause)?;
     }
@@ -76,16 +110,15 @@ pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> R
         alias.operator = ids.operator(alias.operator)?;
         (alias.tensor, alias.of) = (ids.tensor(alias.tensor)?, ids.tensor(alias.of)?);
     }
-    for body_plan in &plan.bodies {
-        let (old, order) = body(old, body_plan.operator, body_plan.body)
-            .and_then(|body| Ok((body, all_nodes(body, &body_plan.plan.order)?)))?;
-        let operator = ids.operator(body_plan.operator)?;
-        let plan = self::moved(&body_plan.plan, old, body(new, operator, body_plan.body)?, &order)?;
-        let mut linked = body_plan.linked.clone();
+    for BodyPlan { operator, body: number, plan, mut linked } in bodies {
+        let old = old.body(operator, number)?;
+        let order = all_nodes(old, &plan.order)?;
+        let operator = ids.operator(operator)?;
+        let plan = self::moved(plan, &TensorNames::of(old), body(new, operator, number)?, &order)?;
         for LinkedTensor { tensor, .. } in &mut linked {
             *tensor = ids.tensor(*tensor)?;
         }
-        moved.bodies.push(BodyPlan { operator, body: body_plan.body, plan, linked });
+        moved.bodies.push(BodyPlan { operator, body: number, plan, linked });
     }
     moved.bodies.sort_by_key(|body| (body.operator, body.body));
     // Sorted by tensor, as in a plan document.
@@ -96,12 +129,11 @@ pub(super) fn moved(plan: &Plan, old: &Graph, new: &Graph, order: &[usize]) -> R
 /// A body of an operator, by its number.
 pub(super) fn body(graph: &Graph, operator: OperatorId, number: usize) -> Result<&Graph, OnnxError> {
     let body = graph.operators().get(operator.index()).and_then(|operator| operator.bodies().get(number));
-    let wrong = || {
-        OnnxError::Wrong(format!(
-            "the plan names body {number} of operator {operator}, which the graph lacks"
-        ))
-    };
-    body.map(|body| &**body).ok_or_else(wrong)
+    body.map(|body| &**body).ok_or_else(|| no_body(operator, number))
+}
+
+fn no_body(operator: OperatorId, number: usize) -> OnnxError {
+    OnnxError::Wrong(format!("the plan names body {number} of operator {operator}, which the graph lacks"))
 }
 
 /// New ids by old ids.
@@ -111,16 +143,15 @@ struct IdMap {
 }
 
 impl IdMap {
-    fn new(old: &Graph, new: &Graph, order: &[usize]) -> Result<Self, OnnxError> {
+    fn new(old: &TensorNames, new: &Graph, order: &[usize]) -> Result<Self, OnnxError> {
         let mut operators = vec![OperatorId::new(0); order.len()];
         for (index, &operator) in order.iter().enumerate() {
             operators[operator] = OperatorId::new(index);
         }
         let by_name: HashMap<&str, TensorId> =
             new.tensor_ids().map(|id| (new.tensor(id).name(), id)).collect();
-        let same_counts = by_name.len() == old.tensors().len() && operators.len() == new.operators().len();
-        let tensors: Vec<_> =
-            old.tensors().iter().map(|tensor| by_name.get(tensor.name()).copied()).collect();
+        let same_counts = by_name.len() == old.tensors.len() && operators.len() == new.operators().len();
+        let tensors: Vec<_> = old.tensors.iter().map(|name| by_name.get(name).copied()).collect();
         if !same_counts || tensors.contains(&None) {
             return Err(OnnxError::Wrong("the file with reordered nodes has other tensors".to_owned()));
         }

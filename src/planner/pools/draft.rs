@@ -7,7 +7,7 @@ use crate::liveness::Liveness;
 use crate::placement::{CostEstimate, estimate};
 use crate::planner::Planner;
 use crate::sharing::{
-    AliasLayout, Alignment, ContentAliases, RigidGroups, SharingPolicy, concerns, live_ranges,
+    Alias, AliasLayout, Alignment, ContentAliases, RigidGroups, SharingPolicy, concerns, live_ranges,
 };
 use crate::support::ids::{OperatorId, TensorId};
 
@@ -17,7 +17,7 @@ const MOST_TOGETHER: usize = 2000;
 
 pub(super) struct PlacementDraft {
     pub(super) order: Vec<OperatorId>,
-    pub(super) layout: AliasLayout,
+    pub(super) aliases: Vec<Alias>,
     pub(super) items: PlacementItems,
 }
 
@@ -66,10 +66,13 @@ impl<'a> Drafts<'a> {
         limits.check_cancelled()?;
         let (layout, _) =
             AliasLayout::within(limits, self.graph, &self.contents, &live, self.alignment, (order, policy))?;
-        let groups = RigidGroups::new(&liveness, &layout)?;
+        drop(live);
+        let RigidGroups { position, members, .. } = RigidGroups::new(&liveness, &layout)?;
+        let AliasLayout { aliases, .. } = layout;
         limits.check_cancelled()?;
         let [.., least] = SharingPolicy::variants(sharing);
-        if policy != least && groups.members.rows().any(|own| own.len() > MOST_TOGETHER) {
+        if policy != least && members.rows().any(|own| own.len() > MOST_TOGETHER) {
+            drop((position, members, aliases, liveness));
             return self.draft(order, least);
         }
         let run = ItemBuilder {
@@ -78,12 +81,13 @@ impl<'a> Drafts<'a> {
             pools: self.pools,
             alignment,
             liveness: &liveness,
-            groups: &groups,
-            aliases: &layout.aliases,
+            position: &position,
+            members: &members,
+            aliases: &aliases,
             limits,
         };
         let items = run.items()?;
-        Ok(PlacementDraft { order: order.to_vec(), layout, items })
+        Ok(PlacementDraft { order: order.to_vec(), aliases, items })
     }
 
     /// The draft of an order under a sharing policy, with its estimated cost.

@@ -5,17 +5,19 @@
 //! members by operators. Between two accesses, only the bytes of members that are live on both sides have
 //! to be copied.
 
+use smallvec::SmallVec;
+
 use crate::effects::{self, accesses};
 use crate::error::{Error, Misfit, PoolsProblem, Result};
 use crate::graph::{Content, Graph, Loading, Occupant, Pool, Pools, TensorKind};
 use crate::liveness::Liveness;
 use crate::placement::{Instance, ItemAccess, MAX_BYTES, NewItem, PoolSpec, compute_min_costs};
 use crate::problem::LiveRange;
-use crate::sharing::{Alias, RigidGroups};
-use crate::support::ids::{BufferId, OperatorId, PoolId};
+use crate::sharing::Alias;
+use crate::support::ids::{BufferId, OperatorId, PoolId, TensorId};
 use crate::support::limits::Limits;
 use crate::support::rows::Rows;
-use crate::support::sorting::{sort_by_keys, unique};
+use crate::support::sorting::{sort_by_keys, unique, with_key};
 
 /// A tensor or scratch memory in an item.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +42,16 @@ pub(super) struct ItemBuilder<'a> {
     pub(super) pools: &'a Pools,
     pub(super) alignment: u64,
     pub(super) liveness: &'a Liveness,
-    pub(super) groups: &'a RigidGroups,
+    /// By buffer of the liveness: its rigid group, and its offset from the start of the group.
+    pub(super) position: &'a [(u32, u64)],
+    /// By group: its buffers.
+    pub(super) members: &'a Rows<BufferId>,
     pub(super) aliases: &'a [Alias],
     pub(super) limits: &'a Limits,
 }
 
 /// Steps in ascending order with the bytes read and written.
-type StepAccesses = Vec<(u32, (u64, u64))>;
+type StepAccesses = SmallVec<[(u32, (u64, u64)); 2]>;
 
 impl ItemBuilder<'_> {
     /// Builds all items.
@@ -59,21 +64,27 @@ impl ItemBuilder<'_> {
         let steps = self.liveness.steps();
         let instance = Instance::new(self.pool_specs(), steps, self.pools.prefetch_steps(), self.limits);
         let mut items = PlacementItems { instance, members: Rows::default() };
-        let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.groups.members.count() as usize];
-        let mut reads: Vec<Vec<u32>> = vec![Vec::new(); self.graph.tensors().len()];
+        let mut accesses: Vec<StepAccesses> = vec![StepAccesses::new(); self.members.count() as usize];
+        let mut reads = Vec::new();
         self.collect(&mut accesses, &mut reads)?;
-        for (buffers, accesses) in self.groups.members.rows().zip(accesses) {
+        sort_by_keys(&mut reads, |&(constant, step)| [constant.index() as u64, step.into()]);
+        let count = accesses.iter().map(SmallVec::len).sum::<usize>() + reads.len();
+        items.instance.reserve(accesses.len(), count);
+        for (buffers, accesses) in self.members.rows().zip(accesses) {
             self.limits.check_cancelled()?;
             let members: Vec<ItemMember> = buffers.iter().map(|&id| self.member(id)).collect();
             self.add(&mut items, members, accesses)?;
         }
-        for (id, reads) in self.graph.tensor_ids().zip(&reads).filter(|(_, reads)| !reads.is_empty()) {
+        for reads in reads.chunk_by(|one, other| one.0 == other.0) {
+            let id = reads[0].0;
             let bytes = self.graph.tensor(id).bytes();
             let live = LiveRange { start: 0, end: steps.max(1) };
             let member = ItemMember { occupant: Occupant::Tensor(id), at: 0, bytes, live };
-            let accesses = reads.iter().map(|&step| (step, (bytes, 0))).collect();
+            let accesses = reads.iter().map(|&(_, step)| (step, (bytes, 0))).collect();
             self.add(&mut items, vec![member], accesses)?;
         }
+        items.instance.shrink_to_fit();
+        items.members.shrink_to_fit();
         check_magnitude(&items.instance)?;
         compute_min_costs(&mut items.instance);
         self.limits.check_cancelled()?;
@@ -94,36 +105,31 @@ impl ItemBuilder<'_> {
     fn member(&self, id: BufferId) -> ItemMember {
         let buffer = self.liveness.problem().buffer(id);
         let occupant = self.liveness.occupants()[id.index()];
-        ItemMember {
-            occupant,
-            at: self.groups.position[id.index()].1,
-            bytes: buffer.size(),
-            live: buffer.live(),
-        }
+        ItemMember { occupant, at: self.position[id.index()].1, bytes: buffer.size(), live: buffer.live() }
     }
 
-    /// Collects the accesses of all operators, by group, and the steps at which each constant is read.
-    fn collect(&self, of_groups: &mut [StepAccesses], reads: &mut [Vec<u32>]) -> Result<()> {
+    /// Collects the accesses of all operators, by group, and each constant with each step at which it is read.
+    fn collect(&self, of_groups: &mut [StepAccesses], reads: &mut Vec<(TensorId, u32)>) -> Result<()> {
         let graph = self.graph;
         let mut group_of = vec![None; graph.tensors().len()];
         let mut scratch_of = vec![None; graph.operators().len()];
-        for (occupant, &(group, _)) in self.liveness.occupants().iter().zip(&self.groups.position) {
+        for (occupant, &(group, _)) in self.liveness.occupants().iter().zip(self.position) {
             match occupant {
                 Occupant::Tensor(id) => group_of[id.index()] = Some(group as usize),
                 Occupant::Scratch(id) => scratch_of[id.index()] = Some(group as usize),
             }
         }
-        let mut aliases: Vec<Vec<Alias>> = vec![Vec::new(); graph.operators().len()];
-        for relation in self.aliases {
-            aliases[relation.operator.index()].push(*relation);
-        }
+        let mut aliases = self.aliases.to_vec();
+        aliases.sort_by_key(|alias| alias.operator);
         for (step, &id) in (0..).zip(self.order) {
             self.limits.check_cancelled()?;
-            for effects::Access { occupant, read, written } in accesses(graph, id, &aliases[id.index()]) {
+            for effects::Access { occupant, read, written } in
+                accesses(graph, id, with_key(&aliases, id, |alias| alias.operator))
+            {
                 let group = match occupant {
                     Occupant::Tensor(id) if graph.tensor(id).is_outside() => continue,
                     Occupant::Tensor(id) if graph.tensor(id).kind() == TensorKind::Constant => {
-                        reads[id.index()].push(step);
+                        reads.push((id, step));
                         continue;
                     }
                     Occupant::Tensor(id) => group_of[id.index()],

@@ -92,6 +92,8 @@ impl Planner {
         if candidates.is_empty() || !planned.draft.items.instance.is_large() {
             candidates.push(planned);
         }
+        // The placement takes the memory that the drafts share.
+        drop(drafts);
         let plan = self.place_best(graph, pools, &candidates, &limits)?;
         Ok(PoolPlan { nodes: budget.nodes() + plan.nodes, ..plan })
     }
@@ -264,7 +266,7 @@ impl Task<'_> {
         plan.order.clone_from(&self.draft.order);
         plan.alignment = self.planner.alignment;
         plan.variables = self.planner.variables;
-        plan.aliases.clone_from(&self.draft.layout.aliases);
+        plan.aliases.clone_from(&self.draft.aliases);
         plan.aliases.sort_by_key(|alias| alias.tensor);
         (plan.cost, plan.lower_bound, plan.unavoidable_cost) =
             (placement.cost, placement.bound, placement.unavoidable_cost);

@@ -1,5 +1,7 @@
 //! The data of the page as compact JSON: columns, not rows.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
 use crate::report::palette::{COPIES, KINDS, OTHER, ROLES, Swatch, TYPES, TypePalette};
@@ -21,14 +23,14 @@ impl Serialize for JsonBytes {
 }
 
 #[derive(Serialize)]
-pub(super) struct PageData {
+pub(super) struct PageData<'a> {
     model: String,
     figures: PageFigures,
     kinds: Vec<&'static str>,
     /// Operator types, in descending order of the bytes of their tensors times steps.
     types: Vec<String>,
     colours: PageColours,
-    buffers: BufferColumns,
+    buffers: BufferColumns<'a>,
     /// One entry for each memory; `buffers.pool` refers to it.
     pools: Vec<PoolData>,
     shares: Vec<ShareRow>,
@@ -36,7 +38,7 @@ pub(super) struct PageData {
     hows: Vec<(&'static str, bool)>,
     /// None for buffers without a graph.
     #[serde(skip_serializing_if = "Option::is_none")]
-    order: Option<OrderData>,
+    order: Option<OrderData<'a>>,
     /// Cost and transfers of a plan for several memories.
     #[serde(skip_serializing_if = "Option::is_none")]
     placement: Option<PlacementData>,
@@ -113,8 +115,8 @@ impl PageColours {
 
 /// Columns with an entry for each rectangle.
 #[derive(Default, Serialize)]
-struct BufferColumns {
-    name: Vec<String>,
+struct BufferColumns<'a> {
+    name: Vec<Cow<'a, str>>,
     kind: Vec<u8>,
     /// Index into `types`; -1 if no operator makes it, or one without a type.
     #[serde(rename = "type")]
@@ -214,7 +216,7 @@ impl ByteSeries {
         Self { step, bytes }
     }
 
-    fn of_rectangles<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle>) -> Self {
+    fn of_rectangles<'a>(rectangles: impl IntoIterator<Item = &'a Rectangle<'a>>) -> Self {
         let mut live = Self::default();
         for point in profile::points_of(rectangles) {
             // Points at which only the highest end changes are left out.
@@ -233,18 +235,24 @@ type ShareRow = (usize, u32, u32, u8);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct OrderData {
+struct OrderData<'a> {
     /// Names of all operators, by id.
-    names: Vec<String>,
+    names: Vec<Cow<'a, str>>,
     types: Vec<i64>,
     type_names: Vec<String>,
     plan: Vec<usize>,
     file: Vec<usize>,
 }
 
-impl PageData {
-    pub(super) fn new(scene: &Scene) -> Self {
+impl<'a> PageData<'a> {
+    /// `before` are the live bytes for comparison, see [`live_before`].
+    pub(super) fn new(scene: &Scene<'a>, before: Option<&[u64]>) -> Self {
         let view = scene.view;
+        // First, as series of bytes need the most memory while they are computed.
+        let pools = match &view.plan {
+            ViewedPlan::Arena(plan) => vec![arena(scene, plan, before)],
+            ViewedPlan::Pools(plan) => pools(scene, plan),
+        };
         let all: Vec<&Rectangle> = scene.rectangles.iter().collect();
         let types = TypePalette::new(view.graph, &all);
         let numbers = occupant_numbers(scene);
@@ -281,10 +289,7 @@ impl PageData {
             buffers,
             types: types.names,
             colours: PageColours::new(),
-            pools: match &view.plan {
-                ViewedPlan::Arena(plan) => vec![arena(scene, plan)],
-                ViewedPlan::Pools(plan) => pools(scene, plan),
-            },
+            pools,
             shares,
             hows,
             order: view.graph.map(|graph| order(graph, view.order())),
@@ -350,7 +355,7 @@ fn both(swatches: &[Swatch]) -> [Vec<&'static str>; 2] {
     ]
 }
 
-fn buffers(rectangles: &[&Rectangle], types: &TypePalette) -> BufferColumns {
+fn buffers<'a>(rectangles: &[&Rectangle<'a>], types: &TypePalette) -> BufferColumns<'a> {
     let mut buffers = BufferColumns::default();
     let number = |id: OperatorId| i64::from(id.index() as u32);
     for (rectangle, op_type) in rectangles.iter().zip(&types.of_row) {
@@ -366,7 +371,7 @@ fn buffers(rectangles: &[&Rectangle], types: &TypePalette) -> BufferColumns {
     buffers
 }
 
-fn arena(scene: &Scene, plan: &Plan) -> PoolData {
+fn arena(scene: &Scene, plan: &Plan, before: Option<&[u64]>) -> PoolData {
     PoolData {
         name: "arena".to_owned(),
         bytes: JsonBytes(plan.arena_bytes),
@@ -376,16 +381,17 @@ fn arena(scene: &Scene, plan: &Plan) -> PoolData {
         peak: scene.peak,
         causes: scene.causes.clone(),
         live: ByteSeries::of_rectangles(&scene.rectangles),
-        before: before(scene).map(|before| ByteSeries::of_steps(&before)),
+        before: before.map(ByteSeries::of_steps),
         traffic: None,
     }
 }
 
-/// Live bytes for comparison: in program order, or without tiling.
-fn before(scene: &Scene) -> Option<Vec<u64>> {
-    match &scene.view.tiling {
-        Some(tiling) => untiled_live(tiling),
-        None => live_in_program_order(scene.view),
+/// Live bytes of an arena for comparison: in program order, or without tiling.
+pub(super) fn live_before(view: &PlanView<'_>) -> Option<Vec<u64>> {
+    match (&view.plan, &view.tiling) {
+        (ViewedPlan::Pools(_), _) => None,
+        (_, Some(tiling)) => untiled_live(tiling),
+        (_, None) => live_in_program_order(view),
     }
 }
 
@@ -451,7 +457,7 @@ fn shares(scene: &Scene) -> (Vec<ShareRow>, Vec<(&'static str, bool)>) {
     (shares.collect(), hows)
 }
 
-fn order(graph: &Graph, order: &[OperatorId]) -> OrderData {
+fn order<'a>(graph: &'a Graph, order: &[OperatorId]) -> OrderData<'a> {
     let mut type_names: Vec<&str> = graph.operators().iter().map(crate::Operator::op_type).collect();
     type_names.sort_unstable();
     type_names.dedup();

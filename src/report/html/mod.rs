@@ -14,7 +14,7 @@ use serde_json::ser::{Formatter, Serializer};
 
 use crate::PlanView;
 use crate::support::text::text_of;
-use data::PageData;
+use data::{PageData, live_before};
 
 use super::Scene;
 
@@ -51,8 +51,10 @@ pub fn write_to(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn write_page(view: &PlanView<'_>, out: &mut dyn Write) -> io::Result<()> {
+    // First, as it needs about as much memory as the scene.
+    let before = live_before(view);
     let scene = Scene::new(view);
-    let data = PageData::new(&scene);
+    let data = PageData::new(&scene, before.as_deref());
     let title = escaped(scene.title());
     drop(scene);
     // Each mark is replaced once and in this order, so text in a part is never taken for a mark.

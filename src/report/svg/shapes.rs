@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::ops::Range;
 
+use svg::node::Blob;
 use svg::node::element::{Group, Path, Rectangle as Shape, Title};
 
 use super::frame::{LEFT, MapFrame, RIGHT, area, px, xml};
@@ -33,15 +34,19 @@ pub(super) fn draw(scene: &Scene, layers: &Layers, colouring: &Colouring, frame:
         shapes = shapes.add(path);
     }
     let shares_of_row = shares_by_row(scene);
+    // As text at once: an element takes several times as much memory as its text.
+    let mut titled = String::new();
     for &row in &layers.titled {
         let rectangle = &scene.rectangles[row as usize];
         let (left, right, top, bottom) = frame.sides(rectangle.shown());
         let outline = if many && (right - left).min(bottom - top) < MIN_OUTLINED { "" } else { "buffer " };
         let class = format!("{outline}c{}", colouring.of[row as usize]);
         let title = Title::new(xml(&details(scene, rectangle, &shares_of_row[row as usize])));
-        shapes = shapes.add(shape(&class, frame, rectangle, MIN_SIZE).add(title));
+        let separator = if titled.is_empty() { "" } else { "\n" };
+        let shape = shape(&class, frame, rectangle, MIN_SIZE).add(title);
+        write!(titled, "{separator}{shape}").expect("a string takes all");
     }
-    shapes
+    if titled.is_empty() { shapes } else { shapes.add(Blob::new(titled)) }
 }
 
 /// A rectangle of at least `minimum` width and height.

@@ -163,7 +163,7 @@ fn causes(lines: &mut SummaryLines, view: &PlanView<'_>, plan: &Plan) {
         }
         _ => lines.line("bound set by", step),
     }
-    lines.list(rows.into_iter().map(|row| (row_name(row), row.place.bytes)).collect());
+    lines.list(rows.into_iter().map(|row| (row_name(row).into_owned(), row.place.bytes)).collect());
 }
 
 /// A step, and its operator.
