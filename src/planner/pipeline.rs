@@ -270,11 +270,7 @@ impl<'a> Pipeline<'a> {
         }
         self.other_orders(schedule)?;
         let shares = concerns(self.graph, self.planner.sharing);
-        if self.planner.sharing > SharingLevel::None && self.is_open() {
-            // If only a part of the tensors can share, the best order without sharing may be better.
-            let plain = self.order_without_sharing()?;
-            self.candidate(&plain, PackingEffort::QUICK)?;
-        }
+        self.orders_of_less_sharing(schedule)?;
         if shares && self.is_open() {
             let order = self.best.order.clone();
             self.candidate(&order, self.planner.packing_effort())?;
@@ -316,11 +312,25 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    fn order_without_sharing(&mut self) -> Result<Vec<OperatorId>> {
-        let scheduler = self.planner.scheduler(self.graph, SharingLevel::None);
-        let plain = scheduler.schedule(self.planner.schedule_mode, &self.budget.left())?;
-        self.budget.charge(plain.nodes, Stop::Finished);
-        Ok(plain.order)
+    /// Plans the best orders of lower levels of sharing. They may be better if only a part of the tensors can share, or if
+    /// rigid groups pack badly in the order of the lowest bound.
+    fn orders_of_less_sharing(&mut self, schedule: &Schedule) -> Result<()> {
+        let sharing = self.planner.sharing;
+        let levels = [SharingLevel::None, SharingLevel::Views, SharingLevel::InPlace];
+        let mut tried = vec![schedule.order.clone()];
+        for level in levels.into_iter().filter(|&level| level < sharing) {
+            if !self.is_open() {
+                break;
+            }
+            let scheduler = self.planner.scheduler(self.graph, level);
+            let less = scheduler.schedule(self.planner.schedule_mode, &self.budget.left())?;
+            self.budget.charge(less.nodes, Stop::Finished);
+            if !tried.contains(&less.order) {
+                self.candidate(&less.order, PackingEffort::QUICK)?;
+                tried.push(less.order);
+            }
+        }
+        Ok(())
     }
 
     /// Chooses aliases and offsets for an order.

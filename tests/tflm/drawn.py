@@ -104,15 +104,15 @@ class Drawn:
         if self.draw.random() < 0.3:
             tensor = self.view(tensor, [int(np.prod(self.shapes[tensor])) // 4, 4])
         rows, columns = self.shapes[tensor]
-        start = self.draw.randrange(rows)
-        begin, size = [start, 0], [self.draw.randint(1, rows - start), columns]
-        if columns == WIDTH and self.draw.random() < 0.2:
+        # As many rows as give whole rows of `WIDTH` columns.
+        unit = WIDTH // columns
+        size = unit * self.draw.randint(1, rows // unit)
+        begin, size = [self.draw.randint(0, rows - size), 0], [size, columns]
+        if columns == WIDTH and rows % 4 == 0 and self.draw.random() < 0.5:
             begin, size = [0, 4], [rows, 4]
-        elif columns != WIDTH and size[0] % 4:
-            begin, size = [0, 0], [rows, columns]
         ends = [self.graph.constant(numbers, "int32") for numbers in (begin, size)]
         part = self.graph.add("SLICE", [tensor, *ends], [self.tensor(size)], "SliceOptions")
-        return part if size[1] == WIDTH else self.view(part, [int(np.prod(size)) // WIDTH, WIDTH]) if np.prod(size) >= WIDTH else self.widen(known)
+        return part if size[1] == WIDTH else self.view(part, [int(np.prod(size)) // WIDTH, WIDTH])
 
     def split(self, known):
         tensor = self.plain(known)
