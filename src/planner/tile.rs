@@ -15,7 +15,7 @@ use crate::support::effort::Effort;
 use crate::support::ids::OperatorId;
 use crate::tiling::cost::Measure;
 use crate::tiling::orders::{Late, late_order};
-use crate::tiling::search::{Found, TilingSearch};
+use crate::tiling::search::{Found, Halos, TilingPath, TilingSearch};
 use crate::tiling::{AxisChoice, OrderedGraph, TiledGraph, Tiling, TilingGoal, apply, parts_of};
 use crate::verify::verify_tiles;
 
@@ -51,6 +51,17 @@ const MAX_LEVEL_WORK: usize = 5_000;
 /// The choices of axes; a graph of more operators than [`MAX_OPERATORS_FOR_ALL_AXES`] is searched without the last one.
 const AXIS_CHOICES: [AxisChoice; 3] = [AxisChoice::Agreeing, AxisChoice::First, AxisChoice::Read];
 const MAX_OPERATORS_FOR_ALL_AXES: usize = 300;
+
+/// The searches of one order: the halos that regions may have, and the measure of memory. Graphs with carried rows are
+/// seldom planned as tightly as the search expects, so those with recomputed rows only are searched as well.
+const FAMILIES: [(Measure, Halos); 5] = [
+    (Measure::WholeEnds, Halos::All),
+    (Measure::FixedPlaces, Halos::All),
+    (Measure::LiveBytes, Halos::All),
+    (Measure::WholeEnds, Halos::Recomputed),
+    (Measure::FixedPlaces, Halos::Recomputed),
+];
+const MEASURES_OF_ALL: usize = 3;
 
 /// Number of searches, those with the least expected memory, that go on with levels above the first one.
 const MAX_LATER_SEARCHES: usize = 4;
@@ -118,8 +129,10 @@ impl Planner {
             let mut expected = Vec::with_capacity(searches.len());
             for search in searches.iter_mut().take(active) {
                 let mut least = u64::MAX;
-                for measure in [Measure::WholeEnds, Measure::FixedPlaces, Measure::LiveBytes] {
-                    least = least.min(judge.level(search, measure, max_extra)?.unwrap_or(u64::MAX));
+                // Without extra cost, hardly any halo is recomputed.
+                let count = if level == LEVELS[0] { MEASURES_OF_ALL } else { FAMILIES.len() };
+                for &family in &FAMILIES[..count] {
+                    least = least.min(judge.level(search, family, max_extra)?.unwrap_or(u64::MAX));
                 }
                 expected.push(least);
             }
@@ -135,7 +148,8 @@ impl Planner {
         let Some(mut best) = judge.best else { return Ok(None) };
         let is_of_best = |search: &&mut TilingSearch<'_, '_>| search.order() == best.tiling.order;
         if let Some(search) = searches.iter_mut().find(is_of_best) {
-            let least = search.least_bytes(Measure::LiveBytes, goal.max_extra(total), u64::MAX)?;
+            let family = (Measure::LiveBytes, Halos::All);
+            let least = search.least_bytes(family, goal.max_extra(total), u64::MAX)?;
             let bytes = least.map_or(search.untiled_bytes(), |path| path.bytes);
             best.family_bound = search.is_complete().then_some(bytes);
         }
@@ -220,7 +234,8 @@ impl Judge<'_> {
     fn finish_level(&mut self) -> Result<()> {
         for draft in std::mem::take(&mut self.drafts) {
             if draft.bytes >= self.most_planned {
-                if self.second_plans == MAX_SECOND_PLANS {
+                let is_far = draft.bytes - self.most_planned >= self.most_planned / SECOND_PART;
+                if is_far || self.second_plans == MAX_SECOND_PLANS {
                     continue;
                 }
                 self.second_plans += 1;
@@ -236,7 +251,7 @@ impl Judge<'_> {
     fn level(
         &mut self,
         search: &mut TilingSearch<'_, '_>,
-        measure: Measure,
+        family: (Measure, Halos),
         max_extra: u64,
     ) -> Result<Option<u64>> {
         if self.is_done() {
@@ -244,8 +259,8 @@ impl Judge<'_> {
         }
         let capacity = self.goal.capacity.filter(|_| self.capacity_paths == CapacityPaths::Tried);
         if let Some(capacity) = capacity.filter(|&capacity| capacity < self.most) {
-            if let Some(path) = search.cheapest_path(measure, capacity, max_extra)? {
-                self.offer(search.found(path))?;
+            if let Some(path) = search.cheapest_path(family, capacity, max_extra)? {
+                self.offer(search, path)?;
             }
             if self.most <= capacity {
                 self.finish_level()?;
@@ -254,24 +269,26 @@ impl Judge<'_> {
         }
         // A path above the best plan may be improved to be below it.
         let below = self.most.saturating_add(self.most / 8);
-        let Some(mut path) = search.least_bytes(measure, max_extra, below)? else { return Ok(None) };
-        search.improve(&mut path, measure, max_extra);
+        let Some(mut path) = search.least_bytes(family, max_extra, below)? else { return Ok(None) };
+        search.improve(&mut path, family.0, max_extra);
         let expected = path.bytes;
-        let drafted = self.offer(search.found(path))?.min(self.most);
+        let drafted = self.offer(search, path)?.min(self.most);
         if drafted > expected.saturating_add(expected / 32) {
             let between = expected + (drafted - expected) / 2;
-            if let Some(path) = search.cheapest_path(measure, between, max_extra)? {
-                self.offer(search.found(path))?;
+            if let Some(path) = search.cheapest_path(family, between, max_extra)? {
+                self.offer(search, path)?;
             }
         }
         Ok(Some(expected))
     }
 
     /// Drafts the plan of a tiling if it may be better than the best one; returns the arena of the draft.
-    fn offer(&mut self, found: Found) -> Result<u64> {
-        let is_of_use =
-            found.bytes < self.most - self.most / LEAST_SAVING && !found.tiling.regions.is_empty();
-        if !is_of_use || self.is_spent() || self.tried.contains(&found.tiling) {
+    fn offer(&mut self, search: &TilingSearch<'_, '_>, path: TilingPath) -> Result<u64> {
+        if path.bytes >= self.most - self.most / LEAST_SAVING || self.is_spent() {
+            return Ok(0);
+        }
+        let found = search.found(path);
+        if found.tiling.regions.is_empty() || self.tried.contains(&found.tiling) {
             return Ok(0);
         }
         self.tried.push(found.tiling.clone());

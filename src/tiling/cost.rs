@@ -62,6 +62,8 @@ pub(crate) struct Estimator {
     pub(crate) work: u64,
     /// True if an estimate has exceeded the extra cost; the caller resets it.
     pub(crate) was_too_costly: bool,
+    /// The least live bytes for which an estimate has exceeded its limit; the caller resets it.
+    pub(crate) least_exceeding: u64,
     maker: StripeMaker,
     /// The tiles of the current stripe and of the next one.
     now: Vec<Tile>,
@@ -88,6 +90,14 @@ struct WalkState {
     ahead_of_entry: Vec<u64>,
 }
 
+/// The result of a look at two stripes of a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sample {
+    TooLarge,
+    TooCostly,
+    Within,
+}
+
 const NONE: u32 = u32::MAX;
 
 /// Number of stripes from which on a look at two of them is worth its time.
@@ -110,7 +120,7 @@ impl Estimator {
         before: u64,
         most: Most,
     ) -> Option<Estimate> {
-        let Self { work, was_too_costly, maker, now, next, state } = self;
+        let Self { work, was_too_costly, least_exceeding, maker, now, next, state } = self;
         maker.start(segment);
         let mut walk = StripeWalk::new(segment, state, before);
         let mut has_tiles = maker.advance(segment, cut, now);
@@ -122,8 +132,12 @@ impl Estimator {
             }
             walk.run(&Stripe { now, next, needed: &maker.entry_needed });
             std::mem::swap(now, next);
-            if walk.live.peak > most.bytes || walk.cost.extra > most.extra {
-                *was_too_costly |= walk.cost.extra > most.extra;
+            if walk.live.peak > most.bytes {
+                *least_exceeding = walk.live.peak.min(*least_exceeding);
+                return None;
+            }
+            if walk.cost.extra > most.extra {
+                *was_too_costly = true;
                 return None;
             }
         }
@@ -142,25 +156,40 @@ impl Estimator {
         before: u64,
         most: Most,
     ) -> Option<Estimate> {
-        if self.exceeds(segment, cut, before, most.bytes) {
-            return None;
+        match self.sample(segment, cut, before, most) {
+            Sample::Within => self.estimate(segment, cut, before, most),
+            Sample::TooLarge | Sample::TooCostly => None,
         }
-        self.estimate(segment, cut, before, most)
     }
 
-    /// True if one of two stripes, the first one of a full pipeline or the last one, has more live bytes than
-    /// `most`: the whole cut has, too. One large stripe stands for all stripes before, which leaves the same
-    /// rows.
+    /// Looks at two stripes: the first one of a full pipeline and the last one. If one has more live bytes than the
+    /// limit, the whole cut has, too. One large stripe stands for all stripes before, which leaves the same rows.
+    /// Stripes compute nearly equal numbers of rows again: a cut is too costly if a quarter of its stripes
+    /// with the extra cost of the first one are.
     ///
     /// O(operators + edges).
-    pub(crate) fn exceeds(&mut self, segment: &TilingSegment, cut: &Cut, before: u64, most: u64) -> bool {
+    pub(crate) fn sample(&mut self, segment: &TilingSegment, cut: &Cut, before: u64, most: Most) -> Sample {
         let (count, filling) = (cut.ends.len(), cut.ends.partition_point(|&end| end < 1));
-        let exceeds = |at: usize| count >= LEAST_SAMPLED && self.peak_of(segment, cut, before, at) > most;
-        [filling + 1, count - 1].into_iter().filter(|&at| at < count).any(exceeds)
+        if count < LEAST_SAMPLED {
+            return Sample::Within;
+        }
+        for at in [filling + 1, count - 1].into_iter().filter(|&at| at < count) {
+            let (peak, extra) = self.stripe(segment, cut, before, at);
+            if peak > most.bytes {
+                self.least_exceeding = self.least_exceeding.min(peak);
+                return Sample::TooLarge;
+            }
+            let quarter = (count - filling) as u64 / 4;
+            if at == filling + 1 && extra.saturating_mul(quarter) > most.extra {
+                self.was_too_costly = true;
+                return Sample::TooCostly;
+            }
+        }
+        Sample::Within
     }
 
-    /// The most live bytes in one stripe. O(operators + edges).
-    fn peak_of(&mut self, segment: &TilingSegment, cut: &Cut, before: u64, at: usize) -> u64 {
+    /// The most live bytes in one stripe, and its extra cost. O(operators + edges).
+    fn stripe(&mut self, segment: &TilingSegment, cut: &Cut, before: u64, at: usize) -> (u64, u64) {
         let Self { work, maker, now, next, state, .. } = self;
         maker.start_before(segment, at - 1);
         let mut walk = StripeWalk::new(segment, state, before);
@@ -174,7 +203,7 @@ impl Estimator {
             walk.run(&Stripe { now, next, needed: &maker.entry_needed });
             std::mem::swap(now, next);
         }
-        walk.live.peak
+        (walk.live.peak, walk.cost.extra)
     }
 }
 

@@ -27,7 +27,7 @@
 use std::ops::Range;
 
 use super::boundaries::Boundaries;
-use super::cost::{Estimate, Estimator, Measure, Most};
+use super::cost::{Estimate, Estimator, Measure, Most, Sample};
 use super::goal::parts_of;
 use super::ordered_graph::{OrderedGraph, Position};
 use super::region::{Region, Tiling, TilingCost};
@@ -80,7 +80,15 @@ pub(crate) struct TilingSearch<'a, 'g> {
     has_left_out: bool,
     /// Cuts of more extra cost are not evaluated: one of [`RUNGS`]. It rises with the budgets of the calls.
     rung: u64,
+    improvements: Vec<Improvement>,
     limits: &'a Limits,
+}
+
+/// A path before and after it was improved, for which no cut was too costly.
+struct Improvement {
+    measure: Measure,
+    before: TilingPath,
+    after: TilingPath,
 }
 
 /// The cuts of a segment worth choosing, by ascending cost.
@@ -94,7 +102,7 @@ struct SegmentCuts {
     list: Vec<Variant>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Variant {
     cut: Cut,
     /// True for the cut of the family with carried halos.
@@ -103,6 +111,7 @@ struct Variant {
 }
 
 /// A path over all positions. The bisection compares paths; only the best ones become tilings.
+#[derive(Clone)]
 pub(crate) struct TilingPath {
     /// Positions and cuts of the segments, in order.
     segments: Vec<(Range<Position>, Variant)>,
@@ -113,6 +122,38 @@ pub(crate) struct TilingPath {
 
 /// Cost of a path: extra operations first, then bytes moved.
 type PathCost = (u64, u64);
+
+/// The order of paths.
+#[derive(Clone, Copy, PartialEq)]
+enum PathOrder {
+    /// By extra cost: enough to know whether a path exists.
+    ExtraCost,
+    /// By cost; of paths of equal cost, those whose last segments are long.
+    Cost,
+}
+
+impl PathOrder {
+    /// True if a path may replace another one.
+    fn admits(self, cost: PathCost, other: PathCost) -> bool {
+        match self {
+            Self::ExtraCost => cost.0 < other.0,
+            Self::Cost => cost <= other,
+        }
+    }
+}
+
+/// The kinds of halo that regions of a path may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Halos {
+    All,
+    Recomputed,
+}
+
+impl Halos {
+    fn admit(self, variant: &Variant) -> bool {
+        self == Self::All || !variant.carries
+    }
+}
 
 #[derive(Clone, Copy)]
 struct PathStep {
@@ -128,7 +169,19 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         let segments = steps.iter().map(|_| Vec::new()).collect();
         let boundaries = Boundaries::new(net, &steps, &between);
         let estimator = Estimator::default();
-        Self { net, steps, between, boundaries, segments, estimator, has_left_out: false, rung: 0, limits }
+        let (has_left_out, rung, improvements) = (false, 0, Vec::new());
+        Self {
+            net,
+            steps,
+            between,
+            boundaries,
+            segments,
+            estimator,
+            has_left_out,
+            rung,
+            improvements,
+            limits,
+        }
     }
 
     pub(crate) fn order(&self) -> &[OperatorId] {
@@ -151,7 +204,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub(crate) fn least_bytes(
         &mut self,
-        measure: Measure,
+        (measure, halos): (Measure, Halos),
         max_extra: u64,
         below: u64,
     ) -> Result<Option<TilingPath>> {
@@ -163,14 +216,15 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
                 None => low.saturating_add(step).min(high - 1),
                 Some(_) => low + (high - low) / 2,
             };
-            if let Some(path) = self.cheapest_path(measure, capacity, max_extra)? {
+            if let Some(path) = self.path((measure, halos), capacity, max_extra, PathOrder::ExtraCost)? {
                 high = path.bytes.min(capacity);
-                best = Some(path);
+                best = Some(high);
             } else {
                 (low, step) = (capacity + 1, step + step / 2);
             }
         }
-        Ok(best)
+        let Some(bytes) = best else { return Ok(None) };
+        self.path((measure, halos), bytes, max_extra, PathOrder::Cost)
     }
 
     /// Bytes below which no tiling of the family gets: live bytes at steps that cannot be split.
@@ -188,9 +242,24 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub(crate) fn cheapest_path(
         &mut self,
-        measure: Measure,
+        family: (Measure, Halos),
         capacity: u64,
         max_extra: u64,
+    ) -> Result<Option<TilingPath>> {
+        self.path(family, capacity, max_extra, PathOrder::Cost)
+    }
+
+    /// A path within `capacity` bytes that is the least in an order; none if there is none whose extra cost is at most
+    /// `max_extra`.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    fn path(
+        &mut self,
+        family: (Measure, Halos),
+        capacity: u64,
+        max_extra: u64,
+        order: PathOrder,
     ) -> Result<Option<TilingPath>> {
         self.climb(max_extra);
         let count = self.steps.len();
@@ -199,19 +268,16 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             return Ok(None);
         }
         best[0] = Some(PathStep { cost: (0, 0), from: 0, variant: None });
-        for start in 0..count {
-            let Some(PathStep { cost, .. }) = best[start] else { continue };
+        for end in 1..=count {
             self.limits.check_cancelled()?;
-            let from = start as Position;
-            if self.steps[start] <= capacity {
-                offer(&mut best[start + 1], PathStep { cost, from, variant: None });
+            if let Some(PathStep { cost, .. }) = best[end - 1].filter(|_| self.steps[end - 1] <= capacity) {
+                best[end] = Some(PathStep { cost, from: end as Position - 1, variant: None });
             }
-            if self.boundaries.starts(start, capacity) {
-                self.extend(from, cost, (measure, capacity), &mut best);
+            if self.between[end] <= capacity && self.boundaries.ends(end, capacity) {
+                self.close(end, family, (capacity, max_extra, order), &mut best);
             }
         }
-        let is_within = best[count].is_some_and(|step| step.cost.0 <= max_extra);
-        Ok(is_within.then(|| self.followed(measure, &best)))
+        Ok(best[count].map(|_| self.followed(family.0, &best)))
     }
 
     /// Prepares for a budget: cuts up to the rung above it are evaluated, so that the results of a call do
@@ -226,31 +292,35 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         }
     }
 
-    /// Offers all segments that start at a position.
-    fn extend(
+    /// Offers the segments that end at a position, the shortest first. A segment is evaluated only if the path to its
+    /// start is cheaper than the best path to its end.
+    fn close(
         &mut self,
-        start: Position,
-        cost: PathCost,
-        (measure, capacity): (Measure, u64),
+        end: usize,
+        (measure, halos): (Measure, Halos),
+        (capacity, max_extra, order): (u64, u64, PathOrder),
         best: &mut [Option<PathStep>],
     ) {
         let mut is_hot = false;
-        let from = start as usize;
-        for (end, slot) in best.iter_mut().enumerate().take(from + MAX_LENGTH + 1).skip(from + 1) {
-            if self.net.operators[end - 1].axis.is_none() {
+        for start in (end.saturating_sub(MAX_LENGTH)..end).rev() {
+            if self.net.operators[start].axis.is_none() {
                 break;
             }
-            is_hot |= self.steps[end - 1] > capacity;
-            if !is_hot || self.between[end] > capacity || !self.boundaries.ends(end, capacity) {
+            is_hot |= self.steps[start] > capacity;
+            let Some(PathStep { cost, .. }) = best[start] else { continue };
+            let is_open = best[end].is_none_or(|step| order.admits(cost, step.cost));
+            if !is_hot || !is_open || !self.boundaries.starts(start, capacity) {
                 continue;
             }
-            let cuts = self.cuts(start..end as Position, capacity);
-            let fits = cuts.iter().enumerate().filter(|(_, cut)| cut.estimate.bytes(measure) <= capacity);
+            let cuts = self.cuts(start as Position..end as Position, capacity).iter().enumerate();
+            let fits = cuts.filter(|(_, cut)| halos.admit(cut) && cut.estimate.bytes(measure) <= capacity);
             let cheapest = fits.min_by_key(|(_, cut)| (path_cost(&cut.estimate.cost), cut.cut.total));
-            if let Some((variant, cut)) = cheapest {
-                let own = path_cost(&cut.estimate.cost);
-                let cost = (cost.0.saturating_add(own.0), cost.1.saturating_add(own.1));
-                offer(slot, PathStep { cost, from: start, variant: Some(variant as u32) });
+            let Some((variant, cut)) = cheapest else { continue };
+            let own = path_cost(&cut.estimate.cost);
+            let cost = (cost.0.saturating_add(own.0), cost.1.saturating_add(own.1));
+            if cost.0 <= max_extra && best[end].is_none_or(|step| order.admits(cost, step.cost)) {
+                let from = start as Position;
+                best[end] = Some(PathStep { cost, from, variant: Some(variant as u32) });
             }
         }
     }
@@ -270,14 +340,15 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         if cuts.rung.is_none_or(|rung| rung < self.rung) && cuts.may_have_more != [false; 2] {
             if length > longest(self.estimator.work) {
                 self.has_left_out = true;
+                cuts.within = within.unwrap_or(roomy);
             } else if let Some(segment) = TilingSegment::new(self.net, span) {
                 let most = Most { bytes: within.unwrap_or(roomy), extra: self.rung };
                 cuts.evaluate(&segment, self.between[start], most, &mut self.estimator);
             } else {
-                cuts.may_have_more = [false; 2];
+                (cuts.within, cuts.may_have_more) = (u64::MAX, [false; 2]);
             }
         }
-        (cuts.within, cuts.rung) = (within.unwrap_or(roomy), Some(self.rung));
+        cuts.rung = Some(self.rung);
         &slot.insert(cuts).list
     }
 
@@ -309,6 +380,21 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     /// Improves the segment that needs the most memory, as long as a cut with less memory is found: other
     /// numbers of stripes, or another kind of halo for one operator.
     pub(crate) fn improve(&mut self, path: &mut TilingPath, measure: Measure, max_extra: u64) {
+        let is_known =
+            |known: &&Improvement| known.measure == measure && known.before.segments == path.segments;
+        if let Some(known) = self.improvements.iter().find(is_known) {
+            *path = known.after.clone();
+            return;
+        }
+        let before = path.clone();
+        self.estimator.was_too_costly = false;
+        self.improve_anew(path, measure, max_extra);
+        if !self.estimator.was_too_costly {
+            self.improvements.push(Improvement { measure, before, after: path.clone() });
+        }
+    }
+
+    fn improve_anew(&mut self, path: &mut TilingPath, measure: Measure, max_extra: u64) {
         for _ in 0..MAX_IMPROVEMENTS {
             let of_segment = |(_, variant): &(Range<Position>, Variant)| variant.estimate.bytes(measure);
             let Some(at) = path.segments.iter().position(|segment| of_segment(segment) == path.bytes) else {
@@ -394,12 +480,6 @@ fn path_cost(cost: &TilingCost) -> PathCost {
     (cost.extra, cost.copied_bytes.saturating_add(cost.constant_bytes))
 }
 
-fn offer(best: &mut Option<PathStep>, step: PathStep) {
-    if best.is_none_or(|best| step.cost < best.cost) {
-        *best = Some(step);
-    }
-}
-
 /// The numbers of stripes in the family.
 pub(crate) fn stripe_counts(segment: &TilingSegment, carries: bool) -> impl Iterator<Item = u64> + use<> {
     let length = segment.operators.len() as u64;
@@ -444,6 +524,8 @@ impl SegmentCuts {
     /// that no other cut beats in bytes and cost.
     fn evaluate(&mut self, segment: &TilingSegment, before: u64, most: Most, estimator: &mut Estimator) {
         let mut all = std::mem::take(&mut self.list);
+        estimator.least_exceeding = u64::MAX;
+        let is_first = self.may_have_more == [true; 2];
         for (kind, carries) in [true, false].into_iter().enumerate() {
             if !std::mem::take(&mut self.may_have_more[kind]) {
                 continue;
@@ -455,10 +537,15 @@ impl SegmentCuts {
         }
         all.sort_by_key(|variant| (path_cost(&variant.estimate.cost), variant.cut.total));
         for variant in all {
-            if !self.list.iter().any(|cheaper| variant.estimate.is_beaten_by(&cheaper.estimate)) {
+            let beats = |cheaper: &Variant| {
+                cheaper.carries == variant.carries && variant.estimate.is_beaten_by(&cheaper.estimate)
+            };
+            if !self.list.iter().any(beats) {
                 self.list.push(variant);
             }
         }
+        // Every cut left out has more live bytes than that.
+        self.within = if is_first { most.bytes.max(estimator.least_exceeding - 1) } else { most.bytes };
     }
 }
 
@@ -475,12 +562,13 @@ fn evaluate_kind(
     let ladder: Vec<u64> = stripe_counts(segment, carries).collect();
     for &stripes in ladder.iter().rev() {
         let cut = cut(segment, stripes, carries);
-        if estimator.exceeds(segment, &cut, before, most.bytes) {
-            if segment.operators.len() as u64 > LONG_LENGTH {
-                break;
+        match estimator.sample(segment, &cut, before, most) {
+            Sample::TooLarge if segment.operators.len() as u64 > LONG_LENGTH => break,
+            Sample::TooLarge | Sample::TooCostly => {}
+            Sample::Within => {
+                let estimate = estimator.estimate(segment, &cut, before, most);
+                all.extend(estimate.map(|estimate| Variant { cut, carries, estimate }));
             }
-        } else if let Some(estimate) = estimator.estimate(segment, &cut, before, most) {
-            all.push(Variant { cut, carries, estimate });
         }
     }
 }
