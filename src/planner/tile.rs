@@ -15,7 +15,8 @@ use crate::support::effort::Effort;
 use crate::support::ids::OperatorId;
 use crate::tiling::cost::Measure;
 use crate::tiling::orders::{Late, late_order};
-use crate::tiling::search::{Found, Halos, TilingPath, TilingSearch};
+use crate::tiling::search::{Found, TilingPath, TilingSearch};
+use crate::tiling::segment_cuts::Halos;
 use crate::tiling::{AxisChoice, OrderedGraph, TiledGraph, Tiling, TilingGoal, apply, parts_of};
 use crate::verify::verify_tiles;
 

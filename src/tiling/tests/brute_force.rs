@@ -12,8 +12,9 @@ use crate::tiling::cost::{Estimator, Measure, Most, Sample};
 use crate::tiling::ordered_graph::{AxisChoice, OrderedGraph};
 use crate::tiling::region::{Region, Tiling};
 use crate::tiling::rows::Tiles;
-use crate::tiling::search::{Halos, TilingSearch, cut, stripe_counts};
+use crate::tiling::search::TilingSearch;
 use crate::tiling::segment::TilingSegment;
+use crate::tiling::segment_cuts::{Halos, cut, stripe_counts};
 use crate::tiling::tiled_graph::{OperatorOrigin, TiledGraph};
 use crate::verify::verify_tiling;
 
@@ -37,10 +38,10 @@ fn choices(net: &OrderedGraph<'_>, measure: Measure) -> Vec<SegmentChoice> {
             kinds.flat_map(|carries| stripe_counts(&segment, carries).map(move |each| (each, carries)));
         for (stripes, carries) in family {
             let cut = cut(&segment, stripes, carries);
-            let most = Most { bytes: u64::MAX, extra: u64::MAX };
+            let most = Most { measure: Measure::LiveBytes, bytes: u64::MAX, extra: u64::MAX };
             let estimate = Estimator::default().estimate(&segment, &cut, before, most).unwrap();
             let live_bytes = estimate.bytes(Measure::LiveBytes);
-            let most = Most { bytes: live_bytes, extra: u64::MAX };
+            let most = Most { measure: Measure::LiveBytes, bytes: live_bytes, extra: u64::MAX };
             let sample = Estimator::default().sample(&segment, &cut, before, most);
             assert_eq!(sample, Sample::Within, "{cut:?}");
             let range = span.start as usize..span.end as usize;
