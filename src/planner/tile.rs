@@ -53,17 +53,6 @@ const MAX_LEVEL_WORK: usize = 5_000;
 const AXIS_CHOICES: [AxisChoice; 3] = [AxisChoice::Agreeing, AxisChoice::First, AxisChoice::Read];
 const MAX_OPERATORS_FOR_ALL_AXES: usize = 300;
 
-/// The searches of one order: the halos that regions may have, and the measure of memory. Graphs with carried rows are
-/// seldom planned as tightly as the search expects, so those with recomputed rows only are searched as well.
-const FAMILIES: [(Measure, Halos); 5] = [
-    (Measure::WholeEnds, Halos::All),
-    (Measure::FixedPlaces, Halos::All),
-    (Measure::LiveBytes, Halos::All),
-    (Measure::WholeEnds, Halos::Recomputed),
-    (Measure::FixedPlaces, Halos::Recomputed),
-];
-const MEASURES_OF_ALL: usize = 3;
-
 /// Number of searches, those with the least expected memory, that go on with levels above the first one.
 const MAX_LATER_SEARCHES: usize = 4;
 
@@ -129,13 +118,13 @@ impl Planner {
             let max_extra = parts_of(total, level);
             let mut expected = Vec::with_capacity(searches.len());
             for search in searches.iter_mut().take(active) {
-                let mut least = u64::MAX;
-                // Without extra cost, hardly any halo is recomputed.
-                let count = if level == LEVELS[0] { MEASURES_OF_ALL } else { FAMILIES.len() };
-                for &family in &FAMILIES[..count] {
-                    least = least.min(judge.level(search, family, max_extra)?.unwrap_or(u64::MAX));
+                expected.push(judge.measures(search, Halos::All, max_extra)?);
+            }
+            // Without extra cost, hardly any halo is recomputed.
+            if level > LEVELS[0] {
+                for search in searches.iter_mut().take(active) {
+                    judge.measures(search, Halos::Recomputed, max_extra)?;
                 }
-                expected.push(least);
             }
             judge.finish_level()?;
             if level == LEVELS[0] {
@@ -235,8 +224,7 @@ impl Judge<'_> {
     fn finish_level(&mut self) -> Result<()> {
         for draft in std::mem::take(&mut self.drafts) {
             if draft.bytes >= self.most_planned {
-                let is_far = draft.bytes - self.most_planned >= self.most_planned / SECOND_PART;
-                if is_far || self.second_plans == MAX_SECOND_PLANS {
+                if self.second_plans == MAX_SECOND_PLANS {
                     continue;
                 }
                 self.second_plans += 1;
@@ -246,6 +234,19 @@ impl Judge<'_> {
         self.most = self.most_planned;
         (self.work, self.most_work) = (0, MAX_LEVEL_WORK);
         Ok(())
+    }
+
+    /// Tries the paths of one search within a budget by each measure; returns the memory that the best one is expected
+    /// to need. Graphs with carried rows are seldom planned as tightly as the search expects, so those with recomputed
+    /// rows only are searched as well, by the measures of which plans seldom need more.
+    fn measures(&mut self, search: &mut TilingSearch<'_, '_>, halos: Halos, max_extra: u64) -> Result<u64> {
+        let measures = [Measure::WholeEnds, Measure::FixedPlaces, Measure::LiveBytes];
+        let count = if halos == Halos::All { 3 } else { 2 };
+        let mut least = u64::MAX;
+        for &measure in &measures[..count] {
+            least = least.min(self.level(search, (measure, halos), max_extra)?.unwrap_or(u64::MAX));
+        }
+        Ok(least)
     }
 
     /// Tries the paths of one search within a budget; returns the memory that the best one is expected to need.

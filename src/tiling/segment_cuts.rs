@@ -16,6 +16,9 @@ pub(super) const MAX_TILES: u64 = 6_000;
 /// Number of operators of a segment from which on few stripe counts are evaluated.
 const LONG_LENGTH: u64 = 12;
 
+/// The part of its bytes by which a cut into fewer stripes may need less, as numbers of rows are rounded.
+const ROUNDING: u64 = 8;
+
 /// Cost of a path: extra operations first, then bytes moved.
 pub(super) type PathCost = (u64, u64);
 
@@ -132,13 +135,21 @@ impl SegmentCuts {
     ) {
         let mut all = std::mem::take(&mut self.list);
         let ladder: Vec<u64> = stripe_counts(segment, halo == Halo::Carried).collect();
+        let is_long = segment.operators.len() as u64 > LONG_LENGTH;
         for &stripes in ladder.iter().rev() {
             if all.iter().any(|known| known.cut.total.unsigned_abs() == stripes) {
                 continue;
             }
             let cut = cut(segment, stripes, halo == Halo::Carried);
-            match estimator.sample(segment, &cut, before, most) {
-                Sample::TooLarge if segment.operators.len() as u64 > LONG_LENGTH => break,
+            let sample = estimator.sample(segment, &cut, before, most);
+            let lowest = estimator.least_exceeding - estimator.least_exceeding / ROUNDING;
+            match sample {
+                Sample::TooLarge if is_long => break,
+                // Tiles of fewer stripes are larger, but for rounding.
+                Sample::TooLarge if lowest > most.bytes => {
+                    estimator.least_exceeding = lowest;
+                    break;
+                }
                 Sample::TooLarge | Sample::TooCostly => {}
                 Sample::Within => {
                     let estimate = estimator.estimate(segment, &cut, before, most);
