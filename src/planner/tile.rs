@@ -47,7 +47,7 @@ const SECOND_PART: u64 = 16;
 /// Once the drafts of a level have this many tensors together, no other tiling is tried at that level; at the first
 /// level, and at each later one.
 const MAX_FIRST_WORK: usize = 20_000;
-const MAX_LEVEL_WORK: usize = 5_000;
+const MAX_LEVEL_WORK: usize = 7_000;
 
 /// The choices of axes; a graph of more operators than [`MAX_OPERATORS_FOR_ALL_AXES`] is searched without the last one.
 const AXIS_CHOICES: [AxisChoice; 3] = [AxisChoice::Agreeing, AxisChoice::First, AxisChoice::Read];
@@ -297,8 +297,13 @@ impl Judge<'_> {
         let tiled = apply(self.graph, &found.tiling)?;
         let bytes = pipeline::draft(&self.quick_planner(), &tiled.graph)?;
         self.work += tiled.graph.tensors().len();
+        // Searches with other axes often find a twin of the same sizes.
+        let is_twin = |draft: &Draft| {
+            (draft.bytes, draft.found.bytes) == (bytes, found.bytes)
+                && draft.tiled.graph.tensors().len() == tiled.graph.tensors().len()
+        };
         // The full plan may be smaller than its draft.
-        if bytes < self.most + self.most / SECOND_PART {
+        if bytes < self.most + self.most / SECOND_PART && !self.drafts.iter().any(is_twin) {
             self.most = self.most.min(bytes);
             let at = self.drafts.partition_point(|draft| draft.bytes <= bytes);
             self.drafts.insert(at, Draft { found, tiled, bytes });

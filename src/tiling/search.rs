@@ -42,7 +42,7 @@ const MAX_LENGTH: usize = 160;
 
 /// Number of tiles that a search evaluates at each rung before it evaluates segments of at most
 /// [`SHORT_LENGTH`] operators only. Segments of medium length are left out earlier.
-const MAX_WORK: u64 = 10_000_000;
+const MAX_WORK: u64 = 16_000_000;
 const SHORT_LENGTH: usize = 16;
 
 /// Extra cost up to which cuts are evaluated, in parts per million of the cost of the graph.
