@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::BuildHasherDefault;
 
 use crate::problem::{Buffer, LiveRange, Problem};
 use crate::support::ids::BufferId;
 use crate::support::limits::{Budget, Stop};
-use crate::support::random::{Keys, Random};
+use crate::support::random::{AsItIs, Keys, Random};
 use crate::support::rows::Rows;
 use crate::support::sorting::{sort_by_keys, unique};
 
@@ -92,6 +93,12 @@ pub(crate) struct Packed {
     pub(crate) stop: Stop,
 }
 
+/// A key for a pair of shapes, another one for each pair, whose bits are mixed.
+fn pair_key(first: u32, second: u32) -> u128 {
+    let pair = u64::from(first) << 32 | u64::from(second);
+    u128::from(pair.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32))
+}
+
 impl<'a> Shapes<'a> {
     /// Computes the conflicts; `None` if there are too many or sizes are too large.
     pub(crate) fn new(
@@ -116,7 +123,7 @@ impl<'a> Shapes<'a> {
         let mut rows: Vec<Vec<ForbiddenRange>> = vec![Vec::new(); frames.buffers().len()];
         // Pieces of two shapes often forbid the same distances again and again. The last range of each
         // pair of shapes is extended in place, so that rows stay short.
-        let mut last_range: HashMap<(u32, u32), u32> = HashMap::new();
+        let mut last_range: HashMap<u128, u32, BuildHasherDefault<AsItIs>> = HashMap::default();
         let mut live: Vec<u32> = Vec::new();
         let (mut count, mut tested) = (0, 0);
         for number in order {
@@ -150,7 +157,7 @@ impl<'a> Shapes<'a> {
                     shape = other.shape;
                 }
                 let row = &mut rows[shape as usize];
-                match last_range.entry((shape, range.other)) {
+                match last_range.entry(pair_key(shape, range.other)) {
                     Entry::Occupied(mut last) => {
                         let known = &mut row[*last.get() as usize];
                         if known.above < range.below && range.above < known.below {

@@ -15,7 +15,8 @@ use crate::support::effort::Effort;
 use crate::support::ids::OperatorId;
 use crate::tiling::cost::Measure;
 use crate::tiling::orders::{Late, late_order};
-use crate::tiling::search::{Found, TilingSearch};
+use crate::tiling::search::{Found, TilingPath, TilingSearch};
+use crate::tiling::segment_cuts::Halos;
 use crate::tiling::{AxisChoice, OrderedGraph, TiledGraph, Tiling, TilingGoal, apply, parts_of};
 use crate::verify::verify_tiles;
 
@@ -46,7 +47,7 @@ const SECOND_PART: u64 = 16;
 /// Once the drafts of a level have this many tensors together, no other tiling is tried at that level; at the first
 /// level, and at each later one.
 const MAX_FIRST_WORK: usize = 20_000;
-const MAX_LEVEL_WORK: usize = 5_000;
+const MAX_LEVEL_WORK: usize = 7_000;
 
 /// The choices of axes; a graph of more operators than [`MAX_OPERATORS_FOR_ALL_AXES`] is searched without the last one.
 const AXIS_CHOICES: [AxisChoice; 3] = [AxisChoice::Agreeing, AxisChoice::First, AxisChoice::Read];
@@ -124,11 +125,13 @@ impl Planner {
             let max_extra = parts_of(total, level);
             let mut expected = Vec::with_capacity(searches.len());
             for search in searches.iter_mut().take(active) {
-                let mut least = u64::MAX;
-                for measure in [Measure::WholeEnds, Measure::FixedPlaces, Measure::LiveBytes] {
-                    least = least.min(judge.level(search, measure, max_extra)?.unwrap_or(u64::MAX));
+                expected.push(judge.measures(search, Halos::All, max_extra)?);
+            }
+            // Without extra cost, hardly any halo is recomputed.
+            if level > LEVELS[0] {
+                for search in searches.iter_mut().take(active) {
+                    judge.measures(search, Halos::Recomputed, max_extra)?;
                 }
-                expected.push(least);
             }
             judge.finish_level()?;
             if level == LEVELS[0] {
@@ -142,7 +145,8 @@ impl Planner {
         let Some(mut best) = judge.best else { return Ok(None) };
         let is_of_best = |search: &&mut TilingSearch<'_, '_>| search.order() == best.tiling.order;
         if let Some(search) = searches.iter_mut().find(is_of_best) {
-            let least = search.least_bytes(Measure::LiveBytes, goal.max_extra(total), u64::MAX)?;
+            let family = (Measure::LiveBytes, Halos::All);
+            let least = search.least_bytes(family, goal.max_extra(total), u64::MAX)?;
             let bytes = least.map_or(search.untiled_bytes(), |path| path.bytes);
             best.family_bound = search.is_complete().then_some(bytes);
         }
@@ -239,11 +243,24 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// Tries the paths of one search within a budget by each measure; returns the memory that the best one is expected
+    /// to need. Graphs with carried rows are seldom planned as tightly as the search expects, so those with recomputed
+    /// rows only are searched as well, by the measures of which plans seldom need more.
+    fn measures(&mut self, search: &mut TilingSearch<'_, '_>, halos: Halos, max_extra: u64) -> Result<u64> {
+        let measures = [Measure::WholeEnds, Measure::FixedPlaces, Measure::LiveBytes];
+        let count = if halos == Halos::All { 3 } else { 2 };
+        let mut least = u64::MAX;
+        for &measure in &measures[..count] {
+            least = least.min(self.level(search, (measure, halos), max_extra)?.unwrap_or(u64::MAX));
+        }
+        Ok(least)
+    }
+
     /// Tries the paths of one search within a budget; returns the memory that the best one is expected to need.
     fn level(
         &mut self,
         search: &mut TilingSearch<'_, '_>,
-        measure: Measure,
+        family: (Measure, Halos),
         max_extra: u64,
     ) -> Result<Option<u64>> {
         if self.is_done() {
@@ -251,8 +268,8 @@ impl Judge<'_> {
         }
         let capacity = self.goal.capacity.filter(|_| self.capacity_paths == CapacityPaths::Tried);
         if let Some(capacity) = capacity.filter(|&capacity| capacity < self.most) {
-            if let Some(path) = search.cheapest_path(measure, capacity, max_extra)? {
-                self.offer(search.found(path))?;
+            if let Some(path) = search.cheapest_path(family, capacity, max_extra)? {
+                self.offer(search, path)?;
             }
             if self.most <= capacity {
                 self.finish_level()?;
@@ -261,32 +278,39 @@ impl Judge<'_> {
         }
         // A path above the best plan may be improved to be below it.
         let below = self.most.saturating_add(self.most / 8);
-        let Some(mut path) = search.least_bytes(measure, max_extra, below)? else { return Ok(None) };
-        search.improve(&mut path, measure, max_extra);
+        let Some(mut path) = search.least_bytes(family, max_extra, below)? else { return Ok(None) };
+        search.improve(&mut path, family.0, max_extra);
         let expected = path.bytes;
-        let drafted = self.offer(search.found(path))?.min(self.most);
+        let drafted = self.offer(search, path)?.min(self.most);
         if drafted > expected.saturating_add(expected / 32) {
             let between = expected + (drafted - expected) / 2;
-            if let Some(path) = search.cheapest_path(measure, between, max_extra)? {
-                self.offer(search.found(path))?;
+            if let Some(path) = search.cheapest_path(family, between, max_extra)? {
+                self.offer(search, path)?;
             }
         }
         Ok(Some(expected))
     }
 
     /// Drafts the plan of a tiling if it may be better than the best one; returns the arena of the draft.
-    fn offer(&mut self, found: Found) -> Result<u64> {
-        let is_of_use =
-            found.bytes < self.most - self.most / LEAST_SAVING && !found.tiling.regions.is_empty();
-        if !is_of_use || self.is_spent() || self.tried.contains(&found.tiling) {
+    fn offer(&mut self, search: &TilingSearch<'_, '_>, path: TilingPath) -> Result<u64> {
+        if path.bytes >= self.most - self.most / LEAST_SAVING || self.is_spent() {
+            return Ok(0);
+        }
+        let found = search.found(path);
+        if found.tiling.regions.is_empty() || self.tried.contains(&found.tiling) {
             return Ok(0);
         }
         self.tried.push(found.tiling.clone());
         let tiled = apply(self.graph, &found.tiling)?;
         let bytes = pipeline::draft(&self.quick_planner(), &tiled.graph)?;
         self.work += tiled.graph.tensors().len();
+        // Searches with other axes often find a twin of the same sizes.
+        let is_twin = |draft: &Draft| {
+            (draft.bytes, draft.found.bytes) == (bytes, found.bytes)
+                && draft.tiled.graph.tensors().len() == tiled.graph.tensors().len()
+        };
         // The full plan may be smaller than its draft.
-        if bytes < self.most + self.most / SECOND_PART {
+        if bytes < self.most + self.most / SECOND_PART && !self.drafts.iter().any(is_twin) {
             self.most = self.most.min(bytes);
             let at = self.drafts.partition_point(|draft| draft.bytes <= bytes);
             self.drafts.insert(at, Draft { found, tiled, bytes });

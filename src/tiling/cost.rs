@@ -5,6 +5,8 @@ use super::rows::{Cut, StripeMaker};
 use super::segment::{SegmentLink, Source, TilingSegment};
 
 /// The memory that a search minimizes.
+///
+/// A measure counts no fewer bytes than the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Measure {
     /// The maximum number of live bytes, less what permissions save: the bound of the tiled graph's
@@ -50,7 +52,8 @@ impl Estimate {
 /// The limits of an estimate: cuts that exceed them are of no use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Most {
-    /// Live bytes.
+    /// The measure of the bytes.
+    pub(crate) measure: Measure,
     pub(crate) bytes: u64,
     pub(crate) extra: u64,
 }
@@ -62,6 +65,8 @@ pub(crate) struct Estimator {
     pub(crate) work: u64,
     /// True if an estimate has exceeded the extra cost; the caller resets it.
     pub(crate) was_too_costly: bool,
+    /// The least bytes for which an estimate has exceeded its limit; the caller resets it.
+    pub(crate) least_exceeding: u64,
     maker: StripeMaker,
     /// The tiles of the current stripe and of the next one.
     now: Vec<Tile>,
@@ -88,6 +93,14 @@ struct WalkState {
     ahead_of_entry: Vec<u64>,
 }
 
+/// The result of a look at two stripes of a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sample {
+    TooLarge,
+    TooCostly,
+    Within,
+}
+
 const NONE: u32 = u32::MAX;
 
 /// Number of stripes from which on a look at two of them is worth its time.
@@ -100,7 +113,7 @@ impl Estimator {
     /// Entries that nothing reads later die row by row; exits grow row by row; a tile is live from its
     /// operator to its last reader in the stripe, and its carried rows until the next stripe.
     ///
-    /// None if the live bytes or the extra cost exceed `most`.
+    /// None if the extra cost exceeds `most`, or the bytes do during the walk.
     ///
     /// O(stripes x (operators + edges)).
     pub(crate) fn estimate(
@@ -110,9 +123,10 @@ impl Estimator {
         before: u64,
         most: Most,
     ) -> Option<Estimate> {
-        let Self { work, was_too_costly, maker, now, next, state } = self;
+        let Self { work, was_too_costly, least_exceeding, maker, now, next, state } = self;
         maker.start(segment);
         let mut walk = StripeWalk::new(segment, state, before);
+        let ends = segment.least_ends(most.measure, before);
         let mut has_tiles = maker.advance(segment, cut, now);
         while has_tiles {
             *work += now.len() as u64;
@@ -122,8 +136,13 @@ impl Estimator {
             }
             walk.run(&Stripe { now, next, needed: &maker.entry_needed });
             std::mem::swap(now, next);
-            if walk.live.peak > most.bytes || walk.cost.extra > most.extra {
-                *was_too_costly |= walk.cost.extra > most.extra;
+            let reached = walk.least_bytes(ends);
+            if reached > most.bytes {
+                *least_exceeding = reached.min(*least_exceeding);
+                return None;
+            }
+            if walk.cost.extra > most.extra {
+                *was_too_costly = true;
                 return None;
             }
         }
@@ -142,25 +161,46 @@ impl Estimator {
         before: u64,
         most: Most,
     ) -> Option<Estimate> {
-        if self.exceeds(segment, cut, before, most.bytes) {
-            return None;
+        match self.sample(segment, cut, before, most) {
+            Sample::Within => self.estimate(segment, cut, before, most),
+            Sample::TooLarge | Sample::TooCostly => None,
         }
-        self.estimate(segment, cut, before, most)
     }
 
-    /// True if one of two stripes, the first one of a full pipeline or the last one, has more live bytes than
-    /// `most`: the whole cut has, too. One large stripe stands for all stripes before, which leaves the same
-    /// rows.
+    /// Looks at two stripes: the first one of a full pipeline and the last one. If one needs more bytes than the
+    /// limit, the whole cut does, too. One large stripe stands for all stripes before, which leaves the same rows.
+    /// Stripes compute nearly equal numbers of rows again: a cut is too costly if a quarter of its stripes
+    /// with the extra cost of the first one are.
     ///
     /// O(operators + edges).
-    pub(crate) fn exceeds(&mut self, segment: &TilingSegment, cut: &Cut, before: u64, most: u64) -> bool {
+    pub(crate) fn sample(&mut self, segment: &TilingSegment, cut: &Cut, before: u64, most: Most) -> Sample {
         let (count, filling) = (cut.ends.len(), cut.ends.partition_point(|&end| end < 1));
-        let exceeds = |at: usize| count >= LEAST_SAMPLED && self.peak_of(segment, cut, before, at) > most;
-        [filling + 1, count - 1].into_iter().filter(|&at| at < count).any(exceeds)
+        if count < LEAST_SAMPLED {
+            return Sample::Within;
+        }
+        for at in [filling + 1, count - 1].into_iter().filter(|&at| at < count) {
+            let (bytes, extra) = self.stripe(segment, cut, (before, most.measure), at);
+            if bytes > most.bytes {
+                self.least_exceeding = self.least_exceeding.min(bytes);
+                return Sample::TooLarge;
+            }
+            let quarter = (count - filling) as u64 / 4;
+            if at == filling + 1 && extra.saturating_mul(quarter) > most.extra {
+                self.was_too_costly = true;
+                return Sample::TooCostly;
+            }
+        }
+        Sample::Within
     }
 
-    /// The most live bytes in one stripe. O(operators + edges).
-    fn peak_of(&mut self, segment: &TilingSegment, cut: &Cut, before: u64, at: usize) -> u64 {
+    /// The least bytes of a cut, given one stripe, and the stripe's extra cost. O(operators + edges).
+    fn stripe(
+        &mut self,
+        segment: &TilingSegment,
+        cut: &Cut,
+        (before, measure): (u64, Measure),
+        at: usize,
+    ) -> (u64, u64) {
         let Self { work, maker, now, next, state, .. } = self;
         maker.start_before(segment, at - 1);
         let mut walk = StripeWalk::new(segment, state, before);
@@ -170,11 +210,11 @@ impl Estimator {
             if !maker.advance(segment, cut, next) {
                 next.clear();
             }
-            walk.live.peak = 0;
+            (walk.live.peak, walk.tiles.peak) = (0, 0);
             walk.run(&Stripe { now, next, needed: &maker.entry_needed });
             std::mem::swap(now, next);
         }
-        walk.live.peak
+        (walk.least_bytes(segment.least_ends(measure, before)), walk.cost.extra)
     }
 }
 
@@ -294,6 +334,11 @@ impl StripeWalk<'_> {
             }
         };
         top.max(lead) + others
+    }
+
+    /// The bytes that the whole walk needs at least, given the stripes so far.
+    fn least_bytes(&self, ends: Option<u64>) -> u64 {
+        self.live.peak.max(ends.map_or(0, |ends| ends + self.tiles.peak))
     }
 
     fn run(&mut self, stripe: &Stripe<'_>) {

@@ -21,6 +21,7 @@ mod region_cost;
 mod rows;
 pub(crate) mod search;
 mod segment;
+pub(crate) mod segment_cuts;
 mod tiled_graph;
 
 pub use apply::apply;

@@ -13,9 +13,8 @@
 //!
 //! **What is pruned.** Segments that contain no operator above the capacity: running their operators
 //! as a whole costs nothing extra. Segments that start or end where more bytes are live than the
-//! capacity: these bytes are live in the segment as well. Cuts of which one of two stripes exceeds the capacity
-//! ([`Estimator::exceeds`]); in a segment of more than [`LONG_LENGTH`] operators, cuts into fewer stripes as well, which
-//! have larger tiles. Cuts of more extra cost than the rung above the budget ([`RUNGS`]).
+//! capacity: these bytes are live in the segment as well. Segments whose start is no cheaper to reach than their end.
+//! Cuts of a segment that exceed the capacity or the rung above the budget ([`RUNGS`], [`SegmentCuts`]).
 //!
 //! **Nested budgets.** Rungs and work depend on the calls so far only, so that calls in the order of their budgets give
 //! the same results whatever budgets follow.
@@ -27,12 +26,13 @@
 use std::ops::Range;
 
 use super::boundaries::Boundaries;
-use super::cost::{Estimate, Estimator, Measure, Most};
+use super::cost::{Estimator, Measure, Most};
 use super::goal::parts_of;
 use super::ordered_graph::{OrderedGraph, Position};
 use super::region::{Region, Tiling, TilingCost};
 use super::rows::{Cut, Tiles};
 use super::segment::TilingSegment;
+use super::segment_cuts::{Halo, Halos, MAX_TILES, PathCost, SegmentCuts, Variant, path_cost};
 use crate::error::Result;
 use crate::support::ids::OperatorId;
 use crate::support::limits::Limits;
@@ -40,19 +40,13 @@ use crate::support::limits::Limits;
 /// Largest number of operators in a region.
 const MAX_LENGTH: usize = 160;
 
-/// Largest number of tiles in a region.
-const MAX_TILES: u64 = 6_000;
-
 /// Number of tiles that a search evaluates at each rung before it evaluates segments of at most
 /// [`SHORT_LENGTH`] operators only. Segments of medium length are left out earlier.
-const MAX_WORK: u64 = 10_000_000;
+const MAX_WORK: u64 = 16_000_000;
 const SHORT_LENGTH: usize = 16;
 
 /// Extra cost up to which cuts are evaluated, in parts per million of the cost of the graph.
 const RUNGS: [u64; 2] = [0, 300_000];
-
-/// Number of operators of a segment from which on few stripe counts are evaluated.
-const LONG_LENGTH: u64 = 12;
 
 /// Number of times that the largest segment of a path is improved, and of cuts tried each time.
 const MAX_IMPROVEMENTS: usize = 12;
@@ -73,36 +67,26 @@ pub(crate) struct TilingSearch<'a, 'g> {
     steps: Vec<u64>,
     between: Vec<u64>,
     boundaries: Boundaries,
-    /// By first position and length: the cuts of a segment.
-    segments: Vec<Vec<Option<SegmentCuts>>>,
+    /// By first position and length: the cuts of a segment, by kind of halo.
+    segments: Vec<Vec<[SegmentCuts; 2]>>,
     estimator: Estimator,
     /// True if the work limit has left out a segment.
     has_left_out: bool,
     /// Cuts of more extra cost are not evaluated: one of [`RUNGS`]. It rises with the budgets of the calls.
     rung: u64,
+    improvements: Vec<Improvement>,
     limits: &'a Limits,
 }
 
-/// The cuts of a segment worth choosing, by ascending cost.
-struct SegmentCuts {
-    /// Cuts with more live bytes are missing.
-    within: u64,
-    /// Cuts with more extra cost are missing; none before cuts are evaluated.
-    rung: Option<u64>,
-    /// By kind of halo: true if a higher rung may have further cuts.
-    may_have_more: [bool; 2],
-    list: Vec<Variant>,
-}
-
-#[derive(Clone, Debug)]
-struct Variant {
-    cut: Cut,
-    /// True for the cut of the family with carried halos.
-    carries: bool,
-    estimate: Estimate,
+/// A path before and after it was improved, for which no cut was too costly.
+struct Improvement {
+    measure: Measure,
+    before: TilingPath,
+    after: TilingPath,
 }
 
 /// A path over all positions. The bisection compares paths; only the best ones become tilings.
+#[derive(Clone)]
 pub(crate) struct TilingPath {
     /// Positions and cuts of the segments, in order.
     segments: Vec<(Range<Position>, Variant)>,
@@ -111,15 +95,31 @@ pub(crate) struct TilingPath {
     pub(crate) cost: TilingCost,
 }
 
-/// Cost of a path: extra operations first, then bytes moved.
-type PathCost = (u64, u64);
+/// The order of paths.
+#[derive(Clone, Copy, PartialEq)]
+enum PathOrder {
+    /// By extra cost: enough to know whether a path exists.
+    ExtraCost,
+    /// By cost; of paths of equal cost, those whose last segments are long.
+    Cost,
+}
+
+impl PathOrder {
+    /// True if a path may replace another one.
+    fn admits(self, cost: PathCost, other: PathCost) -> bool {
+        match self {
+            Self::ExtraCost => cost.0 < other.0,
+            Self::Cost => cost <= other,
+        }
+    }
+}
 
 #[derive(Clone, Copy)]
 struct PathStep {
     cost: PathCost,
     from: Position,
-    /// The variant of the segment; none if one operator runs as a whole.
-    variant: Option<u32>,
+    /// The kind of halo of the segment and its variant; none if one operator runs as a whole.
+    variant: Option<(Halo, u32)>,
 }
 
 impl<'a, 'g> TilingSearch<'a, 'g> {
@@ -128,7 +128,19 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         let segments = steps.iter().map(|_| Vec::new()).collect();
         let boundaries = Boundaries::new(net, &steps, &between);
         let estimator = Estimator::default();
-        Self { net, steps, between, boundaries, segments, estimator, has_left_out: false, rung: 0, limits }
+        let (has_left_out, rung, improvements) = (false, 0, Vec::new());
+        Self {
+            net,
+            steps,
+            between,
+            boundaries,
+            segments,
+            estimator,
+            has_left_out,
+            rung,
+            improvements,
+            limits,
+        }
     }
 
     pub(crate) fn order(&self) -> &[OperatorId] {
@@ -151,7 +163,7 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub(crate) fn least_bytes(
         &mut self,
-        measure: Measure,
+        (measure, halos): (Measure, Halos),
         max_extra: u64,
         below: u64,
     ) -> Result<Option<TilingPath>> {
@@ -163,14 +175,15 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
                 None => low.saturating_add(step).min(high - 1),
                 Some(_) => low + (high - low) / 2,
             };
-            if let Some(path) = self.cheapest_path(measure, capacity, max_extra)? {
+            if let Some(path) = self.path((measure, halos), capacity, max_extra, PathOrder::ExtraCost)? {
                 high = path.bytes.min(capacity);
-                best = Some(path);
+                best = Some(high);
             } else {
                 (low, step) = (capacity + 1, step + step / 2);
             }
         }
-        Ok(best)
+        let Some(bytes) = best else { return Ok(None) };
+        self.path((measure, halos), bytes, max_extra, PathOrder::Cost)
     }
 
     /// Bytes below which no tiling of the family gets: live bytes at steps that cannot be split.
@@ -188,9 +201,24 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub(crate) fn cheapest_path(
         &mut self,
-        measure: Measure,
+        family: (Measure, Halos),
         capacity: u64,
         max_extra: u64,
+    ) -> Result<Option<TilingPath>> {
+        self.path(family, capacity, max_extra, PathOrder::Cost)
+    }
+
+    /// A path within `capacity` bytes that is the least in an order; none if there is none whose extra cost is at most
+    /// `max_extra`.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    fn path(
+        &mut self,
+        family: (Measure, Halos),
+        capacity: u64,
+        max_extra: u64,
+        order: PathOrder,
     ) -> Result<Option<TilingPath>> {
         self.climb(max_extra);
         let count = self.steps.len();
@@ -199,19 +227,16 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             return Ok(None);
         }
         best[0] = Some(PathStep { cost: (0, 0), from: 0, variant: None });
-        for start in 0..count {
-            let Some(PathStep { cost, .. }) = best[start] else { continue };
+        for end in 1..=count {
             self.limits.check_cancelled()?;
-            let from = start as Position;
-            if self.steps[start] <= capacity {
-                offer(&mut best[start + 1], PathStep { cost, from, variant: None });
+            if let Some(PathStep { cost, .. }) = best[end - 1].filter(|_| self.steps[end - 1] <= capacity) {
+                best[end] = Some(PathStep { cost, from: end as Position - 1, variant: None });
             }
-            if self.boundaries.starts(start, capacity) {
-                self.extend(from, cost, (measure, capacity), &mut best);
+            if self.between[end] <= capacity && self.boundaries.ends(end, capacity) {
+                self.close(end, family, (capacity, max_extra, order), &mut best);
             }
         }
-        let is_within = best[count].is_some_and(|step| step.cost.0 <= max_extra);
-        Ok(is_within.then(|| self.followed(measure, &best)))
+        Ok(best[count].map(|_| self.followed(family.0, &best)))
     }
 
     /// Prepares for a budget: cuts up to the rung above it are evaluated, so that the results of a call do
@@ -226,59 +251,85 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
         }
     }
 
-    /// Offers all segments that start at a position.
-    fn extend(
+    /// Offers the segments that end at a position, the shortest first. A segment is evaluated only if the path to its
+    /// start is cheaper than the best path to its end.
+    fn close(
         &mut self,
-        start: Position,
-        cost: PathCost,
-        (measure, capacity): (Measure, u64),
+        end: usize,
+        (measure, halos): (Measure, Halos),
+        (capacity, max_extra, order): (u64, u64, PathOrder),
         best: &mut [Option<PathStep>],
     ) {
         let mut is_hot = false;
-        let from = start as usize;
-        for (end, slot) in best.iter_mut().enumerate().take(from + MAX_LENGTH + 1).skip(from + 1) {
-            if self.net.operators[end - 1].axis.is_none() {
+        for start in (end.saturating_sub(MAX_LENGTH)..end).rev() {
+            if self.net.operators[start].axis.is_none() {
                 break;
             }
-            is_hot |= self.steps[end - 1] > capacity;
-            if !is_hot || self.between[end] > capacity || !self.boundaries.ends(end, capacity) {
+            is_hot |= self.steps[start] > capacity;
+            let Some(PathStep { cost, .. }) = best[start] else { continue };
+            let is_open = best[end].is_none_or(|step| order.admits(cost, step.cost));
+            if !is_hot || !is_open || !self.boundaries.starts(start, capacity) {
                 continue;
             }
-            let cuts = self.cuts(start..end as Position, capacity);
-            let fits = cuts.iter().enumerate().filter(|(_, cut)| cut.estimate.bytes(measure) <= capacity);
-            let cheapest = fits.min_by_key(|(_, cut)| (path_cost(&cut.estimate.cost), cut.cut.total));
-            if let Some((variant, cut)) = cheapest {
-                let own = path_cost(&cut.estimate.cost);
-                let cost = (cost.0.saturating_add(own.0), cost.1.saturating_add(own.1));
-                offer(slot, PathStep { cost, from: start, variant: Some(variant as u32) });
+            let Some((variant, own)) = self.cheapest_cut(start..end, (measure, halos), capacity, order)
+            else {
+                continue;
+            };
+            let cost = (cost.0.saturating_add(own.0), cost.1.saturating_add(own.1));
+            if cost.0 <= max_extra && best[end].is_none_or(|step| order.admits(cost, step.cost)) {
+                let from = start as Position;
+                best[end] = Some(PathStep { cost, from, variant: Some(variant) });
             }
         }
     }
 
-    /// The cuts of a segment within `capacity` bytes, and perhaps further ones.
-    fn cuts(&mut self, span: Range<Position>, capacity: u64) -> &[Variant] {
-        let (start, length) = (span.start as usize, span.len());
-        let row = &mut self.segments[start];
-        if row.len() < length {
-            row.resize_with(length, || None);
-        }
-        let slot = &mut row[length - 1];
-        // The next capacities may be a little larger.
-        let roomy = capacity.saturating_add(capacity / 4);
-        let within = slot.as_ref().filter(|cuts| cuts.within >= capacity).map(|cuts| cuts.within);
-        let mut cuts = slot.take().filter(|_| within.is_some()).unwrap_or_else(SegmentCuts::none);
-        if cuts.rung.is_none_or(|rung| rung < self.rung) && cuts.may_have_more != [false; 2] {
-            if length > longest(self.estimator.work) {
-                self.has_left_out = true;
-            } else if let Some(segment) = TilingSegment::new(self.net, span) {
-                let most = Most { bytes: within.unwrap_or(roomy), extra: self.rung };
-                cuts.evaluate(&segment, self.between[start], most, &mut self.estimator);
-            } else {
-                cuts.may_have_more = [false; 2];
+    /// The cheapest cut of a segment within `capacity` bytes.
+    fn cheapest_cut(
+        &mut self,
+        span: Range<usize>,
+        (measure, halos): (Measure, Halos),
+        capacity: u64,
+        order: PathOrder,
+    ) -> Option<((Halo, u32), PathCost)> {
+        let mut best: Option<((Halo, u32), (PathCost, i64))> = None;
+        for &halo in halos.kinds() {
+            if best.is_some_and(|(_, (cost, _))| order == PathOrder::ExtraCost && cost.0 == 0) {
+                break;
+            }
+            if let Some((number, variant)) =
+                self.cuts(span.clone(), halo, measure, capacity).cheapest(measure, capacity)
+            {
+                let rank = (variant.cost(), variant.cut.total);
+                if best.is_none_or(|(_, other)| rank < other) {
+                    best = Some(((halo, number as u32), rank));
+                }
             }
         }
-        (cuts.within, cuts.rung) = (within.unwrap_or(roomy), Some(self.rung));
-        &slot.insert(cuts).list
+        best.map(|(variant, (cost, _))| (variant, cost))
+    }
+
+    /// The cuts of a segment within `capacity` bytes, and perhaps further ones.
+    fn cuts(&mut self, span: Range<usize>, halo: Halo, measure: Measure, capacity: u64) -> &SegmentCuts {
+        let (start, length) = (span.start, span.len());
+        let row = &mut self.segments[start];
+        if row.len() < length {
+            row.resize_with(length, Default::default);
+        }
+        let cuts = &mut row[length - 1][halo as usize];
+        if cuts.is_complete(measure, capacity, self.rung) {
+            return cuts;
+        }
+        // The next capacities may be a little larger.
+        let most = Most { measure, bytes: capacity.saturating_add(capacity / 4), extra: self.rung };
+        if length > longest(self.estimator.work) {
+            self.has_left_out = true;
+            cuts.close(measure, most.bytes, self.rung);
+        } else if let Some(segment) = TilingSegment::new(self.net, start as Position..span.end as Position) {
+            cuts.evaluate(&segment, halo, self.between[start], most, &mut self.estimator);
+        } else {
+            cuts.close(Measure::LiveBytes, u64::MAX, u64::MAX);
+        }
+        cuts
     }
 
     /// Follows the path back.
@@ -293,8 +344,9 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             match step.variant {
                 None => bytes = bytes.max(self.steps[start]),
                 Some(variant) => {
-                    let cuts = self.segments[start][end - start - 1].as_ref().expect("it was computed");
-                    let chosen = &cuts.list[variant as usize];
+                    let (halo, number) = variant;
+                    let cuts = &self.segments[start][end - start - 1][halo as usize];
+                    let chosen = cuts.variant(number as usize);
                     bytes = bytes.max(chosen.estimate.bytes(measure));
                     cost = cost.plus(&chosen.estimate.cost);
                     segments.push((step.from..end as Position, chosen.clone()));
@@ -309,6 +361,21 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
     /// Improves the segment that needs the most memory, as long as a cut with less memory is found: other
     /// numbers of stripes, or another kind of halo for one operator.
     pub(crate) fn improve(&mut self, path: &mut TilingPath, measure: Measure, max_extra: u64) {
+        let is_known =
+            |known: &&Improvement| known.measure == measure && known.before.segments == path.segments;
+        if let Some(known) = self.improvements.iter().find(is_known) {
+            *path = known.after.clone();
+            return;
+        }
+        let before = path.clone();
+        self.estimator.was_too_costly = false;
+        self.improve_anew(path, measure, max_extra);
+        if !self.estimator.was_too_costly {
+            self.improvements.push(Improvement { measure, before, after: path.clone() });
+        }
+    }
+
+    fn improve_anew(&mut self, path: &mut TilingPath, measure: Measure, max_extra: u64) {
         for _ in 0..MAX_IMPROVEMENTS {
             let of_segment = |(_, variant): &(Range<Position>, Variant)| variant.estimate.bytes(measure);
             let Some(at) = path.segments.iter().position(|segment| of_segment(segment) == path.bytes) else {
@@ -318,10 +385,10 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             let before = self.between[span.start as usize];
             let others = path.cost.extra - variant.estimate.cost.extra;
             let segment = TilingSegment::new(self.net, span.clone()).expect("it has cuts");
-            let most = Most { bytes: path.bytes, extra: max_extra.saturating_sub(others) };
+            let most = Most { measure, bytes: path.bytes, extra: max_extra.saturating_sub(others) };
             let better = neighbours(&segment, &variant.cut).filter_map(|cut| {
                 let estimate = self.estimator.estimate_quickly(&segment, &cut, before, most)?;
-                Some(Variant { cut, carries: variant.carries, estimate })
+                Some(Variant { cut, estimate })
             });
             let least = better
                 .min_by_key(|variant| (variant.estimate.bytes(measure), path_cost(&variant.estimate.cost)));
@@ -390,29 +457,6 @@ impl TilingCost {
     }
 }
 
-fn path_cost(cost: &TilingCost) -> PathCost {
-    (cost.extra, cost.copied_bytes.saturating_add(cost.constant_bytes))
-}
-
-fn offer(best: &mut Option<PathStep>, step: PathStep) {
-    if best.is_none_or(|best| step.cost < best.cost) {
-        *best = Some(step);
-    }
-}
-
-/// The numbers of stripes in the family.
-pub(crate) fn stripe_counts(segment: &TilingSegment, carries: bool) -> impl Iterator<Item = u64> + use<> {
-    let length = segment.operators.len() as u64;
-    let rows = if carries { segment.most_rows } else { segment.exit_rows };
-    ladder(rows.min(MAX_TILES / length), u64::from(length > LONG_LENGTH))
-}
-
-/// A cut into equal stripes. Rows that are not contiguous in memory cannot be carried.
-pub(crate) fn cut(segment: &TilingSegment, stripes: u64, carries: bool) -> Cut {
-    let by_operator = segment.operators.iter().map(|operator| carries && operator.is_contiguous);
-    Cut::equal(segment, stripes, by_operator.collect())
-}
-
 /// Cuts that differ from a cut in the number of stripes, or in the halo of one operator with many bytes
 /// in a row.
 fn neighbours(segment: &TilingSegment, cut: &Cut) -> impl Iterator<Item = Cut> {
@@ -433,63 +477,4 @@ fn neighbours(segment: &TilingSegment, cut: &Cut) -> impl Iterator<Item = Cut> {
     };
     let others = counts.map(move |other| Cut::equal(segment, other, cut.carried.clone()));
     others.chain(wide.into_iter().map(flipped))
-}
-
-impl SegmentCuts {
-    fn none() -> Self {
-        Self { within: 0, rung: None, may_have_more: [true; 2], list: Vec::new() }
-    }
-
-    /// Evaluates a ladder of stripe counts for the kinds of halo that may have further cuts; keeps the cuts
-    /// that no other cut beats in bytes and cost.
-    fn evaluate(&mut self, segment: &TilingSegment, before: u64, most: Most, estimator: &mut Estimator) {
-        let mut all = std::mem::take(&mut self.list);
-        for (kind, carries) in [true, false].into_iter().enumerate() {
-            if !std::mem::take(&mut self.may_have_more[kind]) {
-                continue;
-            }
-            all.retain(|variant| variant.carries != carries);
-            estimator.was_too_costly = false;
-            evaluate_kind(segment, carries, before, most, estimator, &mut all);
-            self.may_have_more[kind] = estimator.was_too_costly;
-        }
-        all.sort_by_key(|variant| (path_cost(&variant.estimate.cost), variant.cut.total));
-        for variant in all {
-            if !self.list.iter().any(|cheaper| variant.estimate.is_beaten_by(&cheaper.estimate)) {
-                self.list.push(variant);
-            }
-        }
-    }
-}
-
-/// Evaluates a ladder of stripe counts, the most stripes first. If these need too much memory in a long
-/// segment, fewer stripes are not evaluated.
-fn evaluate_kind(
-    segment: &TilingSegment,
-    carries: bool,
-    before: u64,
-    most: Most,
-    estimator: &mut Estimator,
-    all: &mut Vec<Variant>,
-) {
-    let ladder: Vec<u64> = stripe_counts(segment, carries).collect();
-    for &stripes in ladder.iter().rev() {
-        let cut = cut(segment, stripes, carries);
-        if estimator.exceeds(segment, &cut, before, most.bytes) {
-            if segment.operators.len() as u64 > LONG_LENGTH {
-                break;
-            }
-        } else if let Some(estimate) = estimator.estimate(segment, &cut, before, most) {
-            all.push(Variant { cut, carries, estimate });
-        }
-    }
-}
-
-/// Stripe counts up to one row in each stripe: each at most half as many again as the one before, and
-/// `step` times as many again in long segments.
-fn ladder(rows: u64, step: u64) -> impl Iterator<Item = u64> {
-    let next = move |&stripes: &u64| {
-        (stripes < rows).then(|| (stripes + stripes / 2 + stripes * step).max(stripes + 1).min(rows))
-    };
-    std::iter::successors((rows >= 2).then_some(2), next)
 }

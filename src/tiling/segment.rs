@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::cost::Measure;
 use super::ordered_graph::{OrderedGraph, OrderedOperator, Position, RowLink};
 use crate::graph::RowMap;
 use crate::support::ids::TensorId;
@@ -139,6 +140,20 @@ impl TilingSegment {
     /// Bytes of the outputs of an operator.
     pub(crate) fn exit_bytes(&self, operator: usize) -> u64 {
         self.operators[operator].rows * self.operators[operator].row_bytes
+    }
+
+    /// The bytes below the tiles of any cut, at least; none if the measure has no places. `before` bytes are live when
+    /// the segment starts, entries included.
+    pub(crate) fn least_ends(&self, measure: Measure, before: u64) -> Option<u64> {
+        match measure {
+            Measure::LiveBytes => None,
+            Measure::FixedPlaces => {
+                let lead = self.largest_exit().map_or(0, |lead| self.exit_bytes(lead));
+                let entries = self.entry_bytes.iter().sum::<u64>();
+                Some(before + lead.saturating_sub(entries) + self.all_exit_bytes - lead)
+            }
+            Measure::WholeEnds => Some(before + self.all_exit_bytes),
+        }
     }
 
     pub(crate) fn entry_row_bytes(&self, entry: usize) -> u64 {

@@ -8,12 +8,13 @@ use crate::graph::{Graph, TensorKind};
 use crate::support::ids::{OperatorId, TensorId};
 use crate::support::limits::Limits;
 use crate::tiling::apply::apply;
-use crate::tiling::cost::{Estimator, Measure, Most};
+use crate::tiling::cost::{Estimator, Measure, Most, Sample};
 use crate::tiling::ordered_graph::{AxisChoice, OrderedGraph};
 use crate::tiling::region::{Region, Tiling};
 use crate::tiling::rows::Tiles;
-use crate::tiling::search::{TilingSearch, cut, stripe_counts};
+use crate::tiling::search::TilingSearch;
 use crate::tiling::segment::TilingSegment;
+use crate::tiling::segment_cuts::{Halos, cut, stripe_counts};
 use crate::tiling::tiled_graph::{OperatorOrigin, TiledGraph};
 use crate::verify::verify_tiling;
 
@@ -37,10 +38,12 @@ fn choices(net: &OrderedGraph<'_>, measure: Measure) -> Vec<SegmentChoice> {
             kinds.flat_map(|carries| stripe_counts(&segment, carries).map(move |each| (each, carries)));
         for (stripes, carries) in family {
             let cut = cut(&segment, stripes, carries);
-            let most = Most { bytes: u64::MAX, extra: u64::MAX };
+            let most = Most { measure: Measure::LiveBytes, bytes: u64::MAX, extra: u64::MAX };
             let estimate = Estimator::default().estimate(&segment, &cut, before, most).unwrap();
             let live_bytes = estimate.bytes(Measure::LiveBytes);
-            assert!(!Estimator::default().exceeds(&segment, &cut, before, live_bytes), "{cut:?}");
+            let most = Most { measure: Measure::LiveBytes, bytes: live_bytes, extra: u64::MAX };
+            let sample = Estimator::default().sample(&segment, &cut, before, most);
+            assert_eq!(sample, Sample::Within, "{cut:?}");
             let range = span.start as usize..span.end as usize;
             let region = Region {
                 operators: net.order[range.clone()].to_vec(),
@@ -177,8 +180,10 @@ fn check(seed: u64, counts: &mut [u64; 3]) {
             let least = all.iter().filter(|path| path.1 <= budget).map(|path| path.0).min().unwrap();
             let limits = Limits::new();
             let mut search = TilingSearch::new(&net, &limits);
-            let found =
-                search.least_bytes(measure, budget, u64::MAX).unwrap().map_or(untiled, |path| path.bytes);
+            let found = search
+                .least_bytes((measure, Halos::All), budget, u64::MAX)
+                .unwrap()
+                .map_or(untiled, |path| path.bytes);
             assert_eq!(found, least.min(untiled), "seed {seed}, {measure:?}, {percent} percent");
             counts[0] += u64::from(found < untiled);
         }
@@ -186,8 +191,10 @@ fn check(seed: u64, counts: &mut [u64; 3]) {
             let least = all.iter().filter(|path| path.0 <= capacity).map(|path| path.1).min();
             let limits = Limits::new();
             let mut search = TilingSearch::new(&net, &limits);
-            let found =
-                search.cheapest_path(measure, capacity, u64::MAX).unwrap().map(|path| path.cost.extra);
+            let found = search
+                .cheapest_path((measure, Halos::All), capacity, u64::MAX)
+                .unwrap()
+                .map(|path| path.cost.extra);
             assert_eq!(found, least, "seed {seed}, {measure:?}, capacity {capacity}");
         }
     }
