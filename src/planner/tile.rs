@@ -41,7 +41,7 @@ const LEVELS: [u64; 14] = [
 /// Number of tilings that are planned in full at each level, and the part of the best arena by which their drafts
 /// may exceed it.
 const MAX_FULL_PLANS: usize = 2;
-const MAX_SECOND_PLANS: u32 = 4;
+const MAX_SECOND_PLANS: u32 = 8;
 const SECOND_PART: u64 = 16;
 
 /// Once the drafts of a level have this many tensors together, no other tiling is tried at that level; at the first
