@@ -13,7 +13,7 @@ use crate::plan::{Plan, TiledPlan};
 use crate::schedule::ScheduleMode;
 use crate::support::effort::Effort;
 use crate::support::ids::OperatorId;
-use crate::tiling::cost::Measure;
+use crate::tiling::measure::Measure;
 use crate::tiling::orders::{Late, late_order};
 use crate::tiling::search::{Found, TilingPath, TilingSearch};
 use crate::tiling::segment_cuts::Halos;

@@ -1,5 +1,5 @@
 //! Reports for people: a text summary, the memory map as a picture and as an interactive page, and a
-//! trace for timeline viewers. Every writer reads a [`PlanView`](crate::PlanView).
+//! trace for timeline viewers. Every writer reads a [`PlanView`].
 
 pub mod html;
 mod palette;

@@ -14,6 +14,7 @@ mod apply;
 mod boundaries;
 pub(crate) mod cost;
 mod goal;
+pub(crate) mod measure;
 mod ordered_graph;
 pub(crate) mod orders;
 mod region;

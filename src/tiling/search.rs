@@ -26,8 +26,9 @@
 use std::ops::Range;
 
 use super::boundaries::Boundaries;
-use super::cost::{Estimator, Measure, Most};
+use super::cost::{Estimator, Most};
 use super::goal::parts_of;
+use super::measure::Measure;
 use super::ordered_graph::{OrderedGraph, Position};
 use super::region::{Region, Tiling, TilingCost};
 use super::rows::{Cut, Tiles};

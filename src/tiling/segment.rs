@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cost::Measure;
+use super::measure::Measure;
 use super::ordered_graph::{OrderedGraph, OrderedOperator, Position, RowLink};
 use crate::graph::RowMap;
 use crate::support::ids::TensorId;

@@ -5,7 +5,8 @@
 //! a one, as they have larger tiles. Cuts of more extra cost than the rung of the search. Cuts that another one with
 //! the same kind of halo beats in bytes and cost.
 
-use super::cost::{Estimate, Estimator, Measure, Most, Sample};
+use super::cost::{Estimate, Estimator, Most, Sample};
+use super::measure::Measure;
 use super::region::TilingCost;
 use super::rows::Cut;
 use super::segment::TilingSegment;

@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::aliases::{InferredAlias, Kind, aliases};
-use super::runtime::Steps;
 use super::runtime_network::{Memory, RuntimeSubgraph, RuntimeTensor};
 use crate::SharingLevel;
 
@@ -29,17 +28,17 @@ pub(super) struct Occupied {
     pub(super) steps: (u32, u32),
 }
 
-/// The rectangles of the tensors of a subgraph in the head. `steps` are their live ranges, `offsets` their places.
+/// The rectangles of the tensors of a subgraph in the head. `steps` are their first and last live steps, `offsets` their places.
 /// `has_aliases` requires that the subgraph runs once. O(n log n) for n segments, plus the pairs of segments of one group
 /// that overlap.
 pub(super) fn occupied(
     subgraph: &RuntimeSubgraph,
-    steps: &[Steps],
+    steps: &[Option<(u32, u32)>],
     offsets: &[Option<u64>],
     has_aliases: bool,
 ) -> Vec<Occupied> {
-    let is_in_head = |(tensor, steps): (&RuntimeTensor, &Steps)| match tensor.memory {
-        Memory::Head => steps.ends(),
+    let is_in_head = |(tensor, steps): (&RuntimeTensor, &Option<(u32, u32)>)| match tensor.memory {
+        Memory::Head => *steps,
         Memory::File | Memory::Tail => None,
     };
     let mut ends: Vec<Option<(u32, u32)>> = subgraph.tensors.iter().zip(steps).map(is_in_head).collect();

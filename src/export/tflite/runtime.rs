@@ -160,17 +160,17 @@ fn root_bytes(walk: &Walk<'_>, offsets: &[Vec<Option<u64>>], has_aliases: bool) 
     let (mut buffers, mut names, mut places) = (Vec::new(), Vec::new(), Vec::new());
     let mut waiting = Vec::new();
     for (index, subgraph) in walk.network.subgraphs.iter().enumerate() {
-        let steps = &walk.tensors[index];
+        let steps: Vec<Option<(u32, u32)>> = walk.tensors[index].iter().map(|steps| steps.ends()).collect();
         for (number, tensor) in subgraph.tensors.iter().enumerate() {
             if let (Memory::Head, None, Some((first, last))) =
-                (tensor.memory, offsets[index][number], steps[number].ends())
+                (tensor.memory, offsets[index][number], steps[number])
             {
                 waiting.push(request(tensor.bytes, first, last));
             }
         }
         let has_aliases = has_aliases && index == 0;
         for Occupied { tensor, bytes, steps: (first, last) } in
-            occupied(subgraph, steps, &offsets[index], has_aliases)
+            occupied(subgraph, &steps, &offsets[index], has_aliases)
         {
             buffers.push(Buffer::new(bytes.end - bytes.start, first..last + 1));
             names.push(subgraph.tensors[tensor].name.clone());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::description::{Description, Dim, number_of, symbol};
 use super::graph::OnnxGraph;
-use super::tensor::types;
+use super::value::types;
 use crate::error::short;
 use crate::import::{ImportError, ImportOptions, InputDimension, no_such_input};
 

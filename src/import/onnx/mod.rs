@@ -50,6 +50,7 @@ mod subgraphs;
 mod tensor;
 #[cfg(feature = "onnx")]
 mod unshaped;
+mod value;
 
 #[cfg(feature = "onnx")]
 pub use external::{external_files, external_files_of};

@@ -12,8 +12,9 @@ use super::rules::{
 use super::rules::{
     bounds::Bound::{self, Axes, Broadcast, Elements, Monotone, MonotoneInFirst, Same, Unknown},
     call::NodeCall,
-    value::{Outputs, Value, types},
 };
+#[cfg(feature = "onnx")]
+use super::value::{Outputs, Value, types};
 use crate::import::folding::Effects::{Impure, MakesConstants, OfBodies};
 use crate::import::operator_table::{OperatorTable, OperatorTypes, name_count};
 use crate::import::permits::PermitRule::{

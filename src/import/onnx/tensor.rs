@@ -1,56 +1,17 @@
 //! Tensors with their elements if they are few: bounds of slices, target shapes and the like, on which
 //! shapes depend. Larger tensors are weights, whose elements are skipped.
 
-use std::rc::Rc;
-
 use bytes::{Buf, BufMut};
 use prost::encoding::{self, DecodeContext, WireType};
 use prost::{DecodeError, Message};
 
 use super::messages::skip_encoding;
-use super::rules::value::Value;
+use super::value::{Elements, MAX_ELEMENTS, Value, types};
 use types::{BOOL, DOUBLE, FLOAT, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64};
-
-/// Limit of elements that are kept; a larger tensor counts as weights.
-pub(super) const MAX_ELEMENTS: usize = 1024;
 
 /// Limit of floating-point elements that are kept: shapes depend on at most two for each axis (scales), so
 /// more are weights.
 const MAX_FLOATS: usize = 64;
-
-/// Element types as numbered by `TensorProto.DataType`.
-pub(crate) mod types {
-    pub const FLOAT: i32 = 1;
-    pub const UINT8: i32 = 2;
-    pub const INT8: i32 = 3;
-    pub const UINT16: i32 = 4;
-    pub const INT16: i32 = 5;
-    pub const INT32: i32 = 6;
-    pub const INT64: i32 = 7;
-    pub const STRING: i32 = 8;
-    pub const BOOL: i32 = 9;
-    pub const FLOAT16: i32 = 10;
-    pub const DOUBLE: i32 = 11;
-    pub const UINT32: i32 = 12;
-    pub const UINT64: i32 = 13;
-    pub const BFLOAT16: i32 = 16;
-
-    /// The smallest and the largest value of an integer type, within 63 bits; none for other types.
-    pub fn range(data_type: i32) -> Option<std::ops::RangeInclusive<i64>> {
-        Some(match data_type {
-            UINT8 => 0..=u8::MAX.into(),
-            INT8 => i8::MIN.into()..=i8::MAX.into(),
-            UINT16 => 0..=u16::MAX.into(),
-            INT16 => i16::MIN.into()..=i16::MAX.into(),
-            INT32 => i32::MIN.into()..=i32::MAX.into(),
-            INT64 => i64::MIN..=i64::MAX,
-            BOOL => 0..=1,
-            UINT32 => 0..=u32::MAX.into(),
-            UINT64 => 0..=i64::MAX,
-            _ => return None,
-        })
-    }
-}
 
 /// `TensorProto`, with its elements if they are few.
 #[derive(Clone, Debug, Default)]
@@ -74,31 +35,6 @@ const RAW: u32 = 9;
 const DOUBLES: u32 = 10;
 const UINT64S: u32 = 11;
 
-/// Elements of a tensor, in row-major order. Shared, as most operators on shapes return their input.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Elements {
-    /// Integers and booleans.
-    Integers(Rc<[i64]>),
-    /// Floating-point numbers, rounded to the element type.
-    Floats(Rc<[f64]>),
-    /// The tensors of a sequence.
-    Tensors(Rc<[Value]>),
-}
-
-impl Elements {
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Elements::Integers(numbers) => numbers.len(),
-            Elements::Floats(numbers) => numbers.len(),
-            Elements::Tensors(tensors) => tensors.len(),
-        }
-    }
-
-    pub(super) fn integers(&self) -> Option<&[i64]> {
-        if let Elements::Integers(numbers) = self { Some(numbers) } else { None }
-    }
-}
-
 impl OnnxTensor {
     /// The elements, if they are in the file, few, and of a supported type.
     pub(super) fn contents(&self) -> Option<Elements> {
@@ -121,6 +57,12 @@ impl OnnxTensor {
             _ => return None,
         };
         (!self.is_incomplete && usize::try_from(count) == Ok(numbers.len())).then_some(numbers)
+    }
+
+    /// The value of an initializer or attribute; none if its shape is invalid.
+    pub(super) fn value(&self) -> Option<Value> {
+        let dims = self.dims.iter().map(|&dim| u64::try_from(dim).ok()).collect::<Option<Vec<_>>>()?;
+        Value::with(self.data_type, dims, self.contents()).ok()
     }
 
     /// Bytes of memory of the elements.

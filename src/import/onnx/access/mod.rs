@@ -10,7 +10,7 @@ use super::graph::{OnnxGraph, OnnxNode};
 use super::names::NameTable;
 use super::node_permits::constants;
 use super::operator_sets::OperatorSets;
-use super::tensor::Elements;
+use super::value::Elements;
 use crate::graph::GraphBuilder;
 use crate::import::access::{AccessMaps, OperatorShapes, has_small_ranks, is_small};
 use crate::support::ids::{OperatorId, TensorId};

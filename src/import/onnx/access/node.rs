@@ -6,7 +6,7 @@ use crate::graph::TileAxis;
 use crate::import::access::OperatorShapes;
 use crate::import::dims;
 use crate::import::onnx::graph::{OnnxAttribute, OnnxNode};
-use crate::import::onnx::tensor::Elements;
+use crate::import::onnx::value::Elements;
 
 /// The cost of an output element, and the axes by position in the file.
 pub(super) type Stated = (u64, Vec<TileAxis>);

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::value::{Elements, types};
+use crate::import::onnx::value::{Elements, types};
 
 /// Rounds to the element type; none for types other than `float` and `double`.
 fn rounded(data_type: i32, number: f64) -> Option<f64> {

@@ -1,8 +1,8 @@
 //! Attention operators of the standard and of ONNX Runtime.
 
 use super::call::NodeCall;
-use super::value::{Inferred, Outputs, Value};
 use crate::import::dims::{ensure, plus, size, times};
+use crate::import::onnx::value::{Inferred, Outputs, Value};
 
 /// The number of heads that an attribute gives.
 fn heads(call: &NodeCall, name: &str) -> Inferred<u64> {

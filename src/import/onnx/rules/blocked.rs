@@ -2,8 +2,8 @@
 //! number of channels is a multiple of the block, of 4 to 16 channels, which the processor determines.
 
 use super::call::NodeCall;
-use super::value::{Inferred, Outputs, Value};
 use crate::import::dims::{ensure, size, times};
+use crate::import::onnx::value::{Inferred, Outputs, Value};
 
 /// The largest block.
 const BLOCK: u64 = 16;

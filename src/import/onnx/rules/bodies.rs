@@ -6,10 +6,10 @@
 
 use super::bounds;
 use super::call::NodeCall;
-use super::value::{Inferred, Outputs, Value, types};
 use crate::error::short;
 use crate::import::dims::{axis, ensure, size};
 use crate::import::onnx::graph::OnnxGraph;
+use crate::import::onnx::value::{Inferred, Outputs, Value, types};
 
 /// Infers a body with these inputs and returns its outputs, each with its value or the reason.
 pub(crate) type RunBody<'m, 'r> = dyn FnMut(&'m OnnxGraph, Vec<Value>) -> Inferred<Vec<Inferred<Value>>> + 'r;

@@ -6,9 +6,9 @@
 
 use super::call::{CallInput, NodeCall};
 use super::layout::axis_order;
-use super::value::{Inferred, Outputs, Value};
 use crate::error::short;
 use crate::import::dims::{axes, axis, ensure};
+use crate::import::onnx::value::{Inferred, Outputs, Value};
 
 /// The effect of bounded inputs on the outputs of an operator.
 #[derive(Clone, Copy)]

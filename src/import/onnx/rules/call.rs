@@ -1,9 +1,9 @@
 //! Arguments of a shape rule: the inputs and attributes of a node and its operator set version.
 
-use super::value::{Elements, Inferred, Value};
 use crate::error::short;
 use crate::import::dims::axes;
 use crate::import::onnx::graph::{OnnxAttribute, OnnxGraph, OnnxNode};
+use crate::import::onnx::value::{Elements, Inferred, Value};
 
 /// An input of a node.
 #[derive(Clone, Copy)]

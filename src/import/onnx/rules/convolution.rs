@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::call::NodeCall;
-use super::value::{Inferred, Outputs, Value, types};
 use crate::import::dims::{AxisWindow, Padding, ensure, narrowed, product, size, sizes, times};
+use crate::import::onnx::value::{Inferred, Outputs, Value, types};
 
 /// The windows of an operator, by spatial axis.
 fn windows(call: &NodeCall, kernel: &[u64]) -> Inferred<Vec<AxisWindow>> {

@@ -1,9 +1,9 @@
 //! Operators that create tensors: constants, shapes, ranges and random elements.
 
 use super::call::NodeCall;
-use super::value::{Elements, Inferred, Outputs, Value, few, types};
 use crate::import::dims::{axis, ensure, product, size, sizes};
 use crate::import::onnx::graph::OnnxAttribute;
+use crate::import::onnx::value::{Elements, Inferred, Outputs, Value, few, types};
 
 pub(crate) fn constant(call: &NodeCall) -> Outputs {
     let value = call.node.attribute.iter().find_map(|attribute| constant_of(&attribute.name, attribute));
@@ -18,7 +18,7 @@ fn constant_of(name: &str, attribute: &OnnxAttribute) -> Option<Inferred<Value>>
     };
     Some(match (name, &attribute.t, &attribute.sparse_tensor) {
         ("value", Some(tensor), _) => {
-            Value::of_tensor(tensor).ok_or_else(|| "its value has an invalid shape".to_owned())
+            tensor.value().ok_or_else(|| "its value has an invalid shape".to_owned())
         }
         ("sparse_value", _, Some(sparse)) => {
             let data_type = sparse.values.as_ref().map_or(0, |values| values.data_type);
@@ -39,7 +39,7 @@ fn constant_of(name: &str, attribute: &OnnxAttribute) -> Option<Inferred<Value>>
 pub(crate) fn constant_of_shape(call: &NodeCall) -> Outputs {
     let dims = sizes(call.numbers(0)?)?;
     let element = match call.attribute("value").and_then(|attribute| attribute.t.as_deref()) {
-        Some(tensor) => Value::of_tensor(tensor).ok_or("its value has an invalid shape")?,
+        Some(tensor) => tensor.value().ok_or("its value has an invalid shape")?,
         None => Value::with(types::FLOAT, [1], Some(Elements::Floats([0.0].into())))?,
     };
     let count = few(&dims);

@@ -2,8 +2,10 @@
 
 use super::arithmetic;
 use super::call::NodeCall;
-use super::value::{Inferred, Outputs, Value, broadcast_of, broadcast_source, check_types, types};
 use crate::import::dims::{broadcast, ensure};
+use crate::import::onnx::value::{
+    Inferred, Outputs, Value, broadcast_of, broadcast_source, check_types, types,
+};
 
 /// The output has the shape and the type of the first input.
 pub(crate) fn same(call: &NodeCall) -> Outputs {

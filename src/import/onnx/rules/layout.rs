@@ -1,10 +1,10 @@
 //! Operators that change the shape or the order of elements, or repeat them.
 
 use super::call::NodeCall;
-use super::value::{Inferred, Outputs, Value, broadcast_source, flat_index};
 use crate::import::dims::{
     self, axes, axis, broadcast, ensure, permutation, product, size, sizes, squeezed, tiled,
 };
+use crate::import::onnx::value::{Inferred, Outputs, Value, broadcast_source, flat_index};
 
 /// `Reshape`: a target dimension of 0 copies that of the input, and one of -1 follows from the others.
 pub(crate) fn reshape(call: &NodeCall) -> Outputs {

@@ -1,8 +1,8 @@
 //! Operators of classical machine learning (`ai.onnx.ml`) and on text. A tensor of strings has a shape, but no size.
 
 use super::call::NodeCall;
-use super::value::{Inferred, Outputs, Value, broadcast_of, types};
 use crate::import::dims::{ensure, plus, size, sizes};
+use crate::import::onnx::value::{Inferred, Outputs, Value, broadcast_of, types};
 
 /// The number of examples: rows of a matrix, or 1.
 fn examples(call: &NodeCall) -> Inferred<u64> {

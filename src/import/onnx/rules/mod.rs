@@ -26,4 +26,3 @@ pub(super) mod selection;
 pub(super) mod sequences;
 pub(super) mod signal;
 pub(super) mod states;
-pub(super) mod value;

@@ -1,8 +1,8 @@
 //! Normalization layers.
 
 use super::call::NodeCall;
-use super::value::{Outputs, Value, types};
 use crate::import::dims::axis;
+use crate::import::onnx::value::{Outputs, Value, types};
 
 /// `BatchNormalization`: the output and, in training, means and variances.
 pub(crate) fn batch(call: &NodeCall) -> Outputs {

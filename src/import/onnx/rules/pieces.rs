@@ -1,8 +1,8 @@
 //! Operators that split, slice, gather, concatenate and pad tensors.
 
 use super::call::NodeCall;
-use super::value::{Elements, Inferred, Outputs, Value, check_types, flat_index, types};
 use crate::import::dims::{axes, axis, concatenated, ensure, narrowed, size, sizes, times};
+use crate::import::onnx::value::{Elements, Inferred, Outputs, Value, check_types, flat_index, types};
 
 pub(crate) fn concat(call: &NodeCall) -> Outputs {
     joined(call, &call.all()?)

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::call::NodeCall;
-use super::value::{Inferred, Outputs, Value, types};
 use crate::import::dims::{broadcast, ensure, multiplied, size, sizes, transposed};
+use crate::import::onnx::value::{Inferred, Outputs, Value, types};
 
 /// The product of two inputs.
 pub(crate) fn matmul(call: &NodeCall, [left, right]: [usize; 2], data_type: i32) -> Outputs {

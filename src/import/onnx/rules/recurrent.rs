@@ -1,8 +1,8 @@
 //! Recurrent layers: `GRU`, `LSTM` and `RNN`.
 
 use super::call::NodeCall;
-use super::value::{Outputs, Value};
 use crate::import::dims::{ensure, size};
+use crate::import::onnx::value::{Outputs, Value};
 
 /// Outputs: the hidden states of all steps, the last hidden state, and for an LSTM the last cell state. The recurrent
 /// weights have the number of directions on the first axis and the hidden size on axis `hidden`.

@@ -2,8 +2,8 @@
 
 use super::arithmetic;
 use super::call::NodeCall;
-use super::value::{Elements, Inferred, Outputs, Value, coordinates, few, flat_index, types};
 use crate::import::dims::{axis, ensure, size, without};
+use crate::import::onnx::value::{Elements, Inferred, Outputs, Value, coordinates, few, flat_index, types};
 
 pub(crate) fn reduce(call: &NodeCall) -> Outputs {
     let input = call.input(0)?;

@@ -1,8 +1,8 @@
 //! Resizing and grid sampling.
 
 use super::call::NodeCall;
-use super::value::{Inferred, Outputs, Value};
 use crate::import::dims::{ensure, size, sizes};
+use crate::import::onnx::value::{Inferred, Outputs, Value};
 
 pub(crate) fn upsample(call: &NodeCall) -> Outputs {
     let input = call.input(0)?;

@@ -1,8 +1,8 @@
 //! Operators that select elements by value. The size of the output depends on data, within an upper bound.
 
 use super::call::NodeCall;
-use super::value::{Elements, Inferred, Outputs, Value, types};
 use crate::import::dims::{axis, ensure, product, size};
+use crate::import::onnx::value::{Elements, Inferred, Outputs, Value, types};
 
 /// `Compress`: slices along an axis for which the condition is true; without an axis, elements. At most the
 /// length of the condition.

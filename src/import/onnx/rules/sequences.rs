@@ -3,8 +3,8 @@
 
 use super::bounds;
 use super::call::NodeCall;
-use super::value::{Elements, Inferred, MAX_TENSORS, Outputs, Value};
 use crate::import::dims::{axis, concatenated, ensure, size, sizes};
+use crate::import::onnx::value::{Elements, Inferred, MAX_TENSORS, Outputs, Value};
 
 /// The tensors of an input.
 fn tensors<'c>(call: &NodeCall<'c, '_>, number: usize) -> Inferred<&'c [Value]> {
@@ -78,7 +78,7 @@ pub(crate) fn length(call: &NodeCall) -> Outputs {
         Some(Elements::Tensors(tensors)) => i64::try_from(tensors.len()).ok(),
         _ => None,
     };
-    let scalar = Value::new(super::value::types::INT64, [])?;
+    let scalar = Value::new(crate::import::onnx::value::types::INT64, [])?;
     Ok(vec![match known {
         Some(length) => Value::of_integers(scalar.data_type, [], vec![length])?,
         None => scalar,

@@ -1,8 +1,8 @@
 //! Fourier transforms, windows and mel weights.
 
 use super::call::NodeCall;
-use super::value::{Outputs, Value, types};
 use crate::import::dims::{axis, ensure, size};
+use crate::import::onnx::value::{Outputs, Value, types};
 
 pub(crate) fn dft(call: &NodeCall) -> Outputs {
     let input = call.input(0)?;

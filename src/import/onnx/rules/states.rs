@@ -1,8 +1,8 @@
 //! Layers that keep a recurrent state beside their output: `LinearAttention` and `CausalConvWithState`.
 
 use super::call::NodeCall;
-use super::value::{Outputs, Value};
 use crate::import::dims::{ensure, size, times};
+use crate::import::onnx::value::{Outputs, Value};
 
 /// `LinearAttention`: output, and a matrix of keys and values for each head. With a window of states, ONNX Runtime returns
 /// as many matrices.

@@ -12,8 +12,8 @@ use crate::import::Listing;
 use crate::import::computed_shape::ComputedShape;
 use crate::import::onnx::description::Description;
 use crate::import::onnx::graph::OnnxNode;
-use crate::import::onnx::rules::value::Value;
 use crate::import::onnx::subgraphs;
+use crate::import::onnx::value::Value;
 
 /// The number of tensors that a note names.
 const SHOWN: usize = 5;

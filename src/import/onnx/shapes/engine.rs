@@ -18,7 +18,7 @@ use crate::import::onnx::operator_sets::OperatorSets;
 use crate::import::onnx::operator_types::{self, BLOCKED, MICROSOFT, NEWEST, OnnxShapeRule};
 use crate::import::onnx::rules::bounds;
 use crate::import::onnx::rules::call::{CallInput, NodeCall};
-use crate::import::onnx::rules::value::{Elements, Inferred, Outputs, Value};
+use crate::import::onnx::value::{Elements, Inferred, Outputs, Value};
 
 /// Limit of work in bodies, which may run several times: visited nodes, with their names and numbers.
 const MAX_WORK: usize = 5_000_000;
@@ -72,7 +72,7 @@ impl<'b, 'm> ShapeInference<'b, 'm> {
             if !scope.mentions(&tensor.name) {
                 continue;
             }
-            let value = Value::of_tensor(tensor);
+            let value = tensor.value();
             let reason = || format!("the shape of the initializer `{}` is invalid", short(&tensor.name));
             self.define(&tensor.name, value.ok_or_else(|| UnknownShape::new(reason())), scope);
         }

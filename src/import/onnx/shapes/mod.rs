@@ -19,7 +19,7 @@ use super::descriptions::Descriptions;
 use super::graph::OnnxGraph;
 use super::inferred::{BodyShapes, InferredShape, UnshapedReason};
 use super::operator_sets::OperatorSets;
-use super::rules::value::{Elements, Value};
+use super::value::{Elements, Value};
 use crate::import::{ImportError, ImportOptions};
 use declared::DeclarationCheck;
 use engine::ShapeInference;

@@ -7,7 +7,7 @@ use crate::error::cut_within;
 use crate::import::onnx::graph::OnnxNode;
 use crate::import::onnx::inferred::InferredShape;
 use crate::import::onnx::names::NameTable;
-use crate::import::onnx::rules::value::Value;
+use crate::import::onnx::value::Value;
 
 /// A shape that could not be inferred.
 #[derive(Clone, Debug)]

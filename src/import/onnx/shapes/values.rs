@@ -6,7 +6,7 @@ use crate::import::dims::{ensure, product};
 use crate::import::onnx::description::{Description, Dim};
 use crate::import::onnx::descriptions::Descriptions;
 use crate::import::onnx::graph::OnnxNode;
-use crate::import::onnx::rules::value::{Elements, Inferred, Value, types};
+use crate::import::onnx::value::{Elements, Inferred, Value, types};
 use crate::import::{ImportError, ImportOptions};
 
 fn wrong(name: &str, reason: impl Into<String>) -> ImportError {

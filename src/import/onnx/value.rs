@@ -1,8 +1,11 @@
 //! An inferred tensor: element type, shape, and the values of its elements if they are few and known.
 
+use std::rc::Rc;
+
 use crate::import::dims::{broadcast, ensure, plus, product};
-pub(crate) use crate::import::onnx::tensor::{Elements, types};
-use crate::import::onnx::tensor::{MAX_ELEMENTS, OnnxTensor};
+
+/// Limit of elements that are kept; a larger tensor counts as weights.
+pub(super) const MAX_ELEMENTS: usize = 1024;
 
 /// An inferred value, or the reason why there is none, as a clause about the node.
 pub(crate) type Inferred<T> = Result<T, String>;
@@ -15,6 +18,40 @@ const MAX_AXES: usize = 31;
 
 /// Limit of tensors in a sequence.
 pub(crate) const MAX_TENSORS: usize = 256;
+
+/// Element types as numbered by `TensorProto.DataType`.
+pub(crate) mod types {
+    pub const FLOAT: i32 = 1;
+    pub const UINT8: i32 = 2;
+    pub const INT8: i32 = 3;
+    pub const UINT16: i32 = 4;
+    pub const INT16: i32 = 5;
+    pub const INT32: i32 = 6;
+    pub const INT64: i32 = 7;
+    pub const STRING: i32 = 8;
+    pub const BOOL: i32 = 9;
+    pub const FLOAT16: i32 = 10;
+    pub const DOUBLE: i32 = 11;
+    pub const UINT32: i32 = 12;
+    pub const UINT64: i32 = 13;
+    pub const BFLOAT16: i32 = 16;
+
+    /// The smallest and the largest value of an integer type, within 63 bits; none for other types.
+    pub fn range(data_type: i32) -> Option<std::ops::RangeInclusive<i64>> {
+        Some(match data_type {
+            UINT8 => 0..=u8::MAX.into(),
+            INT8 => i8::MIN.into()..=i8::MAX.into(),
+            UINT16 => 0..=u16::MAX.into(),
+            INT16 => i16::MIN.into()..=i16::MAX.into(),
+            INT32 => i32::MIN.into()..=i32::MAX.into(),
+            INT64 => i64::MIN..=i64::MAX,
+            BOOL => 0..=1,
+            UINT32 => 0..=u32::MAX.into(),
+            UINT64 => 0..=i64::MAX,
+            _ => return None,
+        })
+    }
+}
 
 /// A tensor of known shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +68,31 @@ pub(crate) struct Value {
 
 /// Bit of a shape that follows from a shape other than the declared one.
 const CHANGED: u32 = 1 << MAX_AXES;
+
+/// Elements of a tensor, in row-major order. Shared, as most operators on shapes return their input.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Elements {
+    /// Integers and booleans.
+    Integers(Rc<[i64]>),
+    /// Floating-point numbers, rounded to the element type.
+    Floats(Rc<[f64]>),
+    /// The tensors of a sequence.
+    Tensors(Rc<[Value]>),
+}
+
+impl Elements {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Elements::Integers(numbers) => numbers.len(),
+            Elements::Floats(numbers) => numbers.len(),
+            Elements::Tensors(tensors) => tensors.len(),
+        }
+    }
+
+    pub(crate) fn integers(&self) -> Option<&[i64]> {
+        if let Elements::Integers(numbers) = self { Some(numbers) } else { None }
+    }
+}
 
 impl Elements {
     /// The elements at these indices; none if an index is missing or out of range.
@@ -117,12 +179,6 @@ impl Value {
     /// Returns whether the value is a sequence whose tensors are known.
     pub fn is_sequence(&self) -> bool {
         matches!(self.data, Some(Elements::Tensors(_)))
-    }
-
-    /// The value of an initializer or attribute; none if its shape is invalid.
-    pub fn of_tensor(tensor: &OnnxTensor) -> Option<Self> {
-        let dims = tensor.dims.iter().map(|&dim| u64::try_from(dim).ok()).collect::<Option<Vec<_>>>()?;
-        Self::with(tensor.data_type, dims, tensor.contents()).ok()
     }
 
     pub fn rank(&self) -> usize {
