@@ -33,6 +33,9 @@ pub(super) const MOST_AT_ANY_LIMIT: usize = 5_000;
 /// candidate. Verifying a larger one would exceed the time in which a cancelled call returns.
 pub(super) const MOST_AFTER_CANCELLATION: usize = 20_000;
 
+/// Largest number of operators for which the best orders of all lower levels of sharing are searched.
+const MOST_FOR_ALL_LEVELS: usize = 256;
+
 /// Number of orders drawn at random besides the best one and program order.
 const OTHERS: u64 = 5;
 
@@ -316,9 +319,11 @@ impl<'a> Pipeline<'a> {
     /// rigid groups pack badly in the order of the lowest bound.
     fn orders_of_less_sharing(&mut self, schedule: &Schedule) -> Result<()> {
         let sharing = self.planner.sharing;
+        let is_small = self.graph.operators().len() <= MOST_FOR_ALL_LEVELS;
         let levels = [SharingLevel::None, SharingLevel::Views, SharingLevel::InPlace];
+        let levels = if is_small { &levels[..] } else { &levels[..1] };
         let mut tried = vec![schedule.order.clone()];
-        for level in levels.into_iter().filter(|&level| level < sharing) {
+        for &level in levels.iter().filter(|&&level| level < sharing) {
             if !self.is_open() {
                 break;
             }
