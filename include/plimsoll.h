@@ -3334,8 +3334,9 @@ void plimsoll_tflite_scratch_free(struct plimsoll_tflite_scratch *scratch);
  * Plans a TensorFlow Lite model, given as `model_size` bytes in memory, for TensorFlow Lite Micro,
  * and writes a copy of the model with the plan in it. `name` names the graph. `options` may be NULL
  * for the defaults: strategy, order, capacity, limits and callbacks apply; the alignment must be 16,
- * no range may be reserved, the runtime plans variables, and only inputs and outputs of RESHAPE and
- * EXPAND_DIMS share memory. `scratch` may be NULL for the scratch of the reference kernels. Free the
+ * no range may be reserved, the runtime plans variables, and only inputs and outputs of RESHAPE,
+ * EXPAND_DIMS, SLICE and SPLIT share memory, in place also those of DYNAMIC_UPDATE_SLICE, and with
+ * PLIMSOLL_SHARING_ALL those of SQUEEZE and CONCATENATION. `scratch` may be NULL for the scratch of the reference kernels. Free the
  * result with `plimsoll_tflite_plan_free`.
  *
  * PLIMSOLL_ERROR_ARGUMENT if the options or the scratch contradict the model,

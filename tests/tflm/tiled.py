@@ -26,7 +26,7 @@ from models import Graph, Model, schema
 import tflm
 
 BUDGETS = ["0%", "5%", "20%"]
-MODES = [("auto",), ("head",), ("head", "--share", "inplace")]
+MODES = [("auto",), ("head",), ("head", "--share", "inplace"), ("head", "--share", "all")]
 KINDS = ["chain", "residual", "dense", "unet", "two inputs", "pools", "depthwise", "wide"]
 
 

@@ -105,10 +105,11 @@ pub struct TflitePlan {
 /// Plans a model for TensorFlow Lite Micro and returns a copy of the model that contains the plan.
 ///
 /// The planner's strategy, order, capacity and limits apply. The alignment is always 16, and variables are
-/// left to the runtime. If sharing is enabled ([`Planner::share`]), the input and the output of `RESHAPE`
-/// and `EXPAND_DIMS` may have the same address, and with in-place outputs also those of
-/// `DYNAMIC_UPDATE_SLICE`, because the reference kernels allow it. Other tensors that are live at the same
-/// time never share memory. `name` is the graph's name in messages.
+/// left to the runtime. If sharing is enabled ([`Planner::share`]), tensors of these operators may share bytes, because
+/// the reference kernels support it: `RESHAPE`, `EXPAND_DIMS`, `SLICE`, `SPLIT` and `SPLIT_V`; from
+/// [`InPlace`](crate::SharingLevel::InPlace) on also `DYNAMIC_UPDATE_SLICE`; with [`All`](crate::SharingLevel::All) also
+/// `SQUEEZE` and `CONCATENATION`, whose kernels call `memcpy` for equal addresses, which C does not define. Other tensors
+/// that are live at the same time never share memory. `name` is the graph's name in messages.
 ///
 /// Time and memory: those of [`Planner::plan`] for each subgraph, plus a part that is linear in the file.
 ///

@@ -82,7 +82,8 @@ impl TfliteMeasure {
 ///
 /// Integer kernels compute the same outputs from the written model, bit for bit. The operators of regions are replaced by
 /// one for each stripe; `SLICE`, `PAD` and `CONCATENATION` supply their rows. If the planner shares memory up to
-/// [`SharingLevel::InPlace`], results of regions may be written piece by piece (`DYNAMIC_UPDATE_SLICE`). Constants are
+/// [`SharingLevel::InPlace`], results of regions may be written piece by piece (`DYNAMIC_UPDATE_SLICE`); with
+/// [`SharingLevel::All`], slices and concatenations of rows need no memory, and tensors die row by row. Constants are
 /// shared; other subgraphs, variables, signatures and metadata stay as they are. Measured scratch of an operator counts
 /// for each of its stripes.
 ///
