@@ -6,6 +6,8 @@
 mod file;
 mod network;
 
+use std::iter;
+
 use super::calls::Calls;
 use super::runtime_network::RuntimeNetwork;
 use super::scratch::{Scratch, sums};
@@ -133,7 +135,10 @@ pub fn tile(
     let requests = scratch.requests(&network)?;
     let own_scratch = sums(&requests.each);
     let level = planner.sharing_level();
-    let tiles = network::network(&graph, subgraph, &own_scratch[0], (bytes, first), level);
+    let network_at = |level| network::network(&graph, subgraph, &own_scratch[0], (bytes, first), level);
+    let tiles = network_at(level);
+    // Plans may use fewer aliases than the search counts on, so tilings of less sharing are tried, too.
+    let with_copies = tiles.rules.shares_rows.then(|| network_at(SharingLevel::InPlace));
     let mut orders = vec![(0..subgraph.operators.len()).collect::<Vec<usize>>()];
     if orders[0] != untiled.layout.orders[0] {
         orders.push(untiled.layout.orders[0].clone());
@@ -141,9 +146,12 @@ pub fn tile(
     let updates = level >= SharingLevel::InPlace;
     let most = goal.max_extra_ppm.min(MAX_LEVEL);
     let budget = parts_of(tiles.cost, most);
-    let search =
-        |order: &Vec<usize>| TileSearch::new(&tiles, order, updates, (budget, planner.chosen_effort()));
-    let searches: Vec<TileSearch<'_>> = orders.iter().map(search).collect();
+    let mut searches = Vec::new();
+    for order in &orders {
+        for tiles in iter::once(&tiles).chain(&with_copies) {
+            searches.push(TileSearch::new(tiles, order, updates, (budget, planner.chosen_effort())));
+        }
+    }
     let measure = if goal.capacity.is_some() { TfliteMeasure::Head } else { measure };
     let writer = TiledWriter { name, bytes, scratch, network: &network, tiles: &tiles, first, measure };
     let mut judge = DraftJudge::new(writer, &searches, planner, measure.bytes(untiled));
