@@ -146,6 +146,12 @@ impl Planner {
         self.sharing
     }
 
+    /// The limits of a call.
+    #[cfg(any(feature = "tflite", all(feature = "json", feature = "onnx")))]
+    pub(crate) fn chosen_limits(&self) -> &Limits {
+        &self.limits
+    }
+
     #[cfg(any(feature = "tflite", all(feature = "json", feature = "onnx")))]
     pub(crate) fn chosen_effort(&self) -> Effort {
         self.effort

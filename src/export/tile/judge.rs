@@ -74,10 +74,15 @@ impl<'s, W: TilingWriter> DraftJudge<'s, W> {
         Self { writer, searches, planner, least: untiled, best: None, tried: Vec::new() }
     }
 
+    /// True after the deadline or a cancellation: the best tiling so far counts.
+    fn is_late(&self) -> bool {
+        self.planner.chosen_limits().poll().is_err()
+    }
+
     /// Plans a tiling of an order, once.
     fn offer(&mut self, number: usize, found: FoundTiling) -> Result<(), W::Error> {
         let is_known = |(of, regions): &(usize, Vec<TileRegion>)| *of == number && *regions == found.regions;
-        if found.regions.is_empty() || self.tried.iter().any(is_known) {
+        if found.regions.is_empty() || self.tried.iter().any(is_known) || self.is_late() {
             return Ok(());
         }
         self.tried.push((number, found.regions.clone()));
@@ -96,6 +101,9 @@ impl<'s, W: TilingWriter> DraftJudge<'s, W> {
         for (number, search) in self.searches.iter().enumerate() {
             // Labels are few, so a budget may hide a tiling without extra cost.
             for budget in [0, max_extra] {
+                if self.is_late() {
+                    return Ok(());
+                }
                 for found in search.small_arenas(budget).into_iter().take(MAX_PLANS) {
                     self.offer(number, found)?;
                 }
@@ -112,6 +120,9 @@ impl<'s, W: TilingWriter> DraftJudge<'s, W> {
     ) -> Result<(), W::Error> {
         for level in LEVELS.into_iter().filter(|&level| level < most).chain([most]) {
             for (number, search) in self.searches.iter().enumerate() {
+                if self.is_late() {
+                    return Ok(());
+                }
                 let below = if self.writer.counts_all_bytes() { self.least } else { search.untiled_bytes() };
                 if let Some(found) = search.least_bytes(parts_of(cost, level), below) {
                     self.offer(number, found)?;
@@ -129,6 +140,9 @@ impl<'s, W: TilingWriter> DraftJudge<'s, W> {
         // A plan may need a little more than the live bytes.
         for parts in [32, 31, 30, 28] {
             for (number, search) in self.searches.iter().enumerate() {
+                if self.is_late() {
+                    return Ok(());
+                }
                 let live = capacity / 32 * parts;
                 if let Some(found) = search.cheapest_path(live, parts_of(cost, most), Least::Extra) {
                     self.offer(number, found)?;
@@ -162,7 +176,7 @@ impl<'s, W: TilingWriter> DraftJudge<'s, W> {
         let (mut region, mut since_better) = (0, 0);
         while let Some((_, number, found)) = &self.best {
             let (number, found, before) = (*number, found.clone(), self.least);
-            if since_better == found.regions.len() || self.tried.len() >= most {
+            if since_better == found.regions.len() || self.tried.len() >= most || self.is_late() {
                 break;
             }
             region = (region + 1) % found.regions.len();
@@ -184,7 +198,11 @@ impl<'s, W: TilingWriter> DraftJudge<'s, W> {
 
     /// The best tiling, planned in full.
     pub(in crate::export) fn finish(self, planner: &Planner) -> Result<Option<W::Tiled>, W::Error> {
+        let is_late = self.is_late();
         let Some((quick, number, found)) = self.best else { return Ok(None) };
+        if is_late {
+            return Ok(Some(quick));
+        }
         let full = self.writer.tiled(&self.searches[number], &found, planner)?;
         let is_best = |full: &W::Tiled| self.writer.bytes(full) <= self.writer.bytes(&quick);
         Ok(full.filter(is_best).or(Some(quick)))

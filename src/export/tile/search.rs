@@ -15,6 +15,7 @@ use super::live::peak;
 use super::network::{TileNetwork, TileOperator};
 use super::stripes::{StripeCut, TileRegion};
 use crate::Effort;
+use crate::support::limits::Limits;
 
 /// Number of drafted operators after half of which a search evaluates short segments only, and after which none.
 fn most_work(effort: Effort) -> u64 {
@@ -93,19 +94,26 @@ struct Label {
 }
 
 impl<'n> TileSearch<'n> {
-    /// `updates` says whether exits may be written piece by piece.
+    /// `updates` says whether exits may be written piece by piece. After the deadline, no more segments are evaluated; a
+    /// node limit counts drafted operators.
     pub(in crate::export) fn new(
         network: &'n TileNetwork,
         order: &[usize],
         updates: bool,
         (max_extra, effort): (u64, Effort),
+        limits: &Limits,
     ) -> Self {
         let lives = lives(network, order);
         let loads = loads(network, order, &lives);
         let by_start = vec![Vec::new(); order.len()];
         let mut search =
             Self { network, order: order.to_vec(), lives, loads, segments: Vec::new(), by_start };
-        search.evaluate_segments(updates, max_extra, most_work(effort));
+        search.evaluate_segments(
+            updates,
+            max_extra,
+            limits.most_nodes(u64::MAX).min(most_work(effort)),
+            limits,
+        );
         search
     }
 
@@ -114,7 +122,7 @@ impl<'n> TileSearch<'n> {
         self.loads.iter().copied().max().unwrap_or(0)
     }
 
-    fn evaluate_segments(&mut self, updates: bool, max_extra: u64, most_work: u64) {
+    fn evaluate_segments(&mut self, updates: bool, max_extra: u64, most_work: u64, limits: &Limits) {
         let whole = |at: &usize| self.network.operators[self.order[*at]].rules.is_empty();
         let floor = (0..self.order.len()).filter(whole).map(|at| self.loads[at]).max().unwrap_or(0);
         let most = self.untiled_bytes();
@@ -127,6 +135,9 @@ impl<'n> TileSearch<'n> {
                 let is_hot = self.loads[start..end].iter().any(|&load| load > floor);
                 if !is_hot || (work > most_work / 2 && length > SHORT_LENGTH) || work > most_work {
                     continue;
+                }
+                if limits.poll().is_err() {
+                    return;
                 }
                 let mut variants = Vec::new();
                 work += self.work_of_draft();

@@ -128,7 +128,8 @@ pub fn tile(
     let most = goal.max_extra_ppm.min(MAX_LEVEL);
     let effort = planner.chosen_effort();
     let budget = (parts_of(network.cost, most), effort);
-    let search = |order: &Vec<usize>| TileSearch::new(&network, order, false, budget);
+    let search =
+        |order: &Vec<usize>| TileSearch::new(&network, order, false, budget, planner.chosen_limits());
     let searches: Vec<TileSearch<'_>> = orders.iter().map(search).collect();
     let taken = UniqueNames::of_graph(&bytes, model.graph())?;
     let writer = OnnxTiler { name, bytes: &bytes, source: &source, network: &network, taken };

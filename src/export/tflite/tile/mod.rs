@@ -149,7 +149,8 @@ pub fn tile(
     let mut searches = Vec::new();
     for order in &orders {
         for tiles in iter::once(&tiles).chain(&with_copies) {
-            searches.push(TileSearch::new(tiles, order, updates, (budget, planner.chosen_effort())));
+            let options = (budget, planner.chosen_effort());
+            searches.push(TileSearch::new(tiles, order, updates, options, planner.chosen_limits()));
         }
     }
     let measure = if goal.capacity.is_some() { TfliteMeasure::Head } else { measure };
@@ -229,7 +230,8 @@ impl TiledWriter<'_> {
         scratch: &Scratch,
     ) -> Result<TflitePlan, TfliteError> {
         let found = plan(self.name, written, planner.clone(), scratch)?;
-        if !self.tiles.rules.shares_rows || found.plan.status == Status::Optimal {
+        let is_late = planner.chosen_limits().poll().is_err();
+        if !self.tiles.rules.shares_rows || found.plan.status == Status::Optimal || is_late {
             return Ok(found);
         }
         let drafted = plan(self.name, written, planner.clone().order(ScheduleMode::Program), scratch)?;
