@@ -50,7 +50,9 @@ impl Origins {
             graph.operator(id).outputs().iter().for_each(|output| rank[output.index()] = position);
         }
         Self {
-            aliases: vec![DisjointAliases::default(); count],
+            // Not `vec![...; count]`: the optimised clone of an empty value reads the unused part of the other variants, which
+            // memory checkers report.
+            aliases: std::iter::repeat_with(DisjointAliases::default).take(count).collect(),
             aliased_bytes: vec![0; count],
             views: vec![None; count],
             rank,
