@@ -18,6 +18,7 @@ mod access;
 #[cfg(feature = "csv")]
 mod buffers_csv;
 mod computed_shape;
+pub(crate) mod contiguous;
 mod conversion;
 mod dims;
 mod file;

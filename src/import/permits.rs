@@ -1,6 +1,7 @@
 //! Sharing permissions that follow from the definitions of operators. Whether the kernels of a target support
 //! them is up to the user, so a plan shares no memory unless it is asked to.
 
+use super::contiguous::{PartAxis, slice_start};
 use crate::error::Result;
 use crate::graph::{ElementType, Graph, Operator, Permit, Tensor, TensorKind};
 use crate::support::ids::{OperatorId, TensorId};
@@ -203,8 +204,7 @@ fn split(graph: &Graph, operator: &Operator) -> Vec<Permit> {
     views.map(|(output, at)| Permit::View { input, output, at }).collect()
 }
 
-/// A view, if the slice is contiguous: all axes outside of the sliced one in memory are 1 in the output, and all axes
-/// inside of it are kept whole.
+/// A view, if the slice is contiguous.
 fn slice(graph: &Graph, operator: &Operator, begin: &[u64]) -> Option<Permit> {
     let (&input, &output) = operator.inputs().first().zip(operator.outputs().first())?;
     let (whole, part) = (graph.tensor(input), graph.tensor(output));
@@ -218,18 +218,12 @@ fn slice(graph: &Graph, operator: &Operator, begin: &[u64]) -> Option<Permit> {
     if !fit {
         return None;
     }
-    let begin: Vec<u64> = order.iter().map(|&axis| begin[axis]).collect();
-    let within = || {
-        begin.iter().zip(&to).zip(&from).all(|((&start, &length), &dim)| start.saturating_add(length) <= dim)
-    };
-    if !are_data || part.bytes() == 0 || !within() {
+    if !are_data || part.bytes() == 0 {
         return None;
     }
-    let cut = to.iter().position(|&dim| dim != 1).unwrap_or(to.len());
-    let is_whole = (cut + 1..to.len()).all(|axis| to[axis] == from[axis]);
-    // No overflow: the index is that of an element of the tensor.
-    let first = begin.iter().zip(&from).fold(0, |index, (&start, &dim)| index * dim + start);
-    is_whole.then_some(Permit::View { input, output, at: first * element })
+    let begin: Vec<u64> = order.iter().map(|&axis| begin[axis]).collect();
+    let first = slice_start(&from, &to, &begin)?;
+    Some(Permit::View { input, output, at: first * element })
 }
 
 /// Byte offsets of parts in the tensor that they form along one axis. None if a dimension outside of this axis in memory
@@ -237,26 +231,20 @@ fn slice(graph: &Graph, operator: &Operator, begin: &[u64]) -> Option<Permit> {
 fn contiguous_parts(graph: &Graph, whole: TensorId, parts: &[TensorId]) -> Option<Vec<(TensorId, u64)>> {
     let tensor = graph.tensor(whole);
     let (order, shape) = (tensor.memory_order()?, tensor.stored_shape()?);
-    let mut axis = None;
+    let mut axis = PartAxis::default();
     let mut at = 0;
     let mut offsets = Vec::new();
     for &id in parts {
         let part = graph.tensor(id);
-        let part_shape = part.stored_shape()?;
-        if part.memory_order().as_ref() != Some(&order) || part.element_type() != tensor.element_type() {
+        let is_same =
+            part.memory_order().as_ref() == Some(&order) && part.element_type() == tensor.element_type();
+        if !is_same || !axis.admits(&shape, &part.stored_shape()?) {
             return None;
         }
-        let mut different = (0..shape.len()).filter(|&axis| part_shape[axis] != shape[axis]);
-        let here = different.next();
-        if different.next().is_some() || axis.is_some_and(|axis| here.is_some_and(|here| here != axis)) {
-            return None;
-        }
-        axis = axis.or(here);
         offsets.push((id, at));
         at = part.bytes().checked_add(at)?;
     }
-    let outermost = axis.is_none_or(|axis| shape[..axis].iter().all(|&dim| dim == 1));
     // Elements of less than a byte: a part may end within a byte.
     let whole_bytes = tensor.element_type()?.bits()?.is_multiple_of(8);
-    (outermost && whole_bytes && at == tensor.bytes()).then_some(offsets)
+    (axis.is_outermost(&shape) && whole_bytes && at == tensor.bytes()).then_some(offsets)
 }

@@ -33,7 +33,7 @@ use super::ordered_graph::{OrderedGraph, Position};
 use super::region::{Region, Tiling, TilingCost};
 use super::rows::{Cut, Tiles};
 use super::segment::TilingSegment;
-use super::segment_cuts::{Halo, Halos, MAX_TILES, PathCost, SegmentCuts, Variant, path_cost};
+use super::segment_cuts::{CutQuery, Halo, Halos, MAX_TILES, PathCost, SegmentCuts, Variant, path_cost};
 use crate::error::Result;
 use crate::support::ids::OperatorId;
 use crate::support::limits::Limits;
@@ -326,7 +326,8 @@ impl<'a, 'g> TilingSearch<'a, 'g> {
             self.has_left_out = true;
             cuts.close(measure, most.bytes, self.rung);
         } else if let Some(segment) = TilingSegment::new(self.net, start as Position..span.end as Position) {
-            cuts.evaluate(&segment, halo, self.between[start], most, &mut self.estimator);
+            let query = CutQuery { segment: &segment, halo, before: self.between[start], most };
+            cuts.evaluate(query, &mut self.estimator);
         } else {
             cuts.close(Measure::LiveBytes, u64::MAX, u64::MAX);
         }

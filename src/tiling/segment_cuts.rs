@@ -62,6 +62,16 @@ impl Variant {
     }
 }
 
+/// A segment whose cuts are asked for, with limits.
+#[derive(Clone, Copy)]
+pub(super) struct CutQuery<'s> {
+    pub(super) segment: &'s TilingSegment,
+    pub(super) halo: Halo,
+    /// Bytes that are live when the segment starts.
+    pub(super) before: u64,
+    pub(super) most: Most,
+}
+
 /// The cuts of a segment with one kind of halo that are worth choosing, by ascending cost.
 #[derive(Default)]
 pub(super) struct SegmentCuts {
@@ -106,34 +116,22 @@ impl SegmentCuts {
     }
 
     /// Adds the cuts of a ladder of stripe counts that are within limits, the most stripes first.
-    pub(super) fn evaluate(
-        &mut self,
-        segment: &TilingSegment,
-        halo: Halo,
-        before: u64,
-        most: Most,
-        estimator: &mut Estimator,
-    ) {
+    pub(super) fn evaluate(&mut self, query: CutQuery<'_>, estimator: &mut Estimator) {
+        let CutQuery { segment, before, most, .. } = query;
         self.close(most.measure, 0, most.extra);
         (estimator.was_too_costly, estimator.least_exceeding) = (false, u64::MAX);
         let least = segment.least_ends(most.measure, before).unwrap_or(before);
         if least > most.bytes {
             estimator.least_exceeding = least;
         } else {
-            self.evaluate_ladder(segment, halo, before, most, estimator);
+            self.evaluate_ladder(query, estimator);
         }
         self.may_have_more |= estimator.was_too_costly;
         self.close(most.measure, most.bytes.max(estimator.least_exceeding - 1), most.extra);
     }
 
-    fn evaluate_ladder(
-        &mut self,
-        segment: &TilingSegment,
-        halo: Halo,
-        before: u64,
-        most: Most,
-        estimator: &mut Estimator,
-    ) {
+    fn evaluate_ladder(&mut self, query: CutQuery<'_>, estimator: &mut Estimator) {
+        let CutQuery { segment, halo, before, most } = query;
         let mut all = std::mem::take(&mut self.list);
         let ladder: Vec<u64> = stripe_counts(segment, halo == Halo::Carried).collect();
         let is_long = segment.operators.len() as u64 > LONG_LENGTH;

@@ -104,7 +104,7 @@ class Drawn:
         if self.draw.random() < 0.3:
             tensor = self.view(tensor, [int(np.prod(self.shapes[tensor])) // 4, 4])
         rows, columns = self.shapes[tensor]
-        # As many rows as give whole rows of `WIDTH` columns.
+        # The part has a whole number of rows of `WIDTH` columns.
         unit = WIDTH // columns
         size = unit * self.draw.randint(1, rows // unit)
         begin, size = [self.draw.randint(0, rows - size), 0], [size, columns]

@@ -17,6 +17,7 @@
 //! bodies copy data to and from the tensors of the bodies.
 
 use super::runtime_network::{ALIGNMENT, Memory, RuntimeOperator, RuntimeSubgraph, RuntimeTensor};
+use crate::import::contiguous::{PartAxis, slice_start};
 use crate::{SharingLevel, TensorId};
 
 /// Relation of the two tensors of an alias.
@@ -99,20 +100,8 @@ fn slice(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Option<Infer
     let output = operator.read.outputs.first()?.index();
     let (whole, part) = (&subgraph.tensors[input], &subgraph.tensors[output]);
     let (from, to) = (whole.shape.as_ref()?, part.shape.as_ref()?);
-    let begin = operator.slice_begin.as_ref().filter(|begin| begin.len() == from.len())?;
-    let ends = begin.iter().zip(to).map(|(&start, &length)| start.checked_add(length));
-    let is_within =
-        from.len() == to.len() && ends.zip(from).all(|(end, &dim)| end.is_some_and(|end| end <= dim));
-    let outermost = to.iter().position(|&dim| dim != 1).unwrap_or(to.len());
-    let inner = outermost.saturating_add(1).min(to.len())..to.len();
-    if !is_within || !inner.into_iter().all(|axis| to[axis] == from[axis]) {
-        return None;
-    }
-    let first = begin
-        .iter()
-        .zip(from)
-        .try_fold(0u64, |first, (&start, &dim)| first.checked_mul(dim)?.checked_add(start));
-    let at = first?.checked_mul(width(whole)?)?;
+    let first = slice_start(from, to, operator.slice_begin.as_ref()?)?;
+    let at = first.checked_mul(width(whole)?)?;
     Some(InferredAlias { kind: Kind::View, input, output, at })
 }
 
@@ -151,25 +140,18 @@ fn concatenation(subgraph: &RuntimeSubgraph, operator: &RuntimeOperator) -> Vec<
 fn starts(subgraph: &RuntimeSubgraph, whole: TensorId, parts: &[TensorId]) -> Option<Vec<u64>> {
     let tensor = &subgraph.tensors[whole.index()];
     let shape = tensor.shape.as_ref()?;
-    let mut axis = None;
+    let mut axis = PartAxis::default();
     let mut starts = Vec::with_capacity(parts.len());
-    let (mut rows, mut elements) = (0u64, 0u64);
+    let mut elements = 0u64;
     for part in parts {
         let part = &subgraph.tensors[part.index()];
-        let own = part.shape.as_ref().filter(|own| own.len() == shape.len())?;
-        let mut different = (0..shape.len()).filter(|&axis| own[axis] != shape[axis]);
-        let here = different.next();
-        if different.next().is_some() || (axis.is_some() && here.is_some() && axis != here) {
+        if !axis.admits(shape, part.shape.as_ref()?) {
             return None;
         }
-        axis = axis.or(here);
         starts.push(elements.checked_mul(width(tensor)?)?);
-        rows = rows.checked_add(here.map_or(0, |axis| own[axis]))?;
         elements = elements.checked_add(part.elements()?)?;
     }
-    let is_outermost = axis.is_none_or(|axis| shape[..axis].iter().all(|&dim| dim == 1));
-    let is_whole = tensor.elements() == Some(elements) && axis.is_none_or(|axis| rows == shape[axis]);
-    (is_outermost && is_whole).then_some(starts)
+    (axis.is_outermost(shape) && tensor.elements() == Some(elements)).then_some(starts)
 }
 
 /// Bytes of an element.

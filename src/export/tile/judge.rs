@@ -101,9 +101,6 @@ impl<'s, W: TilingWriter> DraftJudge<'s, W> {
         for (number, search) in self.searches.iter().enumerate() {
             // Labels are few, so a budget may hide a tiling without extra cost.
             for budget in [0, max_extra] {
-                if self.is_late() {
-                    return Ok(());
-                }
                 for found in search.small_arenas(budget).into_iter().take(MAX_PLANS) {
                     self.offer(number, found)?;
                 }
@@ -120,9 +117,6 @@ impl<'s, W: TilingWriter> DraftJudge<'s, W> {
     ) -> Result<(), W::Error> {
         for level in LEVELS.into_iter().filter(|&level| level < most).chain([most]) {
             for (number, search) in self.searches.iter().enumerate() {
-                if self.is_late() {
-                    return Ok(());
-                }
                 let below = if self.writer.counts_all_bytes() { self.least } else { search.untiled_bytes() };
                 if let Some(found) = search.least_bytes(parts_of(cost, level), below) {
                     self.offer(number, found)?;
@@ -140,9 +134,6 @@ impl<'s, W: TilingWriter> DraftJudge<'s, W> {
         // A plan may need a little more than the live bytes.
         for parts in [32, 31, 30, 28] {
             for (number, search) in self.searches.iter().enumerate() {
-                if self.is_late() {
-                    return Ok(());
-                }
                 let live = capacity / 32 * parts;
                 if let Some(found) = search.cheapest_path(live, parts_of(cost, most), Least::Extra) {
                     self.offer(number, found)?;

@@ -55,6 +55,7 @@ pub(in crate::export) enum Least {
 /// The search over one order.
 pub(in crate::export) struct TileSearch<'n> {
     network: &'n TileNetwork,
+    limits: &'n Limits,
     order: Vec<usize>,
     /// By tensor; none for tensors outside of the head.
     lives: Vec<Option<StepSpan>>,
@@ -94,26 +95,21 @@ struct Label {
 }
 
 impl<'n> TileSearch<'n> {
-    /// `updates` says whether exits may be written piece by piece. After the deadline, no more segments are evaluated; a
-    /// node limit counts drafted operators.
+    /// `updates` says whether exits may be written piece by piece. After the deadline, no more segments are evaluated, and
+    /// no paths are found; a node limit counts drafted operators.
     pub(in crate::export) fn new(
         network: &'n TileNetwork,
         order: &[usize],
         updates: bool,
         (max_extra, effort): (u64, Effort),
-        limits: &Limits,
+        limits: &'n Limits,
     ) -> Self {
         let lives = lives(network, order);
         let loads = loads(network, order, &lives);
         let by_start = vec![Vec::new(); order.len()];
-        let mut search =
-            Self { network, order: order.to_vec(), lives, loads, segments: Vec::new(), by_start };
-        search.evaluate_segments(
-            updates,
-            max_extra,
-            limits.most_nodes(u64::MAX).min(most_work(effort)),
-            limits,
-        );
+        let (order, segments) = (order.to_vec(), Vec::new());
+        let mut search = Self { network, limits, order, lives, loads, segments, by_start };
+        search.evaluate_segments(updates, max_extra, limits.most_nodes(u64::MAX).min(most_work(effort)));
         search
     }
 
@@ -122,7 +118,7 @@ impl<'n> TileSearch<'n> {
         self.loads.iter().copied().max().unwrap_or(0)
     }
 
-    fn evaluate_segments(&mut self, updates: bool, max_extra: u64, most_work: u64, limits: &Limits) {
+    fn evaluate_segments(&mut self, updates: bool, max_extra: u64, most_work: u64) {
         let whole = |at: &usize| self.network.operators[self.order[*at]].rules.is_empty();
         let floor = (0..self.order.len()).filter(whole).map(|at| self.loads[at]).max().unwrap_or(0);
         let most = self.untiled_bytes();
@@ -136,7 +132,7 @@ impl<'n> TileSearch<'n> {
                 if !is_hot || (work > most_work / 2 && length > SHORT_LENGTH) || work > most_work {
                     continue;
                 }
-                if limits.poll().is_err() {
+                if self.limits.poll().is_err() {
                     return;
                 }
                 let mut variants = Vec::new();
@@ -302,8 +298,9 @@ impl<'n> TileSearch<'n> {
         paths
     }
 
-    /// The cheapest path within `capacity` bytes and `max_extra`.
+    /// The cheapest path within `capacity` bytes and `max_extra`; none after the deadline.
     pub(super) fn cheapest_path(&self, capacity: u64, max_extra: u64, least: Least) -> Option<FoundTiling> {
+        self.limits.poll().ok()?;
         let count = self.order.len();
         let mut labels: Vec<Vec<Label>> = vec![Vec::new(); count + 1];
         labels[0].push(Label { extra: 0, tail: 0, from: (0, 0), cut: None });
